@@ -1,0 +1,90 @@
+package typeconfig
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+)
+
+// The group and version of federated types that nobody chose otherwise, KubeFed's.
+const (
+	DefaultFederatedGroup   = "types.kubefed.io"
+	DefaultFederatedVersion = "v1beta1"
+)
+
+// Resource is an API resource of a cluster.
+type Resource struct {
+	// GVR names the resource as it is in request paths.
+	GVR schema.GroupVersionResource
+	// GVK names the kind of its objects; group and version are those of GVR.
+	GVK schema.GroupVersionKind
+	// Namespaced says that objects of the resource live in namespaces.
+	Namespaced bool
+}
+
+// Type is one federated type: what a FederatedTypeConfig says. It is comparable:
+// two equal Types are the same definition.
+type Type struct {
+	// Name is the name of the FederatedTypeConfig, <plural>[.<group>] of the target.
+	Name string
+	// Target is the resource in the member clusters.
+	Target Resource
+	// Federated is the resource in the host cluster.
+	Federated Resource
+	// StatusCollection says that the status of the members' objects is wanted.
+	StatusCollection bool
+	// IsNamespace marks the type whose target is Namespace: its federated objects
+	// are namespaced and live in the namespace they federate.
+	IsNamespace bool
+}
+
+// Registrar starts and stops the propagation of types. Implementations may be
+// called from several goroutines, never concurrently for the same name.
+type Registrar interface {
+	// Register starts the propagation of t. Registering an equal Type again does
+	// nothing; a Type with the same name and another definition replaces it.
+	Register(ctx context.Context, t Type) error
+	// Unregister stops the propagation of the type with this name, which need not
+	// be registered. With removeFinalizers the finalizers that propagation put on
+	// federated objects are removed as well, because nothing will act on them again.
+	Unregister(ctx context.Context, name string, removeFinalizers bool) error
+}
+
+// FromFederatedTypeConfig reads config with KubeFed's defaults for what it leaves
+// out. config is not modified. The error names the object and its fields.
+func FromFederatedTypeConfig(config *fedcorev1beta1.FederatedTypeConfig) (Type, error) {
+	config = WithDefaults(config)
+	if errs := Validate(config); len(errs) > 0 {
+		return Type{}, fmt.Errorf("FederatedTypeConfig %s/%s: %w", config.Namespace, config.Name, errs.ToAggregate())
+	}
+	federated := resource(config.Spec.FederatedType)
+	// KubeFed takes the scope from the target, whatever the federated type says.
+	federated.Namespaced = config.GetFederatedNamespaced()
+	return Type{
+		Name:             config.Name,
+		Target:           resource(config.Spec.TargetType),
+		Federated:        federated,
+		StatusCollection: config.GetStatusEnabled(),
+		IsNamespace:      config.Name == fedcommon.NamespaceName,
+	}, nil
+}
+
+// WithDefaults returns a copy of config with KubeFed's defaults filled in: plural
+// names and groups that are left out follow from the names of config and kinds.
+func WithDefaults(config *fedcorev1beta1.FederatedTypeConfig) *fedcorev1beta1.FederatedTypeConfig {
+	config = config.DeepCopy()
+	fedcorev1beta1.SetFederatedTypeConfigDefaults(config)
+	return config
+}
+
+func resource(in fedcorev1beta1.APIResource) Resource {
+	gv := schema.GroupVersion{Group: in.Group, Version: in.Version}
+	return Resource{
+		GVR:        gv.WithResource(in.PluralName),
+		GVK:        gv.WithKind(in.Kind),
+		Namespaced: in.Namespaced(),
+	}
+}
