@@ -1,0 +1,43 @@
+// Package federate is the model of a federated object: how it is read, what each
+// member cluster gets of it, and what its status says.
+//
+//   - Parse reads a FederatedX object into an Object.
+//   - A Renderer turns its template and overrides into the object for one cluster.
+//   - Fold turns the outcomes in the clusters into the next status.
+//
+// All of it are functions of plain values, used alike by the controller and by
+// the commands that explain or preview what the controller will do. No function
+// panics on any input: objects come from users.
+//
+// The package may import pkg/placement and apimachinery's types; no client, no
+// controller-runtime, no clock, no goroutine.
+package federate
+
+import "k8s.io/apimachinery/pkg/runtime/schema"
+
+// Names that are part of the contract with KubeFed's manifests and clients.
+const (
+	// ManagedLabel marks every object in a member cluster that is the federation's.
+	ManagedLabel = "kubefed.io/managed"
+	// ManagedLabelValue is the label's value on such objects.
+	ManagedLabelValue = "true"
+	// OrphanAnnotation set to "true" on a federated object leaves its objects in
+	// the member clusters when it is deleted.
+	OrphanAnnotation = "kubefed.io/orphan"
+	// DeleteOptionAnnotation holds metav1.DeleteOptions as JSON, used for
+	// deletions in the member clusters.
+	DeleteOptionAnnotation = "kubefed.io/deleteoption"
+	// Finalizer keeps a federated object until its objects in the members are gone.
+	Finalizer = "kubefed.io/sync-controller"
+	// FieldManager owns the fields we apply in the member clusters.
+	FieldManager = "fedctl"
+)
+
+// Target is what a FederatedTypeConfig says of the type that lands in the members.
+type Target struct {
+	GVK        schema.GroupVersionKind
+	Namespaced bool
+	// IsNamespace is set for the type Namespace, whose federated object is
+	// namespaced while the type itself is not.
+	IsNamespace bool
+}

@@ -1,0 +1,93 @@
+package federate
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// appendJSON appends v as encoding/json prints it, with sorted keys, except for
+// "creationTimestamp": null, which Go's API types print wherever they hold
+// metadata (in pod templates, for one) and which means nothing.
+//
+// It exists because every (object, cluster) with overrides is encoded: without
+// reflection it takes a fraction of the time.
+func appendJSON(b []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case int64:
+		return strconv.AppendInt(b, v, 10), nil
+	case string:
+		return appendString(b, v)
+	case map[string]any:
+		return appendMap(b, v)
+	case []any:
+		if v == nil {
+			return append(b, "null"...), nil
+		}
+		b = append(b, '[')
+		for i, item := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			var err error
+			if b, err = appendJSON(b, item); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	}
+	return appendAny(b, v)
+}
+
+func appendMap(b []byte, m map[string]any) ([]byte, error) {
+	if m == nil {
+		return append(b, "null"...), nil
+	}
+	var space [16]string
+	keys := slices.AppendSeq(space[:0], maps.Keys(m))
+	slices.Sort(keys)
+	b = append(b, '{')
+	first := true
+	for _, key := range keys {
+		value := m[key]
+		if value == nil && key == "creationTimestamp" {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		var err error
+		if b, err = appendString(b, key); err != nil {
+			return nil, err
+		}
+		b = append(b, ':')
+		if b, err = appendJSON(b, value); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// appendString prints plain text itself and leaves what needs escapes to encoding/json.
+func appendString(b []byte, s string) ([]byte, error) {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c >= 0x7f, c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return appendAny(b, s)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"'), nil
+}
+
+func appendAny(b []byte, v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	return append(b, data...), err
+}

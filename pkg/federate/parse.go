@@ -1,0 +1,231 @@
+package federate
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// parseMetadata is lenient: the API server guarantees the shape of metadata.
+func (o *Object) parseMetadata(raw any) {
+	metadata, _ := raw.(map[string]any)
+	o.Name, _ = metadata["name"].(string)
+	o.Namespace, _ = metadata["namespace"].(string)
+	uid, _ := metadata["uid"].(string)
+	o.UID = types.UID(uid)
+	o.Generation = toInt64(metadata["generation"])
+	deletion, _ := metadata["deletionTimestamp"].(string)
+	o.Deleting = deletion != ""
+	finalizers, _ := metadata["finalizers"].([]any)
+	for _, finalizer := range finalizers {
+		if finalizer == Finalizer {
+			o.HasFinalizer = true
+		}
+	}
+	annotations, _ := metadata["annotations"].(map[string]any)
+	o.Orphan = annotations[OrphanAnnotation] == "true"
+	if text, ok := annotations[DeleteOptionAnnotation].(string); ok {
+		o.DeleteOptions, o.DeleteOptionsError = parseDeleteOptions(text)
+	}
+}
+
+// parseDeleteOptions takes the fields KubeFed takes. The rest has no business
+// here: dryRun, for one, would turn every deletion into none.
+func parseDeleteOptions(text string) (*metav1.DeleteOptions, *ParseError) {
+	var all metav1.DeleteOptions
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return nil, &ParseError{
+			Field:   "metadata.annotations[" + DeleteOptionAnnotation + "]",
+			Message: "must be DeleteOptions as JSON, e.g. {\"propagationPolicy\":\"Orphan\"}: " + err.Error(),
+			Reason:  CheckClusters,
+			Status:  DeletionFailed,
+		}
+	}
+	return &metav1.DeleteOptions{
+		GracePeriodSeconds: all.GracePeriodSeconds,
+		PropagationPolicy:  all.PropagationPolicy,
+		Preconditions:      all.Preconditions,
+	}, nil
+}
+
+// parseSpec reads all it can and returns the first fault. The placement comes
+// first: without it nothing can be done anywhere.
+func (o *Object) parseSpec(raw any) error {
+	spec, ok := asMap(raw)
+	if !ok {
+		return placementError("spec", "must be an object", raw)
+	}
+	var first error
+	for _, parse := range []func(map[string]any) error{o.parsePlacement, o.parseTemplate, o.parseRetainReplicas, o.parseOverrides} {
+		if err := parse(spec); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (o *Object) parseTemplate(spec map[string]any) error {
+	template, ok := asMap(spec["template"])
+	if !ok {
+		return resourceError("spec.template", "must be an object", spec["template"], ComputeResourceFailed)
+	}
+	o.Template = template
+	return nil
+}
+
+func (o *Object) parseRetainReplicas(spec map[string]any) error {
+	raw := spec["retainReplicas"]
+	if raw == nil {
+		return nil
+	}
+	retain, ok := raw.(bool)
+	if !ok {
+		return resourceError("spec.retainReplicas", "must be true or false", raw, FieldRetentionFailed)
+	}
+	o.RetainReplicas = retain
+	return nil
+}
+
+// parseOverrides checks shapes only. What an override says is checked when it
+// is applied, so that a mistake for one cluster stays with that cluster.
+func (o *Object) parseOverrides(spec map[string]any) error {
+	raw := spec["overrides"]
+	items, ok := asList(raw)
+	if !ok {
+		return overrideError("spec.overrides", "must be a list", raw)
+	}
+	if items == nil {
+		return nil
+	}
+	overrides := make([]ClusterOverrides, len(items))
+	for i, item := range items {
+		if err := overrides[i].parse(item, "spec.overrides["+strconv.Itoa(i)+"]"); err != nil {
+			return err
+		}
+	}
+	o.Overrides = overrides
+	return nil
+}
+
+func (c *ClusterOverrides) parse(raw any, field string) error {
+	item, ok := asMap(raw)
+	if !ok {
+		return overrideError(field, "must be an object", raw)
+	}
+	if c.ClusterName, ok = asString(item["clusterName"]); !ok {
+		return overrideError(field+".clusterName", "must be a string", item["clusterName"])
+	}
+	list, ok := asList(item["clusterOverrides"])
+	if !ok {
+		return overrideError(field+".clusterOverrides", "must be a list", item["clusterOverrides"])
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	c.Overrides = make([]Override, len(list))
+	for i, raw := range list {
+		if err := c.Overrides[i].parse(raw, field+".clusterOverrides["+strconv.Itoa(i)+"]"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Override) parse(raw any, field string) error {
+	item, ok := asMap(raw)
+	if !ok {
+		return overrideError(field, "must be an object", raw)
+	}
+	if v.Op, ok = asString(item["op"]); !ok {
+		return overrideError(field+".op", "must be a string", item["op"])
+	}
+	if v.Path, ok = asString(item["path"]); !ok {
+		return overrideError(field+".path", "must be a string", item["path"])
+	}
+	v.Value = item["value"]
+	v.HasValue = v.Value != nil
+	return nil
+}
+
+func placementError(field, want string, have any) error {
+	return &ParseError{Field: field, Message: want + ", is " + describe(have), Reason: ComputePlacementFailed}
+}
+
+func overrideError(field, want string, have any) error {
+	return resourceError(field, want, have, ApplyOverridesFailed)
+}
+
+func resourceError(field, want string, have any, status PropagationStatus) error {
+	return &ParseError{Field: field, Message: want + ", is " + describe(have), Reason: CheckClusters, Status: status}
+}
+
+// asMap, asList and asString take null for absent and return the zero value for it.
+func asMap(raw any) (map[string]any, bool) {
+	if raw == nil {
+		return nil, true
+	}
+	m, ok := raw.(map[string]any)
+	return m, ok
+}
+
+func asList(raw any) ([]any, bool) {
+	if raw == nil {
+		return nil, true
+	}
+	l, ok := raw.([]any)
+	return l, ok
+}
+
+func asString(raw any) (string, bool) {
+	if raw == nil {
+		return "", true
+	}
+	s, ok := raw.(string)
+	return s, ok
+}
+
+func toInt64(raw any) int64 {
+	switch n := raw.(type) {
+	case int64:
+		return n
+	case float64:
+		return int64(n)
+	case int:
+		return int64(n)
+	}
+	return 0
+}
+
+// describe says what kind of JSON value v is, with its article.
+func describe(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return strconv.FormatBool(v)
+	case string:
+		return "the string " + strconv.Quote(clip(v, 40))
+	case int64, float64, int:
+		return fmt.Sprintf("the number %v", v)
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	}
+	return fmt.Sprintf("a %T", v)
+}
+
+// clip shortens s to at most limit bytes, at a rune boundary, and shows that it did.
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	cut := limit
+	for cut > 0 && s[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return s[:cut] + "…"
+}

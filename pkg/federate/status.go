@@ -1,0 +1,112 @@
+package federate
+
+// PropagationStatus is the state of a federated object in one cluster: empty
+// when all is well, otherwise one word. The words are KubeFed's.
+type PropagationStatus string
+
+// KubeFed's words for the state in a cluster.
+const (
+	ClusterPropagationOK PropagationStatus = ""
+	WaitingForRemoval    PropagationStatus = "WaitingForRemoval"
+
+	ClusterNotReady        PropagationStatus = "ClusterNotReady"
+	CachedRetrievalFailed  PropagationStatus = "CachedRetrievalFailed"
+	ComputeResourceFailed  PropagationStatus = "ComputeResourceFailed"
+	ApplyOverridesFailed   PropagationStatus = "ApplyOverridesFailed"
+	CreationFailed         PropagationStatus = "CreationFailed"
+	UpdateFailed           PropagationStatus = "UpdateFailed"
+	DeletionFailed         PropagationStatus = "DeletionFailed"
+	LabelRemovalFailed     PropagationStatus = "LabelRemovalFailed"
+	RetrievalFailed        PropagationStatus = "RetrievalFailed"
+	AlreadyExists          PropagationStatus = "AlreadyExists"
+	FieldRetentionFailed   PropagationStatus = "FieldRetentionFailed"
+	VersionRetrievalFailed PropagationStatus = "VersionRetrievalFailed"
+	ClientRetrievalFailed  PropagationStatus = "ClientRetrievalFailed"
+	ManagedLabelFalse      PropagationStatus = "ManagedLabelFalse"
+
+	CreationTimedOut     PropagationStatus = "CreationTimedOut"
+	UpdateTimedOut       PropagationStatus = "UpdateTimedOut"
+	DeletionTimedOut     PropagationStatus = "DeletionTimedOut"
+	LabelRemovalTimedOut PropagationStatus = "LabelRemovalTimedOut"
+)
+
+// Recoverable says whether trying again, without a change by a user, may help.
+// The set is KubeFed's.
+func (s PropagationStatus) Recoverable() bool {
+	switch s {
+	case CreationFailed, UpdateFailed, DeletionFailed, LabelRemovalFailed, RetrievalFailed, ClientRetrievalFailed,
+		CreationTimedOut, UpdateTimedOut, DeletionTimedOut, LabelRemovalTimedOut:
+		return true
+	}
+	return false
+}
+
+// AggregateReason is the reason of the Propagation condition; empty when True.
+type AggregateReason string
+
+// KubeFed's reasons.
+const (
+	AggregateSuccess       AggregateReason = ""
+	ClusterRetrievalFailed AggregateReason = "ClusterRetrievalFailed"
+	ComputePlacementFailed AggregateReason = "ComputePlacementFailed"
+	CheckClusters          AggregateReason = "CheckClusters"
+	NamespaceNotFederated  AggregateReason = "NamespaceNotFederated"
+)
+
+// Types of conditions and their values.
+const (
+	// ConditionPropagation is KubeFed's only condition.
+	ConditionPropagation = "Propagation"
+	// ConditionAccepted is ours: False while something in the spec is wrong that
+	// did not stop propagation; absent otherwise.
+	ConditionAccepted = "Accepted"
+
+	ConditionTrue  = "True"
+	ConditionFalse = "False"
+)
+
+// Status is status of a federated object: KubeFed's schema with optional
+// additions, which KubeFed's own schema prunes harmlessly.
+type Status struct {
+	ObservedGeneration int64
+	Conditions         []Condition
+	// Clusters is sorted by name when we wrote it.
+	Clusters []ClusterStatus
+}
+
+// Condition is an item of status.conditions. Times are RFC 3339 in UTC.
+type Condition struct {
+	Type, Status, Reason, Message, LastUpdateTime, LastTransitionTime string
+}
+
+// ClusterStatus is an item of status.clusters.
+type ClusterStatus struct {
+	Name   string
+	Status PropagationStatus
+	// Message is ours: why the status is what it is; empty when all is well.
+	Message string
+	// Version is ours: what was last applied, in the propagation engine's words.
+	Version string
+	// RemoteStatus is the status of the object in the member, for types that collect it.
+	RemoteStatus any
+}
+
+// Condition returns the condition of the type, or nil.
+func (s *Status) Condition(conditionType string) *Condition {
+	for i := range s.Conditions {
+		if s.Conditions[i].Type == conditionType {
+			return &s.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// Cluster returns the entry of the cluster, or nil.
+func (s *Status) Cluster(name string) *ClusterStatus {
+	for i := range s.Clusters {
+		if s.Clusters[i].Name == name {
+			return &s.Clusters[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package federate
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+const templateField = "spec.template"
+
+// Fields of metadata that an API server sets and that mean nothing elsewhere.
+var serverMetadata = []string{
+	"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+	"managedFields", "selfLink", "generateName", "clusterName",
+}
+
+// Annotations that other programs keep about one object in one cluster. Sending
+// them would start a fight over them.
+var localAnnotations = []string{
+	"kubectl.kubernetes.io/last-applied-configuration",
+	"deployment.kubernetes.io/revision",
+}
+
+// prepare checks the template and makes the base from it. Only the maps that
+// change are copied.
+func (r *Renderer) prepare(o *Object, target schema.GroupVersionKind) error {
+	base := maps.Clone(o.Template)
+	if base == nil {
+		// A namespace, for one, needs no template.
+		base = map[string]any{}
+	}
+	if err := r.resolveType(base, target); err != nil {
+		return err
+	}
+	metadata, ok := asMap(base["metadata"])
+	if !ok {
+		return templateFault(templateField+".metadata", "must be an object, is "+describe(base["metadata"]))
+	}
+	metadata = maps.Clone(metadata)
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	for _, field := range []string{"labels", "annotations"} {
+		if _, err := stringMap(metadata, field); err != nil {
+			return err
+		}
+	}
+	r.warnMetadata(metadata)
+	delete(metadata, "finalizers")
+	delete(metadata, "ownerReferences")
+	base["metadata"] = metadata
+	r.base = base
+	return nil
+}
+
+// resolveType applies KubeFed's rules: the kind is the target's, the version the
+// template's if it has one.
+func (r *Renderer) resolveType(base map[string]any, target schema.GroupVersionKind) error {
+	r.gvk = target
+	kind, ok := asString(base["kind"])
+	if !ok {
+		return templateFault(templateField+".kind", "must be a string, is "+describe(base["kind"]))
+	}
+	if kind != "" && kind != target.Kind {
+		return templateFault(templateField+".kind", "is "+kind+", must be "+target.Kind+" or left out")
+	}
+	apiVersion, ok := asString(base["apiVersion"])
+	if !ok {
+		return templateFault(templateField+".apiVersion", "must be a string, is "+describe(base["apiVersion"]))
+	}
+	if apiVersion == "" {
+		return nil
+	}
+	gv, err := schema.ParseGroupVersion(apiVersion)
+	if err != nil || gv.Group != target.Group || gv.Version == "" {
+		return templateFault(templateField+".apiVersion", "is "+apiVersion+", must be "+target.GroupVersion().String()+" or left out")
+	}
+	r.gvk.Version = gv.Version
+	return nil
+}
+
+// finish makes the object from the base or a patched base: it sets what no
+// template or override may decide and drops what is never sent. tree is not modified.
+func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
+	object := maps.Clone(tree)
+	object["apiVersion"] = r.gvk.GroupVersion().String()
+	object["kind"] = r.gvk.Kind
+	delete(object, "status")
+
+	metadata, _ := object["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
+	for _, field := range serverMetadata {
+		delete(metadata, field)
+	}
+	metadata["name"] = r.name
+	delete(metadata, "namespace")
+	if r.namespace != "" {
+		metadata["namespace"] = r.namespace
+	}
+	if err := finishLabels(metadata); err != nil {
+		return Rendered{}, err
+	}
+	if err := finishAnnotations(metadata); err != nil {
+		return Rendered{}, err
+	}
+	object["metadata"] = metadata
+
+	if spec, ok := object["spec"].(map[string]any); ok && r.retain {
+		spec = maps.Clone(spec)
+		delete(spec, "replicas")
+		object["spec"] = spec
+	}
+	rendered, err := newRendered(object)
+	if err != nil {
+		return Rendered{}, templateFault(templateField, "cannot be written as JSON: "+err.Error())
+	}
+	return rendered, nil
+}
+
+func finishLabels(metadata map[string]any) *RenderError {
+	labels, err := stringMap(metadata, "labels")
+	if err != nil {
+		return err
+	}
+	if labels == nil {
+		labels = make(map[string]any, 1)
+	}
+	labels[ManagedLabel] = ManagedLabelValue
+	metadata["labels"] = labels
+	return nil
+}
+
+func finishAnnotations(metadata map[string]any) *RenderError {
+	annotations, err := stringMap(metadata, "annotations")
+	if err != nil {
+		return err
+	}
+	for _, name := range localAnnotations {
+		delete(annotations, name)
+	}
+	delete(metadata, "annotations")
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	return nil
+}
+
+// stringMap returns a copy of metadata's labels or annotations without nulls, nil
+// when there are none. KubeFed dropped all labels when one was not a string.
+func stringMap(metadata map[string]any, field string) (map[string]any, *RenderError) {
+	at := templateField + ".metadata." + field
+	values, ok := asMap(metadata[field])
+	if !ok {
+		return nil, templateFault(at, "must be an object, is "+describe(metadata[field]))
+	}
+	if values == nil {
+		return nil, nil
+	}
+	out := make(map[string]any, len(values)+1)
+	var bad []string
+	for key, value := range values {
+		if _, ok := value.(string); ok {
+			out[key] = value
+		} else if value != nil {
+			bad = append(bad, key)
+		}
+	}
+	if bad != nil {
+		key := slices.Min(bad) // the same one every time
+		return nil, templateFault(at+"["+key+"]", "must be a string, is "+describe(values[key])+": put it in quotes")
+	}
+	return out, nil
+}
+
+// warnMetadata records what of the template's metadata is left out on purpose.
+func (r *Renderer) warnMetadata(metadata map[string]any) {
+	at := templateField + ".metadata."
+	if list, _ := metadata["finalizers"].([]any); len(list) > 0 {
+		r.warnings = append(r.warnings, at+"finalizers: not propagated, since nothing in the member clusters may know to remove them; use an override where something does")
+	}
+	if list, _ := metadata["ownerReferences"].([]any); len(list) > 0 {
+		r.warnings = append(r.warnings, at+"ownerReferences: not propagated, since the owner's UID is another in every cluster")
+	}
+	if name, _ := metadata["name"].(string); name != "" && name != r.name {
+		r.warnings = append(r.warnings, at+"name: has no effect, the federated object's name "+r.name+" is used")
+	}
+}
+
+// warnOverrides records overrides that are valid but do nothing, or not what
+// they seem to.
+func (r *Renderer) warnOverrides(i int) {
+	for j := range r.overrides[i].Overrides {
+		override := &r.overrides[i].Overrides[j]
+		at := overridesField(i) + ".clusterOverrides[" + strconv.Itoa(j) + "]"
+		switch {
+		case override.Path == "/status" || strings.HasPrefix(override.Path, "/status/"):
+			r.warnings = append(r.warnings, at+".path: has no effect, status is not propagated")
+		case override.Path == "/spec/replicas" && r.retain:
+			r.warnings = append(r.warnings, at+".path: has no effect while spec.retainReplicas is true")
+		case !override.HasValue && override.operation() != opRemove:
+			r.warnings = append(r.warnings, at+".value: is missing, so the field is set to null; use op: remove to remove it")
+		}
+	}
+}
