@@ -12,8 +12,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 )
@@ -61,6 +63,28 @@ type Options struct {
 	Logger logr.Logger
 }
 
+func (o *Options) setDefaults() {
+	setDefault(&o.Period, DefaultPeriod)
+	setDefault(&o.Timeout, DefaultTimeout)
+	setDefault(&o.FailureThreshold, DefaultFailureThreshold)
+	setDefault(&o.SuccessThreshold, DefaultSuccessThreshold)
+	setDefault(&o.RequestTimeout, 30*time.Second)
+	setDefault(&o.InventoryPeriod, 5*time.Minute)
+	setDefault(&o.QPS, -1)
+	setDefault(&o.Burst, -1)
+	setDefault(&o.UserAgent, "fedctl")
+	if o.Logger.GetSink() == nil {
+		o.Logger = logf.Log.WithName("membership")
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
 // Info is what is known of one KubeFedCluster. Values handed out are shared:
 // do not modify Labels.
 type Info struct {
@@ -85,11 +109,22 @@ type Provider struct {
 	log    logr.Logger
 	scheme *runtime.Scheme
 
+	// Set by Start before started is closed, and not changed after that.
+	cache   cache.Cache
+	client  client.Client
+	aware   multicluster.Aware
+	hostUID string
+	// started lets the members' goroutines begin.
+	started chan struct{}
+	running sync.WaitGroup
+
 	synced   atomic.Bool
 	snapshot atomic.Pointer[[]Info]
 
+	// mu guards what follows. It is never held over I/O or a call to others.
 	mu          sync.RWMutex
 	members     map[string]*member
+	stopping    bool // no more members are launched
 	subscribers []func(name string)
 	indexes     []fieldIndex
 }
@@ -100,15 +135,14 @@ type fieldIndex struct {
 	extract client.IndexerFunc
 }
 
-type member struct{}
-
 var (
 	_ multicluster.Provider         = &Provider{}
 	_ multicluster.ProviderRunnable = &Provider{}
 )
 
-// New returns a provider that reads KubeFedClusters and their Secrets from host.
-// It makes no request; Start does. The error names a bad option.
+// New returns a provider that reads KubeFedClusters and their Secrets from host,
+// with a cache of its own that is limited to the KubeFed namespace. It makes no
+// request; Start does. The error names a bad option.
 func New(host cluster.Cluster, opts Options) (*Provider, error) {
 	if host == nil {
 		return nil, errors.New("membership: no host cluster")
@@ -120,7 +154,11 @@ func New(host cluster.Cluster, opts Options) (*Provider, error) {
 	if err := errors.Join(corev1.AddToScheme(scheme), fedcorev1beta1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("membership: building the scheme: %w", err)
 	}
-	p := &Provider{host: host, opts: opts, log: opts.Logger, scheme: scheme, members: map[string]*member{}}
+	opts.setDefaults()
+	p := &Provider{
+		host: host, opts: opts, log: opts.Logger, scheme: scheme,
+		members: map[string]*member{}, started: make(chan struct{}),
+	}
 	p.snapshot.Store(&[]Info{})
 	return p, nil
 }
@@ -128,24 +166,53 @@ func New(host cluster.Cluster, opts Options) (*Provider, error) {
 // Start watches KubeFedClusters and drives their members until ctx ends. aware
 // is told of each member once it is first ready, again (same name, new cluster,
 // new context) when its credentials have been rotated; the context it gets is
-// cancelled when the member is removed or replaced.
+// cancelled when the member is removed or replaced. A provider starts once.
 func (p *Provider) Start(ctx context.Context, aware multicluster.Aware) error {
+	p.aware = aware
+	if err := p.watchHost(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // told to end before it had begun
+		}
+		return fmt.Errorf("membership: %w", err)
+	}
+	close(p.started)
 	<-ctx.Done()
+	p.mu.Lock()
+	p.stopping = true
+	p.mu.Unlock()
+	p.running.Wait()
 	return nil
 }
 
 // Get returns the member's current connection, or multicluster.ErrClusterNotFound
-// when there is no such member or it has not been ready yet.
+// when there is no such member or it has not been ready yet. Its cache fails
+// reads of types that nobody has got an informer for, instead of starting one.
 func (p *Provider) Get(_ context.Context, name multicluster.ClusterName) (cluster.Cluster, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if m := p.members[string(name)]; m != nil && m.cluster != nil {
+		return m.cluster, nil
+	}
 	return nil, fmt.Errorf("%w: %s", multicluster.ErrClusterNotFound, name)
 }
 
 // IndexField indexes a field in the caches of all members, present and future.
+// It asks each connected member about the type, and fails if one does not answer.
 func (p *Provider) IndexField(ctx context.Context, obj client.Object, field string, extract client.IndexerFunc) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.indexes = append(p.indexes, fieldIndex{obj, field, extract})
-	return nil
+	var connected []cluster.Cluster
+	for _, m := range p.members {
+		if m.cluster != nil {
+			connected = append(connected, m.cluster)
+		}
+	}
+	p.mu.Unlock()
+	var errs []error
+	for _, cl := range connected {
+		errs = append(errs, cl.GetFieldIndexer().IndexField(ctx, obj, field, extract))
+	}
+	return errors.Join(errs...)
 }
 
 // Clusters returns what is known of all KubeFedClusters, the unready included,
@@ -154,7 +221,7 @@ func (p *Provider) IndexField(ctx context.Context, obj client.Object, field stri
 func (p *Provider) Clusters() []Info { return *p.snapshot.Load() }
 
 // Synced tells whether the KubeFedClusters have been listed: before that,
-// Clusters knows of none.
+// Clusters does not know them all.
 func (p *Provider) Synced() bool { return p.synced.Load() }
 
 // Subscribe has fn called with a cluster's name when its Info changes and when it

@@ -1,0 +1,130 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+)
+
+// A connection is one way of reaching a member: a prober from the start, and a
+// cluster.Cluster once it has been opened. It serves one access for all its life;
+// other credentials are another connection.
+type connection struct {
+	fingerprint string
+	prober      *prober
+	access      access
+	opts        Options
+	log         logr.Logger
+
+	// Known once identified: version and uid of the cluster at the other end. uid
+	// is empty when the member does not let us read it.
+	identified   bool
+	version, uid string
+
+	cluster cluster.Cluster
+	close   context.CancelFunc
+}
+
+func newConnection(a access, secret string, opts Options, log logr.Logger) (*connection, error) {
+	prober, err := newProber(a, secret, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{fingerprint: a.fingerprint(), prober: prober, access: a, opts: opts, log: log, close: prober.idle}, nil
+}
+
+// probe asks once how the member is. The first time that it is well it is also
+// asked who it is, so that a ready member has a version and an identity.
+func (c *connection) probe(ctx context.Context) observation {
+	o := c.prober.healthz(ctx)
+	if o.Verdict == verdictReady && !c.identified {
+		return c.identify(ctx)
+	}
+	return o
+}
+
+// identify reads version and UID. A member that forbids it is ready all the
+// same: members joined by KubeFed in a Namespaced control plane do. Any other
+// failure is that of the probe.
+func (c *connection) identify(ctx context.Context) observation {
+	version, versionErr := c.prober.version(ctx)
+	uid, uidErr := c.prober.clusterUID(ctx)
+	for _, err := range []error{versionErr, uidErr} {
+		var status *statusError
+		if err != nil && (!errors.As(err, &status) || (status.Code != http.StatusForbidden && status.Code != http.StatusNotFound)) {
+			return observation{Verdict: verdictNotReady, Detail: err.Error()}
+		}
+		if err != nil {
+			c.log.Info("Member does not tell who it is", "error", err.Error())
+		}
+	}
+	c.version, c.uid, c.identified = version, uid, true
+	return observation{Verdict: verdictReady}
+}
+
+// open builds the cluster.Cluster and starts its cache. It ends with ctx or
+// close, whichever comes first, and cannot be opened again. indexes are applied
+// to its cache.
+func (c *connection) open(ctx context.Context, indexes []fieldIndex) (context.Context, error) {
+	transport := c.access.transport(c.opts.RequestTimeout)
+	config := c.access.restConfig(transport, c.opts)
+	cl, err := newCluster(config, c.log)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	for _, index := range indexes {
+		if err := cl.GetFieldIndexer().IndexField(ctx, index.object, index.field, index.extract); err != nil {
+			cancel()
+			return nil, fmt.Errorf("indexing field %s: %w", index.field, err)
+		}
+	}
+	c.cluster = cl
+	c.close = func() {
+		cancel()
+		c.prober.idle()
+		transport.CloseIdleConnections()
+	}
+	go func() {
+		if err := cl.Start(ctx); err != nil {
+			c.log.Error(err, "Cache of the member ended")
+		}
+		transport.CloseIdleConnections()
+	}()
+	started, cancelWait := context.WithTimeout(ctx, 10*time.Second)
+	defer cancelWait()
+	if !cl.GetCache().WaitForCacheSync(started) {
+		c.close()
+		return nil, errors.New("the member's cache did not start")
+	}
+	return ctx, nil
+}
+
+// newCluster returns a cluster.Cluster that makes no request of its own accord.
+// Its cache keeps no managedFields, and reads of what nobody watches fail instead
+// of starting a watch; unstructured reads go to the API server.
+func newCluster(config *rest.Config, log logr.Logger) (cluster.Cluster, error) {
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	return cluster.New(config, func(o *cluster.Options) {
+		o.Scheme = clientgoscheme.Scheme
+		o.HTTPClient = httpClient
+		o.Logger = log
+		o.Cache = cache.Options{
+			DefaultTransform:            cache.TransformStripManagedFields(),
+			ReaderFailOnMissingInformer: true,
+		}
+		o.Client = client.Options{Cache: &client.CacheOptions{Unstructured: false}}
+	})
+}

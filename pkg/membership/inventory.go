@@ -1,0 +1,125 @@
+package membership
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// inventory is what a member's nodes say of it.
+type inventory struct {
+	Nodes  int
+	Region string
+	// Zones are sorted.
+	Zones []string
+	// Accelerators is the allocatable amount by extended resource, over all nodes.
+	Accelerators map[string]int64
+}
+
+// legacy labels, which KubeFed read and old clusters have.
+const (
+	legacyRegionLabel = "failure-domain.beta.kubernetes.io/region"
+	legacyZoneLabel   = "failure-domain.beta.kubernetes.io/zone"
+)
+
+// inventoryOf sums nodes up. The region is that of the first node which has one,
+// in order of names, so that it does not depend on the order of the list.
+func inventoryOf(nodes []corev1.Node) inventory {
+	inv := inventory{Nodes: len(nodes), Accelerators: map[string]int64{}}
+	zones := map[string]bool{}
+	regionOf := ""
+	for i := range nodes {
+		node := &nodes[i]
+		if region := labelOf(node, corev1.LabelTopologyRegion, legacyRegionLabel); region != "" && (regionOf == "" || node.Name < regionOf) {
+			inv.Region, regionOf = region, node.Name
+		}
+		if zone := labelOf(node, corev1.LabelTopologyZone, legacyZoneLabel); zone != "" {
+			zones[zone] = true
+		}
+		for name, quantity := range node.Status.Allocatable {
+			addAccelerator(inv.Accelerators, string(name), quantity)
+		}
+	}
+	inv.Zones = slices.Sorted(maps.Keys(zones))
+	return inv
+}
+
+func labelOf(node *corev1.Node, label, legacy string) string {
+	if value := node.Labels[label]; value != "" {
+		return value
+	}
+	return node.Labels[legacy]
+}
+
+func addAccelerator(sum map[string]int64, name string, quantity resource.Quantity) {
+	if IsAccelerator(name) && quantity.Sign() > 0 {
+		sum[name] += quantity.Value()
+	}
+}
+
+var (
+	acceleratorVendors = []string{
+		"nvidia.com", "gpu.intel.com", "habana.ai", "aws.amazon.com", "huawei.com", "cambricon.com", "mthreads.com",
+		"hygon.com", "iluvatar.ai", "metax-tech.com", "furiosa.ai", "rebellions.ai", "tenstorrent.com", "graphcore.ai",
+	}
+	acceleratorWords = []string{"gpu", "tpu", "npu", "xpu", "neuron", "gaudi", "accelerator", "fpga"}
+)
+
+// IsAccelerator tells whether a resource name such as nvidia.com/gpu is an
+// extended resource that computes. Other extended resources (network devices,
+// /dev/fuse) are not, nor is anything in a kubernetes.io domain.
+func IsAccelerator(resourceName string) bool {
+	domain, name, found := strings.Cut(resourceName, "/")
+	if !found || domain == "kubernetes.io" || strings.HasSuffix(domain, ".kubernetes.io") {
+		return false
+	}
+	if slices.Contains(acceleratorVendors, domain) {
+		return true
+	}
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(acceleratorWords, func(word string) bool { return strings.Contains(name, word) })
+}
+
+// listInventory lists the nodes from the API server's cache, which costs its
+// etcd nothing.
+func listInventory(ctx context.Context, reader client.Reader) (*inventory, error) {
+	var nodes corev1.NodeList
+	if err := reader.List(ctx, &nodes, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}); err != nil {
+		return nil, err
+	}
+	inv := inventoryOf(nodes.Items)
+	return &inv, nil
+}
+
+// Annotations of a KubeFedCluster that the provider keeps, for those who list
+// clusters. They change only when what they say does.
+const (
+	// ClusterUIDAnnotation is the UID of the member's namespace kube-system,
+	// which tells whether two KubeFedClusters are one cluster.
+	ClusterUIDAnnotation = "fedctl.io/cluster-uid"
+	// NodesAnnotation is the number of the member's nodes.
+	NodesAnnotation = "fedctl.io/nodes"
+	// AcceleratorsAnnotation is the allocatable amount of each accelerator, such as
+	// "amd.com/gpu=4,nvidia.com/gpu=16"; empty when there is none.
+	AcceleratorsAnnotation = "fedctl.io/accelerators"
+)
+
+// annotations returns what the inventory's annotations should say.
+func (inv *inventory) annotations() map[string]string {
+	parts := make([]string, 0, len(inv.Accelerators))
+	for _, name := range slices.Sorted(maps.Keys(inv.Accelerators)) {
+		parts = append(parts, fmt.Sprintf("%s=%d", name, inv.Accelerators[name]))
+	}
+	return map[string]string{
+		NodesAnnotation:        strconv.Itoa(inv.Nodes),
+		AcceleratorsAnnotation: strings.Join(parts, ","),
+	}
+}
