@@ -1,0 +1,97 @@
+package localcluster
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// inspect returns the start time of a process, in clock ticks since boot, and
+// the letter of its state.
+func inspect(pid int) (start string, state byte, err error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0, err
+	}
+	return parseStat(string(data))
+}
+
+// parseStat reads /proc/PID/stat: "PID (COMMAND) STATE …", the start time is the
+// 22nd field. The command may hold blanks and parentheses.
+func parseStat(stat string) (start string, state byte, err error) {
+	end := strings.LastIndexByte(stat, ')')
+	fields := strings.Fields(stat[end+1:])
+	if end < 0 || len(fields) < 20 {
+		return "", 0, fmt.Errorf("unknown format of a process's stat file: %q", stat)
+	}
+	return fields[19], fields[0][0], nil
+}
+
+// bootID tells this boot from others.
+var bootID = sync.OnceValue(func() string {
+	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+})
+
+// marked returns the processes that were started for a file below dir, by the
+// mark in their environment: also those that a killed program had no time to record.
+func marked(dir string) []process {
+	var found []process
+	mark := []byte(markEnv + "=" + dir + string(filepath.Separator))
+	entries, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range entries {
+		environ, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(append([]byte{0}, environ...), append([]byte{0}, mark...)) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		if p, err := identify(pid); err == nil {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// detach makes the child a session of its own, so that no signal of the
+// terminal reaches it, and optionally has the kernel kill it with its parent.
+func detach(dieWithParent bool) *syscall.SysProcAttr {
+	attributes := &syscall.SysProcAttr{Setsid: true}
+	if dieWithParent {
+		attributes.Pdeathsig = syscall.SIGKILL
+	}
+	return attributes
+}
+
+// onLastingThread runs fn on a thread that lives as long as the program: the
+// kernel takes the end of the thread that forked for the end of the parent.
+func onLastingThread(fn func()) {
+	lastingThread.once.Do(func() {
+		lastingThread.work = make(chan func())
+		go func() {
+			runtime.LockOSThread()
+			for work := range lastingThread.work {
+				work()
+			}
+		}()
+	})
+	done := make(chan struct{})
+	lastingThread.work <- func() { defer close(done); fn() }
+	<-done
+}
+
+var lastingThread struct {
+	once sync.Once
+	work chan func()
+}

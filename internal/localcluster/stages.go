@@ -1,0 +1,26 @@
+package localcluster
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// Annotations of pods that the stages heed.
+const (
+	// ReadyAnnotation set to "false" makes a pod run without ever becoming ready.
+	ReadyAnnotation = "local.fedctl.io/ready"
+	// JobDurationAnnotation is how long a pod of a Job runs ("30s"); by default a second.
+	JobDurationAnnotation = "local.fedctl.io/job-duration"
+)
+
+var (
+	//go:embed stages/node.yaml
+	nodeStages string
+	//go:embed stages/pod.yaml
+	podStages string
+)
+
+// stages is kwok's configuration: how nodes and pods change by themselves.
+func stages() []byte {
+	return []byte(strings.Join([]string{nodeStages, podStages}, "---\n"))
+}
