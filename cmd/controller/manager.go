@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/viper"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
+
+	"github.com/fedctl/fedctl/internal/config"
+	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/propagation"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// hostConfig finds the host cluster: a kubeconfig if one is named or there is
+// no service account, else the Pod's service account.
+func hostConfig(kubeconfig, context string) (*rest.Config, error) {
+	if kubeconfig == "" && context == "" {
+		if inCluster, err := rest.InClusterConfig(); err == nil {
+			return inCluster, nil
+		} else if !errors.Is(err, rest.ErrNotInCluster) {
+			return nil, fmt.Errorf("service account of the Pod: %w", err)
+		}
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	host, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig of the host cluster: %w", err)
+	}
+	return host, nil
+}
+
+// kubeFedConfig returns the KubeFedConfig from the file or the host cluster; nil if there is none.
+func kubeFedConfig(ctx context.Context, host *rest.Config, v *viper.Viper) (*fedcorev1beta1.KubeFedConfig, error) {
+	if path := v.GetString("kubefed-config"); path != "" {
+		return config.ReadKubeFedConfig(path)
+	}
+	hostClient, err := client.New(host, client.Options{Scheme: newScheme()})
+	if err != nil {
+		return nil, fmt.Errorf("client of the host cluster: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	found := &fedcorev1beta1.KubeFedConfig{}
+	key := client.ObjectKey{Namespace: v.GetString("kubefed-namespace"), Name: config.KubeFedConfigName}
+	switch err := hostClient.Get(ctx, key, found); {
+	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+		return nil, nil //nolint:nilnil // documented: there is none
+	case err != nil:
+		return nil, fmt.Errorf("reading KubeFedConfig %s: %w", key, err)
+	}
+	return found, nil
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, fedcorev1beta1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			panic(err) // a type registered twice: a mistake of the program, seen at its first start
+		}
+	}
+	return scheme
+}
+
+// setUpLogging sends all logs, client-go's too, to standard error in the chosen format.
+func setUpLogging(settings *config.Config) {
+	options := &slog.HandlerOptions{Level: slog.Level(-settings.LogLevel)}
+	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
+	if settings.LogFormat == "text" {
+		handler = slog.NewTextHandler(os.Stderr, options)
+	}
+	log := logr.FromSlogHandler(handler)
+	ctrl.SetLogger(log)
+	klog.SetLogger(log.WithName("client-go"))
+}
+
+// newManager wires the parts together: the provider of member clusters, the
+// engine, and the controller that tells the engine which types run.
+func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, error) {
+	host = rest.CopyConfig(host)
+	host.UserAgent = "fedctl-controller"
+	host.QPS, host.Burst = -1, -1 // the API server's own priority and fairness decides
+	local, err := manager.New(host, managerOptions(settings))
+	if err != nil {
+		return nil, fmt.Errorf("manager: %w", err)
+	}
+	provider, err := membership.New(local, membership.Options{
+		KubeFedNamespace: settings.KubeFedNamespace,
+		Period:           settings.HealthCheckPeriod,
+		Timeout:          settings.HealthCheckTimeout,
+		FailureThreshold: settings.HealthCheckFailureThreshold,
+		SuccessThreshold: settings.HealthCheckSuccessThreshold,
+		QPS:              settings.MemberQPS,
+		Burst:            settings.MemberBurst,
+		RequestTimeout:   settings.RequestTimeout,
+		UserAgent:        host.UserAgent,
+		EventRecorder:    local.GetEventRecorder("fedctl"),
+		Logger:           ctrl.Log.WithName("membership"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := mcmanager.WithMultiCluster(local, provider)
+	if err != nil {
+		return nil, fmt.Errorf("multicluster manager: %w", err)
+	}
+	engine, err := propagation.New(mgr, provider, propagation.Options{
+		KubeFedNamespace:       settings.KubeFedNamespace,
+		TargetNamespace:        settings.TargetNamespace(),
+		AdoptResources:         settings.AdoptResources,
+		CollectStatus:          settings.CollectStatus,
+		Workers:                settings.Workers,
+		WorkersPerCluster:      settings.WorkersPerCluster,
+		HostWorkers:            settings.HostWorkers,
+		RequestTimeout:         settings.RequestTimeout,
+		SettleTimeout:          settings.SettleTimeout,
+		RetryMax:               settings.RetryMax,
+		UnreadyDeletionTimeout: settings.UnreadyDeletionTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := typeconfig.SetupController(local, engine, typeconfig.ControllerOptions{KubeFedNamespace: settings.KubeFedNamespace}); err != nil {
+		return nil, err
+	}
+	return mgr, errors.Join(
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("host-cache", func(r *http.Request) error {
+			if !local.GetCache().WaitForCacheSync(r.Context()) {
+				return errors.New("the host cluster's objects have not been read yet")
+			}
+			return nil
+		}),
+	)
+}
+
+func managerOptions(settings *config.Config) manager.Options {
+	namespace := map[string]cache.Config{settings.KubeFedNamespace: {}}
+	return manager.Options{
+		Scheme: newScheme(),
+		Logger: ctrl.Log,
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject: map[client.Object]cache.ByObject{
+				&corev1.Secret{}:                      {Namespaces: namespace},
+				&fedcorev1beta1.KubeFedCluster{}:      {Namespaces: namespace},
+				&fedcorev1beta1.FederatedTypeConfig{}: {Namespaces: namespace},
+			},
+		},
+		LeaderElection:                settings.LeaderElect,
+		LeaderElectionID:              "fedctl-controller",
+		LeaderElectionNamespace:       settings.KubeFedNamespace,
+		LeaderElectionResourceLock:    "leases",
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 &settings.LeaseDuration,
+		RenewDeadline:                 &settings.RenewDeadline,
+		RetryPeriod:                   &settings.RetryPeriod,
+		Metrics:                       metricsserver.Options{BindAddress: settings.MetricsAddress},
+		HealthProbeBindAddress:        settings.HealthProbeAddress,
+		PprofBindAddress:              settings.ProfilingAddress,
+	}
+}

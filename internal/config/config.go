@@ -1,0 +1,179 @@
+// Package config reads the controller's configuration. A setting comes from,
+// in this order: a flag, the environment (FEDCTL_ and the flag's name in capitals
+// with underscores), the file named by --config (the flags' names as keys), the
+// KubeFedConfig (the file named by --kubefed-config, else the object "kubefed" in
+// the KubeFed namespace), the default.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+)
+
+// Config is the controller's configuration. Durations that are 0 mean "none"
+// only where the flag's help says so.
+type Config struct {
+	Kubeconfig       string `mapstructure:"kubeconfig"`
+	Context          string `mapstructure:"context"`
+	KubeFedNamespace string `mapstructure:"kubefed-namespace"`
+	Scope            string `mapstructure:"scope"`
+
+	LeaderElect   bool          `mapstructure:"leader-elect"`
+	LeaseDuration time.Duration `mapstructure:"leader-elect-lease-duration"`
+	RenewDeadline time.Duration `mapstructure:"leader-elect-renew-deadline"`
+	RetryPeriod   time.Duration `mapstructure:"leader-elect-retry-period"`
+
+	HealthProbeAddress string `mapstructure:"health-probe-bind-address"`
+	MetricsAddress     string `mapstructure:"metrics-bind-address"`
+	ProfilingAddress   string `mapstructure:"pprof-bind-address"`
+	LogLevel           int    `mapstructure:"log-level"`
+	LogFormat          string `mapstructure:"log-format"`
+
+	HealthCheckPeriod           time.Duration `mapstructure:"cluster-health-check-period"`
+	HealthCheckTimeout          time.Duration `mapstructure:"cluster-health-check-timeout"`
+	HealthCheckFailureThreshold int           `mapstructure:"cluster-health-check-failure-threshold"`
+	HealthCheckSuccessThreshold int           `mapstructure:"cluster-health-check-success-threshold"`
+
+	AdoptResources         bool          `mapstructure:"adopt-resources"`
+	CollectStatus          bool          `mapstructure:"collect-status"`
+	Workers                int           `mapstructure:"workers"`
+	WorkersPerCluster      int           `mapstructure:"workers-per-cluster"`
+	HostWorkers            int           `mapstructure:"host-workers"`
+	MemberQPS              float32       `mapstructure:"member-qps"`
+	MemberBurst            int           `mapstructure:"member-burst"`
+	RequestTimeout         time.Duration `mapstructure:"request-timeout"`
+	SettleTimeout          time.Duration `mapstructure:"settle-timeout"`
+	RetryMax               time.Duration `mapstructure:"retry-max"`
+	UnreadyDeletionTimeout time.Duration `mapstructure:"unready-deletion-timeout"`
+}
+
+// AddFlags adds a flag for every setting, with its default.
+func AddFlags(flags *pflag.FlagSet) {
+	flags.String("config", "", "File with settings, YAML or JSON; its keys are the names of these flags.")
+	flags.String("kubefed-config", "", "File with a KubeFedConfig; by default the object kubefed in the KubeFed namespace.")
+	flags.String("kubeconfig", "", "Kubeconfig of the host cluster; by default the Pod's own service account, else $KUBECONFIG, else ~/.kube/config.")
+	flags.String("context", "", "Context of the host cluster in the kubeconfig; by default the current one.")
+	flags.String("kubefed-namespace", "kube-federation-system", "Namespace of the control plane in the host cluster.")
+	flags.String("scope", "Cluster", "Cluster, or Namespaced: the KubeFed namespace is then the only one that is federated.")
+
+	flags.Bool("leader-elect", true, "Elect a leader among several controllers, by a Lease in the KubeFed namespace.")
+	flags.Duration("leader-elect-lease-duration", 15*time.Second, "How long a leader that has stopped renewing its Lease is waited for.")
+	flags.Duration("leader-elect-renew-deadline", 10*time.Second, "How long the leader tries to renew its Lease before it gives up.")
+	flags.Duration("leader-elect-retry-period", 5*time.Second, "Time between tries to get or renew the Lease.")
+
+	flags.String("health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
+	flags.String("metrics-bind-address", ":8080", "Address of /metrics; 0 for none.")
+	flags.String("pprof-bind-address", "", "Address of Go's profiles under /debug/pprof; empty for none.")
+	flags.Int("log-level", 0, "0 for what an operator needs, 1 to follow each failure, 2 and more for developers.")
+	flags.String("log-format", "json", "json or text.")
+
+	flags.Duration("cluster-health-check-period", 10*time.Second, "Time between two probes of a member cluster.")
+	flags.Duration("cluster-health-check-timeout", 3*time.Second, "How long a probe may take.")
+	flags.Int("cluster-health-check-failure-threshold", 3, "Probes that must fail in a row before a ready cluster is unready.")
+	flags.Int("cluster-health-check-success-threshold", 1, "Probes that must succeed in a row before an unready cluster is ready.")
+
+	flags.Bool("adopt-resources", true, "Take over objects that exist in a member cluster already.")
+	flags.Bool("collect-status", true, "Collect the status of the members' objects for types that ask for it (feature gate RawResourceStatusCollection).")
+	flags.Int("workers", 256, "Items in work at a time, over all clusters.")
+	flags.Int("workers-per-cluster", 16, "Items of one member cluster in work at a time.")
+	flags.Int("host-workers", 16, "Items of the host cluster in work at a time.")
+	flags.Float32("member-qps", 0, "Requests a second to one member cluster; 0 leaves the limit to its API server.")
+	flags.Int("member-burst", 0, "Requests above --member-qps for a short time.")
+	flags.Duration("request-timeout", 15*time.Second, "How long a request to an API server may take; watches are not limited.")
+	flags.Duration("settle-timeout", 5*time.Second, "How long a status waits for clusters that have not answered.")
+	flags.Duration("retry-max", 5*time.Minute, "Longest time between two tries of what fails.")
+	flags.Duration("unready-deletion-timeout", 0, "How long a deletion waits for a member cluster that is not ready; 0 until it is ready or unjoined.")
+}
+
+// SettingsFile reads --config into v and makes v prefer flags and the environment.
+func SettingsFile(v *viper.Viper, flags *pflag.FlagSet) error {
+	v.SetEnvPrefix("FEDCTL")
+	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
+	v.AutomaticEnv()
+	if err := v.BindPFlags(flags); err != nil {
+		return fmt.Errorf("reading the flags: %w", err)
+	}
+	path := v.GetString("config")
+	if path == "" {
+		return nil
+	}
+	v.SetConfigFile(path)
+	if err := v.ReadInConfig(); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("--config: the file %s does not exist", path)
+		}
+		return fmt.Errorf("--config %s: %w", path, err)
+	}
+	for key := range v.AllSettings() {
+		if flags.Lookup(key) == nil {
+			return fmt.Errorf("--config %s: there is no setting %q", path, key)
+		}
+	}
+	return nil
+}
+
+// Final returns the configuration after the KubeFedConfig, nil if there is
+// none, has replaced the defaults of what it sets.
+func Final(v *viper.Viper, kubefed *fedcorev1beta1.KubeFedConfig) (*Config, error) {
+	if kubefed != nil {
+		if err := applyKubeFedConfig(v, kubefed); err != nil {
+			return nil, err
+		}
+	}
+	c := &Config{}
+	if err := v.Unmarshal(c); err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return c, c.validate()
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.KubeFedNamespace != "", "kubefed-namespace must not be empty")
+	check(slices.Contains([]string{"Cluster", "Namespaced"}, c.Scope), "scope is %q: it must be Cluster or Namespaced", c.Scope)
+	check(slices.Contains([]string{"json", "text"}, c.LogFormat), "log-format is %q: it must be json or text", c.LogFormat)
+	check(c.RenewDeadline < c.LeaseDuration, "leader-elect-renew-deadline (%s) must be less than leader-elect-lease-duration (%s)", c.RenewDeadline, c.LeaseDuration)
+	check(c.RetryPeriod > 0 && c.RetryPeriod < c.RenewDeadline, "leader-elect-retry-period (%s) must be more than 0 and less than leader-elect-renew-deadline (%s)", c.RetryPeriod, c.RenewDeadline)
+	for name, d := range map[string]time.Duration{
+		"cluster-health-check-period":  c.HealthCheckPeriod,
+		"cluster-health-check-timeout": c.HealthCheckTimeout,
+		"request-timeout":              c.RequestTimeout,
+		"settle-timeout":               c.SettleTimeout,
+		"retry-max":                    c.RetryMax,
+	} {
+		check(d > 0, "%s is %s: it must be more than 0", name, d)
+	}
+	for name, n := range map[string]int{
+		"cluster-health-check-failure-threshold": c.HealthCheckFailureThreshold,
+		"cluster-health-check-success-threshold": c.HealthCheckSuccessThreshold,
+		"workers":                                c.Workers,
+		"workers-per-cluster":                    c.WorkersPerCluster,
+		"host-workers":                           c.HostWorkers,
+	} {
+		check(n > 0, "%s is %d: it must be more than 0", name, n)
+	}
+	check(c.UnreadyDeletionTimeout >= 0, "unready-deletion-timeout is %s: it must not be negative", c.UnreadyDeletionTimeout)
+	check(c.MemberQPS >= 0 && c.MemberBurst >= 0, "member-qps and member-burst must not be negative")
+	return errors.Join(errs...)
+}
+
+// TargetNamespace is the only namespace that is federated; empty means all.
+func (c *Config) TargetNamespace() string {
+	if c.Scope == "Namespaced" {
+		return c.KubeFedNamespace
+	}
+	return ""
+}

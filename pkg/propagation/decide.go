@@ -1,0 +1,317 @@
+package propagation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/placement"
+)
+
+// decide works on the host's item of an object: what is to be in each cluster,
+// which clusters differ, and what the status says once they have settled.
+func (e *Engine) decide(ctx context.Context, t *runningType, item Item) (reconcile.Result, error) {
+	if !e.informed(t) {
+		return reconcile.Result{}, nil // queued again when what is missing has been read
+	}
+	host := t.host.Get(item.Object)
+	if host == nil {
+		e.orphan(t, item.Object)
+		return reconcile.Result{}, nil
+	}
+	if t.IsNamespace && e.isSystemNamespace(item.Object.Name) && !host.fed.Deleting {
+		return reconcile.Result{}, nil // never propagated, as in KubeFed; their contents may be
+	}
+	o := t.objectFor(item.Object, host)
+	if host.fed.Deleting {
+		return e.finalize(ctx, t, item, host, o)
+	}
+	if !host.fed.HasFinalizer {
+		var err error
+		if host, err = e.patchFinalizers(ctx, t, item.Object, host, append(slices.Clone(host.finalizers), federate.Finalizer)); err != nil {
+			return e.again(err)
+		}
+		if host == nil {
+			return reconcile.Result{}, nil // it has changed meanwhile; the watch queues it
+		}
+	}
+	decision, reason, message := e.place(t, host)
+	if reason == federate.ComputePlacementFailed {
+		// Nothing is touched on the strength of a placement that cannot be read.
+		return e.writeStatus(ctx, t, item, host, o, reason, message, nil)
+	}
+	queued := e.plan(t, item, host, o, decision)
+	for _, cluster := range queued {
+		e.queue.Add(Item{Type: item.Type, Object: item.Object, ClusterName: multicluster.ClusterName(cluster)})
+	}
+	if wait := e.unsettled(o); wait > 0 {
+		e.queue.AddAfter(item, wait)
+		return reconcile.Result{}, nil
+	}
+	return e.writeStatus(ctx, t, item, host, o, reason, message, decision.Unknown)
+}
+
+// informed says whether all that a decision rests on has been read. A decision
+// on less could delete what a moment later turns out to be wanted.
+func (e *Engine) informed(t *runningType) bool {
+	if !t.host.Synced() || !e.inventory.Synced() {
+		return false
+	}
+	if t.Target.Namespaced && e.opts.TargetNamespace == "" {
+		namespaces := e.typeNamed(namespacesType)
+		return namespaces == nil || namespaces.host.Synced()
+	}
+	return true
+}
+
+func (e *Engine) isSystemNamespace(name string) bool {
+	switch name {
+	case "kube-system", "kube-public", "default", e.opts.KubeFedNamespace:
+		return true
+	}
+	return false
+}
+
+// place asks pkg/placement. The reason is ComputePlacementFailed when there is no answer.
+func (e *Engine) place(t *runningType, host *hostObject) (placement.Decision, federate.AggregateReason, string) {
+	if host.invalid != nil {
+		return placement.Decision{}, federate.ComputePlacementFailed, host.invalid.Error()
+	}
+	in := placement.Input{
+		Placement:    host.fed.Placement,
+		Namespaced:   t.Target.Namespaced,
+		LimitedScope: e.opts.TargetNamespace != "",
+	}
+	if in.Namespaced && !in.LimitedScope {
+		namespaces := e.typeNamed(namespacesType)
+		if namespaces == nil {
+			return placement.Decision{}, federate.ComputePlacementFailed,
+				"the type namespaces is not enabled, so it is not known which clusters hold the namespace: run fedctl enable namespaces"
+		}
+		key := types.NamespacedName{Namespace: host.fed.Namespace, Name: host.fed.Namespace}
+		if ns := namespaces.host.Get(key); ns != nil {
+			if ns.invalid != nil {
+				return placement.Decision{}, federate.ComputePlacementFailed, fmt.Sprintf("%s %s: %v", namespaces.Federated.GVK.Kind, key, ns.invalid)
+			}
+			in.Namespace = &ns.fed.Placement
+		}
+	}
+	for _, info := range e.inventory.Clusters() {
+		in.Clusters = append(in.Clusters, placement.Cluster{Name: info.Name, Labels: info.Labels, Ready: info.Ready})
+	}
+	decision, err := placement.Decide(in)
+	if err != nil {
+		return decision, federate.ComputePlacementFailed, err.Error()
+	}
+	if decision.NamespaceNotFederated {
+		return decision, federate.NamespaceNotFederated,
+			fmt.Sprintf("namespace %s has no FederatedNamespace %s/%s", host.fed.Namespace, host.fed.Namespace, host.fed.Namespace)
+	}
+	return decision, federate.AggregateSuccess, ""
+}
+
+// plan brings the record of every cluster up to date with the decision and
+// returns the clusters that need work.
+func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, decision placement.Decision) []string {
+	infos := e.clusters()
+	selected := make(map[string]bool, len(decision.Clusters))
+	for _, name := range decision.Clusters {
+		selected[name] = true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	fresh := o.generation != host.fed.Generation
+	if fresh {
+		o.generation, o.renderer = host.fed.Generation, nil
+	}
+	for name := range o.places {
+		if _, joined := infos[name]; !joined {
+			delete(o.places, name) // unjoined: nothing can be said of it any more
+		}
+	}
+	var queued []string
+	for name, info := range infos {
+		_, watched := e.watches.Get(name, t.Name)
+		l := watched.get(t.targetKey(item.Object))
+		if !selected[name] {
+			p := o.places[name]
+			if p == nil && l == nil {
+				continue
+			}
+			if e.planAbsent(o.place(name), info, watched, l) {
+				queued = append(queued, name)
+			} else if p := o.places[name]; p.want == wantNothing && p.status == "" {
+				delete(o.places, name)
+			}
+			continue
+		}
+		p := o.place(name)
+		if p.want != wantApplied || p.hash == "" || fresh {
+			p.want = wantApplied
+			if !e.render(t, host, o, p, name) {
+				continue
+			}
+		}
+		if e.planApplied(p, info, watched, l) {
+			queued = append(queued, name)
+		}
+	}
+	if o.pendingClusters() == 0 {
+		o.pendingSince = time.Time{}
+	} else if o.pendingSince.IsZero() {
+		o.pendingSince = e.now()
+	}
+	return queued
+}
+
+// render computes what the cluster is to hold; false if it cannot be, which the status then says.
+func (e *Engine) render(t *runningType, host *hostObject, o *object, p *place, cluster string) bool {
+	rendered, err := o.rendered(t, host, cluster)
+	if err != nil {
+		var bad *federate.RenderError
+		status := federate.ComputeResourceFailed
+		if errors.As(err, &bad) {
+			status = bad.Status
+		}
+		p.want, p.hash, p.retrying = wantNothing, "", false
+		p.settle(status, err.Error())
+		return false
+	}
+	if p.hash != rendered.Hash {
+		p.retrying = false
+		p.hash = rendered.Hash
+	}
+	return true
+}
+
+func (o *object) rendered(t *runningType, host *hostObject, cluster string) (federate.Rendered, error) {
+	if o.renderer == nil {
+		renderer, err := federate.NewRenderer(host.fed, t.RenderTarget())
+		if err != nil {
+			return federate.Rendered{}, err
+		}
+		o.renderer = renderer
+	}
+	return o.renderer.For(cluster)
+}
+
+// planApplied says whether an item must be queued for a cluster that is to hold the object.
+func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatch, l *live) bool {
+	switch {
+	case !info.Ready && !info.Probed:
+		p.pending = true // the first probe decides; the cluster's change queues us again
+		return false
+	case !info.Ready:
+		p.retrying = false
+		p.settle(federate.ClusterNotReady, info.Message)
+		return false
+	case !watched.synced():
+		p.pending = true // the end of the list queues us again
+		if err := watched.err(); err != nil {
+			p.settle(federate.CachedRetrievalFailed, err.Error())
+		}
+		return false
+	case p.upToDate(l):
+		p.retrying = false
+		p.settle(federate.ClusterPropagationOK, "")
+		return false
+	case p.retrying:
+		return false // the next try is scheduled
+	}
+	p.pending = true
+	return true
+}
+
+// planAbsent says whether an item must be queued for a cluster that is not to hold the object.
+func (e *Engine) planAbsent(p *place, info membership.Info, watched *memberWatch, l *live) bool {
+	if p.want != wantAbsent {
+		p.want, p.hash, p.retrying, p.removedAt = wantAbsent, "", false, time.Time{}
+	}
+	switch {
+	case !info.Probed && !info.Ready, info.Ready && !watched.synced():
+		p.pending = l != nil || p.applied != "" // what is read next decides, and queues us again
+		return false
+	case !info.Ready:
+		if l == nil && p.applied == "" && !p.attempted {
+			p.want = wantNothing // it has never been there
+			p.settle("", "")
+			return false
+		}
+		p.settle(federate.WaitingForRemoval, "the cluster is not ready: "+info.Message)
+		return false
+	case l == nil && p.applied == "" || l != nil && !l.managed:
+		*p = place{} // gone, or no longer ours
+		return false
+	case p.retrying:
+		return false
+	case l != nil && l.deleting && !p.pending:
+		p.settle(federate.WaitingForRemoval, "the object is being deleted in the cluster")
+		return false
+	}
+	p.pending = true
+	return true
+}
+
+// unsettled returns how long the status still waits for clusters that have not
+// answered; 0 if it waits no longer.
+func (e *Engine) unsettled(o *object) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pendingClusters() == 0 {
+		return 0
+	}
+	return max(0, e.opts.SettleTimeout-e.now().Sub(o.pendingSince))
+}
+
+// orphan takes the label off what a federated object that is gone has left in members.
+func (e *Engine) orphan(t *runningType, key types.NamespacedName) {
+	t.forget(key)
+	for _, info := range e.inventory.Clusters() {
+		if _, watched := e.watches.Get(info.Name, t.Name); watched.get(t.targetKey(key)) != nil {
+			e.queue.Add(Item{Type: t.Name, Object: key, ClusterName: multicluster.ClusterName(info.Name)})
+		}
+	}
+}
+
+// patchFinalizers sets the finalizers of a federated object. nil without an
+// error: the object has changed since it was read, and is queued again.
+func (e *Engine) patchFinalizers(ctx context.Context, t *runningType, key types.NamespacedName, host *hostObject, finalizers []string) (*hostObject, error) {
+	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid":             host.fed.UID,
+		"resourceVersion": host.resourceVersion,
+		"finalizers":      finalizers,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.opts.RequestTimeout)
+	defer cancel()
+	result, err := e.hostResource(t, key.Namespace).Patch(ctx, key.Name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return nil, nil //nolint:nilnil // documented: the watch has the newer state
+	case err != nil:
+		return nil, fmt.Errorf("setting the finalizers: %w", err)
+	}
+	return t.host.Observe(key, host, result.ResourceVersion, result.Finalizers), nil
+}
+
+func without(list []string, s string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(have string) bool { return have == s })
+}
+
+// again has the controller try an item again after a failed request to the host.
+func (e *Engine) again(err error) (reconcile.Result, error) {
+	return reconcile.Result{}, err
+}

@@ -1,0 +1,26 @@
+// Package propagation is the engine: it makes every member cluster hold what
+// the federated objects of the host cluster say.
+//
+// The unit of work is the Item (federated type, object, cluster). An item of
+// the host (no cluster) decides: it reads the federated object and the member
+// clusters from memory, asks pkg/placement where the object belongs and
+// pkg/federate what each cluster gets, queues one item for each cluster that
+// differs, and writes the object's status once, when those have settled. An
+// item of a member carries out one server-side apply, delete or label removal
+// there. A slow or dead member therefore delays only its own items.
+//
+// What runs where:
+//
+//	types.go      the federated types that are switched on (typeconfig.Registrar)
+//	hoststore.go  the federated objects of one type, as the host tells them
+//	watchset.go   one thin watch for each (member cluster, type)
+//	memberstore.go what such a watch keeps: some 150 bytes an object
+//	object.go     what is wanted and known of one object in each cluster
+//	decide.go     host items: finalizer, placement, queueing, deletion
+//	carryout.go   member items: apply, delete, remove the label
+//	status.go     folding the outcomes and writing the status
+//	queue.go      the queue that is fair between clusters
+//
+// It imports the pure packages, pkg/membership and pkg/typeconfig; nothing of
+// internal or cmd. No request to an API server is made while a lock is held.
+package propagation

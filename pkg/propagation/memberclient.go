@@ -1,0 +1,157 @@
+package propagation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// memberClient makes the engine's requests to one member cluster. Answers are
+// asked for as metadata alone, in protobuf: the rest would be thrown away.
+type memberClient struct {
+	metadata metadata.Interface
+	dynamic  dynamic.Interface
+	timeout  time.Duration // of one request that is not a watch
+}
+
+// newMemberClient returns a client on a member's connection. timeout bounds
+// every request but watches.
+func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, error) {
+	config := rest.CopyConfig(cl.GetConfig())
+	config.WarningHandler = rest.NoWarnings{} // a warning repeated for each object helps nobody
+	meta, err := metadata.NewForConfigAndClient(config, cl.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("metadata client: %w", err)
+	}
+	dyn, err := dynamic.NewForConfigAndClient(config, cl.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("dynamic client: %w", err)
+	}
+	return &memberClient{metadata: meta, dynamic: dyn, timeout: timeout}, nil
+}
+
+func (c *memberClient) resource(r typeconfig.Resource, namespace string) metadata.ResourceInterface {
+	if r.Namespaced {
+		return c.metadata.Resource(r.GVR).Namespace(namespace)
+	}
+	return c.metadata.Resource(r.GVR)
+}
+
+// Apply applies a rendered object by server-side apply, taking over fields that
+// others own, and returns its metadata.
+func (c *memberClient) Apply(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, body []byte) (*metav1.PartialObjectMetadata, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.resource(r, key.Namespace).Patch(ctx, key.Name, types.ApplyPatchType, body,
+		metav1.PatchOptions{FieldManager: federate.FieldManager, Force: ptr.To(true)})
+}
+
+// Get reads an object's metadata from the server.
+func (c *memberClient) Get(ctx context.Context, r typeconfig.Resource, key types.NamespacedName) (*metav1.PartialObjectMetadata, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.resource(r, key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+}
+
+// Delete deletes the object with this UID, and no other that took its name.
+func (c *memberClient) Delete(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, uid types.UID, options *metav1.DeleteOptions) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	opts := metav1.DeleteOptions{}
+	if options != nil {
+		opts = *options.DeepCopy()
+	}
+	if opts.PropagationPolicy == nil && opts.OrphanDependents == nil { //nolint:staticcheck // the user may still set the old field
+		opts.PropagationPolicy = ptr.To(metav1.DeletePropagationBackground)
+	}
+	if opts.Preconditions == nil {
+		opts.Preconditions = &metav1.Preconditions{}
+	}
+	opts.Preconditions.UID = &uid
+	return c.resource(r, key.Namespace).Delete(ctx, key.Name, opts)
+}
+
+// RemoveManagedLabel takes the managed label off the object with this UID.
+func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, uid types.UID) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid":    uid,
+		"labels": map[string]any{federate.ManagedLabel: nil},
+	}})
+	if err != nil {
+		return err
+	}
+	_, err = c.resource(r, key.Namespace).Patch(ctx, key.Name, types.MergePatchType, body,
+		metav1.PatchOptions{FieldManager: federate.FieldManager})
+	return err
+}
+
+// listWatch returns what a reflector lists and watches of a type in the member,
+// and an example of the objects; of a namespaced type only those in namespace, if one
+// is given. onErr is told why a list or watch failed.
+//
+// It selects what bears KubeFed's label whatever its value: "false" means that
+// the owner of the member keeps us out, and that must be known before writing.
+func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func(error)) (cache.ListerWatcher, runtime.Object) {
+	if !t.Target.Namespaced {
+		namespace = ""
+	}
+	if t.StatusCollection {
+		resource := c.dynamic.Resource(t.Target.GVR).Namespace(namespace)
+		example := &unstructured.Unstructured{}
+		example.SetGroupVersionKind(t.Target.GVK)
+		return managedListWatch(onErr,
+			func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+				return resource.List(ctx, options)
+			},
+			resource.Watch), example
+	}
+	resource := c.metadata.Resource(t.Target.GVR).Namespace(namespace)
+	return managedListWatch(onErr,
+		func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return resource.List(ctx, options)
+		},
+		resource.Watch), &metav1.PartialObjectMetadata{}
+}
+
+func managedListWatch(
+	onErr func(error),
+	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
+	watchFunc func(context.Context, metav1.ListOptions) (watch.Interface, error),
+) *cache.ListWatch {
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.LabelSelector = federate.ManagedLabel
+			result, err := list(ctx, options)
+			if err != nil {
+				onErr(err)
+			}
+			return result, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = federate.ManagedLabel
+			result, err := watchFunc(ctx, options)
+			if err != nil {
+				onErr(err)
+			}
+			return result, err
+		},
+	}
+}

@@ -1,0 +1,251 @@
+package propagation
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// live is what the engine remembers of one target object in one member cluster.
+// It is all that is kept: the object itself is never cached.
+type live struct {
+	uid     types.UID
+	version uint64 // the resource version; comparable within one resource of one cluster
+	// owned is a hash of the fields that the cluster says are ours (our entry in
+	// managedFields). Whoever changes or removes one of them takes it out of
+	// that entry, so an unchanged hash means that what we applied is still there,
+	// whatever others have done to the rest of the object.
+	owned    uint64
+	managed  bool // labelled kubefed.io/managed=true, not another value
+	deleting bool
+	remote   string // the status as JSON; only for types that collect it
+}
+
+// memberStore holds one type's managed objects of one member cluster. A
+// reflector fills it; onChange is told of every difference, also of those found
+// by listing again after an outage.
+type memberStore struct {
+	collectStatus bool
+	onChange      func(key types.NamespacedName, before, after *live)
+	onSynced      func()
+
+	mu      sync.RWMutex
+	objects map[types.NamespacedName]*live
+	seen    uint64 // the newest resource version the watch has delivered
+	synced  bool
+}
+
+var (
+	_ cache.ReflectorStore         = &memberStore{}
+	_ cache.ReflectorBookmarkStore = &memberStore{}
+)
+
+func newMemberStore(collectStatus bool, onChange func(types.NamespacedName, *live, *live), onSynced func()) *memberStore {
+	return &memberStore{
+		collectStatus: collectStatus,
+		onChange:      onChange,
+		onSynced:      onSynced,
+		objects:       map[types.NamespacedName]*live{},
+	}
+}
+
+// Get returns what is known of an object, nil if there is none that is labelled.
+func (s *memberStore) Get(key types.NamespacedName) *live {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.objects[key]
+}
+
+// Synced says whether the store holds a complete list, taken since the last Unsync.
+func (s *memberStore) Synced() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.synced
+}
+
+// Unsync marks the store as possibly out of date until the next list.
+func (s *memberStore) Unsync() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.synced = false
+}
+
+// Keys returns the keys of all objects.
+func (s *memberStore) Keys() []types.NamespacedName {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	keys := make([]types.NamespacedName, 0, len(s.objects))
+	for key := range s.objects {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// Observe records an object that a write of ours returned, so that the next
+// decision does not depend on how far the watch has got. It changes nothing if
+// the watch has already passed that version.
+func (s *memberStore) Observe(obj metav1.Object) *live {
+	after := s.liveOf(obj)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := keyOf(obj)
+	before := s.objects[key]
+	if after.version > s.seen && (before == nil || after.version > before.version) {
+		if before != nil {
+			after.remote = before.remote
+		}
+		s.objects[key] = after
+	}
+	return after
+}
+
+// Add implements cache.ReflectorStore.
+func (s *memberStore) Add(obj any) error { return s.put(obj) }
+
+// Update implements cache.ReflectorStore.
+func (s *memberStore) Update(obj any) error { return s.put(obj) }
+
+func (s *memberStore) put(obj any) error {
+	accessor, err := meta.Accessor(obj)
+	if err != nil {
+		return fmt.Errorf("watched object: %w", err)
+	}
+	key, after := keyOf(accessor), s.liveOf(accessor)
+
+	s.mu.Lock()
+	before := s.objects[key]
+	s.seen = max(s.seen, after.version)
+	stale := before != nil && before.version > after.version
+	if !stale {
+		s.objects[key] = after
+	}
+	s.mu.Unlock()
+
+	if !stale {
+		s.onChange(key, before, after)
+	}
+	return nil
+}
+
+// Delete implements cache.ReflectorStore. It is also called when an object has
+// lost the label.
+func (s *memberStore) Delete(obj any) error {
+	accessor, err := meta.Accessor(obj)
+	if err != nil {
+		return fmt.Errorf("watched object: %w", err)
+	}
+	key, version := keyOf(accessor), parseVersion(accessor.GetResourceVersion())
+
+	s.mu.Lock()
+	before := s.objects[key]
+	s.seen = max(s.seen, version)
+	gone := before != nil && before.version <= version
+	if gone {
+		delete(s.objects, key)
+	}
+	s.mu.Unlock()
+
+	if gone {
+		s.onChange(key, before, nil)
+	}
+	return nil
+}
+
+// Replace implements cache.ReflectorStore: a fresh list.
+func (s *memberStore) Replace(list []any, resourceVersion string) error {
+	fresh := make(map[types.NamespacedName]*live, len(list))
+	for _, obj := range list {
+		accessor, err := meta.Accessor(obj)
+		if err != nil {
+			return fmt.Errorf("listed object: %w", err)
+		}
+		fresh[keyOf(accessor)] = s.liveOf(accessor)
+	}
+	s.mu.Lock()
+	old := s.objects
+	s.objects = fresh
+	s.seen = parseVersion(resourceVersion)
+	s.synced = true
+	s.mu.Unlock()
+
+	for key, after := range fresh {
+		if before := old[key]; before == nil || *before != *after {
+			s.onChange(key, before, after)
+		}
+	}
+	for key, before := range old {
+		if fresh[key] == nil {
+			s.onChange(key, before, nil)
+		}
+	}
+	s.onSynced()
+	return nil
+}
+
+// Resync implements cache.ReflectorStore; there is no periodic resync.
+func (s *memberStore) Resync() error { return nil }
+
+// Bookmark implements cache.ReflectorBookmarkStore.
+func (s *memberStore) Bookmark(resourceVersion string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = max(s.seen, parseVersion(resourceVersion))
+	return nil
+}
+
+func (s *memberStore) liveOf(obj metav1.Object) *live {
+	l := &live{
+		uid:      obj.GetUID(),
+		version:  parseVersion(obj.GetResourceVersion()),
+		owned:    ownedHash(obj.GetManagedFields()),
+		managed:  obj.GetLabels()[federate.ManagedLabel] == federate.ManagedLabelValue,
+		deleting: obj.GetDeletionTimestamp() != nil,
+	}
+	if u, ok := obj.(*unstructured.Unstructured); ok && s.collectStatus {
+		if status, ok := u.Object["status"]; ok {
+			if raw, err := json.Marshal(status); err == nil {
+				l.remote = string(raw)
+			}
+		}
+	}
+	return l
+}
+
+// ownedHash returns a hash of the fields that were applied by fedctl; 0 if none were.
+func ownedHash(entries []metav1.ManagedFieldsEntry) uint64 {
+	for i := range entries {
+		e := &entries[i]
+		if e.Manager != federate.FieldManager || e.Operation != metav1.ManagedFieldsOperationApply || e.Subresource != "" || e.FieldsV1 == nil {
+			continue
+		}
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(e.APIVersion)) // a hash's Write never fails
+		_, _ = h.Write(e.FieldsV1.Raw)
+		return h.Sum64()
+	}
+	return 0
+}
+
+func keyOf(obj metav1.Object) types.NamespacedName {
+	return types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.GetName()}
+}
+
+// parseVersion returns a resource version as a number (KEP-5504: comparable
+// within a resource); 0 if it is not one, which makes every watch event count as newer.
+func parseVersion(s string) uint64 {
+	v, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return v
+}

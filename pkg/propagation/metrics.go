@@ -1,0 +1,89 @@
+package propagation
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+// metricsSet is what the engine counts, for each member cluster and type.
+type metricsSet struct {
+	operations   *prometheus.CounterVec
+	duration     *prometheus.HistogramVec
+	statusWrites *prometheus.CounterVec
+}
+
+// newMetrics registers the engine's metrics with controller-runtime's registry,
+// which the controller's metrics endpoint serves.
+func newMetrics(e *Engine) *metricsSet {
+	m := &metricsSet{
+		operations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fedctl_member_operations_total",
+			Help: "Writes to member clusters by cluster, type, operation (apply, delete, unlabel) and result (success, failure).",
+		}, []string{"cluster", "type", "operation", "result"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "fedctl_member_operation_duration_seconds",
+			Help:    "How long writes to member clusters took, by cluster and operation.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
+		}, []string{"cluster", "operation"}),
+		statusWrites: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fedctl_status_writes_total",
+			Help: "Status writes to federated objects in the host cluster by type.",
+		}, []string{"type"}),
+	}
+	m.operations = register(m.operations)
+	m.duration = register(m.duration)
+	m.statusWrites = register(m.statusWrites)
+	gauges := &queueCollector{engine: e}
+	metrics.Registry.Unregister(gauges) // of an earlier engine of this process
+	register[prometheus.Collector](gauges)
+	return m
+}
+
+// register registers a collector or returns the one that is registered already.
+func register[C prometheus.Collector](c C) C {
+	err := metrics.Registry.Register(c)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if existing, ok := already.ExistingCollector.(C); ok {
+			return existing
+		}
+	}
+	return c
+}
+
+// observe counts one write to a member.
+func (m *metricsSet) observe(a *attempt, operation string, err error, seconds float64) {
+	result := "success"
+	if err != nil {
+		result = "failure"
+	}
+	cluster := a.item.ClusterName.String()
+	m.operations.WithLabelValues(cluster, a.t.Name, operation, result).Inc()
+	m.duration.WithLabelValues(cluster, operation).Observe(seconds)
+}
+
+// queueCollector reports the lengths of the queue and the number of objects when asked.
+type queueCollector struct{ engine *Engine }
+
+var (
+	queuedDesc  = prometheus.NewDesc("fedctl_items_queued", "Items that wait, by member cluster; the host's own under an empty name.", []string{"cluster"}, nil)
+	objectsDesc = prometheus.NewDesc("fedctl_federated_objects", "Federated objects in the host cluster by type.", []string{"type"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- queuedDesc
+	ch <- objectsDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
+	for cluster, n := range c.engine.fair.LenByCluster() {
+		ch <- prometheus.MustNewConstMetric(queuedDesc, prometheus.GaugeValue, float64(n), cluster.String())
+	}
+	for _, t := range c.engine.runningTypes() {
+		ch <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(t.host.Len()), t.Name)
+	}
+}

@@ -1,0 +1,187 @@
+package propagation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/metadata"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/placement"
+)
+
+// writeStatus folds the outcomes of all clusters into the object's status and
+// writes it, once, if it says something new.
+func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, host *hostObject, o *object,
+	reason federate.AggregateReason, message string, unknown []placement.UnknownCluster,
+) (reconcile.Result, error) {
+	o.mu.Lock()
+	for _, p := range o.places {
+		if p.pending && p.status == "" {
+			p.status, p.message = timedOut(p), "the cluster has not answered yet"
+		}
+	}
+	warnings := e.warnings(o, host, unknown)
+	next, changed := federate.Fold(federate.FoldInput{
+		Previous:      host.fed.Status,
+		Generation:    host.fed.Generation,
+		Reason:        reason,
+		Message:       message,
+		Outcomes:      o.outcomes(func(cluster string) any { return e.remoteStatus(t, cluster, item.Object) }),
+		Problems:      problems(host, unknown),
+		ProblemReason: "ClusterNotFound",
+		Now:           e.now(),
+	})
+	if !changed {
+		o.renderer = nil // only needed while something is written
+		o.mu.Unlock()
+		e.warn(t, item.Object, host, warnings)
+		return reconcile.Result{}, nil
+	}
+	previous := o.written
+	o.written = &next
+	o.mu.Unlock()
+
+	if err := e.patchStatus(ctx, t, item.Object, host, next); err != nil {
+		o.mu.Lock()
+		o.written = previous
+		o.mu.Unlock()
+		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+			return reconcile.Result{}, nil // gone, or another object now: the watch queues it
+		}
+		return e.again(fmt.Errorf("writing the status: %w", err))
+	}
+	o.mu.Lock()
+	for _, p := range o.places {
+		p.updated = false
+	}
+	o.renderer = nil
+	o.mu.Unlock()
+	e.warn(t, item.Object, host, warnings)
+	return reconcile.Result{}, nil
+}
+
+func timedOut(p *place) federate.PropagationStatus {
+	switch {
+	case p.want == wantAbsent:
+		return federate.DeletionTimedOut
+	case p.applied == "":
+		return federate.CreationTimedOut
+	}
+	return federate.UpdateTimedOut
+}
+
+// patchStatus writes the status subresource. The UID makes sure that it is still
+// the object the status was made for.
+func (e *Engine) patchStatus(ctx context.Context, t *runningType, key types.NamespacedName, host *hostObject, status federate.Status) error {
+	content := status.ToUnstructured()
+	for _, field := range []string{"conditions", "clusters"} {
+		if _, ok := content[field]; !ok {
+			content[field] = nil // a merge patch keeps what it does not mention
+		}
+	}
+	body, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": host.fed.UID},
+		"status":   content,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.opts.RequestTimeout)
+	defer cancel()
+	_, err = e.hostResource(t, key.Namespace).Patch(ctx, key.Name, types.MergePatchType, body,
+		metav1.PatchOptions{FieldManager: federate.FieldManager}, "status")
+	if err == nil {
+		e.metrics.statusWrites.WithLabelValues(t.Name).Inc()
+	}
+	return err
+}
+
+func (e *Engine) hostResource(t *runningType, namespace string) metadata.ResourceInterface {
+	if t.Federated.Namespaced {
+		return e.hostMeta.Resource(t.Federated.GVR).Namespace(namespace)
+	}
+	return e.hostMeta.Resource(t.Federated.GVR)
+}
+
+// remoteStatus is the status of the member's object, for types that collect it; nil if there is none.
+func (e *Engine) remoteStatus(t *runningType, cluster string, key types.NamespacedName) any {
+	if !t.StatusCollection {
+		return nil
+	}
+	_, watched := e.watches.Get(cluster, t.Name)
+	l := watched.get(t.targetKey(key))
+	if l == nil || l.remote == "" {
+		return nil
+	}
+	var status any
+	if err := json.Unmarshal([]byte(l.remote), &status); err != nil {
+		return nil
+	}
+	return status
+}
+
+// problems is bad input that did not stop the propagation to the other clusters.
+func problems(host *hostObject, unknown []placement.UnknownCluster) []string {
+	var list []string
+	for _, u := range unknown {
+		list = append(list, fmt.Sprintf("%s: no cluster %q has joined", u.Field, u.Name))
+	}
+	return list
+}
+
+// warnings returns an event for each outcome that differs from what the status
+// said before. The caller holds o.mu.
+func (e *Engine) warnings(o *object, host *hostObject, unknown []placement.UnknownCluster) []warning {
+	before := map[string]federate.ClusterStatus{}
+	for _, c := range host.fed.Status.Clusters {
+		before[c.Name] = c
+	}
+	var list []warning
+	for name, p := range o.places {
+		if p.status == "" || p.status == federate.WaitingForRemoval || before[name].Status == p.status && before[name].Message == p.message {
+			continue
+		}
+		list = append(list, warning{string(p.status), fmt.Sprintf("cluster %s: %s", name, p.message)})
+	}
+	text := problems(host, unknown)
+	if o.renderer != nil {
+		text = append(text, o.renderer.Warnings()...)
+	}
+	if joined := strings.Join(text, "; "); joined != o.problems {
+		o.problems = joined
+		if joined != "" {
+			list = append(list, warning{"PartlyIgnored", joined})
+		}
+	}
+	return list
+}
+
+type warning struct{ reason, message string }
+
+// warn sends events on the federated object.
+func (e *Engine) warn(t *runningType, key types.NamespacedName, host *hostObject, warnings []warning) {
+	if len(warnings) == 0 {
+		return
+	}
+	about := &metav1.PartialObjectMetadata{}
+	about.SetGroupVersionKind(t.Federated.GVK)
+	about.Namespace, about.Name, about.UID = key.Namespace, key.Name, host.fed.UID
+	for _, w := range warnings {
+		message := w.message
+		if len(message) > 1024 { // the API's limit for an event's note
+			message = message[:1020] + "…"
+		}
+		e.events.Eventf(about, nil, "Warning", w.reason, "Propagate", "%s", message)
+	}
+}
+
+// since is a helper for latency metrics, in seconds.
+func (e *Engine) since(start time.Time) float64 { return e.now().Sub(start).Seconds() }

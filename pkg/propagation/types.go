@@ -1,0 +1,255 @@
+package propagation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// namespacesType is the name of the type whose target is Namespace: its
+// federated objects bound the placement of everything in their namespaces.
+const namespacesType = "namespaces"
+
+// runningType is a federated type that is switched on.
+type runningType struct {
+	typeconfig.Type
+	host   *hostStore
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the watch on the host has ended
+
+	mu      sync.Mutex
+	objects map[types.NamespacedName]*object
+}
+
+var _ typeconfig.Registrar = &Engine{}
+
+// targetKey is the key of the object in a member that a federated object stands for.
+func (t *runningType) targetKey(fed types.NamespacedName) types.NamespacedName {
+	if t.IsNamespace || !t.Target.Namespaced {
+		return types.NamespacedName{Name: fed.Name}
+	}
+	return fed
+}
+
+// federatedKey is the inverse of targetKey.
+func (t *runningType) federatedKey(target types.NamespacedName) types.NamespacedName {
+	if t.IsNamespace {
+		return types.NamespacedName{Namespace: target.Name, Name: target.Name}
+	}
+	return target
+}
+
+func (t *runningType) object(key types.NamespacedName) *object {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.objects[key]
+}
+
+// objectFor returns the engine's record of a federated object; one that was
+// deleted and created again under the same name starts afresh.
+func (t *runningType) objectFor(key types.NamespacedName, host *hostObject) *object {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o, ok := t.objects[key]
+	if !ok || o.uid != host.fed.UID {
+		o = newObject(host)
+		t.objects[key] = o
+	}
+	return o
+}
+
+func (t *runningType) forget(key types.NamespacedName) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.objects, key)
+}
+
+func (e *Engine) typeNamed(name string) *runningType {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.types[name]
+}
+
+func (e *Engine) runningTypes() []*runningType {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	list := make([]*runningType, 0, len(e.types))
+	for _, t := range e.types {
+		list = append(list, t)
+	}
+	return list
+}
+
+// Register implements typeconfig.Registrar.
+func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error {
+	definition.StatusCollection = definition.StatusCollection && e.opts.CollectStatus
+	if running := e.typeNamed(definition.Name); running != nil {
+		if running.Type == definition {
+			return nil
+		}
+		if err := e.Unregister(ctx, definition.Name, false); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-e.starting:
+	case <-ctx.Done():
+		return fmt.Errorf("type %s: the engine has not started: %w", definition.Name, ctx.Err())
+	}
+
+	typeCtx, cancel := context.WithCancel(e.ctx)
+	t := &runningType{
+		Type:    definition,
+		cancel:  cancel,
+		done:    make(chan struct{}),
+		objects: map[types.NamespacedName]*object{},
+	}
+	t.host = newHostStore(
+		func(key types.NamespacedName, before, after *hostObject) { e.hostChanged(t, key, before, after) },
+		func() { e.hostSynced(t) })
+	e.mu.Lock()
+	e.types[t.Name] = t
+	e.mu.Unlock()
+
+	e.watches.AddType(definition)
+	reflector := e.hostReflector(t)
+	go func() {
+		defer close(t.done)
+		reflector.RunWithContext(typeCtx)
+	}()
+	e.log.Info("Propagation of a type started", "type", t.Name, "federatedKind", t.Federated.GVK.Kind)
+	return nil
+}
+
+// Unregister implements typeconfig.Registrar.
+func (e *Engine) Unregister(ctx context.Context, name string, removeFinalizers bool) error {
+	e.mu.Lock()
+	t := e.types[name]
+	delete(e.types, name)
+	e.mu.Unlock()
+	if t != nil {
+		e.watches.RemoveType(name)
+		t.cancel()
+		select {
+		case <-t.done:
+		case <-ctx.Done():
+			return fmt.Errorf("type %s: its watch has not ended: %w", name, ctx.Err())
+		}
+		e.log.Info("Propagation of a type stopped", "type", name)
+		if removeFinalizers {
+			return e.removeAllFinalizers(ctx, t)
+		}
+	}
+	return nil
+}
+
+// removeAllFinalizers frees the federated objects of a type that nobody will act on again.
+func (e *Engine) removeAllFinalizers(ctx context.Context, t *runningType) error {
+	for _, key := range t.host.Keys("") {
+		host := t.host.Get(key)
+		if host == nil || !host.fed.HasFinalizer {
+			continue
+		}
+		if _, err := e.patchFinalizers(ctx, t, key, host, without(host.finalizers, federate.Finalizer)); err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("removing the finalizer of %s %s: %w", t.Federated.GVK.Kind, key, err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) hostReflector(t *runningType) *cache.Reflector {
+	resource := e.host.Resource(t.Federated.GVR)
+	inScope := resource.Namespace(e.opts.TargetNamespace)
+	if !t.Federated.Namespaced {
+		inScope = resource
+	}
+	example := &unstructured.Unstructured{}
+	example.SetGroupVersionKind(t.Federated.GVK)
+	return cache.NewReflectorWithOptions(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return inScope.List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return inScope.Watch(ctx, options)
+		},
+	}, example, t.host, cache.ReflectorOptions{
+		Name:            "host: " + t.Name,
+		TypeDescription: t.Federated.GVR.String(),
+		Backoff:         &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 15 * time.Second},
+	})
+}
+
+// hostChanged is called when a federated object differs from what was known of it.
+func (e *Engine) hostChanged(t *runningType, key types.NamespacedName, before, after *hostObject) {
+	if before != nil && after != nil && before.sameIntent(after) &&
+		(reflect.DeepEqual(before.fed.Status, after.fed.Status) || e.isEcho(t, key, after)) {
+		return
+	}
+	e.queue.Add(Item{Type: t.Name, Object: key})
+	if t.IsNamespace {
+		e.enqueueNamespace(key.Namespace)
+	}
+}
+
+// isEcho says whether the status of host is the one we wrote last.
+func (e *Engine) isEcho(t *runningType, key types.NamespacedName, host *hostObject) bool {
+	o := t.object(key)
+	if o == nil {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.uid == host.fed.UID && o.written != nil && sameStatus(*o.written, host.fed.Status)
+}
+
+// sameStatus compares what the two would say on the wire.
+func sameStatus(a, b federate.Status) bool {
+	x, errX := json.Marshal(a.ToUnstructured())
+	y, errY := json.Marshal(b.ToUnstructured())
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+// enqueueNamespace queues all federated objects of a namespace: its FederatedNamespace has changed.
+func (e *Engine) enqueueNamespace(namespace string) {
+	for _, t := range e.runningTypes() {
+		if !t.Target.Namespaced {
+			continue
+		}
+		for _, key := range t.host.Keys(namespace) {
+			e.queue.Add(Item{Type: t.Name, Object: key})
+		}
+	}
+}
+
+// hostSynced is called when the federated objects of a type have been listed.
+func (e *Engine) hostSynced(t *runningType) {
+	e.enqueueAll(t)
+	// What bears our label in a member without a federated object is looked at now.
+	for _, info := range e.inventory.Clusters() {
+		if _, w := e.watches.Get(info.Name, t.Name); w != nil {
+			for _, key := range w.store.Keys() {
+				e.memberChanged(info.Name, t.Name, key, nil, w.store.Get(key))
+			}
+		}
+	}
+	if t.IsNamespace {
+		for _, other := range e.runningTypes() {
+			e.enqueueAll(other)
+		}
+	}
+}

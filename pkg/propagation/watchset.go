@@ -1,0 +1,222 @@
+package propagation
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// watchSet keeps one thin watch for each (member cluster, federated type).
+// Every watch runs in its own goroutine with its own back-off: a member that
+// hangs or refuses delays no other, and nothing here ever waits for one.
+type watchSet struct {
+	namespace string // the only one that is watched; empty: all
+	onChange  func(cluster, typeName string, key types.NamespacedName, before, after *live)
+	onSynced  func(cluster, typeName string)
+
+	mu       sync.Mutex
+	clusters map[string]*engagedMember
+	types    map[string]typeconfig.Type
+}
+
+// engagedMember is a member cluster's connection and the watches on it.
+type engagedMember struct {
+	ctx     context.Context
+	client  *memberClient
+	watches map[string]*memberWatch // by type name
+}
+
+// memberWatch is one running watch.
+type memberWatch struct {
+	store  *memberStore
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	lastErr error
+}
+
+func newWatchSet(
+	namespace string,
+	onChange func(cluster, typeName string, key types.NamespacedName, before, after *live),
+	onSynced func(cluster, typeName string),
+) *watchSet {
+	return &watchSet{
+		namespace: namespace,
+		onChange:  onChange,
+		onSynced:  onSynced,
+		clusters:  map[string]*engagedMember{},
+		types:     map[string]typeconfig.Type{},
+	}
+}
+
+// AddCluster starts the watches of all types on a member; a cluster of the same
+// name is replaced. They end when ctx does.
+func (w *watchSet) AddCluster(ctx context.Context, cluster string, client *memberClient) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	member := &engagedMember{ctx: ctx, client: client, watches: map[string]*memberWatch{}}
+	old := w.clusters[cluster]
+	w.clusters[cluster] = member
+	for name, t := range w.types {
+		var store *memberStore
+		if old != nil && old.watches[name] != nil {
+			// Keep what is known, so that the new connection's first list finds the differences.
+			old.watches[name].cancel()
+			store = old.watches[name].store
+			store.Unsync()
+		}
+		member.watches[name] = w.start(member, cluster, t, store)
+	}
+	context.AfterFunc(ctx, func() { w.removeCluster(cluster, member) })
+}
+
+func (w *watchSet) removeCluster(cluster string, member *engagedMember) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.clusters[cluster] == member {
+		delete(w.clusters, cluster)
+	}
+}
+
+// AddType starts the watches of a type on all members.
+func (w *watchSet) AddType(t typeconfig.Type) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.types[t.Name] = t
+	for cluster, member := range w.clusters {
+		if old := member.watches[t.Name]; old != nil {
+			old.cancel()
+		}
+		member.watches[t.Name] = w.start(member, cluster, t, nil)
+	}
+}
+
+// RemoveType ends the watches of a type.
+func (w *watchSet) RemoveType(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.types, name)
+	for _, member := range w.clusters {
+		if running := member.watches[name]; running != nil {
+			running.cancel()
+			delete(member.watches, name)
+		}
+	}
+}
+
+// Relist starts every watch of a member anew: after an outage nothing that was
+// remembered is taken for granted.
+func (w *watchSet) Relist(cluster string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	member := w.clusters[cluster]
+	if member == nil {
+		return
+	}
+	for name, running := range member.watches {
+		running.cancel()
+		running.store.Unsync()
+		member.watches[name] = w.start(member, cluster, w.types[name], running.store)
+	}
+}
+
+// Get returns a member's client and the watch of a type there; nil if the
+// cluster is not engaged or the type not switched on.
+func (w *watchSet) Get(cluster, typeName string) (*memberClient, *memberWatch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	member := w.clusters[cluster]
+	if member == nil {
+		return nil, nil
+	}
+	return member.client, member.watches[typeName]
+}
+
+// get returns what the watch knows of an object; nil also when there is no watch.
+func (m *memberWatch) get(key types.NamespacedName) *live {
+	if m == nil {
+		return nil
+	}
+	return m.store.Get(key)
+}
+
+// synced says whether the watch's knowledge is complete; false when there is no watch.
+func (m *memberWatch) synced() bool { return m != nil && m.store.Synced() }
+
+// err returns why the last list or watch failed, nil once one has succeeded.
+func (m *memberWatch) err() error {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lastErr
+}
+
+func (m *memberWatch) setErr(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lastErr = err
+}
+
+// start runs a watch into store, a new one if nil. The caller holds w.mu.
+func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Type, store *memberStore) *memberWatch {
+	ctx, cancel := context.WithCancel(member.ctx)
+	running := &memberWatch{cancel: cancel, store: store}
+	if running.store == nil {
+		running.store = newMemberStore(t.StatusCollection,
+			func(key types.NamespacedName, before, after *live) { w.onChange(cluster, t.Name, key, before, after) },
+			func() { w.onSynced(cluster, t.Name) })
+	}
+	lw, example := member.client.listWatch(t, w.namespace, running.setErr)
+	reflector := cache.NewReflectorWithOptions(lw, example, &gatedStore{memberStore: running.store, ctx: ctx, running: running}, cache.ReflectorOptions{
+		Name:            "member " + cluster + ": " + t.Name,
+		TypeDescription: t.Target.GVR.String(),
+		Backoff:         &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 30 * time.Second},
+	})
+	go reflector.RunWithContext(ctx)
+	return running
+}
+
+// gatedStore drops what a reflector delivers after it has been cancelled, and
+// notes that the watch works when a list has arrived.
+type gatedStore struct {
+	*memberStore
+	ctx     context.Context
+	running *memberWatch
+}
+
+func (g *gatedStore) Add(obj any) error {
+	if g.ctx.Err() != nil {
+		return nil
+	}
+	return g.memberStore.Add(obj)
+}
+
+func (g *gatedStore) Update(obj any) error {
+	if g.ctx.Err() != nil {
+		return nil
+	}
+	return g.memberStore.Update(obj)
+}
+
+func (g *gatedStore) Delete(obj any) error {
+	if g.ctx.Err() != nil {
+		return nil
+	}
+	return g.memberStore.Delete(obj)
+}
+
+func (g *gatedStore) Replace(list []any, resourceVersion string) error {
+	if g.ctx.Err() != nil {
+		return nil
+	}
+	g.running.setErr(nil)
+	return g.memberStore.Replace(list, resourceVersion)
+}
