@@ -7,6 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // The group and version of federated types that nobody chose otherwise, KubeFed's.
@@ -36,6 +38,10 @@ type Type struct {
 	Federated Resource
 	// StatusCollection says that the status of the members' objects is wanted.
 	StatusCollection bool
+	// FederatedNamespace is the resource of the FederatedNamespaces whose placement
+	// bounds that of the type's objects; zero for types whose target is not
+	// namespaced. It is to be read whether or not namespaces are propagated themselves.
+	FederatedNamespace Resource
 	// IsNamespace marks the type whose target is Namespace: its federated objects
 	// are namespaced and live in the namespace they federate.
 	IsNamespace bool
@@ -54,23 +60,29 @@ type Registrar interface {
 }
 
 // FromFederatedTypeConfig reads config with KubeFed's defaults for what it leaves
-// out. config is not modified. The error names the object and its fields.
+// out; FederatedNamespace, which it does not tell, stays zero. config is not
+// modified. The error names the object and its fields.
 func FromFederatedTypeConfig(config *fedcorev1beta1.FederatedTypeConfig) (Type, error) {
 	config = WithDefaults(config)
 	if errs := Validate(config); len(errs) > 0 {
 		return Type{}, fmt.Errorf("FederatedTypeConfig %s/%s: %w", config.Namespace, config.Name, errs.ToAggregate())
 	}
-	federated := resource(config.Spec.FederatedType)
-	// KubeFed takes the scope from the target, whatever the federated type says.
-	federated.Namespaced = config.GetFederatedNamespaced()
 	return Type{
 		Name:             config.Name,
 		Target:           resource(config.Spec.TargetType),
-		Federated:        federated,
+		Federated:        federatedResource(config),
 		StatusCollection: config.GetStatusEnabled(),
 		IsNamespace:      config.Name == fedcommon.NamespaceName,
 	}, nil
 }
+
+// RenderTarget is what rendering needs to know of the target.
+func (t Type) RenderTarget() federate.Target {
+	return federate.Target{GVK: t.Target.GVK, Namespaced: t.Target.Namespaced, IsNamespace: t.IsNamespace}
+}
+
+// CRDName is the name of the CustomResourceDefinition of the federated type.
+func (t Type) CRDName() string { return qualifiedName(t.Federated.GVR.Resource, t.Federated.GVR.Group) }
 
 // WithDefaults returns a copy of config with KubeFed's defaults filled in: plural
 // names and groups that are left out follow from the names of config and kinds.
@@ -78,6 +90,14 @@ func WithDefaults(config *fedcorev1beta1.FederatedTypeConfig) *fedcorev1beta1.Fe
 	config = config.DeepCopy()
 	fedcorev1beta1.SetFederatedTypeConfigDefaults(config)
 	return config
+}
+
+// federatedResource is the federated type of a config with defaults. KubeFed takes
+// its scope from the target, whatever the config says of the federated type.
+func federatedResource(config *fedcorev1beta1.FederatedTypeConfig) Resource {
+	federated := resource(config.Spec.FederatedType)
+	federated.Namespaced = config.GetFederatedNamespaced()
+	return federated
 }
 
 func resource(in fedcorev1beta1.APIResource) Resource {
