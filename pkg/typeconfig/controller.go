@@ -1,0 +1,248 @@
+package typeconfig
+
+import (
+	"context"
+	"fmt"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+)
+
+// Finalizer is on every FederatedTypeConfig that the controller has seen, so that
+// it can stop the propagation before the definition is gone. It is KubeFed's.
+const Finalizer = "core.kubefed.io/federated-type-config"
+
+// ControllerOptions configure the FederatedTypeConfig controller.
+type ControllerOptions struct {
+	// Namespace is the namespace of the control plane, whose FederatedTypeConfigs count.
+	Namespace string
+	// Registrar starts and stops the propagation of types.
+	Registrar Registrar
+	// CollectStatus is whether status is collected at all; a FederatedTypeConfig
+	// only says whether its type takes part.
+	CollectStatus bool
+	// LimitedScope says that the control plane propagates one namespace only:
+	// types whose target has no namespace do not run.
+	LimitedScope bool
+}
+
+// SetupController adds the FederatedTypeConfig controller to the manager of the
+// host cluster, whose scheme must know FederatedTypeConfigs and
+// CustomResourceDefinitions, and whose cache should have CacheByObject.
+func SetupController(mgr manager.Manager, options ControllerOptions) error {
+	r := &reconciler{
+		ControllerOptions: options,
+		client:            mgr.GetClient(),
+		live:              mgr.GetAPIReader(),
+		events:            mgr.GetEventRecorder("federatedtypeconfig"),
+		registered:        map[string]Type{},
+	}
+	inNamespace := predicate.NewPredicateFuncs(func(obj client.Object) bool { return obj.GetNamespace() == options.Namespace })
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("federatedtypeconfig").
+		For(&fedcorev1beta1.FederatedTypeConfig{}, builder.WithPredicates(inNamespace)).
+		Watches(&fedcorev1beta1.FederatedTypeConfig{}, handler.EnqueueRequestsFromMapFunc(r.namespacedTypes), builder.WithPredicates(inNamespace)).
+		Watches(crdMetadata(), handler.EnqueueRequestsFromMapFunc(r.typesOfCRD)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 1}). // the registered map has no lock
+		Complete(r)
+}
+
+// CacheByObject is what the host manager's cache needs to hold for the controller,
+// and no more.
+func CacheByObject(namespace string) map[client.Object]cache.ByObject {
+	return map[client.Object]cache.ByObject{
+		&fedcorev1beta1.FederatedTypeConfig{}: {Namespaces: map[string]cache.Config{namespace: {}}},
+		crdMetadata(): {Transform: func(obj any) (any, error) {
+			if crd, ok := obj.(*metav1.PartialObjectMetadata); ok {
+				// kubectl apply leaves the whole definition in an annotation.
+				crd.Annotations, crd.ManagedFields = nil, nil
+			}
+			return obj, nil
+		}},
+	}
+}
+
+func crdMetadata() *metav1.PartialObjectMetadata {
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	return crd
+}
+
+// reconciler makes the set of registered types follow the FederatedTypeConfigs.
+type reconciler struct {
+	ControllerOptions
+	client client.Client
+	live   client.Reader
+	events events.EventRecorder
+	// registered holds what this process has registered, by name.
+	registered map[string]Type
+}
+
+// Reconcile starts or stops the propagation of one type, and reports which.
+func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	config := &fedcorev1beta1.FederatedTypeConfig{}
+	if err := r.client.Get(ctx, request.NamespacedName, config); apierrors.IsNotFound(err) {
+		// Gone without having waited for us.
+		return reconcile.Result{}, r.unregister(ctx, request.Name)
+	} else if err != nil {
+		return reconcile.Result{}, err
+	}
+	if config.DeletionTimestamp != nil {
+		return reconcile.Result{}, r.remove(ctx, config)
+	}
+	if controllerutil.AddFinalizer(config, Finalizer) {
+		before := config.DeepCopy()
+		controllerutil.RemoveFinalizer(before, Finalizer)
+		if err := r.client.Patch(ctx, config, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+			return reconcile.Result{}, fmt.Errorf("adding the finalizer to FederatedTypeConfig %s: %w", request, err)
+		}
+	}
+	return reconcile.Result{}, r.follow(ctx, config)
+}
+
+// follow registers or unregisters the type of config and writes what came of it.
+func (r *reconciler) follow(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) error {
+	wanted, pause, err := r.plan(ctx, config)
+	if err != nil {
+		return err
+	}
+	if pause == nil {
+		if err := r.register(ctx, wanted); err != nil {
+			r.warn(config, "RegistrationFailed", err.Error())
+			if statusErr := r.report(ctx, config, false, false); statusErr != nil {
+				return statusErr
+			}
+			return err
+		}
+		return r.report(ctx, config, true, wanted.StatusCollection)
+	}
+	if pause.Warn && !stopped(config) {
+		r.warn(config, pause.Reason, pause.Message)
+	}
+	if pause.Release {
+		if err := r.release(ctx, config); err != nil {
+			return err
+		}
+	} else if err := r.stop(ctx, config.Name, false); err != nil {
+		return err
+	}
+	return r.report(ctx, config, false, false)
+}
+
+// register tells the registrar of a type, unless it already runs as it is.
+func (r *reconciler) register(ctx context.Context, wanted Type) error {
+	if running, ok := r.registered[wanted.Name]; ok && running == wanted {
+		return nil
+	}
+	if err := r.Registrar.Register(ctx, wanted); err != nil {
+		return fmt.Errorf("starting the propagation of %s: %w", wanted.Name, err)
+	}
+	r.registered[wanted.Name] = wanted
+	return nil
+}
+
+// stop ends the propagation of a type that this process has registered.
+func (r *reconciler) stop(ctx context.Context, name string, removeFinalizers bool) error {
+	if _, ok := r.registered[name]; !ok {
+		return nil
+	}
+	if err := r.Registrar.Unregister(ctx, name, removeFinalizers); err != nil {
+		return fmt.Errorf("stopping the propagation of %s: %w", name, err)
+	}
+	delete(r.registered, name)
+	return nil
+}
+
+// unregister ends the propagation of a type whose config is gone.
+func (r *reconciler) unregister(ctx context.Context, name string) error {
+	return r.stop(ctx, name, true)
+}
+
+// remove ends the propagation of a type that is being deleted and lets it go.
+func (r *reconciler) remove(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) error {
+	if !controllerutil.ContainsFinalizer(config, Finalizer) {
+		return r.unregister(ctx, config.Name)
+	}
+	if err := r.release(ctx, config); err != nil {
+		return err
+	}
+	before := config.DeepCopy()
+	controllerutil.RemoveFinalizer(config, Finalizer)
+	err := r.client.Patch(ctx, config, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	return client.IgnoreNotFound(err)
+}
+
+// report writes the status of config if it is another one than it has.
+func (r *reconciler) report(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, propagating, collecting bool) error {
+	word := func(running bool) fedcorev1beta1.ControllerStatus {
+		if running {
+			return fedcorev1beta1.ControllerStatusRunning
+		}
+		return fedcorev1beta1.ControllerStatusNotRunning
+	}
+	collection := word(collecting)
+	status := fedcorev1beta1.FederatedTypeConfigStatus{
+		ObservedGeneration:    config.Generation,
+		PropagationController: word(propagating),
+		StatusController:      &collection,
+	}
+	old := config.Status
+	if old.ObservedGeneration == status.ObservedGeneration && old.PropagationController == status.PropagationController &&
+		old.StatusController != nil && *old.StatusController == collection {
+		return nil
+	}
+	before := config.DeepCopy()
+	config.Status = status
+	if err := r.client.Status().Patch(ctx, config, client.MergeFrom(before)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	return nil
+}
+
+// namespacedTypes maps the FederatedTypeConfig of namespaces to those of all types
+// in namespaces, which cannot run without it.
+func (r *reconciler) namespacedTypes(ctx context.Context, changed client.Object) []reconcile.Request {
+	if changed.GetName() != fedcommon.NamespaceName {
+		return nil
+	}
+	return r.requests(ctx, func(config *fedcorev1beta1.FederatedTypeConfig) bool {
+		return config.Name != fedcommon.NamespaceName && config.GetNamespaced()
+	})
+}
+
+// typesOfCRD maps a CustomResourceDefinition to the types it is the federated type of.
+func (r *reconciler) typesOfCRD(ctx context.Context, crd client.Object) []reconcile.Request {
+	return r.requests(ctx, func(config *fedcorev1beta1.FederatedTypeConfig) bool {
+		federated := WithDefaults(config).Spec.FederatedType
+		return qualifiedName(federated.PluralName, federated.Group) == crd.GetName()
+	})
+}
+
+func (r *reconciler) requests(ctx context.Context, match func(*fedcorev1beta1.FederatedTypeConfig) bool) []reconcile.Request {
+	var configs fedcorev1beta1.FederatedTypeConfigList
+	if err := r.client.List(ctx, &configs, client.InNamespace(r.Namespace)); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "listing FederatedTypeConfigs") // a cache read; it fails only while stopping
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range configs.Items {
+		if match(&configs.Items[i]) {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&configs.Items[i])})
+		}
+	}
+	return out
+}
