@@ -7,6 +7,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/local"
 )
 
 // NewCommand returns the command tree. name is how the program was called:
@@ -26,6 +27,6 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.AddCommand()
+	root.AddCommand(local.NewCommand(factory))
 	return root
 }

@@ -38,6 +38,7 @@ func (c *Cluster) args(component string) []string {
 			"--config=" + filepath.Join(c.Dir, "stages.yaml"),
 			"--manage-all-nodes=true",
 			"--node-lease-duration-seconds=0",
+			"--v=WARN", // at INFO it logs every change of every pod
 		}
 	}
 	return append(args, c.fleet.state.ExtraArgs[component]...)

@@ -42,6 +42,9 @@ func remove(dir string) error {
 	if err := killLeftovers(dir); err != nil {
 		return err
 	}
+	if err := unmerge(dir); err != nil {
+		return err
+	}
 	// The state goes last: while it is there, a removal cut short can be repeated.
 	for _, name := range []string{clustersDir, "kubeconfig", stateFile, lockFile} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {

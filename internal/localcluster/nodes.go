@@ -19,7 +19,8 @@ const (
 	GPUProduct      = "NVIDIA-H100-80GB-HBM3"
 	GPUTaintValue   = "present"
 	gpusPerNode     = "8"
-	// maxNodes keeps each node's pod addresses (third octet) apart.
+	// maxNodes keeps each node's pod addresses (third octet) apart, and from the
+	// nodes' own, which have 255 there.
 	maxNodes = 250
 )
 
@@ -94,7 +95,7 @@ func (c *Cluster) node(name string, i int, resources corev1.ResourceList) *corev
 			Capacity:    resources,
 			Allocatable: resources,
 			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeInternalIP, Address: network + ".1"},
+				{Type: corev1.NodeInternalIP, Address: fmt.Sprintf("10.%d.255.%d", c.state.Index+1, i+1)},
 				{Type: corev1.NodeHostName, Address: name},
 			},
 			Conditions: []corev1.NodeCondition{

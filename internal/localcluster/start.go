@@ -91,12 +91,16 @@ func (r *run) start(ctx context.Context) error {
 
 var errTimeout = errors.New("it took too long")
 
+// describeNodes says what the cluster has: "3 nodes, 1 of them with 8 GPUs, eu-west".
 func (c *Cluster) describeNodes() string {
 	text := fmt.Sprintf("%d nodes", c.state.Nodes+c.state.GPUNodes)
-	if c.GPU {
-		text += fmt.Sprintf(", %d with %s GPUs", c.state.GPUNodes, gpusPerNode)
+	if c.state.Nodes+c.state.GPUNodes == 1 {
+		text = "1 node"
 	}
-	return text + ", " + c.Region
+	if c.GPU {
+		text += fmt.Sprintf(", %d of them with %s GPUs", c.state.GPUNodes, gpusPerNode)
+	}
+	return text + ", region " + c.Region
 }
 
 // writeFiles writes what the components read.
