@@ -1,0 +1,99 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// BackupRepository is a place that Backups write to. What is in it belongs to one
+// cluster; another cluster's repository is never written to.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=bkrepo,categories=backup
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Bucket",type=string,JSONPath=`.spec.s3.bucket`
+// +kubebuilder:printcolumn:name="Path",type=string,JSONPath=`.spec.filesystem.path`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type BackupRepository struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec BackupRepositorySpec `json:"spec"`
+	// +optional
+	Status BackupRepositoryStatus `json:"status,omitempty"`
+}
+
+// BackupRepositoryList is a list of BackupRepositories.
+//
+// +kubebuilder:object:root=true
+type BackupRepositoryList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []BackupRepository `json:"items"`
+}
+
+// BackupRepositorySpec says where the repository is.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.s3) != has(self.filesystem)",message="exactly one of s3 and filesystem must be set"
+type BackupRepositorySpec struct {
+	// S3 is a bucket of an S3 server.
+	// +optional
+	S3 *S3Repository `json:"s3,omitempty"`
+	// Filesystem is a directory that the executor can write to.
+	// +optional
+	Filesystem *FilesystemRepository `json:"filesystem,omitempty"`
+	// EncryptionSecretRef names the password that the data is encrypted with. Without
+	// it nobody can read the repository: keep a copy outside the cluster.
+	EncryptionSecretRef SecretKeyReference `json:"encryptionSecretRef"`
+}
+
+// S3Repository is a bucket of an S3 server.
+type S3Repository struct {
+	// Endpoint of the server, https://host[:port] or http://host[:port]; AWS by default.
+	// +kubebuilder:validation:MaxLength=500
+	// +kubebuilder:validation:Pattern=`^https?://[^/]+/?$`
+	// +optional
+	Endpoint string `json:"endpoint,omitempty"`
+	// Bucket to use; it must exist.
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=63
+	Bucket string `json:"bucket"`
+	// Region of the bucket.
+	// +optional
+	Region string `json:"region,omitempty"`
+	// Prefix of all names in the bucket. Clusters that share a bucket need different ones.
+	// +kubebuilder:validation:MaxLength=500
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/')",message="must not start with /"
+	// +optional
+	Prefix string `json:"prefix,omitempty"`
+	// CredentialsSecretRef names a Secret with the keys accessKeyID and
+	// secretAccessKey, and sessionToken if there is one; without it the executor's
+	// own identity is used.
+	// +optional
+	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
+	// CABundle verifies the server, in PEM; the system's by default.
+	// +optional
+	CABundle []byte `json:"caBundle,omitempty"`
+}
+
+// FilesystemRepository is a directory.
+type FilesystemRepository struct {
+	// Path of the directory.
+	// +kubebuilder:validation:MaxLength=4096
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/') && !self.contains('/../') && !self.endsWith('/..')",message="must be an absolute path without .."
+	Path string `json:"path"`
+}
+
+// BackupRepositoryStatus is the state of a repository.
+type BackupRepositoryStatus struct {
+	ConditionedStatus `json:",inline"`
+	// ClusterUID is the cluster that the data belongs to, by the UID of its
+	// namespace kube-system.
+	// +optional
+	ClusterUID string `json:"clusterUID,omitempty"`
+	// LastChecked is when the repository was last found to be usable.
+	// +optional
+	LastChecked *metav1.Time `json:"lastChecked,omitempty"`
+	// Totals is what the repository holds.
+	// +optional
+	Totals Totals `json:"totals,omitempty"`
+}
