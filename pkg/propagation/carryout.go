@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/membership"
@@ -139,11 +140,7 @@ func (e *Engine) mustWaitForNamespace(a *attempt) bool {
 	if !a.t.Target.Namespaced || a.info.Host || e.isSystemNamespace(a.key.Namespace) {
 		return false
 	}
-	namespaces := e.typeNamed(namespacesType)
-	if namespaces == nil {
-		return false
-	}
-	_, watched := e.watches.Get(a.item.ClusterName.String(), namespacesType)
+	_, watched := e.watches.Get(a.item.ClusterName.String(), fedcommon.NamespaceName)
 	if !watched.synced() || watched.get(types.NamespacedName{Name: a.key.Namespace}) != nil {
 		return false
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // decide works on the host's item of an object: what is to be in each cluster,
@@ -68,11 +69,7 @@ func (e *Engine) informed(t *runningType) bool {
 	if !t.host.Synced() || !e.inventory.Synced() {
 		return false
 	}
-	if t.Target.Namespaced && e.opts.TargetNamespace == "" {
-		namespaces := e.typeNamed(namespacesType)
-		return namespaces == nil || namespaces.host.Synced()
-	}
-	return true
+	return !t.boundByNamespace(e.opts) || e.namespaces.synced(t.FederatedNamespace)
 }
 
 func (e *Engine) isSystemNamespace(name string) bool {
@@ -93,16 +90,15 @@ func (e *Engine) place(t *runningType, host *hostObject) (placement.Decision, fe
 		Namespaced:   t.Target.Namespaced,
 		LimitedScope: e.opts.TargetNamespace != "",
 	}
-	if in.Namespaced && !in.LimitedScope {
-		namespaces := e.typeNamed(namespacesType)
-		if namespaces == nil {
+	if t.boundByNamespace(e.opts) {
+		if t.FederatedNamespace == (typeconfig.Resource{}) {
 			return placement.Decision{}, federate.ComputePlacementFailed,
 				"the type namespaces is not enabled, so it is not known which clusters hold the namespace: run fedctl enable namespaces"
 		}
-		key := types.NamespacedName{Namespace: host.fed.Namespace, Name: host.fed.Namespace}
-		if ns := namespaces.host.Get(key); ns != nil {
+		if ns := e.namespaces.get(host.fed.Namespace); ns != nil {
 			if ns.invalid != nil {
-				return placement.Decision{}, federate.ComputePlacementFailed, fmt.Sprintf("%s %s: %v", namespaces.Federated.GVK.Kind, key, ns.invalid)
+				return placement.Decision{}, federate.ComputePlacementFailed,
+					fmt.Sprintf("FederatedNamespace %s/%s: %v", host.fed.Namespace, host.fed.Namespace, ns.invalid)
 			}
 			in.Namespace = &ns.fed.Placement
 		}

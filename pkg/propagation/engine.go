@@ -101,8 +101,10 @@ type Engine struct {
 	fair      *fairQueue
 	backoff   workqueue.TypedRateLimiter[Item]
 	watches   *watchSet
-	metrics   *metricsSet
-	now       func() time.Time
+	// namespaces are the FederatedNamespaces, whose placement bounds that of what is in them.
+	namespaces namespaceStore
+	metrics    *metricsSet
+	now        func() time.Time
 
 	mu       sync.RWMutex
 	types    map[string]*runningType

@@ -21,10 +21,6 @@ import (
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
-// namespacesType is the name of the type whose target is Namespace: its
-// federated objects bound the placement of everything in their namespaces.
-const namespacesType = "namespaces"
-
 // runningType is a federated type that is switched on.
 type runningType struct {
 	typeconfig.Type
@@ -126,8 +122,9 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 	e.types[t.Name] = t
 	e.mu.Unlock()
 
+	e.namespaces.ensure(e, definition.FederatedNamespace)
 	e.watches.AddType(definition)
-	reflector := e.hostReflector(t)
+	reflector := e.hostReflector(t.Federated, t.host)
 	go func() {
 		defer close(t.done)
 		reflector.RunWithContext(typeCtx)
@@ -172,14 +169,15 @@ func (e *Engine) removeAllFinalizers(ctx context.Context, t *runningType) error 
 	return nil
 }
 
-func (e *Engine) hostReflector(t *runningType) *cache.Reflector {
-	resource := e.host.Resource(t.Federated.GVR)
+// hostReflector keeps store filled with the objects of a resource in the host cluster.
+func (e *Engine) hostReflector(r typeconfig.Resource, store *hostStore) *cache.Reflector {
+	resource := e.host.Resource(r.GVR)
 	inScope := resource.Namespace(e.opts.TargetNamespace)
-	if !t.Federated.Namespaced {
+	if !r.Namespaced {
 		inScope = resource
 	}
 	example := &unstructured.Unstructured{}
-	example.SetGroupVersionKind(t.Federated.GVK)
+	example.SetGroupVersionKind(r.GVK)
 	return cache.NewReflectorWithOptions(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return inScope.List(ctx, options)
@@ -187,11 +185,18 @@ func (e *Engine) hostReflector(t *runningType) *cache.Reflector {
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			return inScope.Watch(ctx, options)
 		},
-	}, example, t.host, cache.ReflectorOptions{
-		Name:            "host: " + t.Name,
-		TypeDescription: t.Federated.GVR.String(),
+	}, example, store, cache.ReflectorOptions{
+		Name:            "host: " + r.GVR.Resource,
+		TypeDescription: r.GVR.String(),
 		Backoff:         &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 15 * time.Second},
 	})
+}
+
+// watchHost runs a reflector until the returned function is called or the engine ends.
+func (e *Engine) watchHost(r typeconfig.Resource, store *hostStore) (stop func()) {
+	ctx, cancel := context.WithCancel(e.ctx)
+	go e.hostReflector(r, store).RunWithContext(ctx)
+	return cancel
 }
 
 // hostChanged is called when a federated object differs from what was known of it.
@@ -201,9 +206,6 @@ func (e *Engine) hostChanged(t *runningType, key types.NamespacedName, before, a
 		return
 	}
 	e.queue.Add(Item{Type: t.Name, Object: key})
-	if t.IsNamespace {
-		e.enqueueNamespace(key.Namespace)
-	}
 }
 
 // isEcho says whether the status of host is the one we wrote last.
@@ -224,18 +226,6 @@ func sameStatus(a, b federate.Status) bool {
 	return errX == nil && errY == nil && string(x) == string(y)
 }
 
-// enqueueNamespace queues all federated objects of a namespace: its FederatedNamespace has changed.
-func (e *Engine) enqueueNamespace(namespace string) {
-	for _, t := range e.runningTypes() {
-		if !t.Target.Namespaced {
-			continue
-		}
-		for _, key := range t.host.Keys(namespace) {
-			e.queue.Add(Item{Type: t.Name, Object: key})
-		}
-	}
-}
-
 // hostSynced is called when the federated objects of a type have been listed.
 func (e *Engine) hostSynced(t *runningType) {
 	e.enqueueAll(t)
@@ -245,11 +235,6 @@ func (e *Engine) hostSynced(t *runningType) {
 			for _, key := range w.store.Keys() {
 				e.memberChanged(info.Name, t.Name, key, nil, w.store.Get(key))
 			}
-		}
-	}
-	if t.IsNamespace {
-		for _, other := range e.runningTypes() {
-			e.enqueueAll(other)
 		}
 	}
 }

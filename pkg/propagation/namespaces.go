@@ -1,0 +1,81 @@
+package propagation
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// namespaceStore holds the FederatedNamespaces of the host cluster for the
+// placement of what is in their namespaces. It is apart from the type
+// "namespaces", because that type's own propagation may be switched off.
+type namespaceStore struct {
+	mu       sync.RWMutex
+	resource typeconfig.Resource
+	store    *hostStore
+	stop     func()
+}
+
+// boundByNamespace says whether a FederatedNamespace bounds the placement of the type's objects.
+func (t *runningType) boundByNamespace(opts Options) bool {
+	return t.Target.Namespaced && opts.TargetNamespace == ""
+}
+
+// ensure starts the watch on a resource, once; another resource replaces it.
+func (n *namespaceStore) ensure(e *Engine, resource typeconfig.Resource) {
+	if resource == (typeconfig.Resource{}) {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.resource == resource {
+		return
+	}
+	if n.stop != nil {
+		n.stop()
+	}
+	n.resource = resource
+	n.store = newHostStore(
+		func(key types.NamespacedName, before, after *hostObject) {
+			if key.Namespace == key.Name && (before == nil || after == nil || before.fed.Generation != after.fed.Generation || before.fed.UID != after.fed.UID) {
+				e.enqueueNamespace(key.Namespace)
+			}
+		},
+		func() {
+			for _, t := range e.runningTypes() {
+				e.enqueueAll(t)
+			}
+		})
+	n.stop = e.watchHost(resource, n.store)
+}
+
+// synced says whether the FederatedNamespaces have been listed.
+func (n *namespaceStore) synced(resource typeconfig.Resource) bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return resource == (typeconfig.Resource{}) || n.resource == resource && n.store.Synced()
+}
+
+// get returns a namespace's FederatedNamespace; nil if there is none.
+func (n *namespaceStore) get(namespace string) *hostObject {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.store == nil {
+		return nil
+	}
+	return n.store.Get(types.NamespacedName{Namespace: namespace, Name: namespace})
+}
+
+// enqueueNamespace queues all federated objects of a namespace: its FederatedNamespace has changed.
+func (e *Engine) enqueueNamespace(namespace string) {
+	for _, t := range e.runningTypes() {
+		if !t.Target.Namespaced {
+			continue
+		}
+		for _, key := range t.host.Keys(namespace) {
+			e.queue.Add(Item{Type: t.Name, Object: key})
+		}
+	}
+}
