@@ -7,7 +7,10 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/get"
+	"github.com/fedctl/fedctl/internal/cli/join"
 	"github.com/fedctl/fedctl/internal/cli/local"
+	"github.com/fedctl/fedctl/internal/cli/unjoin"
 )
 
 // NewCommand returns the command tree. name is how the program was called:
@@ -27,6 +30,6 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.AddCommand(local.NewCommand(factory))
+	root.AddCommand(get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
 	return root
 }

@@ -1,0 +1,151 @@
+// Package join is the command that makes a cluster a member.
+package join
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/pkg/membership"
+)
+
+const (
+	long = `Join a cluster to the host cluster.
+
+In the member, join creates the control plane's namespace, a service account with
+a token that does not expire, and the rights the account needs. In the host it
+creates a Secret with the token and a KubeFedCluster; the controller takes it from
+there. Everything is named as kubefedctl names it.
+
+The rights (--rbac=types) are those that the host's FederatedTypeConfigs need,
+besides reading nodes, namespaces and pods. Repeat the command to renew them after
+enabling more types; what is there already is brought up to date. Federating
+ClusterRoles or Roles gives the right to grant any right, which such types need.
+--rbac=admin allows everything, as kubefedctl does.`
+
+	example = `  # Join the cluster of the context member-1 under the name of its context
+  fedctl join member-1 --host-cluster-context host
+
+  # Under another name, to be reached by the controller at another address
+  fedctl join berlin --cluster-context admin@member-1 --api-endpoint https://10.0.0.7:6443
+
+  # See what would be created in the member
+  fedctl join member-1 --print-rbac`
+)
+
+// Options are the flags of the command.
+type Options struct {
+	factory *cmdutil.Factory
+
+	ClusterContext  string
+	HostClusterName string
+	PrintRBAC       bool
+	Join            membership.JoinOptions
+	rbac            string
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f, rbac: string(membership.RBACTypes)}
+	cmd := &cobra.Command{
+		Use:               "join CLUSTER_NAME",
+		Short:             "Join a cluster to the host cluster",
+		Long:              long,
+		Example:           example,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: f.CompleteContexts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.Complete(args); err != nil {
+				return err
+			}
+			return o.Run(cmd.Context())
+		},
+	}
+	o.addFlags(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("cluster-context", f.CompleteContexts)
+	return cmd
+}
+
+func (o *Options) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.ClusterContext, "cluster-context", "", "Context of the joining cluster in the kubeconfig; by default the cluster's name.")
+	flags.StringVar(&o.HostClusterName, "host-cluster-name", "", "Name of the host cluster in the names of objects in the member; by default made from its context.")
+	flags.StringVar(&o.Join.SecretName, "secret-name", "", "Name of the Secret in the host that holds the cluster's token; by default made from the cluster's name.")
+	flags.StringVar(&o.Join.APIEndpoint, "api-endpoint", "", "URL of the joining cluster's API server as the host's controller reaches it; by default the one in the kubeconfig.")
+	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the federated types need) or admin (everything).")
+	flags.BoolVar(&o.Join.ErrorOnExisting, "error-on-existing", false, "Fail if anything to be created exists already, instead of bringing it up to date.")
+	flags.BoolVar(&o.Join.DryRun, "dry-run", false, "Change nothing; say what would be done.")
+	flags.BoolVar(&o.PrintRBAC, "print-rbac", false, "Print what would be created in the joining cluster as YAML, and end.")
+}
+
+// Complete fills in what follows from the arguments and the kubeconfig.
+func (o *Options) Complete(args []string) error {
+	o.Join.ClusterName = args[0]
+	if o.ClusterContext == "" {
+		o.ClusterContext = o.Join.ClusterName
+	}
+	o.Join.KubeFedNamespace = o.factory.KubeFedNamespace
+	o.Join.RBAC = membership.RBACMode(o.rbac)
+	o.Join.Say = func(line string) { _, _ = fmt.Fprintln(o.factory.Out, line) }
+	hostContext := o.factory.HostClusterContext
+	if hostContext == "" {
+		raw, err := o.factory.RawConfig()
+		if err != nil {
+			return err
+		}
+		hostContext = raw.CurrentContext
+	}
+	o.Join.HostClusterName = o.HostClusterName
+	if o.HostClusterName == "" {
+		o.Join.HostClusterName = membership.HostClusterName(hostContext)
+	}
+	return nil
+}
+
+// Run joins the cluster.
+func (o *Options) Run(ctx context.Context) error {
+	host, err := o.factory.HostConfig()
+	if err != nil {
+		return err
+	}
+	if o.PrintRBAC {
+		objects, err := membership.MemberManifests(ctx, host, o.Join)
+		if err != nil {
+			return err
+		}
+		return printYAML(o.factory.Out, objects)
+	}
+	member, err := o.factory.ConfigFor(o.ClusterContext)
+	if err != nil {
+		return fmt.Errorf("the joining cluster: %w; choose another one with --cluster-context", err)
+	}
+	if err := membership.Join(ctx, host, member, o.Join); err != nil {
+		return err
+	}
+	if !o.Join.DryRun {
+		o.Join.Say(fmt.Sprintf("%s has joined. See how it fares with: fedctl get clusters", o.Join.ClusterName))
+	}
+	return nil
+}
+
+func printYAML(out io.Writer, objects []client.Object) error {
+	for i, object := range objects {
+		raw, err := yaml.Marshal(object)
+		if err != nil {
+			return err
+		}
+		separator := "---\n"
+		if i == 0 {
+			separator = ""
+		}
+		if _, err := fmt.Fprintf(out, "%s%s", separator, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+// Package unjoin is the command that ends a cluster's membership.
+package unjoin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/pkg/membership"
+)
+
+const (
+	long = `End a cluster's membership: remove its KubeFedCluster and Secret from the host, and
+from the cluster itself what join created there.
+
+What was propagated to the cluster stays in it. The control plane's namespace in
+the member is removed only if nothing else is left in it, and never in the host.
+
+With --force a cluster that is gone, or whose context is, is removed from the host
+alone.`
+
+	example = `  # Let member-1 go
+  fedctl unjoin member-1 --host-cluster-context host
+
+  # Let it go although it cannot be reached any more
+  fedctl unjoin member-1 --force`
+)
+
+// Options are the flags of the command.
+type Options struct {
+	factory *cmdutil.Factory
+
+	ClusterContext string
+	Unjoin         membership.UnjoinOptions
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f}
+	cmd := &cobra.Command{
+		Use:               "unjoin CLUSTER_NAME",
+		Short:             "End a cluster's membership",
+		Long:              long,
+		Example:           example,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: f.CompleteContexts,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.Complete(args); err != nil {
+				return err
+			}
+			return o.Run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.ClusterContext, "cluster-context", "", "Context of the cluster in the kubeconfig; by default the cluster's name.")
+	flags.StringVar(&o.Unjoin.HostClusterName, "host-cluster-name", "", "Name of the host cluster given to join; by default the one that join noted.")
+	flags.BoolVar(&o.Unjoin.Force, "force", false, "Remove the cluster from the host even if it cannot be reached or cleaned up.")
+	flags.BoolVar(&o.Unjoin.DryRun, "dry-run", false, "Change nothing; say what would be done.")
+	_ = cmd.RegisterFlagCompletionFunc("cluster-context", f.CompleteContexts)
+	return cmd
+}
+
+// Complete fills in what follows from the arguments and the kubeconfig.
+func (o *Options) Complete(args []string) error {
+	o.Unjoin.ClusterName = args[0]
+	if o.ClusterContext == "" {
+		o.ClusterContext = o.Unjoin.ClusterName
+	}
+	o.Unjoin.KubeFedNamespace = o.factory.KubeFedNamespace
+	o.Unjoin.Say = func(line string) { _, _ = fmt.Fprintln(o.factory.Out, line) }
+	hostContext := o.factory.HostClusterContext
+	if hostContext == "" {
+		raw, err := o.factory.RawConfig()
+		if err != nil {
+			return err
+		}
+		hostContext = raw.CurrentContext
+	}
+	o.Unjoin.DefaultHostClusterName = membership.HostClusterName(hostContext)
+	return nil
+}
+
+// Run lets the cluster go.
+func (o *Options) Run(ctx context.Context) error {
+	host, err := o.factory.HostConfig()
+	if err != nil {
+		return err
+	}
+	member, err := o.factory.ConfigFor(o.ClusterContext)
+	if err != nil && !o.Unjoin.Force {
+		return fmt.Errorf("the cluster to unjoin: %w; choose another one with --cluster-context, or remove it from the host alone with --force", err)
+	}
+	return membership.Unjoin(ctx, host, member, o.Unjoin)
+}
