@@ -132,7 +132,6 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 		KubeFedNamespace:       settings.KubeFedNamespace,
 		TargetNamespace:        settings.TargetNamespace(),
 		AdoptResources:         settings.AdoptResources,
-		CollectStatus:          settings.CollectStatus,
 		Workers:                settings.Workers,
 		WorkersPerCluster:      settings.WorkersPerCluster,
 		HostWorkers:            settings.HostWorkers,
@@ -144,7 +143,10 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 	if err != nil {
 		return nil, err
 	}
-	if err := typeconfig.SetupController(local, engine, typeconfig.ControllerOptions{KubeFedNamespace: settings.KubeFedNamespace}); err != nil {
+	if err := typeconfig.SetupController(local, typeconfig.ControllerOptions{
+		Namespace: settings.KubeFedNamespace,
+		Registrar: engine,
+	}); err != nil {
 		return nil, err
 	}
 	return mgr, errors.Join(
@@ -159,17 +161,16 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 }
 
 func managerOptions(settings *config.Config) manager.Options {
+	byObject := typeconfig.CacheByObject(settings.KubeFedNamespace)
 	namespace := map[string]cache.Config{settings.KubeFedNamespace: {}}
+	byObject[&corev1.Secret{}] = cache.ByObject{Namespaces: namespace}
+	byObject[&fedcorev1beta1.KubeFedCluster{}] = cache.ByObject{Namespaces: namespace}
 	return manager.Options{
 		Scheme: newScheme(),
 		Logger: ctrl.Log,
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject: map[client.Object]cache.ByObject{
-				&corev1.Secret{}:                      {Namespaces: namespace},
-				&fedcorev1beta1.KubeFedCluster{}:      {Namespaces: namespace},
-				&fedcorev1beta1.FederatedTypeConfig{}: {Namespaces: namespace},
-			},
+			ByObject:         byObject,
 		},
 		LeaderElection:                settings.LeaderElect,
 		LeaderElectionID:              "fedctl-controller",

@@ -44,9 +44,6 @@ type Options struct {
 	TargetNamespace string
 	// AdoptResources says whether objects that exist already are taken over.
 	AdoptResources bool
-	// CollectStatus allows types to collect the status of their objects (KubeFed's
-	// feature gate RawResourceStatusCollection).
-	CollectStatus bool
 	// Workers is how many items are in work at a time; WorkersPerCluster how many of
 	// one member cluster, and HostWorkers of the host.
 	Workers, WorkersPerCluster, HostWorkers int

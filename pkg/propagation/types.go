@@ -93,7 +93,6 @@ func (e *Engine) runningTypes() []*runningType {
 
 // Register implements typeconfig.Registrar.
 func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error {
-	definition.StatusCollection = definition.StatusCollection && e.opts.CollectStatus
 	if running := e.typeNamed(definition.Name); running != nil {
 		if running.Type == definition {
 			return nil
