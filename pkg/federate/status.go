@@ -92,7 +92,7 @@ type ClusterStatus struct {
 }
 
 // Condition returns the condition of the type, or nil.
-func (s *Status) Condition(conditionType string) *Condition {
+func (s Status) Condition(conditionType string) *Condition {
 	for i := range s.Conditions {
 		if s.Conditions[i].Type == conditionType {
 			return &s.Conditions[i]
@@ -102,7 +102,7 @@ func (s *Status) Condition(conditionType string) *Condition {
 }
 
 // Cluster returns the entry of the cluster, or nil.
-func (s *Status) Cluster(name string) *ClusterStatus {
+func (s Status) Cluster(name string) *ClusterStatus {
 	for i := range s.Clusters {
 		if s.Clusters[i].Name == name {
 			return &s.Clusters[i]

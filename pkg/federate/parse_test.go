@@ -1,0 +1,214 @@
+package federate
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+
+	"github.com/fedctl/fedctl/pkg/placement"
+)
+
+func TestParse(t *testing.T) {
+	got := mustParse(t, `
+metadata:
+  name: web
+  namespace: shop
+  uid: 6c5b
+  generation: 7
+  deletionTimestamp: "2030-01-02T03:04:05Z"
+  finalizers: [other/one, kubefed.io/sync-controller]
+  annotations:
+    kubefed.io/orphan: "true"
+    kubefed.io/deleteoption: '{"kind":"DeleteOptions","propagationPolicy":"Orphan","gracePeriodSeconds":5,"dryRun":["All"]}'
+spec:
+  template: {spec: {replicas: 3}}
+  retainReplicas: true
+  placement:
+    clusters: [{name: b}, {name: a, weight: 3}]
+    clusterSelector:
+      matchLabels: {region: eu}
+      matchExpressions: [{key: gpu, operator: In, values: ["1", "2"]}, {key: spot, operator: DoesNotExist}]
+  overrides:
+  - clusterName: a
+    clusterOverrides:
+    - {path: /spec/replicas, value: 5}
+    - {op: remove, path: /spec/paused}
+    - {op: add, path: /spec/x, value: null}
+  - clusterName: b
+status:
+  observedGeneration: 6
+`)
+	want := &Object{
+		Namespace: "shop", Name: "web", UID: "6c5b", Generation: 7, Deleting: true, HasFinalizer: true,
+		Template:       map[string]any{"spec": map[string]any{"replicas": int64(3)}},
+		RetainReplicas: true,
+		Placement: placement.Spec{
+			HasClusters: true, Clusters: []string{"b", "a"},
+			ClusterSelector: &metav1.LabelSelector{
+				MatchLabels: map[string]string{"region": "eu"},
+				MatchExpressions: []metav1.LabelSelectorRequirement{
+					{Key: "gpu", Operator: "In", Values: []string{"1", "2"}},
+					{Key: "spot", Operator: "DoesNotExist"},
+				},
+			},
+		},
+		Overrides: []ClusterOverrides{
+			{ClusterName: "a", Overrides: []Override{
+				{Path: "/spec/replicas", Value: int64(5), HasValue: true},
+				{Op: "remove", Path: "/spec/paused"},
+				{Op: "add", Path: "/spec/x"},
+			}},
+			{ClusterName: "b"},
+		},
+		Orphan:        true,
+		DeleteOptions: &metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationOrphan), GracePeriodSeconds: ptr.To(int64(5))},
+		Status:        Status{ObservedGeneration: 6},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestParsePlacementPresence(t *testing.T) {
+	for name, test := range map[string]struct {
+		spec string
+		want placement.Spec
+	}{
+		"no spec":           {`{}`, placement.Spec{}},
+		"no placement":      {`spec: {}`, placement.Spec{}},
+		"null placement":    {`spec: {placement: null}`, placement.Spec{}},
+		"null fields":       {`spec: {placement: {clusters: null, clusterSelector: null}}`, placement.Spec{}},
+		"empty list":        {`spec: {placement: {clusters: []}}`, placement.Spec{HasClusters: true, Clusters: []string{}}},
+		"empty selector":    {`spec: {placement: {clusterSelector: {}}}`, placement.Spec{ClusterSelector: &metav1.LabelSelector{}}},
+		"selector of nulls": {`spec: {placement: {clusterSelector: {matchLabels: null, matchExpressions: null}}}`, placement.Spec{ClusterSelector: &metav1.LabelSelector{}}},
+		"name missing":      {`spec: {placement: {clusters: [{}]}}`, placement.Spec{HasClusters: true, Clusters: []string{""}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, mustParse(t, test.spec).Placement); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	for name, test := range map[string]struct {
+		text   string
+		want   string
+		reason AggregateReason
+		status PropagationStatus
+	}{
+		"spec":                {`spec: 3`, "spec: must be an object, is the number 3", ComputePlacementFailed, ""},
+		"placement":           {`spec: {placement: []}`, "spec.placement: must be an object, is a list", ComputePlacementFailed, ""},
+		"clusters":            {`spec: {placement: {clusters: a}}`, `spec.placement.clusters: must be a list, is the string "a"`, ComputePlacementFailed, ""},
+		"cluster":             {`spec: {placement: {clusters: [{name: a}, b]}}`, `spec.placement.clusters[1]: must be an object with a name, is the string "b"`, ComputePlacementFailed, ""},
+		"cluster name":        {`spec: {placement: {clusters: [{name: 1}]}}`, "spec.placement.clusters[0].name: must be a string, is the number 1", ComputePlacementFailed, ""},
+		"selector":            {`spec: {placement: {clusterSelector: true}}`, "spec.placement.clusterSelector: must be an object, is true", ComputePlacementFailed, ""},
+		"match labels":        {`spec: {placement: {clusterSelector: {matchLabels: []}}}`, "spec.placement.clusterSelector.matchLabels: must be an object, is a list", ComputePlacementFailed, ""},
+		"match label":         {`spec: {placement: {clusterSelector: {matchLabels: {a: 1}}}}`, "spec.placement.clusterSelector.matchLabels[a]: must be a string, is the number 1", ComputePlacementFailed, ""},
+		"expressions":         {`spec: {placement: {clusterSelector: {matchExpressions: {}}}}`, "spec.placement.clusterSelector.matchExpressions: must be a list, is an object", ComputePlacementFailed, ""},
+		"expression":          {`spec: {placement: {clusterSelector: {matchExpressions: [1]}}}`, "spec.placement.clusterSelector.matchExpressions[0]: must be an object, is the number 1", ComputePlacementFailed, ""},
+		"expression key":      {`spec: {placement: {clusterSelector: {matchExpressions: [{key: 1}]}}}`, "spec.placement.clusterSelector.matchExpressions[0].key: must be a string, is the number 1", ComputePlacementFailed, ""},
+		"expression operator": {`spec: {placement: {clusterSelector: {matchExpressions: [{operator: 1}]}}}`, "spec.placement.clusterSelector.matchExpressions[0].operator: must be a string, is the number 1", ComputePlacementFailed, ""},
+		"expression values":   {`spec: {placement: {clusterSelector: {matchExpressions: [{values: 1}]}}}`, "spec.placement.clusterSelector.matchExpressions[0].values: must be a list, is the number 1", ComputePlacementFailed, ""},
+		"expression value":    {`spec: {placement: {clusterSelector: {matchExpressions: [{values: [a, 1]}]}}}`, "spec.placement.clusterSelector.matchExpressions[0].values[1]: must be a string, is the number 1", ComputePlacementFailed, ""},
+		"template":            {`spec: {template: x}`, `spec.template: must be an object, is the string "x"`, CheckClusters, ComputeResourceFailed},
+		"retainReplicas":      {`spec: {retainReplicas: "yes"}`, `spec.retainReplicas: must be true or false, is the string "yes"`, CheckClusters, FieldRetentionFailed},
+		"overrides":           {`spec: {overrides: {}}`, "spec.overrides: must be a list, is an object", CheckClusters, ApplyOverridesFailed},
+		"override":            {`spec: {overrides: [a]}`, `spec.overrides[0]: must be an object, is the string "a"`, CheckClusters, ApplyOverridesFailed},
+		"cluster of override": {`spec: {overrides: [{clusterName: 1}]}`, "spec.overrides[0].clusterName: must be a string, is the number 1", CheckClusters, ApplyOverridesFailed},
+		"cluster overrides":   {`spec: {overrides: [{clusterOverrides: 1}]}`, "spec.overrides[0].clusterOverrides: must be a list, is the number 1", CheckClusters, ApplyOverridesFailed},
+		"operation":           {`spec: {overrides: [{clusterOverrides: [{path: /a}, 1.5]}]}`, "spec.overrides[0].clusterOverrides[1]: must be an object, is the number 1.5", CheckClusters, ApplyOverridesFailed},
+		"op":                  {`spec: {overrides: [{clusterOverrides: [{op: 1}]}]}`, "spec.overrides[0].clusterOverrides[0].op: must be a string, is the number 1", CheckClusters, ApplyOverridesFailed},
+		"path":                {`spec: {overrides: [{}, {clusterOverrides: [{path: {}}]}]}`, "spec.overrides[1].clusterOverrides[0].path: must be a string, is an object", CheckClusters, ApplyOverridesFailed},
+		"the placement first": {`spec: {template: x, placement: x}`, `spec.placement: must be an object, is the string "x"`, ComputePlacementFailed, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := Parse(object(t, "metadata: {name: x, finalizers: [kubefed.io/sync-controller]}\n"+test.text))
+			var parse *ParseError
+			if !errors.As(err, &parse) {
+				t.Fatalf("error is %v, want a ParseError", err)
+			}
+			if diff := cmp.Diff(test.want, err.Error()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if parse.Reason != test.reason || parse.Status != test.status {
+				t.Errorf("reason %q, status %q", parse.Reason, parse.Status)
+			}
+			if o == nil || o.Name != "x" || !o.HasFinalizer {
+				t.Errorf("what could be read is not there: %+v", o)
+			}
+		})
+	}
+}
+
+// A fault in one field must not hide the others: a deletion needs the placement,
+// whatever the template is.
+func TestParseReadsOnAfterAnError(t *testing.T) {
+	o, err := Parse(object(t, `spec: {template: 1, placement: {clusters: [{name: a}]}, overrides: [{clusterName: b}], retainReplicas: true}`))
+	if err == nil || !o.Placement.HasClusters || len(o.Overrides) != 1 || !o.RetainReplicas {
+		t.Errorf("%v, %+v", err, o)
+	}
+}
+
+func TestParseDeleteOptions(t *testing.T) {
+	o, err := Parse(object(t, `metadata: {annotations: {kubefed.io/deleteoption: 'Orphan', kubefed.io/orphan: "yes"}}`))
+	if err != nil {
+		t.Fatalf("propagation must go on: %v", err)
+	}
+	if o.DeleteOptions != nil || o.DeleteOptionsError == nil || o.DeleteOptionsError.Status != DeletionFailed ||
+		!strings.HasPrefix(o.DeleteOptionsError.Error(), "metadata.annotations[kubefed.io/deleteoption]: must be DeleteOptions as JSON") {
+		t.Errorf("%+v, %v", o.DeleteOptions, o.DeleteOptionsError)
+	}
+	if o.Orphan {
+		t.Error("only the value true orphans")
+	}
+}
+
+func TestParseOddInput(t *testing.T) {
+	for name, u := range map[string]*unstructured.Unstructured{
+		"nil":              nil,
+		"no object":        {},
+		"not JSON's types": {Object: map[string]any{"metadata": map[string]string{"name": "x"}, "spec": struct{}{}}},
+		"odd metadata": {Object: map[string]any{"metadata": map[string]any{
+			"name": 1, "generation": "x", "finalizers": []any{1, nil, map[string]any{}}, "annotations": []any{},
+		}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if o, _ := Parse(u); o == nil {
+				t.Error("no object")
+			}
+		})
+	}
+	for _, generation := range []any{int64(3), 3, 3.0} {
+		o, _ := Parse(&unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"generation": generation}}})
+		if o.Generation != 3 {
+			t.Errorf("generation %T is %d", generation, o.Generation)
+		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	for want, value := range map[string]any{
+		"null":              nil,
+		"false":             false,
+		"the number 3":      int64(3),
+		"the number 0.5":    0.5,
+		`the string "a\"b"`: `a"b`,
+		"a json.Number":     json.Number("3"),
+		`the string "` + strings.Repeat("x", 40) + `…"`: strings.Repeat("x", 41),
+	} {
+		if got := describe(value); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := clip("aéé", 4); got != "aé…" {
+		t.Errorf("cut inside a rune: %q", got)
+	}
+}

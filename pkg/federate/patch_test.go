@@ -1,0 +1,328 @@
+package federate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"github.com/google/go-cmp/cmp"
+)
+
+const patchedTemplate = `{"metadata":{"labels":{"app":"web"}},"spec":{"replicas":3,"none":null,"empty":{},"a/b":{"c~d":1},` +
+	`"template":{"spec":{"containers":[{"name":"c","image":"i:1","args":["x","y"]},{"name":"d"}],"list":[]}}}}`
+
+// renderPatched renders the template for cluster m with the overrides, a JSON list.
+func renderPatched(t testing.TB, overrides string) (map[string]any, error) {
+	t.Helper()
+	r := mustRenderer(t, `{"metadata":{"name":"web","namespace":"shop"},"spec":{"template":`+patchedTemplate+
+		`,"overrides":[{"clusterName":"other"},{"clusterName":"m","clusterOverrides":`+overrides+`}]}}`, deployments)
+	rendered, err := r.For("m")
+	if err != nil {
+		return nil, err
+	}
+	return tree(t, rendered.JSON), nil
+}
+
+func TestOverrides(t *testing.T) {
+	for name, test := range map[string]struct {
+		overrides string
+		at        string // JSON pointer
+		want      string // JSON; "" means absent
+	}{
+		"replace is the default":         {`[{"path":"/spec/replicas","value":5}]`, "/spec/replicas", "5"},
+		"empty op":                       {`[{"op":"","path":"/spec/replicas","value":5}]`, "/spec/replicas", "5"},
+		"replace of a missing leaf adds": {`[{"path":"/spec/paused","value":true}]`, "/spec/paused", "true"},
+		"replace by null":                {`[{"path":"/spec/replicas","value":null}]`, "/spec/replicas", "null"},
+		"replace without value":          {`[{"path":"/spec/replicas"}]`, "/spec/replicas", "null"},
+		"replace an object":              {`[{"path":"/spec/empty","value":{"x":[1]}}]`, "/spec/empty", `{"x":[1]}`},
+		"replace a null":                 {`[{"path":"/spec/none","value":1}]`, "/spec/none", "1"},
+		"replace an element":             {`[{"path":"/spec/template/spec/containers/0/args/1","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","z"]`},
+		"replace through an index":       {`[{"path":"/spec/template/spec/containers/1/image","value":"i:2"}]`, "/spec/template/spec/containers/1", `{"image":"i:2","name":"d"}`},
+		"add replaces a key":             {`[{"op":"add","path":"/spec/replicas","value":5}]`, "/spec/replicas", "5"},
+		"add inserts":                    {`[{"op":"add","path":"/spec/template/spec/containers/0/args/1","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","z","y"]`},
+		"add at the front":               {`[{"op":"add","path":"/spec/template/spec/containers/0/args/0","value":"z"}]`, "/spec/template/spec/containers/0/args", `["z","x","y"]`},
+		"add at the end by index":        {`[{"op":"add","path":"/spec/template/spec/containers/0/args/2","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","y","z"]`},
+		"add appends":                    {`[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","y","z"]`},
+		"add to an empty list":           {`[{"op":"add","path":"/spec/template/spec/list/-","value":{"a":1}}]`, "/spec/template/spec/list", `[{"a":1}]`},
+		"remove a key":                   {`[{"op":"remove","path":"/spec/replicas"}]`, "/spec/replicas", ""},
+		"remove a null":                  {`[{"op":"remove","path":"/spec/none"}]`, "/spec/none", ""},
+		"remove an element":              {`[{"op":"remove","path":"/spec/template/spec/containers/0"}]`, "/spec/template/spec/containers", `[{"name":"d"}]`},
+		"remove the last element":        {`[{"op":"add","path":"/spec/template/spec/list/-","value":1},{"op":"remove","path":"/spec/template/spec/list/0"}]`, "/spec/template/spec/list", `[]`},
+		"operations build on another":    {`[{"path":"/spec/new","value":{}},{"path":"/spec/new/deep","value":[]},{"op":"add","path":"/spec/new/deep/-","value":1}]`, "/spec/new", `{"deep":[1]}`},
+		"escapes":                        {`[{"path":"/spec/a~1b/c~0d","value":2}]`, "/spec/a~1b", `{"c~d":2}`},
+		"an empty key":                   {`[{"path":"/spec/","value":2}]`, "/spec/", "2"},
+		"a leading zero":                 {`[{"path":"/spec/template/spec/containers/0/args/00","value":"z"}]`, "/spec/template/spec/containers/0/args", `["z","y"]`},
+		"the managed label survives":     {`[{"path":"/metadata/labels","value":{"x":"y","kubefed.io/managed":"no"}}]`, "/metadata/labels", `{"x":"y","kubefed.io/managed":"true"}`},
+		"labels removed":                 {`[{"op":"remove","path":"/metadata/labels"}]`, "/metadata/labels", `{"kubefed.io/managed":"true"}`},
+		"the first annotation":           {`[{"op":"add","path":"/metadata/annotations/a~1b","value":"y"}]`, "/metadata/annotations", `{"a/b":"y"}`},
+		"finalizers by override":         {`[{"path":"/metadata/finalizers","value":["a/b"]}]`, "/metadata/finalizers", `["a/b"]`},
+		"no resourceVersion by override": {`[{"path":"/metadata/resourceVersion","value":"1"}]`, "/metadata/resourceVersion", ""},
+		"no uid by override":             {`[{"path":"/metadata/uid","value":"1"}]`, "/metadata/uid", ""},
+		"no status by override":          {`[{"path":"/status","value":{}}]`, "/status", ""},
+		"nothing":                        {`[]`, "/spec/replicas", "3"},
+		"null":                           {`null`, "/spec/replicas", "3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := renderPatched(t, test.overrides)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := ""
+			if value, ok := lookup(got, test.at); ok {
+				text = string(must(json.Marshal(value)))
+			}
+			if test.want != "" {
+				test.want = string(must(json.Marshal(tree(t, []byte(`{"v":`+test.want+`}`))["v"])))
+			}
+			if diff := cmp.Diff(test.want, text); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			// KubeFed refuses what stays behind only here: the rest is untouched.
+			if test.at != "/metadata/labels" {
+				if app, _ := lookup(got, "/metadata/labels/app"); app != "web" {
+					t.Errorf("the template's label is gone: %v", got)
+				}
+			}
+		})
+	}
+}
+
+// lookup finds a value by JSON pointer.
+func lookup(v any, pointer string) (any, bool) {
+	for token := range strings.SplitSeq(pointer[1:], "/") {
+		switch node := v.(type) {
+		case map[string]any:
+			value, ok := node[pointerEscapes.Replace(token)]
+			if !ok {
+				return nil, false
+			}
+			v = value
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(token, &i); err != nil || i >= len(node) {
+				return nil, false
+			}
+			v = node[i]
+		}
+	}
+	return v, true
+}
+
+func TestOverrideErrors(t *testing.T) {
+	const first = "cluster m: spec.overrides[1].clusterOverrides[0]."
+	for name, test := range map[string]struct{ overrides, want string }{
+		"apiVersion":             {`[{"path":"/apiVersion","value":"v2"}]`, first + "path: /apiVersion cannot be overridden: the type is the same in every cluster"},
+		"kind":                   {`[{"op":"remove","path":"/kind"}]`, first + "path: /kind cannot be overridden: the type is the same in every cluster"},
+		"below kind":             {`[{"path":"/kind/x","value":1}]`, first + "path: /kind/x cannot be overridden: the type is the same in every cluster"},
+		"name":                   {`[{"path":"/metadata/name","value":"x"}]`, first + "path: /metadata/name cannot be overridden: name and namespace are those of the federated object"},
+		"namespace":              {`[{"path":"/metadata/namespace","value":"x"}]`, first + "path: /metadata/namespace cannot be overridden: name and namespace are those of the federated object"},
+		"generateName":           {`[{"path":"/metadata/generateName","value":"x"}]`, first + "path: /metadata/generateName cannot be overridden: name and namespace are those of the federated object"},
+		"metadata":               {`[{"path":"/metadata","value":{"name":"x"}}]`, first + "path: /metadata cannot be overridden as a whole, name a field in it, e.g. /metadata/labels"},
+		"everything":             {`[{"path":"","value":{}}]`, first + "path: is empty: the whole object cannot be overridden, name a field, e.g. /spec/replicas"},
+		"no path":                {`[{"value":{}}]`, first + "path: is empty: the whole object cannot be overridden, name a field, e.g. /spec/replicas"},
+		"no slash":               {`[{"path":"spec/replicas","value":1}]`, first + `path: "spec/replicas" must start with /, e.g. /spec/replicas`},
+		"op":                     {`[{"op":"move","path":"/spec/replicas"}]`, first + `op: "move" is not supported, use add, remove or replace`},
+		"op in capitals":         {`[{"op":"Replace","path":"/spec/replicas"}]`, first + `op: "Replace" is not supported, use add, remove or replace`},
+		"the same path twice":    {`[{"path":"/spec/x","value":1},{"op":"remove","path":"/spec/x"}]`, "cluster m: spec.overrides[1].clusterOverrides[1].path: /spec/x appears more than once for the cluster, first in clusterOverrides[0]"},
+		"missing parent":         {`[{"path":"/spec/nope/deeper","value":1}]`, first + "path: there is no /spec/nope: /spec has a/b, empty, none, replicas, template"},
+		"missing at the top":     {`[{"op":"add","path":"/data/k","value":1}]`, first + "path: there is no /data: the object has metadata, spec"},
+		"below null":             {`[{"path":"/spec/none/x","value":1}]`, first + "path: there is no /spec/none: /spec has a/b, empty, none, replicas, template"},
+		"in an empty object":     {`[{"path":"/spec/empty/x/y","value":1}]`, first + "path: there is no /spec/empty/x: /spec/empty is empty"},
+		"below a number":         {`[{"path":"/spec/replicas/x/y","value":1}]`, first + "path: /spec/replicas is the number 3, so there is nothing at /spec/replicas/x/y"},
+		"remove what is not":     {`[{"op":"remove","path":"/spec/nope"}]`, first + "path: there is no /spec/nope to remove: /spec has a/b, empty, none, replicas, template"},
+		"remove no annotation":   {`[{"op":"remove","path":"/metadata/annotations/x"}]`, first + "path: there is no /metadata/annotations: /metadata has labels"},
+		"out of range":           {`[{"path":"/spec/template/spec/containers/2/image","value":1}]`, first + "path: the index 2 is out of range: /spec/template/spec/containers has 2 elements, counted from 0"},
+		"replace past the end":   {`[{"path":"/spec/template/spec/containers/2","value":{}}]`, first + "path: the index 2 is out of range: /spec/template/spec/containers has 2 elements, counted from 0"},
+		"add past the end":       {`[{"op":"add","path":"/spec/template/spec/containers/3","value":{}}]`, first + "path: the index 3 is out of range: /spec/template/spec/containers has 2 elements, counted from 0"},
+		"remove past the end":    {`[{"op":"remove","path":"/spec/template/spec/list/0"}]`, first + "path: the index 0 is out of range: /spec/template/spec/list has 0 elements, counted from 0"},
+		"negative":               {`[{"path":"/spec/template/spec/containers/-1","value":{}}]`, first + "path: the index -1 is negative: /spec/template/spec/containers has 2 elements, counted from 0"},
+		"negative on the way":    {`[{"path":"/spec/template/spec/containers/-1/image","value":{}}]`, first + "path: the index -1 is negative: /spec/template/spec/containers has 2 elements, counted from 0"},
+		"replace the end":        {`[{"path":"/spec/template/spec/containers/-","value":{}}]`, first + "path: - stands for the end of the list /spec/template/spec/containers and can only be the last part of the path of an add"},
+		"through the end":        {`[{"op":"add","path":"/spec/template/spec/containers/-/x","value":{}}]`, first + "path: - stands for the end of the list /spec/template/spec/containers and can only be the last part of the path of an add"},
+		"a name for an index":    {`[{"path":"/spec/template/spec/containers/c/image","value":{}}]`, first + `path: /spec/template/spec/containers is a list of 2 elements, so "c" must be an index`},
+		"a signed index":         {`[{"path":"/spec/template/spec/containers/+1/image","value":{}}]`, first + `path: /spec/template/spec/containers is a list of 2 elements, so "+1" must be an index`},
+		"an empty index":         {`[{"path":"/spec/template/spec/containers//image","value":{}}]`, first + `path: /spec/template/spec/containers is a list of 2 elements, so "" must be an index`},
+		"a huge index":           {`[{"path":"/spec/template/spec/containers/99999999999999999999","value":{}}]`, first + `path: /spec/template/spec/containers is a list of 2 elements, so "99999999999999999999" must be an index`},
+		"labels that are none":   {`[{"path":"/metadata/labels","value":3}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: metadata.labels: must be an object, is the number 3"},
+		"a label that is none":   {`[{"path":"/metadata/labels/x","value":3}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: metadata.labels[x]: must be a string, is the number 3: put it in quotes"},
+		"annotations a list":     {`[{"path":"/metadata/annotations","value":[]}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: metadata.annotations: must be an object, is a list"},
+		"the second is at fault": {`[{"path":"/spec/x","value":1},{"path":"/spec/x/y","value":1}]`, "cluster m: spec.overrides[1].clusterOverrides[1].path: /spec/x is the number 1, so there is nothing at /spec/x/y"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := renderPatched(t, test.overrides)
+			var fault *RenderError
+			if !errors.As(err, &fault) {
+				t.Fatalf("error is %v, want a RenderError", err)
+			}
+			if diff := cmp.Diff(test.want, err.Error()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if fault.Status != ApplyOverridesFailed || fault.Cluster != "m" || !strings.HasPrefix(fault.Field, "spec.overrides[1].clusterOverrides") {
+				t.Errorf("%+v", fault)
+			}
+		})
+	}
+}
+
+// A mistake for one cluster stays with that cluster.
+func TestOverrideErrorsStayWithTheirCluster(t *testing.T) {
+	r := mustRenderer(t, `
+metadata: {name: c, namespace: ns}
+spec:
+  template: {data: {k: v}}
+  overrides:
+  - {clusterName: a, clusterOverrides: [{path: /nope/x, value: 1}]}
+  - {clusterName: b, clusterOverrides: [{path: /data/k, value: w}]}
+  - {clusterName: twice, clusterOverrides: [{path: /data/k, value: w}]}
+  - {clusterName: twice}
+  - {clusterName: twice}
+`, configMaps)
+	render(t, r, "b")
+	render(t, r, "c")
+	if _, err := r.For("a"); err == nil {
+		t.Error("no error for a")
+	}
+	_, err := r.For("twice")
+	want := "cluster twice: spec.overrides[3].clusterName: the cluster appears more than once: merge with spec.overrides[2]"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+func TestLongMessagesAreCut(t *testing.T) {
+	long := strings.Repeat("/very-long-name-of-a-field", 100)
+	many := map[string]any{}
+	for i := range 100 {
+		many[fmt.Sprintf("%03d%s", i, long)] = 1
+	}
+	for _, path := range []string{long, long[1:], "/kind" + long, "/spec/x/" + long, "/spec/list" + long} {
+		_, fault := applyOverrides(map[string]any{"spec": many}, []Override{{Op: "add", Path: path}})
+		if fault == nil || len(fault.message) > 1500 {
+			t.Errorf("%+v", fault)
+		}
+	}
+}
+
+// The reference for what applies, and to what, is the library KubeFed used.
+func TestOverridesAgreeWithTheLibrary(t *testing.T) {
+	options := jsonpatch.NewApplyOptions()
+	options.SupportNegativeIndices = false
+	applied := 0
+	for seed := range uint64(20000) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		doc := map[string]any{"m": randomValue(r, 3), "l": []any{randomValue(r, 2), randomValue(r, 1)}, "s": "x"}
+		override := Override{Op: []string{"", "add", "remove", "replace"}[r.IntN(4)], Path: randomPath(r, doc), Value: randomValue(r, 2), HasValue: true}
+		before := string(must(json.Marshal(doc)))
+		got, fault := applyOverrides(doc, []Override{override})
+		if after := string(must(json.Marshal(doc))); after != before {
+			t.Fatalf("seed %d: the document changed from %s to %s", seed, before, after)
+		}
+		want, err := applyByLibrary(before, override, options)
+		switch {
+		case (err == nil) != (fault == nil):
+			t.Fatalf("seed %d: %+v on %s: library says %v, we say %+v", seed, override, before, err, fault)
+		case err == nil:
+			applied++
+			if text := string(must(json.Marshal(got))); text != want {
+				t.Fatalf("seed %d: %+v on %s\nwant %s\ngot  %s", seed, override, before, want, text)
+			}
+		}
+	}
+	if applied < 2000 {
+		t.Errorf("only %d of the patches applied", applied)
+	}
+}
+
+func applyByLibrary(doc string, override Override, options *jsonpatch.ApplyOptions) (string, error) {
+	op := override.operation()
+	apply := func(op string) ([]byte, error) {
+		operation := map[string]any{"op": op, "path": override.Path, "value": override.Value}
+		patch, err := jsonpatch.DecodePatch(must(json.Marshal([]any{operation})))
+		if err != nil {
+			return nil, err
+		}
+		return patch.ApplyWithOptions([]byte(doc), options)
+	}
+	out, err := apply(op)
+	if err != nil && op == opReplace && errors.Is(err, jsonpatch.ErrMissing) && !endsInList(doc, override.Path) {
+		out, err = apply(opAdd) // v4, KubeFed's, adds a missing key
+	}
+	if err != nil {
+		return "", err
+	}
+	var decoded any
+	if err := json.Unmarshal(out, &decoded); err != nil {
+		return "", err
+	}
+	return string(must(json.Marshal(decoded))), nil
+}
+
+func endsInList(doc, path string) bool {
+	var v any
+	if err := json.Unmarshal([]byte(doc), &v); err != nil {
+		return false
+	}
+	parent := path[:strings.LastIndex(path, "/")]
+	if parent != "" {
+		v, _ = lookup(v, parent)
+	}
+	return reflect.TypeOf(v) == reflect.TypeFor[[]any]()
+}
+
+func randomValue(r *rand.Rand, depth int) any {
+	switch kind := r.IntN(8); {
+	case depth > 0 && kind < 3:
+		m := map[string]any{}
+		for range r.IntN(4) {
+			m[[]string{"a", "b", "0", "a/b", "~"}[r.IntN(5)]] = randomValue(r, depth-1)
+		}
+		return m
+	case depth > 0 && kind < 6:
+		l := []any{}
+		for range r.IntN(4) {
+			l = append(l, randomValue(r, depth-1))
+		}
+		return l
+	case kind == 6:
+		return int64(r.IntN(3))
+	}
+	return []any{"x", true, nil}[r.IntN(3)]
+}
+
+// randomPath mostly follows the document, so that many patches apply.
+func randomPath(r *rand.Rand, doc map[string]any) string {
+	path, v := "", any(doc)
+	for range 1 + r.IntN(4) {
+		token := []string{"a", "b", "0", "1", "2", "-", "a/b", "~"}[r.IntN(8)]
+		switch node := v.(type) {
+		case map[string]any:
+			keys := make([]string, 0, len(node))
+			for key := range node {
+				keys = append(keys, key)
+			}
+			slices.Sort(keys)
+			if len(keys) > 0 && r.IntN(4) > 0 {
+				token = keys[r.IntN(len(keys))]
+			}
+			v = node[token]
+		case []any:
+			if len(node) > 0 && r.IntN(4) > 0 {
+				i := r.IntN(len(node))
+				token, v = fmt.Sprint(i), node[i]
+			}
+		default:
+			v = nil
+			if path != "" && r.IntN(4) > 0 {
+				return path
+			}
+		}
+		path += "/" + pointerEscaper.Replace(token)
+	}
+	return path
+}
