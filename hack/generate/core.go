@@ -1,0 +1,100 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// unserved is the status API of KubeFed that nothing has written since statuses
+// are collected into the federated objects themselves.
+const unserved = "federatedservicestatuses.core.kubefed.io"
+
+// coreCRDs generates the definitions of KubeFed's API from its Go types, which
+// gives the schemas that KubeFed's chart has, with columns that say more.
+func coreCRDs() error {
+	dir := filepath.Join("config", "crd", "core")
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	const apis = "paths=sigs.k8s.io/kubefed/pkg/apis/"
+	err := runControllerGen("crd", apis+"core/v1beta1", apis+"core/v1alpha1", apis+"scheduling/v1alpha1", "output:crd:dir="+dir)
+	if err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := finishCoreCRD(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func finishCoreCRD(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var crd apiextensionsv1.CustomResourceDefinition
+	if err := yaml.UnmarshalStrict(data, &crd); err != nil {
+		return err
+	}
+	if crd.Name == unserved {
+		return os.Remove(file)
+	}
+	if columns, ok := coreColumns[crd.Name]; ok {
+		crd.Spec.Versions[0].AdditionalPrinterColumns = columns
+	}
+	// KubeFed's Go comments hold notes to its developers.
+	dropNotes(crd.Spec.Versions[0].Schema.OpenAPIV3Schema)
+	return write(file, &crd)
+}
+
+func dropNotes(schema *apiextensionsv1.JSONSchemaProps) {
+	if i := strings.Index(schema.Description, "TODO"); i >= 0 {
+		schema.Description = strings.TrimSpace(schema.Description[:i])
+	}
+	for name, property := range schema.Properties {
+		dropNotes(&property)
+		schema.Properties[name] = property
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		dropNotes(schema.Items.Schema)
+	}
+	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
+		dropNotes(schema.AdditionalProperties.Schema)
+	}
+}
+
+var age = apiextensionsv1.CustomResourceColumnDefinition{Name: "Age", Type: "date", JSONPath: ".metadata.creationTimestamp"}
+
+// coreColumns are what kubectl get shows.
+var coreColumns = map[string][]apiextensionsv1.CustomResourceColumnDefinition{
+	"kubefedclusters.core.kubefed.io": {
+		{Name: "Ready", Type: "string", JSONPath: `.status.conditions[?(@.type=="Ready")].status`},
+		{Name: "Version", Type: "string", JSONPath: ".status.kubernetesVersion"},
+		{Name: "Region", Type: "string", JSONPath: ".status.region"},
+		{Name: "Reason", Type: "string", JSONPath: `.status.conditions[?(@.status=="False")].reason`, Priority: 1},
+		{Name: "Endpoint", Type: "string", JSONPath: ".spec.apiEndpoint", Priority: 1},
+		age,
+	},
+	"federatedtypeconfigs.core.kubefed.io": {
+		{Name: "Federated Kind", Type: "string", JSONPath: ".spec.federatedType.kind"},
+		{Name: "Target Version", Type: "string", JSONPath: ".spec.targetType.version"},
+		{Name: "Propagation", Type: "string", JSONPath: ".spec.propagation"},
+		{Name: "Controller", Type: "string", JSONPath: ".status.propagationController"},
+		age,
+	},
+	"replicaschedulingpreferences.scheduling.kubefed.io": {
+		{Name: "Kind", Type: "string", JSONPath: ".spec.targetKind"},
+		{Name: "Replicas", Type: "integer", JSONPath: ".spec.totalReplicas"},
+		age,
+	},
+}

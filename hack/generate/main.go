@@ -1,0 +1,64 @@
+// Command generate writes what config/ ships of generated files:
+//
+//	config/crd/core    CustomResourceDefinitions of KubeFed's own API, from its Go types
+//	config/crd/backup  those of the backup API, from pkg/api (with its deep-copy code)
+//	config/crd/types   those of the default federated types, from the schemas of their targets
+//	config/types       the FederatedTypeConfigs of the same
+//
+// Run it from the root of the repository. The schemas of Kubernetes' own types are
+// read from hack/generate/openapi, so that the result depends on this repository
+// only; --snapshot CONTEXT refreshes them from an API server.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+const controllerGen = "sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0"
+
+func main() {
+	context := flag.String("snapshot", "", "context in $KUBECONFIG of the API server to take new schemas from, instead of generating")
+	flag.Parse()
+	run := generate
+	if *context != "" {
+		run = func() error { return snapshot(*context) }
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+func generate() error {
+	for _, step := range []func() error{deepCopy, backupCRDs, coreCRDs, federatedTypes} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deepCopy() error {
+	return runControllerGen("object", "paths=./pkg/api/...")
+}
+
+func backupCRDs() error {
+	dir := filepath.Join("config", "crd", "backup")
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return runControllerGen("crd", "paths=./pkg/api/...", "output:crd:dir="+dir)
+}
+
+func runControllerGen(args ...string) error {
+	command := exec.Command("go", append([]string{"run", controllerGen}, args...)...)
+	command.Stderr = os.Stderr
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("controller-gen %v: %w", args, err)
+	}
+	return nil
+}
