@@ -120,6 +120,7 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 	local := mgr.GetLocalManager()
 	config := rest.CopyConfig(local.GetConfig())
 	config.QPS, config.Burst = -1, -1 // the API server's own priority and fairness decides
+	config.WarningHandler = rest.NoWarnings{}
 	dyn, err := dynamic.NewForConfigAndClient(config, local.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("host client: %w", err)

@@ -30,7 +30,7 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 	}
 	warnings := e.warnings(o, host, unknown)
 	next, changed := federate.Fold(federate.FoldInput{
-		Previous:      host.fed.Status,
+		Previous:      o.previousStatus(host),
 		Generation:    host.fed.Generation,
 		Reason:        reason,
 		Message:       message,
@@ -66,6 +66,30 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 	o.mu.Unlock()
 	e.warn(t, item.Object, host, warnings)
 	return reconcile.Result{}, nil
+}
+
+// previousStatus is the status that the new one is compared with: the host's.
+// Where the host's CRD is KubeFed's own, it drops the fields that KubeFed does
+// not know; what we wrote then stands for what it shows. The caller holds o.mu.
+func (o *object) previousStatus(host *hostObject) federate.Status {
+	if o.written != nil && sameStatus(kubeFedPart(*o.written), host.fed.Status) {
+		return *o.written
+	}
+	return host.fed.Status
+}
+
+// kubeFedPart is what KubeFed's own CRDs keep of a status.
+func kubeFedPart(s federate.Status) federate.Status {
+	part := federate.Status{ObservedGeneration: s.ObservedGeneration}
+	for _, c := range s.Conditions {
+		c.Message = ""
+		part.Conditions = append(part.Conditions, c)
+	}
+	for _, c := range s.Clusters {
+		c.Message, c.Version = "", ""
+		part.Clusters = append(part.Clusters, c)
+	}
+	return part
 }
 
 func timedOut(p *place) federate.PropagationStatus {
