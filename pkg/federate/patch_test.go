@@ -109,6 +109,8 @@ func lookup(v any, pointer string) (any, bool) {
 				return nil, false
 			}
 			v = node[i]
+		default:
+			return nil, false
 		}
 	}
 	return v, true
