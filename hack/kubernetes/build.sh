@@ -32,9 +32,11 @@ build=$!
 # One line that changes on a terminal, a line every 20 seconds elsewhere.
 every=20 return='' end='\n'
 if [ -t 1 ]; then every=1 return='\r\033[K' end=''; fi
+next=$((start + every))
 while kill -0 "$build" 2>/dev/null; do
 	sleep 1
-	(( (SECONDS - start) % every == 0 )) || continue
+	[ "$SECONDS" -ge "$next" ] || continue
+	next=$((SECONDS + every))
 	done=$(wc -l <"$work/packages")
 	step="compiled $done of $total packages"
 	if [ "$done" -ge "$total" ]; then step="linking"; fi

@@ -1,0 +1,256 @@
+package localcluster
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Options)
+		want   string // part of the error; empty: none
+	}{
+		"host only":           {change: func(*Options) {}},
+		"members":             {change: func(o *Options) { o.Members, o.GPUMembers = 3, 3 }},
+		"no directory":        {change: func(o *Options) { o.Dir = "" }, want: "directory"},
+		"negative":            {change: func(o *Options) { o.Members = -1 }, want: "members is -1"},
+		"too many":            {change: func(o *Options) { o.Members = 101 }, want: "between 0 and 100"},
+		"more GPU members":    {change: func(o *Options) { o.Members, o.GPUMembers = 1, 2 }, want: "gpu-members is 2"},
+		"reserved port":       {change: func(o *Options) { o.PortBase = 80 }, want: "1024"},
+		"ports beyond 65535":  {change: func(o *Options) { o.Members, o.PortBase = 3, 65533 }, want: "65535"},
+		"last ports":          {change: func(o *Options) { o.Members, o.PortBase = 3, 65532 }},
+		"too many nodes":      {change: func(o *Options) { o.MemberNodes = 250 }, want: "250 nodes"},
+		"no nodes":            {change: func(o *Options) { o.HostNodes, o.MemberNodes, o.GPUNodes = None, None, None }},
+		"without etcd":        {change: func(o *Options) { o.Without = []string{Etcd} }, want: `"etcd" cannot be left out`},
+		"without controllers": {change: func(o *Options) { o.Without = []string{Kwok, ControllerManager, Scheduler} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := Options{Dir: t.TempDir()}
+			test.change(&options)
+			err := options.complete()
+			if test.want == "" && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("got %v, want an error with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	options := Options{Dir: ".", MemberNodes: None}
+	if err := options.complete(); err != nil {
+		t.Fatal(err)
+	}
+	if options.HostNodes != 1 || options.MemberNodes != 0 || options.GPUNodes != 1 {
+		t.Errorf("nodes: host %d, members %d, GPU %d", options.HostNodes, options.MemberNodes, options.GPUNodes)
+	}
+	if !filepath.IsAbs(options.Dir) || options.Log == nil || options.Timeout == 0 || len(options.Controllers) == 0 {
+		t.Errorf("incomplete: %+v", options)
+	}
+}
+
+func TestPorts(t *testing.T) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	busy := listener.Addr().(*net.TCPAddr).Port
+	if portFree(busy) {
+		t.Error("a port in use counts as free")
+	}
+	_, err = assignPorts(busy-1, 3)
+	if err == nil || !strings.Contains(err.Error(), "is in use") || !strings.Contains(err.Error(), "--ports") {
+		t.Errorf("ports around one in use: %v", err)
+	}
+	ports, err := assignPorts(0, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int]bool{}
+	for _, port := range ports {
+		if seen[port] || port < firstFreePort || port >= lastFreePort {
+			t.Errorf("port %d among %v", port, ports)
+		}
+		seen[port] = true
+	}
+}
+
+func TestFindBinary(t *testing.T) {
+	root := t.TempDir()
+	below := filepath.Join(root, "pkg", "x")
+	binary := filepath.Join(root, "bin", "kubernetes")
+	for _, dir := range []string{below, filepath.Dir(binary)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(below)
+	t.Setenv(BinaryEnv, "")
+	if err := os.WriteFile(filepath.Join(root, "go.mod"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FindBinary(""); !errors.Is(err, ErrNoBinary) || !strings.Contains(err.Error(), "make bin/kubernetes") {
+		t.Errorf("without a binary: %v", err)
+	}
+	if err := os.WriteFile(binary, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FindBinary(binary); !errors.Is(err, ErrNoBinary) {
+		t.Errorf("a file that is not executable: %v", err)
+	}
+	if err := os.Chmod(binary, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []string{"", "../../bin/kubernetes"} {
+		if got, err := FindBinary(given); err != nil || got != binary {
+			t.Errorf("FindBinary(%q) = %q, %v, want %q", given, got, err, binary)
+		}
+	}
+	t.Setenv(BinaryEnv, filepath.Join(root, "nowhere"))
+	if _, err := FindBinary(""); !errors.Is(err, ErrNoBinary) || !strings.Contains(err.Error(), BinaryEnv) {
+		t.Errorf("wrong environment: %v", err)
+	}
+}
+
+func TestStatePlansClusters(t *testing.T) {
+	options := Options{Dir: t.TempDir(), Members: 3, GPUMembers: 1, HostNodes: None}
+	if err := options.complete(); err != nil {
+		t.Fatal(err)
+	}
+	state, err := newState(&options, "v1.36.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := state.write(options.Dir); err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := Load(options.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][2]int{"host": {0, 0}, "member-1": {2, 0}, "member-2": {2, 0}, "member-3": {2, 1}}
+	pods, regions := map[string]bool{}, map[string]bool{}
+	for _, cluster := range fleet.Clusters() {
+		if got := [2]int{cluster.state.Nodes, cluster.state.GPUNodes}; got != want[cluster.Name] {
+			t.Errorf("%s has nodes %v, want %v", cluster.Name, got, want[cluster.Name])
+		}
+		if cluster.GPU != (cluster.Name == "member-3") {
+			t.Errorf("%s: GPU is %v", cluster.Name, cluster.GPU)
+		}
+		for _, node := range cluster.nodes() {
+			pods[node.Spec.PodCIDR] = true
+		}
+		regions[cluster.Region] = true
+	}
+	if len(pods) != 7 || len(regions) != 4 {
+		t.Errorf("%d pod networks for 7 nodes, %d regions for 4 clusters", len(pods), len(regions))
+	}
+	if _, err := fleet.Member("member-4"); err == nil || !strings.Contains(err.Error(), "host, member-1, member-2, member-3") {
+		t.Errorf("unknown member: %v", err)
+	}
+}
+
+func TestDamagedState(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Load(dir); !errors.Is(err, ErrNoFleet) {
+		t.Errorf("empty directory: %v", err)
+	}
+	for _, content := range []string{"", "{}", "[]", `{"format":99,"clusters":[{}]}`} {
+		if err := os.WriteFile(filepath.Join(dir, stateFile), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "fedctl local down") {
+			t.Errorf("state %q: %v", content, err)
+		}
+	}
+	if err := Down(t.Context(), dir); err != nil || exists(dir) {
+		t.Errorf("down with a damaged state: %v, directory left: %v", err, exists(dir))
+	}
+}
+
+func TestDownKeepsForeignFiles(t *testing.T) {
+	dir := t.TempDir()
+	foreign := filepath.Join(dir, "thesis.tex")
+	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkEmpty(dir); err == nil || !strings.Contains(err.Error(), "thesis.tex") {
+		t.Errorf("a directory with other files: %v", err)
+	}
+	if err := Down(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&fleetState{Format: stateFormat, Clusters: []clusterState{{Name: HostName}}}).write(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := Down(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 || !exists(foreign) {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+}
+
+func TestLockWaitsForOwner(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lock(t.Context(), dir, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	locked := make(chan struct{})
+	go func() {
+		defer close(locked)
+		if second, err := lock(t.Context(), dir, &said); err == nil {
+			second()
+		}
+	}()
+	select {
+	case <-locked:
+		t.Fatal("two owners at the same time")
+	case <-time.After(200 * time.Millisecond):
+	}
+	unlock()
+	<-locked
+	if !strings.Contains(said.String(), "another program") {
+		t.Errorf("said %q", said.String())
+	}
+}
+
+func TestSummary(t *testing.T) {
+	all := func(change map[string]State) []ComponentStatus {
+		var components []ComponentStatus
+		for _, name := range Components {
+			state := Running
+			if changed, ok := change[name]; ok {
+				state = changed
+			}
+			components = append(components, ComponentStatus{Name: name, State: state})
+		}
+		return components
+	}
+	for name, test := range map[string]struct {
+		change  map[string]State
+		want    State
+		message string
+	}{
+		"running":     {want: Running},
+		"paused":      {change: map[string]State{APIServer: Paused}, want: Paused},
+		"one missing": {change: map[string]State{Kwok: Stopped}, want: Degraded, message: "kwok does not run"},
+		"stopped":     {change: map[string]State{Etcd: Stopped, APIServer: Stopped, ControllerManager: Stopped, Scheduler: Stopped, Kwok: Stopped}, want: Stopped},
+	} {
+		if state, message := summarise(all(test.change)); state != test.want || message != test.message {
+			t.Errorf("%s: %s %q", name, state, message)
+		}
+	}
+}
