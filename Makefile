@@ -1,0 +1,88 @@
+# make demo       set everything up and watch federated objects land in member clusters
+# make demo-down  remove the demo
+# make test       vet, unit tests, fuzz seeds, and all suites on real control planes
+# make verify     generated code up to date, modules tidy, linters
+# make bench      the engine against plain client-go, on real control planes
+# make help       all targets
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+IMAGE ?= fedctl/controller:$(VERSION)
+GOLANGCI_LINT_VERSION := v2.15.0
+ACTIONLINT_VERSION := v1.7.12
+GO_LDFLAGS := -s -w -X github.com/fedctl/fedctl/internal/version.version=$(VERSION)
+
+include hack/kubernetes.mk
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_.\/-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: bin/fedctl bin/controller ## build fedctl and the controller
+
+# Go decides what is up to date; its build cache makes a build of nothing cheap.
+.PHONY: bin/fedctl bin/controller
+bin/fedctl:
+	@echo "Building bin/fedctl (a first build compiles Kubernetes' client libraries: some minutes)"
+	@CGO_ENABLED=0 go build -trimpath -ldflags "$(GO_LDFLAGS)" -o $@ ./cmd/fedctl
+bin/controller:
+	@echo "Building bin/controller"
+	@CGO_ENABLED=0 go build -trimpath -ldflags "$(GO_LDFLAGS)" -o $@ ./cmd/controller
+
+.PHONY: install
+install: bin/fedctl ## install fedctl, and kubectl's plugin "kubectl fed", into GOBIN
+	@bindir=$$(go env GOBIN); bindir=$${bindir:-$$(go env GOPATH)/bin}; mkdir -p "$$bindir"; \
+	install bin/fedctl "$$bindir/fedctl"; ln -sf fedctl "$$bindir/kubectl-fed"; echo "Installed fedctl and kubectl-fed in $$bindir"
+
+.PHONY: demo demo-down
+demo: build bin/kubernetes ## set everything up and show the main job
+	@hack/demo/demo.sh up
+demo-down: ## remove the demo
+	@hack/demo/demo.sh down
+
+.PHONY: test test-unit test-clusters
+test: test-unit test-clusters ## all tests
+test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
+	go vet ./...
+	go test $$(go list ./... | grep -v -E '$(SUITES_PATTERN)')
+test-clusters: build bin/kubernetes ## the suites on real control planes
+	go test -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(SUITES_PATTERN)')
+
+# The packages whose tests start control planes: one after the other, because two
+# fleets at a time do not fit on a small machine.
+SUITES_PATTERN := /internal/localcluster$$|/pkg/membership$$|/pkg/typeconfig$$|/internal/cli/install$$|/test/e2e$$
+
+.PHONY: bench
+bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --members 5"
+	go run ./test/bench $(ARGS)
+
+.PHONY: verify lint verify-generated verify-tidy verify-scripts
+verify: verify-tidy lint verify-scripts verify-generated ## what CI checks beside the tests
+lint: bin/golangci-lint
+	bin/golangci-lint run ./...
+verify-tidy:
+	@hack/verify-tidy.sh
+verify-scripts:
+	@hack/verify-scripts.sh $(ACTIONLINT_VERSION)
+verify-generated: bin/kubernetes
+	@hack/verify-generated.sh
+
+bin/golangci-lint:
+	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION) (some minutes, once)"
+	@GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+.PHONY: fuzz
+fuzz: ## fuzz the parsers and the renderer; FUZZTIME=1m
+	@hack/fuzz.sh $(or $(FUZZTIME),1m)
+
+.PHONY: image
+image: ## build the controller's image (needs Docker)
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+.PHONY: clean
+clean: demo-down ## remove what was built
+	rm -rf bin dist .local

@@ -1,0 +1,439 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// everyone is the placement of every federated object here.
+var everyone = map[string]any{"clusterSelector": map[string]any{}}
+
+func federatedSpec(revision string) map[string]any {
+	content := map[string]any{}
+	for key, value := range data(revision) {
+		content[key] = value
+	}
+	return map[string]any{
+		"template":  map[string]any{"metadata": map[string]any{"labels": map[string]any{"app": "bench"}}, "data": content},
+		"placement": everyone,
+	}
+}
+
+// measure runs the phases in order.
+func (b *bench) measure(ctx context.Context) (*report, error) {
+	r := &report{Objects: b.objects, Members: b.options.members, Concurrency: b.concurrency}
+	for _, phase := range []func(context.Context, *report) error{
+		b.measureApply, b.measureCreate, b.measureUpdate, b.measureSingle, b.measureDrift, b.measureRestart, b.measureDelete,
+	} {
+		if err := phase(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	r.PeakMemory, err = b.peakMemory()
+	return r, err
+}
+
+// timed runs a phase and counts requests and processor time beside it.
+func (b *bench) timed(ctx context.Context, name string, floor time.Duration, do func() error) (phase, error) {
+	before, err := b.requests(ctx)
+	if err != nil {
+		return phase{}, err
+	}
+	processor, err := b.processorTime()
+	if err != nil {
+		return phase{}, err
+	}
+	start := time.Now()
+	if err := do(); err != nil {
+		return phase{}, fmt.Errorf("%s: %w", name, err)
+	}
+	p := phase{Name: name, Time: time.Since(start), Floor: floor}
+	after, err := b.requests(ctx)
+	if err != nil {
+		return phase{}, err
+	}
+	p.Requests = after.minus(before)
+	used, err := b.processorTime()
+	p.Processor = used - processor
+	return p, err
+}
+
+// measureApply compares server-side apply with create and update, without the controller.
+func (b *bench) measureApply(ctx context.Context, r *report) error {
+	step("Raw floor: create, update, server-side apply")
+	warm := names("warm", min(b.objects, 200))
+	for _, warmUp := range []func(context.Context, []string) (time.Duration, error){b.floorCreate, b.floorUpdate, b.floorDelete} {
+		if _, err := warmUp(ctx, warm); err != nil {
+			return err
+		}
+	}
+	list := names("apply", b.objects)
+	created, err := b.floorApply(ctx, list, "1")
+	if err != nil {
+		return err
+	}
+	updated, err := b.floorApply(ctx, list, "2")
+	if err != nil {
+		return err
+	}
+	unchanged, err := b.floorApply(ctx, list, "2")
+	if err != nil {
+		return err
+	}
+	if _, err := b.floorDelete(ctx, list); err != nil {
+		return err
+	}
+	r.applyCreate, r.applyUpdate, r.applyNothing = created, updated, unchanged
+	return nil
+}
+
+func (b *bench) measureCreate(ctx context.Context, r *report) error {
+	step("Create %d federated objects in %d members", b.objects, b.options.members)
+	floor, err := b.floorCreate(ctx, names("floor", b.objects))
+	if err != nil {
+		return err
+	}
+	r.ApplyCreateRatio = ratio(r.applyCreate, floor)
+	written, err := b.statusWrites()
+	if err != nil {
+		return err
+	}
+	p, err := b.timed(ctx, "create", floor, func() error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(b.concurrency)
+		for _, name := range names("object", b.objects) {
+			group.Go(func() error {
+				return create(ctx, b.host.Resource(federatedConfigMaps).Namespace(namespace), "types.kubefed.io/v1beta1", "FederatedConfigMap", namespace, name, federatedSpec("1"))
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		return b.awaitStatusWrites(ctx, written+float64(b.objects))
+	})
+	r.Phases = append(r.Phases, p)
+	if err != nil {
+		return err
+	}
+	return b.verify(ctx, "1")
+}
+
+func (b *bench) measureUpdate(ctx context.Context, r *report) error {
+	step("Update all")
+	floor, err := b.floorUpdate(ctx, names("floor", b.objects))
+	if err != nil {
+		return err
+	}
+	r.ApplyUpdateRatio, r.ApplyNothingRatio = ratio(r.applyUpdate, floor), ratio(r.applyNothing, floor)
+	written, err := b.statusWrites()
+	if err != nil {
+		return err
+	}
+	p, err := b.timed(ctx, "update all", floor, func() error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(b.concurrency)
+		for _, name := range names("object", b.objects) {
+			group.Go(func() error { return b.setRevision(ctx, name, "2") })
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		return b.awaitStatusWrites(ctx, written+float64(b.objects))
+	})
+	r.Phases = append(r.Phases, p)
+	if err != nil {
+		return err
+	}
+	return b.verify(ctx, "2")
+}
+
+func (b *bench) setRevision(ctx context.Context, name, revision string) error {
+	body, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"data": map[string]any{"revision": revision}}}})
+	if err != nil {
+		return err
+	}
+	_, err = b.host.Resource(federatedConfigMaps).Namespace(namespace).Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{})
+	return err
+}
+
+// measureSingle changes one object at a time and waits until the last member's
+// watch has shown it; the floor is a plain update that is waited for in the same way.
+func (b *bench) measureSingle(ctx context.Context, r *report) error {
+	step("Change %d single objects", b.changes)
+	floorSeen, stopFloor, err := b.watchRevisions(ctx, floorNamespace)
+	if err != nil {
+		return err
+	}
+	defer stopFloor()
+	seen, stop, err := b.watchRevisions(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var floors, times []time.Duration
+	for i := range b.changes {
+		revision := fmt.Sprintf("single-%d", i)
+		start := time.Now()
+		name := fmt.Sprintf("floor-%05d", i%b.objects)
+		_, err := b.inParallel(ctx, []string{name}, func(ctx context.Context, m *memberCluster, name string) error {
+			_, err := m.kube.CoreV1().ConfigMaps(floorNamespace).Update(ctx, configMap(name, revision), metav1.UpdateOptions{})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := awaitRevision(ctx, floorSeen, revision, b.options.members); err != nil {
+			return err
+		}
+		floors = append(floors, time.Since(start))
+
+		start = time.Now()
+		if err := b.setRevision(ctx, fmt.Sprintf("object-%05d", i%b.objects), revision); err != nil {
+			return err
+		}
+		if err := awaitRevision(ctx, seen, revision, b.options.members); err != nil {
+			return err
+		}
+		times = append(times, time.Since(start))
+	}
+	slices.Sort(floors)
+	slices.Sort(times)
+	r.Single = latency{Median: quantile(times, 0.5), P99: quantile(times, 0.99), FloorMedian: quantile(floors, 0.5), FloorP99: quantile(floors, 0.99)}
+	return nil
+}
+
+// watchRevisions sends the revision of every change in a namespace of any member.
+func (b *bench) watchRevisions(ctx context.Context, ns string) (<-chan string, func(), error) {
+	ctx, cancel := context.WithCancel(ctx)
+	revisions := make(chan string, 1024)
+	for _, m := range b.members {
+		list, err := m.kube.CoreV1().ConfigMaps(ns).List(ctx, metav1.ListOptions{Limit: 1})
+		if err != nil {
+			cancel()
+			return nil, nil, err
+		}
+		w, err := m.kube.CoreV1().ConfigMaps(ns).Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+		if err != nil {
+			cancel()
+			return nil, nil, err
+		}
+		go func() {
+			for event := range w.ResultChan() {
+				if cm, ok := event.Object.(*corev1.ConfigMap); ok {
+					revisions <- cm.Data["revision"]
+				}
+			}
+		}()
+	}
+	return revisions, cancel, nil
+}
+
+func awaitRevision(ctx context.Context, seen <-chan string, revision string, members int) error {
+	timeout := time.After(time.Minute)
+	for members > 0 {
+		select {
+		case got := <-seen:
+			if got == revision {
+				members--
+			}
+		case <-timeout:
+			return fmt.Errorf("revision %s has not reached %d members within a minute", revision, members)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// measureDrift changes every object in one member behind the controller's back.
+func (b *bench) measureDrift(ctx context.Context, r *report) error {
+	step("Let all objects drift in one member")
+	m := b.members[0]
+	applied, err := b.metric("fedctl_member_operations_total", map[string]string{"cluster": m.name, "operation": "apply", "result": "success"})
+	if err != nil {
+		return err
+	}
+	damage := []byte(`{"data":{"config.yaml":"damaged"}}`)
+	one := &bench{options: b.options, members: b.members[:1]}
+	floor, err := one.inParallel(ctx, names("floor", b.objects), func(ctx context.Context, m *memberCluster, name string) error {
+		_, err := m.kube.CoreV1().ConfigMaps(floorNamespace).Patch(ctx, name, types.MergePatchType, damage, metav1.PatchOptions{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p, err := b.timed(ctx, "drift", 2*floor, func() error {
+		_, err := one.inParallel(ctx, names("object", b.objects), func(ctx context.Context, m *memberCluster, name string) error {
+			_, err := m.kube.CoreV1().ConfigMaps(namespace).Patch(ctx, name, types.MergePatchType, damage, metav1.PatchOptions{})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return poll(ctx, 5*time.Minute, "the drift is repaired", func() (bool, error) {
+			now, err := b.metric("fedctl_member_operations_total", map[string]string{"cluster": m.name, "operation": "apply", "result": "success"})
+			return now >= applied+float64(b.objects), err
+		})
+	})
+	r.Phases = append(r.Phases, p)
+	return err
+}
+
+// measureRestart kills the controller and measures until a new one has carried
+// out a change: all has been read again by then, and nothing may have been written.
+func (b *bench) measureRestart(ctx context.Context, r *report) error {
+	step("Restart the controller")
+	var err error
+	if r.PeakMemory, err = b.peakMemory(); err != nil {
+		return err
+	}
+	start := time.Now()
+	floor, err := b.inParallel(ctx, []string{""}, func(ctx context.Context, m *memberCluster, _ string) error {
+		_, err := m.kube.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := b.host.Resource(federatedConfigMaps).Namespace(namespace).List(ctx, metav1.ListOptions{}); err != nil {
+		return err
+	}
+	floor = max(floor, time.Since(start))
+	seen, stop, err := b.watchRevisions(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	b.stopController()
+	before, err := b.requests(ctx)
+	if err != nil {
+		return err
+	}
+	start = time.Now()
+	if err := b.startController(ctx); err != nil {
+		return err
+	}
+	if err := b.setRevision(ctx, "object-00000", "after-restart"); err != nil {
+		return err
+	}
+	if err := awaitRevision(ctx, seen, "after-restart", b.options.members); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	time.Sleep(2 * time.Second) // what is written late must be counted as well
+	after, err := b.requests(ctx)
+	if err != nil {
+		return err
+	}
+	processor, err := b.processorTime()
+	r.Phases = append(r.Phases, phase{Name: "restart", Time: took, Floor: floor, Requests: after.minus(before), Processor: processor})
+	return err
+}
+
+func (b *bench) measureDelete(ctx context.Context, r *report) error {
+	step("Delete all")
+	floor, err := b.floorDelete(ctx, names("floor", b.objects))
+	if err != nil {
+		return err
+	}
+	p, err := b.timed(ctx, "delete all", floor, func() error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(b.concurrency)
+		for _, name := range names("object", b.objects) {
+			group.Go(func() error {
+				return b.host.Resource(federatedConfigMaps).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		return poll(ctx, 10*time.Minute, "all federated objects are gone", func() (bool, error) {
+			n, err := b.metric("fedctl_federated_objects", map[string]string{"type": "configmaps"})
+			return n == 0, err
+		})
+	})
+	r.Phases = append(r.Phases, p)
+	if err != nil {
+		return err
+	}
+	for _, m := range b.members {
+		list, err := m.kube.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubefed.io/managed=true"})
+		if err != nil {
+			return err
+		}
+		if len(list.Items) > 0 {
+			return fmt.Errorf("%d objects are left in %s", len(list.Items), m.name)
+		}
+	}
+	return nil
+}
+
+// verify checks that every member holds every object in that revision.
+func (b *bench) verify(ctx context.Context, revision string) error {
+	for _, m := range b.members {
+		list, err := m.kube.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubefed.io/managed=true"})
+		if err != nil {
+			return err
+		}
+		right := 0
+		for _, cm := range list.Items {
+			if cm.Data["revision"] == revision {
+				right++
+			}
+		}
+		if right != b.objects {
+			return fmt.Errorf("%s holds %d of %d objects in revision %s", m.name, right, b.objects, revision)
+		}
+	}
+	return nil
+}
+
+func (b *bench) statusWrites() (float64, error) {
+	return b.metric("fedctl_status_writes_total", map[string]string{"type": "configmaps"})
+}
+
+func (b *bench) awaitStatusWrites(ctx context.Context, n float64) error {
+	return poll(ctx, 10*time.Minute, "all statuses are written", func() (bool, error) {
+		now, err := b.statusWrites()
+		return now >= n, err
+	})
+}
+
+// metric reads the controller's metrics: the sum over what has the labels.
+func (b *bench) metric(name string, labels map[string]string) (float64, error) {
+	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", metricsPort))
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(response.Body)
+	if err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for _, metric := range families[name].GetMetric() {
+		matching := 0
+		for _, pair := range metric.GetLabel() {
+			if labels[pair.GetName()] == pair.GetValue() {
+				matching++
+			}
+		}
+		if matching == len(labels) {
+			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return sum, nil
+}
