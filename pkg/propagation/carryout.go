@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -115,6 +116,9 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	case e.mustWaitForNamespace(a):
 		return reconcile.Result{RequeueAfter: e.opts.SettleTimeout / 2}, nil // or when the namespace appears
 	}
+	if wait := e.damp(a, l); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
 	if l == nil && !e.opts.AdoptResources && !(a.t.IsNamespace && a.info.Host) {
 		if status, err := e.checkAdoption(ctx, a); status != "" {
 			return e.fail(a, status, err)
@@ -133,6 +137,40 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	})
 	return e.finish(a, federate.ClusterPropagationOK, "")
 }
+
+// damp returns how long a repair still waits. The first repairs are immediate;
+// where something keeps changing what the template sets, each waits longer.
+func (e *Engine) damp(a *attempt, l *live) time.Duration {
+	var wait time.Duration
+	fight := false
+	e.mark(a, func(p *place) {
+		if l == nil || p.applied != p.hash || p.retrying {
+			return // not a repair
+		}
+		now := e.now()
+		if wait = p.repairedAt.Add(p.repairDelay).Sub(now); wait > 0 {
+			return
+		}
+		if now.Sub(p.repairedAt) > maxRepairDelay+p.repairDelay {
+			p.repairDelay = 0
+		}
+		p.repairedAt = now
+		p.repairDelay = min(max(2*p.repairDelay, minRepairDelay), maxRepairDelay)
+		fight = p.repairDelay == fightDelay
+	})
+	if fight {
+		e.warn(a.t, a.item.Object, a.host, []warning{{"RepeatedDrift", fmt.Sprintf(
+			"cluster %s: something keeps changing fields that the template sets; leave them out of the template, or set spec.retainReplicas if it is spec.replicas", a.item.ClusterName)}})
+	}
+	return max(wait, 0)
+}
+
+// How long a repair waits after the one before it, and when that counts as a fight.
+const (
+	minRepairDelay = 100 * time.Millisecond
+	fightDelay     = 64 * minRepairDelay
+	maxRepairDelay = time.Minute
+)
 
 // mustWaitForNamespace says whether the member's namespace is on its way: its
 // FederatedNamespace is applied by an item of its own.
@@ -264,6 +302,20 @@ func (e *Engine) failure(a *attempt, err error) federate.PropagationStatus {
 	return words[0]
 }
 
+// describe is an error's text without what differs from try to try: the
+// request's address and the local port of a broken connection.
+func describe(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Sprintf("%s: %v", op.Op, op.Err)
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err.Error()
+	}
+	return err.Error()
+}
+
 // fail records why a try failed and schedules the next, later each time.
 func (e *Engine) fail(a *attempt, status federate.PropagationStatus, err error) (reconcile.Result, error) {
 	wait := e.backoff.When(a.item)
@@ -271,7 +323,7 @@ func (e *Engine) fail(a *attempt, status federate.PropagationStatus, err error) 
 		"object", a.key, "status", status, "error", err.Error(), "after", wait)
 	e.mark(a, func(p *place) {
 		p.retrying = true
-		e.settled(a, p, status, err.Error())
+		e.settled(a, p, status, describe(err))
 	})
 	return reconcile.Result{RequeueAfter: wait}, nil
 }

@@ -210,12 +210,12 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 		return false
 	case !info.Ready:
 		p.retrying = false
-		p.settle(federate.ClusterNotReady, info.Message)
+		p.settle(federate.ClusterNotReady, notReady(info))
 		return false
 	case !watched.synced():
 		p.pending = true // the end of the list queues us again
 		if err := watched.err(); err != nil {
-			p.settle(federate.CachedRetrievalFailed, err.Error())
+			p.settle(federate.CachedRetrievalFailed, describe(err))
 		}
 		return false
 	case p.upToDate(l):
@@ -227,6 +227,12 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 	}
 	p.pending = true
 	return true
+}
+
+// notReady says that a cluster is not ready in words that stay the same from
+// probe to probe: a status is written again whenever it says something else.
+func notReady(info membership.Info) string {
+	return fmt.Sprintf("the cluster is not ready (%s), see: fedctl get clusters", info.Reason)
 }
 
 // planAbsent says whether an item must be queued for a cluster that is not to hold the object.
@@ -244,7 +250,7 @@ func (e *Engine) planAbsent(p *place, info membership.Info, watched *memberWatch
 			p.settle("", "")
 			return false
 		}
-		p.settle(federate.WaitingForRemoval, "the cluster is not ready: "+info.Message)
+		p.settle(federate.WaitingForRemoval, notReady(info)+"; to give it up: fedctl unjoin "+info.Name+" --force")
 		return false
 	case l == nil && p.applied == "" || l != nil && !l.managed:
 		*p = place{} // gone, or no longer ours

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -105,7 +106,7 @@ type Engine struct {
 
 	mu       sync.RWMutex
 	types    map[string]*runningType
-	ready    map[string]bool // what was last seen of each cluster
+	seen     map[string]membership.Info // what was last acted on of each cluster
 	starting chan struct{}   // closed when ctx is set
 	ctx      context.Context //nolint:containedctx // the life of the leader: types come and go within it
 }
@@ -141,7 +142,7 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 		backoff:   workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax),
 		now:       time.Now,
 		types:     map[string]*runningType{},
-		ready:     map[string]bool{},
+		seen:      map[string]membership.Info{},
 		starting:  make(chan struct{}),
 	}
 	e.queue = workqueue.NewTypedRateLimitingQueueWithConfig(e.backoff, workqueue.TypedRateLimitingQueueConfig[Item]{
@@ -277,17 +278,19 @@ func (e *Engine) namespaceAppeared(clusterName, namespace string) {
 // clusterChanged is called when a cluster comes, goes, is relabelled, or
 // becomes ready or unready: every placement may differ then.
 func (e *Engine) clusterChanged(name string) {
-	ready := false
-	for _, info := range e.inventory.Clusters() {
-		if info.Name == name {
-			ready = info.Ready
-		}
-	}
+	info, joined := e.clusters()[name]
 	e.mu.Lock()
-	back := ready && !e.ready[name]
-	e.ready[name] = ready
+	before, known := e.seen[name]
+	if joined {
+		e.seen[name] = info
+	} else {
+		delete(e.seen, name)
+	}
 	e.mu.Unlock()
-	if back {
+	if joined == known && before.Ready == info.Ready && before.Probed == info.Probed && before.Host == info.Host && maps.Equal(before.Labels, info.Labels) {
+		return // a new message alone changes no placement
+	}
+	if info.Ready && !before.Ready {
 		e.watches.Relist(name) // no drift survives an outage
 	}
 	for _, t := range e.runningTypes() {

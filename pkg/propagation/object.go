@@ -55,6 +55,9 @@ type place struct {
 	retrying  bool // the last try failed; the next one is scheduled
 	updated   bool // written since the status was folded last
 	removedAt time.Time
+	// repairedAt and repairDelay slow down the repair of what drifts again and again.
+	repairedAt  time.Time
+	repairDelay time.Duration
 }
 
 // version is the record that goes into the status.
