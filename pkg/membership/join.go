@@ -14,8 +14,9 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 )
 
-// tokenTimeout is how long the member's token controller may take.
-const tokenTimeout = 30 * time.Second
+// controllerTimeout is how long the member's controllers may take: for a token, and
+// for the end of a namespace.
+const controllerTimeout = 30 * time.Second
 
 // JoinOptions say which cluster is joined, as what.
 type JoinOptions struct {
@@ -97,6 +98,9 @@ func Join(ctx context.Context, host, member *rest.Config, o JoinOptions) error {
 		return fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
 	}
 	inMember := steps{client: memberSide.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say}
+	if err := memberSide.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
+		return err
+	}
 	for _, object := range objects {
 		if err := inMember.ensure(ctx, object); err != nil {
 			return err
@@ -144,6 +148,31 @@ type credentials struct {
 	ca []byte
 }
 
+// awaitEndOf waits for a namespace that is being deleted, by an unjoin just
+// before, to be gone: nothing can be created in it.
+func (s *side) awaitEndOf(ctx context.Context, namespace string, say func(string)) error {
+	said := false
+	gone := func(ctx context.Context) (bool, error) {
+		var found corev1.Namespace
+		err := s.client.Get(ctx, client.ObjectKey{Name: namespace}, &found)
+		if apierrors.IsNotFound(err) || (err == nil && found.DeletionTimestamp.IsZero()) {
+			return true, nil
+		}
+		if err == nil && !said {
+			say(fmt.Sprintf("waiting for Namespace %s in %s to be deleted", namespace, s.name))
+			said = true
+		}
+		return false, err
+	}
+	err := wait.PollUntilContextTimeout(ctx, 250*time.Millisecond, controllerTimeout, true, gone)
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return fmt.Errorf("Namespace %s in %s has been deleted but is not gone after %s: see what its finalizers wait for", namespace, s.name, controllerTimeout) //nolint:staticcheck // a kind begins it
+	} else if err != nil {
+		return fmt.Errorf("looking at Namespace %s in %s: %w", namespace, s.name, err)
+	}
+	return nil
+}
+
 // awaitToken waits for the member to put a token into the Secret made for it.
 func (s *side) awaitToken(ctx context.Context, namespace, account string) (credentials, error) {
 	var secret corev1.Secret
@@ -156,9 +185,9 @@ func (s *side) awaitToken(ctx context.Context, namespace, account string) (crede
 		}
 		return len(secret.Data[corev1.ServiceAccountTokenKey]) > 0, err
 	}
-	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, tokenTimeout, true, ready)
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, controllerTimeout, true, ready)
 	if wait.Interrupted(err) && ctx.Err() == nil {
-		return credentials{}, fmt.Errorf("%s did not fill in the token of Secret %s/%s within %s: is its kube-controller-manager running?", s.name, namespace, account, tokenTimeout)
+		return credentials{}, fmt.Errorf("%s did not fill in the token of Secret %s/%s within %s: is its kube-controller-manager running?", s.name, namespace, account, controllerTimeout)
 	} else if err != nil {
 		return credentials{}, fmt.Errorf("waiting for the token of Secret %s/%s in %s: %w", namespace, account, s.name, err)
 	}

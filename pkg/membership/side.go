@@ -49,6 +49,7 @@ func openSide(ctx context.Context, config *rest.Config, name string) (*side, err
 	if err := rest.LoadTLSFiles(config); err != nil {
 		return nil, fmt.Errorf("reading the certificates for %s: %w", name, err)
 	}
+	config.WarningHandler = rest.NoWarnings{}
 	cl, err := client.New(config, client.Options{Scheme: joinScheme()})
 	if err != nil {
 		return nil, fmt.Errorf("making a client of %s: %w", name, err)

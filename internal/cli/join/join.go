@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -135,7 +136,14 @@ func (o *Options) Run(ctx context.Context) error {
 
 func printYAML(out io.Writer, objects []client.Object) error {
 	for i, object := range objects {
-		raw, err := yaml.Marshal(object)
+		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+		if err != nil {
+			return err
+		}
+		for _, field := range []string{"spec", "status"} { // empty in all of these
+			delete(fields, field)
+		}
+		raw, err := yaml.Marshal(fields)
 		if err != nil {
 			return err
 		}
