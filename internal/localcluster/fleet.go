@@ -28,8 +28,9 @@ type Fleet struct {
 
 // Up starts a fleet and returns when every cluster answers, has its nodes and
 // its default service account. Of a fleet that exists already it starts what
-// does not run; asked for another number of members, it fails. When Up fails it
-// ends what it started, and leaves nothing behind of a fleet that it made.
+// does not run, as it was first asked to (nodes, controllers, arguments); asked
+// for another number of members, it fails. When Up fails it ends what it
+// started, and leaves nothing behind of a fleet that it made.
 func Up(ctx context.Context, options Options) (*Fleet, error) {
 	if err := options.complete(); err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func Up(ctx context.Context, options Options) (*Fleet, error) {
 		}
 		return nil, err
 	}
-	if err := fleet.startAll(ctx, fleet.clusters); err != nil {
+	if err := fleet.startAll(ctx, fleet.clusters, fresh && options.PortBase == 0); err != nil {
 		if fresh {
 			err = errors.Join(err, remove(options.Dir))
 		}
@@ -73,14 +74,13 @@ func Up(ctx context.Context, options Options) (*Fleet, error) {
 // killed program left unrecorded. fresh says that nothing of it is worth keeping.
 func prepare(ctx context.Context, options *Options) (fleet *Fleet, fresh bool, err error) {
 	state, err := readState(options.Dir)
+	version, versionErr := binaryVersion(ctx, options.Binary)
 	switch {
+	case versionErr != nil:
+		return nil, errors.Is(err, ErrNoFleet), versionErr
 	case errors.Is(err, ErrNoFleet):
 		if err := killLeftovers(options.Dir); err != nil {
 			return nil, false, err
-		}
-		version, err := binaryVersion(ctx, options.Binary)
-		if err != nil {
-			return nil, true, err
 		}
 		if state, err = newState(options, version); err != nil {
 			return nil, true, err
@@ -98,7 +98,7 @@ func prepare(ctx context.Context, options *Options) (fleet *Fleet, fresh bool, e
 	case options.PortBase != 0 && options.PortBase != state.PortBase:
 		return nil, false, fmt.Errorf("%s holds local clusters already, with other ports: remove them with \"fedctl local down\"", options.Dir)
 	default:
-		state.Binary = options.Binary
+		state.Binary, state.Version = options.Binary, version
 	}
 	fleet = newFleet(options.Dir, state)
 	fleet.dieWithParent, fleet.timeout, fleet.log = options.DieWithParent, options.Timeout, &progress{out: options.Log}

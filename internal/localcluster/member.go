@@ -33,7 +33,7 @@ func (f *Fleet) StartMember(ctx context.Context, name string) error {
 		return err
 	}
 	defer unlock()
-	return f.startAll(ctx, []*Cluster{cluster})
+	return f.startAll(ctx, []*Cluster{cluster}, false)
 }
 
 // Pause makes a cluster hang: its API server still accepts connections (the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -17,6 +18,10 @@ const MergedPrefix = "fedctl-local-"
 // kubeconfig at path, and makes none of them the current one. Down takes them
 // out again.
 func (f *Fleet) MergeKubeconfig(path string) error {
+	// A link stays a link: what it points to is replaced.
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	config, err := loadConfig(path)
 	if err != nil {
 		return err

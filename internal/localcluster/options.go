@@ -148,8 +148,8 @@ var ErrNoBinary = errors.New("the Kubernetes binary is missing")
 
 // FindBinary returns the absolute path of the multi-call binary: path if it is
 // not empty, else $FEDCTL_KUBERNETES, else "kubernetes" next to the running
-// executable, else bin/kubernetes in the working directory or a directory above
-// it. The error wraps ErrNoBinary and says where it looked and what to do.
+// executable, else bin/kubernetes in the working directory or in the root of the
+// module it is in. The error wraps ErrNoBinary and says where it looked and what to do.
 func FindBinary(path string) (string, error) {
 	for _, given := range []struct{ path, from string }{{path, "as asked"}, {os.Getenv(BinaryEnv), "from $" + BinaryEnv}} {
 		if given.path == "" {
@@ -182,14 +182,15 @@ func binaryCandidates() []string {
 	if err != nil {
 		return candidates
 	}
-	for {
-		candidates = append(candidates, filepath.Join(dir, "bin", "kubernetes"))
-		// The root of a checkout ends the search: what lies above it is not ours.
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil || filepath.Dir(dir) == dir {
-			return candidates
+	candidates = append(candidates, filepath.Join(dir, "bin", "kubernetes"))
+	// Above the working directory only the root of a module counts: what else is
+	// called bin/kubernetes there may be anybody's.
+	for root := filepath.Dir(dir); !exists(filepath.Join(dir, "go.mod")) && filepath.Dir(root) != root; root = filepath.Dir(root) {
+		if exists(filepath.Join(root, "go.mod")) {
+			return append(candidates, filepath.Join(root, "bin", "kubernetes"))
 		}
-		dir = filepath.Dir(dir)
 	}
+	return candidates
 }
 
 func executable(path string) bool {

@@ -254,3 +254,46 @@ func TestSummary(t *testing.T) {
 		}
 	}
 }
+
+func TestFailedChecks(t *testing.T) {
+	body := "[+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\n[-]informer-sync failed: reason withheld\nreadyz check failed\n"
+	if got := failedChecks(body); got != "etcd, informer-sync" {
+		t.Errorf("got %q", got)
+	}
+	if got := failedChecks("ok"); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestMergedContextsAreTakenOutAgain(t *testing.T) {
+	dir, home := t.TempDir(), t.TempDir()
+	fleet := newFleet(dir, &fleetState{Format: stateFormat, Clusters: []clusterState{{Name: HostName, Port: 7000}}})
+	if err := fleet.Host().writeFiles(); err != nil {
+		t.Fatal(err)
+	}
+	real, link := filepath.Join(home, "real"), filepath.Join(home, "config")
+	const mine = "apiVersion: v1\nkind: Config\ncurrent-context: mine\nclusters: [{name: mine, cluster: {server: https://mine}}]\ncontexts: [{name: mine, context: {cluster: mine}}]\n"
+	if err := os.WriteFile(real, []byte(mine), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := fleet.MergeKubeconfig(link); err != nil {
+		t.Fatal(err)
+	}
+	config, err := loadConfig(link)
+	if err != nil || len(config.Contexts) != 2 || config.Contexts["fedctl-local-host"] == nil || config.CurrentContext != "mine" {
+		t.Fatalf("merged: %+v, %v", config, err)
+	}
+	if err := Down(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	config, err = loadConfig(link)
+	if err != nil || len(config.Contexts) != 1 || config.Contexts["mine"] == nil || config.CurrentContext != "mine" {
+		t.Errorf("taken out: %+v, %v", config, err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Error("the link was replaced by a file")
+	}
+}

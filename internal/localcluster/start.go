@@ -18,12 +18,14 @@ import (
 )
 
 // startAll starts what does not run of the clusters, all at the same time. When
-// one fails, the processes that this call started end.
-func (f *Fleet) startAll(ctx context.Context, clusters []*Cluster) error {
+// one fails, the processes that this call started end. mayMove lets a cluster
+// take another port when it loses the race for its own: never once clients have
+// been told of it.
+func (f *Fleet) startAll(ctx context.Context, clusters []*Cluster, mayMove bool) error {
 	runs := make([]*run, len(clusters))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, cluster := range clusters {
-		runs[i] = &run{cluster: cluster}
+		runs[i] = &run{cluster: cluster, mayMove: mayMove}
 		group.Go(func() error { return runs[i].start(groupCtx) })
 	}
 	err := group.Wait()
@@ -54,6 +56,7 @@ func (f *Fleet) savePorts() error {
 type run struct {
 	cluster *Cluster
 	started []string // components, in order
+	mayMove bool
 }
 
 // start starts the components that do not run and waits until the cluster is usable.
@@ -147,7 +150,7 @@ func (r *run) startControlPlane(ctx context.Context) error {
 			return err
 		}
 		err = c.waitReady(ctx, etcd, server)
-		if err == nil || attempt == 3 || !errors.Is(err, errPortTaken) || c.fleet.state.PortBase != 0 {
+		if err == nil || attempt == 3 || !errors.Is(err, errPortTaken) || !r.mayMove {
 			return err
 		}
 		port, err := freePort(nil)

@@ -3,6 +3,8 @@ package localcluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -157,7 +159,10 @@ func (c *Cluster) ask(ctx context.Context, status *ClusterStatus) error {
 	if err != nil {
 		return err
 	}
-	if err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
+	if body, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx); err != nil {
+		if failed := failedChecks(string(body)); failed != "" {
+			return fmt.Errorf("the API server is not ready: %s", failed)
+		}
 		return err
 	}
 	version, err := client.Discovery().ServerVersion()
@@ -174,4 +179,17 @@ func (c *Cluster) ask(ctx context.Context, status *ClusterStatus) error {
 		status.GPUs += int(gpus.Value())
 	}
 	return nil
+}
+
+// failedChecks returns the names of the checks that failed, from the answer of
+// /readyz: a line for each, "[+]ping ok" or "[-]etcd failed: reason withheld".
+func failedChecks(body string) string {
+	var failed []string
+	for line := range strings.Lines(body) {
+		if check, ok := strings.CutPrefix(line, "[-]"); ok {
+			name, _, _ := strings.Cut(check, " ")
+			failed = append(failed, name)
+		}
+	}
+	return strings.Join(failed, ", ")
 }

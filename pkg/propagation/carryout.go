@@ -149,6 +149,7 @@ func (e *Engine) damp(a *attempt, l *live) time.Duration {
 		}
 		now := e.now()
 		if wait = p.repairedAt.Add(p.repairDelay).Sub(now); wait > 0 {
+			p.pending = false // no status waits for it
 			return
 		}
 		if now.Sub(p.repairedAt) > maxRepairDelay+p.repairDelay {

@@ -107,8 +107,8 @@ type Engine struct {
 	mu       sync.RWMutex
 	types    map[string]*runningType
 	seen     map[string]membership.Info // what was last acted on of each cluster
-	starting chan struct{}   // closed when ctx is set
-	ctx      context.Context //nolint:containedctx // the life of the leader: types come and go within it
+	starting chan struct{}              // closed when ctx is set
+	ctx      context.Context            //nolint:containedctx // the life of the leader: types come and go within it
 }
 
 // New returns an engine and adds it, with its controller, to the manager.

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
@@ -60,34 +61,41 @@ func (h *Host) Prepare(directive Directive) (*Enablement, error) {
 	})}, nil
 }
 
+// Objects are what Enable applies, in this order.
+func (e *Enablement) Objects() ([]*unstructured.Unstructured, error) {
+	crd, err := serverapply.FromTyped(e.CRD)
+	if err != nil {
+		return nil, err
+	}
+	config, err := serverapply.FromTyped(e.TypeConfig)
+	if err != nil {
+		return nil, err
+	}
+	return append(e.rights(), crd, config), nil
+}
+
 // Enable puts e into the host, or with dryRun only says what that would change.
 // Repeating it updates the schema and the target version and changes nothing else.
 func (h *Host) Enable(ctx context.Context, e *Enablement, dryRun bool) error {
 	if err := h.checkConflicts(ctx, e); err != nil {
 		return err
 	}
-	crd, err := serverapply.FromTyped(e.CRD)
+	objects, err := e.Objects()
 	if err != nil {
 		return err
 	}
-	result, err := serverapply.Apply(ctx, h.Client, crd, dryRun)
-	if err != nil {
-		return err
-	}
-	h.say("customresourcedefinition.apiextensions.k8s.io/%s %s%s", crd.GetName(), result, dryRunSuffix(dryRun))
-	if !dryRun {
-		if err := h.waitEstablished(ctx, crd.GetName()); err != nil {
+	for _, object := range objects {
+		result, err := serverapply.Apply(ctx, h.Client, object, dryRun)
+		if err != nil {
 			return err
 		}
+		h.say("%s %s%s", serverapply.Describe(object), result, dryRunSuffix(dryRun))
+		if object.GetKind() == e.CRD.Kind && !dryRun {
+			if err := h.waitEstablished(ctx, object.GetName()); err != nil {
+				return err
+			}
+		}
 	}
-	config, err := serverapply.FromTyped(e.TypeConfig)
-	if err != nil {
-		return err
-	}
-	if result, err = serverapply.Apply(ctx, h.Client, config, dryRun); err != nil {
-		return err
-	}
-	h.say("federatedtypeconfig.core.kubefed.io/%s %s in namespace %s%s", config.GetName(), result, h.Namespace, dryRunSuffix(dryRun))
 	return nil
 }
 

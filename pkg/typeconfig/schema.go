@@ -66,6 +66,7 @@ func overridesSchema() apiextensionsv1.JSONSchemaProps {
 		"path": text("JSON pointer to the field, such as /spec/replicas or /spec/template/spec/containers/0/image; - appends to a list."),
 		"value": {
 			XPreserveUnknownFields: ptr.To(true),
+			Nullable:               true, // an API server drops a null that is not, and with it the difference to no value
 			Description:            "The new value; for add and replace.",
 		},
 	}, "path")

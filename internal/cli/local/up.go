@@ -58,7 +58,7 @@ Clusters that exist already are kept, and what does not run of them is started.
 	flags.IntVar(&o.Members, "members", o.Members, "Number of member clusters.")
 	flags.IntVar(&o.GPUMembers, "gpu-members", o.GPUMembers, "Number of members, counted from the last, that have GPU nodes.")
 	flags.IntVar(&o.PortBase, "ports", o.PortBase, "Port of the host's API server; the members' follow it. 0 chooses free ports.")
-	flags.StringVar(&o.Binary, "binary", o.Binary, "Kubernetes' multi-call binary; by default $"+localcluster.BinaryEnv+", then \"kubernetes\" beside fedctl, then bin/kubernetes here or above.")
+	flags.StringVar(&o.Binary, "binary", o.Binary, "Kubernetes' multi-call binary; by default $"+localcluster.BinaryEnv+", then \"kubernetes\" beside fedctl, then bin/kubernetes here.")
 	flags.DurationVar(&o.Timeout, "timeout", o.Timeout, "Longest time a cluster may take to become ready.")
 	flags.BoolVar(&o.MergeKubeconfig, "merge-kubeconfig", o.MergeKubeconfig, "Also add the contexts, as "+localcluster.MergedPrefix+"NAME, to $KUBECONFIG or ~/.kube/config.")
 	return cmd
@@ -111,7 +111,7 @@ func (o *UpOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(o.Out, "\nThe host and %d members run (Kubernetes %s, %.1f s).\n", len(fleet.Members()), fleet.Version(), time.Since(begin).Seconds())
+	_, _ = fmt.Fprintf(o.Out, "\nThe host and %s run (Kubernetes %s, %.1f s).\n", members(len(fleet.Members())), fleet.Version(), time.Since(begin).Seconds())
 	if o.MergeKubeconfig {
 		if err := o.merge(fleet); err != nil {
 			return err
@@ -119,6 +119,13 @@ func (o *UpOptions) Run(ctx context.Context) error {
 	}
 	o.hint(fleet)
 	return nil
+}
+
+func members(n int) string {
+	if n == 1 {
+		return "1 member"
+	}
+	return fmt.Sprintf("%d members", n)
 }
 
 func (o *UpOptions) merge(fleet *localcluster.Fleet) error {
