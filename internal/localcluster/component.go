@@ -86,8 +86,6 @@ func (c *Cluster) apiServerArgs() []string {
 		"--allow-privileged=true",
 		// It taints new nodes as not ready for node-lifecycle-controller to free them, which does not run.
 		"--disable-admission-plugins=TaintNodesByCondition",
-		// Ends at once on SIGTERM instead of after the watches.
-		"--shutdown-watch-termination-grace-period=0",
 		"--profiling=true",
 	}
 }
