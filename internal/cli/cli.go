@@ -7,10 +7,14 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/disable"
+	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/internal/cli/get"
+	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/cli/join"
 	"github.com/fedctl/fedctl/internal/cli/local"
 	"github.com/fedctl/fedctl/internal/cli/unjoin"
+	"github.com/fedctl/fedctl/internal/cli/version"
 )
 
 // NewCommand returns the command tree. name is how the program was called:
@@ -31,5 +35,6 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
 	root.AddCommand(get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
+	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), version.NewCommand(factory))
 	return root
 }

@@ -1,0 +1,10 @@
+// Package config embeds the manifests of the control plane, as kustomize reads
+// them, for "fedctl install" and for suites. It holds no code and imports nothing.
+package config
+
+import "embed"
+
+// Files are the manifests; default/ is the kustomization of the whole.
+//
+//go:embed crd default manager policies rbac types
+var Files embed.FS

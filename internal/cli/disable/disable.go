@@ -1,0 +1,98 @@
+// Package disable is the command that ends the federation of a type.
+package disable
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/enable"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+const (
+	long = `Disable the federation of a type.
+
+The controller stops to propagate it, lets go of its federated objects, and its
+FederatedTypeConfig is deleted. What is in the member clusters stays there as it
+is. With --delete-crd the federated type is removed from the host as well, unless
+objects of it exist. The type itself need not exist any more if it is given by its
+full name, such as widgets.example.com.`
+
+	example = `  # Stop to propagate CronJobs
+  fedctl disable cronjobs.batch
+
+  # And remove the type FederatedCronJob
+  fedctl disable cronjobs.batch --delete-crd`
+)
+
+// Options are the flags of the command.
+type Options struct {
+	factory *cmdutil.Factory
+
+	Directive typeconfig.Directive
+	Filename  string
+	Disable   typeconfig.DisableOptions
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f}
+	cmd := &cobra.Command{
+		Use:     "disable (NAME | -f FILENAME)",
+		Short:   "End the federation of a type",
+		Long:    long,
+		Example: example,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.Complete(args); err != nil {
+				return err
+			}
+			return o.Run(cmd.Context())
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (o *Options) addFlags(flags *pflag.FlagSet) {
+	const onlyWithout = " Matters only with --delete-crd when there is no FederatedTypeConfig."
+	flags.StringVar(&o.Directive.Spec.TargetVersion, "version", "", "Version of the type."+onlyWithout)
+	flags.StringVar(&o.Directive.Spec.FederatedGroup, "federated-group", typeconfig.DefaultFederatedGroup, "Group of the federated type."+onlyWithout)
+	flags.StringVarP(&o.Filename, "filename", "f", "", "File with the EnableTypeDirective that the type was enabled with.")
+	flags.BoolVar(&o.Disable.DeleteCRD, "delete-crd", false, "Delete the CustomResourceDefinition of the federated type as well.")
+	flags.BoolVar(&o.Disable.DryRun, "dry-run", false, "Say what would be done, and do nothing.")
+	flags.DurationVar(&o.Disable.Wait, "wait", 30*time.Second, "How long to wait for the controller to stop the propagation; 0 does not wait, and may leave finalizers behind if no controller runs.")
+}
+
+// Complete takes the type from the arguments or from the file.
+func (o *Options) Complete(args []string) error {
+	switch {
+	case o.Filename != "" && len(args) > 0:
+		return errors.New("give a NAME or --filename, not both")
+	case o.Filename != "":
+		directive, err := typeconfig.ReadDirective(o.Filename)
+		if err != nil {
+			return err
+		}
+		o.Directive = directive
+	case len(args) == 0:
+		return errors.New("give the NAME of a type such as deployments.apps, or --filename")
+	default:
+		o.Directive.Name = args[0]
+	}
+	return nil
+}
+
+// Run disables the type.
+func (o *Options) Run(ctx context.Context) error {
+	host, err := enable.NewHost(o.factory)
+	if err != nil {
+		return err
+	}
+	return host.Disable(ctx, o.Directive, o.Disable)
+}

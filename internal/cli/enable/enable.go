@@ -1,0 +1,164 @@
+// Package enable is the command that starts the federation of a type.
+package enable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+const (
+	long = `Enable the federation of a Kubernetes type, which may be a custom one.
+
+The host gets a CustomResourceDefinition for the federated type, whose template
+knows the fields of the type, and a FederatedTypeConfig. The controller then starts
+to propagate it; nothing is restarted. Repeat the command to update the schema
+after the type has changed.`
+
+	example = `  # Federate CronJobs
+  fedctl enable cronjobs
+
+  # Federate a custom resource, with its federated type in a group of one's own
+  fedctl enable widgets.example.com --federated-group federated.example.com
+
+  # See what would be created
+  fedctl enable cronjobs -o yaml`
+)
+
+// Options are the flags of the command.
+type Options struct {
+	factory *cmdutil.Factory
+
+	Directive typeconfig.Directive
+	Filename  string
+	Output    string
+	DryRun    bool
+	Wait      time.Duration
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f}
+	cmd := &cobra.Command{
+		Use:     "enable (NAME | -f FILENAME)",
+		Short:   "Start the federation of a type",
+		Long:    long,
+		Example: example,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.Complete(args); err != nil {
+				return err
+			}
+			return o.Run(cmd.Context())
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (o *Options) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Directive.Spec.TargetVersion, "version", "", "Version of the type; by default the one the host cluster prefers.")
+	flags.StringVar(&o.Directive.Spec.FederatedGroup, "federated-group", typeconfig.DefaultFederatedGroup, "Group of the federated type.")
+	flags.StringVar(&o.Directive.Spec.FederatedVersion, "federated-version", typeconfig.DefaultFederatedVersion, "Version of the federated type.")
+	flags.StringVarP(&o.Filename, "filename", "f", "", "File with an EnableTypeDirective that says all this instead.")
+	flags.StringVarP(&o.Output, "output", "o", "", "Print what would be created and do nothing: yaml.")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
+	flags.DurationVar(&o.Wait, "wait", 30*time.Second, "How long to wait for the controller to start the propagation; 0 does not wait.")
+}
+
+// Complete takes the type from the arguments or from the file.
+func (o *Options) Complete(args []string) error {
+	if o.Output != "" && o.Output != "yaml" {
+		return fmt.Errorf("--output takes yaml, not %q", o.Output)
+	}
+	switch {
+	case o.Filename != "" && len(args) > 0:
+		return errors.New("give a NAME or --filename, not both")
+	case o.Filename != "":
+		directive, err := typeconfig.ReadDirective(o.Filename)
+		if err != nil {
+			return err
+		}
+		o.Directive = directive
+	case len(args) == 0:
+		return errors.New("give the NAME of a type such as deployments.apps, or --filename")
+	default:
+		o.Directive.Name = args[0]
+	}
+	return nil
+}
+
+// Run enables the type.
+func (o *Options) Run(ctx context.Context) error {
+	host, err := NewHost(o.factory)
+	if err != nil {
+		return err
+	}
+	enablement, err := host.Prepare(o.Directive)
+	if err != nil {
+		return err
+	}
+	if o.Output == "yaml" {
+		return o.print(enablement)
+	}
+	if err := host.Enable(ctx, enablement, o.DryRun); err != nil || o.DryRun {
+		return err
+	}
+	name := enablement.TypeConfig.Name
+	if o.Wait > 0 {
+		if err := host.WaitRunning(ctx, name, o.Wait); err != nil {
+			return fmt.Errorf("%s is enabled, but not propagated yet: %w", name, err)
+		}
+	}
+	federated := enablement.TypeConfig.Spec.FederatedType
+	_, err = fmt.Fprintf(o.factory.Out, `
+%s is enabled. Next:
+  kubectl explain %s.spec            what to write into a %s
+  fedctl join CLUSTER                    again for each member joined earlier: it gives the rights to %s there
+`, name, federated.PluralName, federated.Kind, enablement.TypeConfig.Spec.TargetType.PluralName)
+	return err
+}
+
+func (o *Options) print(enablement *typeconfig.Enablement) error {
+	objects, err := enablement.Objects()
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		data, err := yaml.Marshal(object.Object)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(o.factory.Out, "---\n%s", data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NewHost returns the host cluster as enabling and disabling types need it.
+func NewHost(f *cmdutil.Factory) (*typeconfig.Host, error) {
+	config, err := f.HostConfig()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(config, client.Options{Scheme: cmdutil.Scheme})
+	if err != nil {
+		return nil, err
+	}
+	discoveryClient, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return &typeconfig.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Out: f.Out}, nil
+}

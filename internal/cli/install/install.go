@@ -1,0 +1,119 @@
+// Package install is the command that puts the control plane into a host cluster.
+package install
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+)
+
+const (
+	long = `Install the control plane into the host cluster, or bring it up to date.
+
+That is: KubeFed's API and the default federated types, the admission policies, the
+rights of the controller, its settings, and the controller itself. What is there
+already is updated; settings (KubeFedConfig) and the configuration of types
+(FederatedTypeConfig) that exist are left as they are. On a host where KubeFed ran,
+stop its controller first; members stay joined and objects stay as they are.`
+
+	example = `  # Install into the cluster of the current context
+  fedctl install --image registry.example.com/fedctl/controller:v1
+
+  # All but the controller, to run it elsewhere
+  fedctl install --without-controller
+
+  # See what would be applied
+  fedctl install -o yaml`
+)
+
+// Options are the flags of the command.
+type Options struct {
+	factory *cmdutil.Factory
+
+	Manifests ManifestOptions
+	Output    string
+	DryRun    bool
+	Wait      time.Duration
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f}
+	cmd := &cobra.Command{
+		Use:     "install",
+		Short:   "Install the control plane into the host cluster",
+		Long:    long,
+		Example: example,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Complete(); err != nil {
+				return err
+			}
+			return o.Run(cmd.Context())
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (o *Options) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default the shipped one.")
+	flags.BoolVar(&o.Manifests.WithoutController, "without-controller", false, "Install everything but the controller's Deployment.")
+	flags.StringVarP(&o.Output, "output", "o", "", "Print the manifests and do nothing: yaml.")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
+	flags.DurationVar(&o.Wait, "wait", 2*time.Minute, "How long to wait for the controller to be ready; 0 does not wait.")
+}
+
+// Complete checks the flags.
+func (o *Options) Complete() error {
+	if o.Output != "" && o.Output != "yaml" {
+		return fmt.Errorf("--output takes yaml, not %q", o.Output)
+	}
+	o.Manifests.Namespace = o.factory.KubeFedNamespace
+	return nil
+}
+
+// Run installs the control plane.
+func (o *Options) Run(ctx context.Context) error {
+	objects, err := Manifests(o.Manifests)
+	if err != nil {
+		return fmt.Errorf("building the manifests: %w", err)
+	}
+	if o.Output == "yaml" {
+		for _, object := range objects {
+			data, err := yaml.Marshal(object.Object)
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(o.factory.Out, "---\n%s", data); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	config, err := o.factory.HostConfig()
+	if err != nil {
+		return err
+	}
+	host, err := client.New(config, client.Options{Scheme: cmdutil.Scheme})
+	if err != nil {
+		return err
+	}
+	installer := &Installer{Client: host, Out: o.factory.Out, DryRun: o.DryRun}
+	if err := installer.Install(ctx, objects); err != nil || o.DryRun {
+		return err
+	}
+	if !o.Manifests.WithoutController && o.Wait > 0 {
+		if err := installer.WaitForController(ctx, o.Manifests.Namespace, o.Wait); err != nil {
+			return err
+		}
+	}
+	return installer.next(o.Manifests)
+}

@@ -1,0 +1,170 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/serverapply"
+)
+
+// controllerName is the name of the controller's Deployment.
+const controllerName = "fedctl-controller"
+
+// Installer applies manifests to a host cluster.
+type Installer struct {
+	// Client of the host cluster; its scheme knows CustomResourceDefinitions.
+	Client client.Client
+	// Out gets a line for every object that changed, and a summary.
+	Out io.Writer
+	// DryRun asks the API server but changes nothing.
+	DryRun bool
+}
+
+// Install applies objects, as Manifests returns them. CustomResourceDefinitions
+// are served when the first object after them is applied.
+func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstructured) error {
+	counts := map[serverapply.Result]int{}
+	var pending []string
+	for _, object := range objects {
+		isCRD := object.GetKind() == "CustomResourceDefinition"
+		if !isCRD && len(pending) > 0 {
+			if err := i.waitForCRDs(ctx, pending); err != nil {
+				return err
+			}
+			pending = nil
+		}
+		what := serverapply.Describe(object)
+		result, err := i.apply(ctx, object)
+		if err != nil {
+			return err
+		}
+		counts[result]++
+		if isCRD && !i.DryRun {
+			pending = append(pending, object.GetName())
+		}
+		if result != serverapply.Unchanged {
+			i.say("%s %s", what, result)
+		}
+	}
+	suffix := ""
+	if i.DryRun {
+		suffix = " (dry run: nothing was done)"
+	}
+	i.say("%d created, %d configured, %d unchanged%s", counts[serverapply.Created], counts[serverapply.Configured], counts[serverapply.Unchanged], suffix)
+	return nil
+}
+
+// apply applies an object, unless it holds a choice of the cluster's owner that
+// exists already.
+func (i *Installer) apply(ctx context.Context, object *unstructured.Unstructured) (serverapply.Result, error) {
+	if slices.Contains([]string{"KubeFedConfig", "FederatedTypeConfig"}, object.GetKind()) {
+		existing := &metav1.PartialObjectMetadata{}
+		existing.SetGroupVersionKind(object.GroupVersionKind())
+		err := i.Client.Get(ctx, client.ObjectKeyFromObject(object), existing)
+		if err == nil {
+			return serverapply.Unchanged, nil
+		}
+		if !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+			return "", fmt.Errorf("%s: %w", serverapply.Describe(object), err)
+		}
+	}
+	return serverapply.Apply(ctx, i.Client, object, i.DryRun)
+}
+
+func (i *Installer) waitForCRDs(ctx context.Context, names []string) error {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		for len(names) > 0 {
+			crd := &apiextensionsv1.CustomResourceDefinition{}
+			if err := i.Client.Get(ctx, client.ObjectKey{Name: names[0]}, crd); err != nil {
+				return false, err
+			}
+			if !established(crd) {
+				return false, nil
+			}
+			names = names[1:]
+		}
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the API server to serve %s: %w", strings.Join(names, ", "), err)
+	}
+	return nil
+}
+
+func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
+	return slices.ContainsFunc(crd.Status.Conditions, func(condition apiextensionsv1.CustomResourceDefinitionCondition) bool {
+		return condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue
+	})
+}
+
+// WaitForController waits until the controller's Deployment has rolled out.
+func (i *Installer) WaitForController(ctx context.Context, namespace string, timeout time.Duration) error {
+	i.say("waiting for deployment.apps/%s to be ready", controllerName)
+	deployment := &appsv1.Deployment{}
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
+		if err := i.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: controllerName}, deployment); err != nil {
+			return false, err
+		}
+		status, wanted := deployment.Status, *deployment.Spec.Replicas
+		return status.ObservedGeneration == deployment.Generation && status.UpdatedReplicas == wanted && status.AvailableReplicas == wanted, nil
+	})
+	if wait.Interrupted(err) {
+		return fmt.Errorf("the controller is not ready after %s: %s; see kubectl -n %s describe pods -l app.kubernetes.io/name=%s",
+			timeout, i.whyNotReady(ctx, deployment), namespace, controllerName)
+	}
+	return err
+}
+
+// whyNotReady looks for the reason in the pods of a Deployment.
+func (i *Installer) whyNotReady(ctx context.Context, deployment *appsv1.Deployment) string {
+	why := fmt.Sprintf("%d of %d replicas are available", deployment.Status.AvailableReplicas, *deployment.Spec.Replicas)
+	var pods corev1.PodList
+	if err := i.Client.List(ctx, &pods, client.InNamespace(deployment.Namespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels)); err != nil {
+		return why
+	}
+	for _, pod := range pods.Items {
+		for _, status := range pod.Status.ContainerStatuses {
+			if waiting := status.State.Waiting; waiting != nil {
+				return fmt.Sprintf("%s; pod %s waits: %s %s", why, pod.Name, waiting.Reason, waiting.Message)
+			}
+		}
+		for _, condition := range pod.Status.Conditions {
+			if condition.Status == corev1.ConditionFalse && condition.Message != "" {
+				return fmt.Sprintf("%s; pod %s: %s", why, pod.Name, condition.Message)
+			}
+		}
+	}
+	return why
+}
+
+// next says what to do after installing.
+func (i *Installer) next(options ManifestOptions) error {
+	controller := ""
+	if options.WithoutController {
+		controller = fmt.Sprintf("\n  controller --kubefed-namespace %s   run it with the rights of ServiceAccount %s", options.Namespace, controllerName)
+	}
+	_, err := fmt.Fprintf(i.Out, `
+The control plane is installed in namespace %s. Next:%s
+  fedctl join CLUSTER        make a cluster a member
+  fedctl enable TYPE         federate more types than the default ones
+`, options.Namespace, controller)
+	return err
+}
+
+func (i *Installer) say(format string, args ...any) {
+	fmt.Fprintf(i.Out, format+"\n", args...) //nolint:errcheck // a lost line of progress is no reason to stop half-way
+}

@@ -1,0 +1,129 @@
+package install
+
+import (
+	"cmp"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/config"
+)
+
+// ManifestOptions say how the shipped manifests are changed.
+type ManifestOptions struct {
+	// Namespace of the control plane.
+	Namespace string
+	// Image of the controller, with tag or digest; empty keeps the shipped one.
+	Image string
+	// WithoutController leaves out the controller's Deployment, for a controller
+	// that runs elsewhere. Its ServiceAccount and rights stay.
+	WithoutController bool
+}
+
+const (
+	defaultKustomization = "default/kustomization.yaml"
+	controllerImage      = "fedctl/controller"
+)
+
+// Manifests builds the shipped kustomization and returns its objects in the order
+// they are to be applied in.
+func Manifests(options ManifestOptions) ([]*unstructured.Unstructured, error) {
+	files, err := kustomization(options)
+	if err != nil {
+		return nil, err
+	}
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, "default")
+	if err != nil {
+		return nil, err
+	}
+	var objects []*unstructured.Unstructured
+	for _, resource := range built.Resources() {
+		data, err := resource.AsYAML()
+		if err != nil {
+			return nil, err
+		}
+		object := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(data, object); err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return cmp.Compare(rank(a), rank(b)) })
+	return objects, nil
+}
+
+// kustomization copies the embedded files into memory, with options written into
+// the topmost kustomization.
+func kustomization(options ManifestOptions) (filesys.FileSystem, error) {
+	files := filesys.MakeFsInMemory()
+	err := fs.WalkDir(config.Files, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := config.Files.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if file == defaultKustomization {
+			if data, err = customize(data, options); err != nil {
+				return err
+			}
+		}
+		return files.WriteFile(file, data)
+	})
+	return files, err
+}
+
+func customize(data []byte, options ManifestOptions) ([]byte, error) {
+	var top types.Kustomization
+	if err := yaml.UnmarshalStrict(data, &top); err != nil {
+		return nil, err
+	}
+	if options.Namespace != "" {
+		top.Namespace = options.Namespace
+	}
+	if options.WithoutController {
+		top.Resources = slices.DeleteFunc(top.Resources, func(resource string) bool { return path.Base(resource) == "manager" })
+	}
+	if options.Image != "" {
+		top.Images = append(top.Images, parseImage(options.Image))
+	}
+	return yaml.Marshal(top)
+}
+
+// parseImage splits REPOSITORY[:TAG][@DIGEST]; a colon before a slash is a port.
+func parseImage(image string) types.Image {
+	out := types.Image{Name: controllerImage}
+	if repository, digest, ok := strings.Cut(image, "@"); ok {
+		out.NewName, out.Digest = repository, digest
+		if tag := strings.LastIndex(repository, ":"); tag > strings.LastIndex(repository, "/") {
+			out.NewName = repository[:tag] // the digest says it all
+		}
+		return out
+	}
+	out.NewName, out.NewTag = image, "latest"
+	if tag := strings.LastIndex(image, ":"); tag > strings.LastIndex(image, "/") {
+		out.NewName, out.NewTag = image[:tag], image[tag+1:]
+	}
+	return out
+}
+
+// order lists kinds in the order in which others need them; the rest comes last.
+var order = []string{
+	"CustomResourceDefinition", "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
+	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "KubeFedConfig", "FederatedTypeConfig", "Service",
+}
+
+func rank(object *unstructured.Unstructured) int {
+	if i := slices.Index(order, object.GetKind()); i >= 0 {
+		return i
+	}
+	return len(order)
+}

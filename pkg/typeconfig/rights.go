@@ -1,0 +1,40 @@
+package typeconfig
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// ControllerServiceAccount is the account that the controller runs as, in the
+// namespace of the control plane.
+const ControllerServiceAccount = "fedctl-controller"
+
+// rights are what lets the controller work on federated types of a group that it
+// is not installed with the rights to. The default group needs none.
+func (e *Enablement) rights() []*unstructured.Unstructured {
+	group := e.TypeConfig.Spec.FederatedType.Group
+	if group == DefaultFederatedGroup {
+		return nil
+	}
+	const api = "rbac.authorization.k8s.io"
+	name := ControllerServiceAccount + ":" + group
+	role := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": api + "/v1",
+		"kind":       "ClusterRole",
+		"metadata":   map[string]any{"name": name},
+		"rules": []any{map[string]any{
+			"apiGroups": []any{group},
+			"resources": []any{"*"},
+			"verbs":     []any{"get", "list", "watch", "update", "patch"},
+		}},
+	}}
+	binding := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": api + "/v1",
+		"kind":       "ClusterRoleBinding",
+		"metadata":   map[string]any{"name": name},
+		"roleRef":    map[string]any{"apiGroup": api, "kind": "ClusterRole", "name": name},
+		"subjects": []any{map[string]any{
+			"kind": "ServiceAccount", "name": ControllerServiceAccount, "namespace": e.TypeConfig.Namespace,
+		}},
+	}}
+	return []*unstructured.Unstructured{role, binding}
+}
