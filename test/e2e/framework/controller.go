@@ -1,0 +1,224 @@
+package framework
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/utils/ptr"
+)
+
+// ServiceAccount is the one that config/ creates for the controller.
+const ServiceAccount = "fedctl-controller"
+
+// Controller runs the controller as a process against the host, with the token
+// of its service account: it has the rights that an installation gives it, and
+// no others.
+type Controller struct {
+	program    string
+	kubeconfig string
+	logPath    string
+	// MetricsAddress and HealthAddress are host:port.
+	MetricsAddress, HealthAddress string
+
+	mu      sync.Mutex
+	command *exec.Cmd
+	exited  chan struct{}
+}
+
+// fast makes the controller notice a broken member or leader within a second or
+// two. Nothing else differs from the defaults.
+var fast = []string{
+	"--cluster-health-check-period=500ms",
+	"--cluster-health-check-timeout=1s",
+	"--cluster-health-check-failure-threshold=2",
+	"--leader-elect-lease-duration=3s",
+	"--leader-elect-renew-deadline=2s",
+	"--leader-elect-retry-period=500ms",
+	"--log-format=text",
+	"--log-level=1",
+}
+
+// NewController prepares a controller for the host cluster; its files go to dir.
+func NewController(ctx context.Context, program, dir string, host *Cluster) (*Controller, error) {
+	c := &Controller{program: program, kubeconfig: filepath.Join(dir, "controller.kubeconfig"), logPath: filepath.Join(dir, "controller.log")}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: KubeFedNamespace, Name: ServiceAccount}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](12 * 60 * 60)}}
+	if err := host.SubResource("token").Create(ctx, account, request); err != nil {
+		return nil, fmt.Errorf("token of the controller's service account: %w", err)
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters[host.Name] = &clientcmdapi.Cluster{Server: host.Config.Host, CertificateAuthorityData: host.Config.CAData}
+	config.AuthInfos[host.Name] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
+	config.Contexts[host.Name] = &clientcmdapi.Context{Cluster: host.Name, AuthInfo: host.Name}
+	config.CurrentContext = host.Name
+	if err := clientcmd.WriteToFile(*config, c.kubeconfig); err != nil {
+		return nil, err
+	}
+	for _, address := range []*string{&c.MetricsAddress, &c.HealthAddress} {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		*address = listener.Addr().String()
+		if err := listener.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Start starts the process and returns when it leads. flags come after the
+// suite's own.
+func (c *Controller) Start(ctx context.Context, flags ...string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.command != nil {
+		return errors.New("the controller runs already")
+	}
+	log, err := os.OpenFile(c.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // the process has its own descriptor
+	args := append([]string{"--kubeconfig", c.kubeconfig, "--metrics-bind-address", c.MetricsAddress, "--health-probe-bind-address", c.HealthAddress}, fast...)
+	c.command = exec.Command(c.program, append(args, flags...)...) //nolint:gosec,noctx // the program just built, which outlives the call
+	c.command.Stdout, c.command.Stderr = log, log
+	c.command.SysProcAttr = dieWithParent()
+	if err := c.command.Start(); err != nil {
+		c.command = nil
+		return err
+	}
+	exited := make(chan struct{})
+	c.exited = exited
+	command := c.command
+	go func() {
+		_ = command.Wait() // how it ended is told by the log
+		close(exited)
+	}()
+	return c.waitUntilLeading(ctx, exited)
+}
+
+func (c *Controller) waitUntilLeading(ctx context.Context, exited <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
+	defer cancel()
+	for {
+		if leads, err := c.Metric(ctx, "leader_election_master_status"); err == nil && leads == 1 {
+			return nil
+		}
+		select {
+		case <-exited:
+			c.command = nil
+			return fmt.Errorf("the controller ended:\n%s", c.LogTail(20))
+		case <-ctx.Done():
+			return fmt.Errorf("the controller does not lead after 40 s:\n%s", c.LogTail(20))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Stop asks the process to end and waits for it.
+func (c *Controller) Stop(ctx context.Context) error { return c.signal(ctx, syscall.SIGTERM) }
+
+// Kill ends the process at once, as a crash would.
+func (c *Controller) Kill(ctx context.Context) error { return c.signal(ctx, syscall.SIGKILL) }
+
+func (c *Controller) signal(ctx context.Context, sig syscall.Signal) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.command == nil {
+		return nil
+	}
+	if err := c.command.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-c.exited:
+		c.command = nil
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the controller has not ended after %s: %w", sig, ctx.Err())
+	}
+}
+
+// Restart stops and starts the process.
+func (c *Controller) Restart(ctx context.Context, flags ...string) error {
+	if err := c.Stop(ctx); err != nil {
+		return err
+	}
+	return c.Start(ctx, flags...)
+}
+
+// Running says whether the process is alive.
+func (c *Controller) Running() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.command == nil {
+		return false
+	}
+	select {
+	case <-c.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// Metric returns the sum over all series of one of the controller's metrics.
+func (c *Controller) Metric(ctx context.Context, name string) (float64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.MetricsAddress+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	families, err := parseMetrics(response.Body)
+	if err != nil {
+		return 0, err
+	}
+	family, ok := families[name]
+	if !ok {
+		return 0, fmt.Errorf("the controller has no metric %s", name)
+	}
+	sum := 0.0
+	for _, m := range family.GetMetric() {
+		sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+	}
+	return sum, nil
+}
+
+// LogTail returns the last lines of the log.
+func (c *Controller) LogTail(lines int) string {
+	file, err := os.Open(c.logPath)
+	if err != nil {
+		return err.Error()
+	}
+	defer file.Close() //nolint:errcheck // only read
+	var tail []string
+	scanner := bufio.NewScanner(file)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		if tail = append(tail, scanner.Text()); len(tail) > lines {
+			tail = tail[1:]
+		}
+	}
+	return strings.Join(tail, "\n")
+}

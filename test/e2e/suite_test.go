@@ -1,0 +1,82 @@
+// Package e2e tests the whole of fedctl on real clusters: the programs as they
+// are built, installed and joined as a user would, with the rights that an
+// installation grants. Specs labelled "local" break clusters or restart the
+// controller, which only local clusters allow.
+package e2e
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
+)
+
+// localOnly labels specs that need local clusters and the controller as a process.
+var localOnly = Label("local")
+
+var (
+	system  *framework.System
+	host    *framework.Cluster
+	members []*framework.Cluster
+)
+
+func TestEndToEnd(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
+	SetDefaultConsistentlyDuration(time.Second)
+	SetDefaultConsistentlyPollingInterval(100 * time.Millisecond)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	RunSpecs(t, "fedctl on real clusters")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	ctrl.SetLogger(klog.NewKlogr())
+	var err error
+	system, err = framework.Setup(ctx, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	host, members = system.Host(), system.Members()
+}, NodeTimeout(5*time.Minute))
+
+var _ = AfterSuite(func(ctx SpecContext) {
+	if system != nil {
+		Expect(system.Close(ctx)).To(Succeed())
+	}
+}, NodeTimeout(time.Minute))
+
+var _ = BeforeEach(func() {
+	local := system.Faults() != nil && system.Controller != nil
+	if !local && slices.Contains(CurrentSpecReport().Labels(), "local") {
+		Skip("needs local clusters")
+	}
+})
+
+var _ = JustAfterEach(func() {
+	if CurrentSpecReport().Failed() && system.Controller != nil {
+		AddReportEntry("End of the controller's log", system.Controller.LogTail(60), ReportEntryVisibilityFailureOrVerbose)
+	}
+})
+
+// names returns the clusters' names.
+func names(clusters ...*framework.Cluster) []string {
+	list := make([]string, 0, len(clusters))
+	for _, c := range clusters {
+		list = append(list, c.Name)
+	}
+	return list
+}
+
+// fedctl runs fedctl on the suite's clusters and returns what it prints.
+func fedctl(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	out, err := system.Run(ctx, args...)
+	Expect(err).NotTo(HaveOccurred())
+	return out
+}
