@@ -1,0 +1,209 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/pager"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// source reads the federated objects that the options ask for.
+type source struct {
+	opts    *Options
+	dynamic dynamic.Interface
+	// clusters are the names of the joined clusters.
+	clusters []string
+	queries  []query
+}
+
+// query is a list or watch of one type.
+type query struct {
+	typ       typeconfig.Type
+	namespace string // "" means all, or that the type has none
+	// names are the objects asked for; none means all.
+	names []string
+}
+
+func newSource(ctx context.Context, o *Options) (*source, error) {
+	config, err := o.factory.HostConfig()
+	if err != nil {
+		return nil, err
+	}
+	// A watch is one long request; lists end by their own context.
+	config = rest.CopyConfig(config)
+	if o.Watch {
+		config.Timeout = 0
+	}
+	s := &source{opts: o}
+	if s.dynamic, err = dynamic.NewForConfig(config); err != nil {
+		return nil, err
+	}
+	host, err := o.factory.HostClient()
+	if err != nil {
+		return nil, err
+	}
+	types, err := readTypes(ctx, host, o.factory)
+	if err != nil {
+		return nil, err
+	}
+	s.clusters = readClusters(ctx, host, o.factory)
+	if err := s.resolve(types, config); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// readTypes returns the enabled types, sorted by name.
+func readTypes(ctx context.Context, host client.Client, f *cmdutil.Factory) ([]typeconfig.Type, error) {
+	var configs fedcorev1beta1.FederatedTypeConfigList
+	err := host.List(ctx, &configs, client.InNamespace(f.KubeFedNamespace))
+	switch {
+	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+		return nil, errNoControlPlane
+	case err != nil:
+		return nil, fmt.Errorf("listing FederatedTypeConfigs in namespace %s: %w", f.KubeFedNamespace, err)
+	case len(configs.Items) == 0:
+		return nil, errNoTypes(f.KubeFedNamespace)
+	}
+	var types []typeconfig.Type
+	for i := range configs.Items {
+		t, err := typeconfig.FromFederatedTypeConfig(&configs.Items[i])
+		if err != nil {
+			_, _ = fmt.Fprintf(f.ErrOut, "warning: %v\n", err)
+			continue
+		}
+		types = append(types, t)
+	}
+	slices.SortFunc(types, func(a, b typeconfig.Type) int { return strings.Compare(a.Name, b.Name) })
+	return types, nil
+}
+
+// readClusters returns the names of the joined clusters. Without the right to
+// read them, the table shows those that the objects tell of.
+func readClusters(ctx context.Context, host client.Client, f *cmdutil.Factory) []string {
+	var clusters fedcorev1beta1.KubeFedClusterList
+	if err := host.List(ctx, &clusters, client.InNamespace(f.KubeFedNamespace)); err != nil {
+		_, _ = fmt.Fprintf(f.ErrOut, "warning: listing KubeFedClusters: %v\n", err)
+	}
+	names := make([]string, len(clusters.Items))
+	for i := range clusters.Items {
+		names[i] = clusters.Items[i].Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// resolve turns what the user asks for into queries.
+func (s *source) resolve(types []typeconfig.Type, config *rest.Config) error {
+	if len(s.opts.requests) == 0 {
+		for _, t := range types {
+			if t.Federated.Namespaced || s.opts.AllNamespaces {
+				s.addQuery(t, "")
+			}
+		}
+		return nil
+	}
+	discoverer, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return err
+	}
+	resolver := resolver{types: types, shortNames: discoveredShortNames(discoverer)}
+	for i := range s.opts.requests {
+		request := &s.opts.requests[i]
+		if request.typ, err = resolver.resolve(request.typeName); err != nil {
+			return err
+		}
+		s.addQuery(request.typ, request.name)
+	}
+	return nil
+}
+
+// addQuery adds a name to the query of its type. A request for the whole type
+// takes in the names.
+func (s *source) addQuery(t typeconfig.Type, name string) {
+	for i := range s.queries {
+		if q := &s.queries[i]; q.typ.Name == t.Name {
+			if name == "" || len(q.names) == 0 {
+				q.names = nil
+			} else {
+				q.names = append(q.names, name)
+			}
+			return
+		}
+	}
+	q := query{typ: t}
+	if t.Federated.Namespaced {
+		q.namespace = s.opts.Namespace
+	}
+	if name != "" {
+		q.names = []string{name}
+	}
+	s.queries = append(s.queries, q)
+}
+
+// options narrows a list or watch to the query as far as a server can.
+func (q *query) options(selector string) metav1.ListOptions {
+	options := metav1.ListOptions{LabelSelector: selector}
+	if len(q.names) == 1 {
+		options.FieldSelector = fields.OneTermEqualSelector("metadata.name", q.names[0]).String()
+	}
+	return options
+}
+
+func (q *query) wants(u *unstructured.Unstructured) bool {
+	return len(q.names) == 0 || slices.Contains(q.names, u.GetName())
+}
+
+// list reads all queries at once. Rows are returned beside an error.
+func (s *source) list(ctx context.Context) ([]row, error) {
+	results, errs := make([][]row, len(s.queries)), make([]error, len(s.queries))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i := range s.queries {
+		group.Go(func() error {
+			results[i], errs[i] = s.listOne(ctx, &s.queries[i])
+			return nil
+		})
+	}
+	_ = group.Wait()
+	rows := slices.Concat(results...)
+	sortRows(rows)
+	return rows, errors.Join(errs...)
+}
+
+func (s *source) listOne(ctx context.Context, q *query) ([]row, error) {
+	resource := s.dynamic.Resource(q.typ.Federated.GVR).Namespace(q.namespace)
+	pages := pager.New(pager.SimplePageFunc(func(options metav1.ListOptions) (runtime.Object, error) { return resource.List(ctx, options) }))
+	var rows []row
+	err := pages.EachListItem(ctx, q.options(s.opts.Selector), func(item runtime.Object) error {
+		if u, ok := item.(*unstructured.Unstructured); ok && q.wants(u) {
+			rows = append(rows, newRow(q.typ, u))
+		}
+		return nil
+	})
+	switch {
+	case apierrors.IsNotFound(err):
+		return rows, fmt.Errorf("the host cluster does not serve %s: run \"fedctl enable %s\"", q.typ.CRDName(), q.typ.Name)
+	case err != nil:
+		return rows, fmt.Errorf("listing %s: %w", q.typ.CRDName(), err)
+	}
+	return rows, nil
+}

@@ -1,0 +1,176 @@
+// Package status is the command that shows where federated objects are: one row
+// for each, one column for each member cluster. It reads the host cluster only,
+// and of that only what the controller has written into the objects' status.
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+)
+
+const statusLong = `Show federated objects and how they fare in each member cluster.
+
+PROPAGATED is True when every cluster has what it should, False when one has not,
+Pending while the controller has not yet seen the last change, and Deleting while
+the object waits to be removed from the clusters. A colon is followed by the reason
+where the columns of the clusters do not show it.
+
+Under each cluster stands OK, one word that says what is wrong, or a dash where the
+object is not placed. -o wide adds the messages.
+
+TYPE is a federated type or its target: the plural, the kind or a short name, such as
+deployments, FederatedDeployment or deploy. Without TYPE, all enabled types are shown;
+those that are not namespaced only with --all-namespaces. A watch follows the types
+that were enabled when it began.`
+
+const statusExample = `  # All federated objects in all namespaces
+  fedctl status -A
+
+  # The deployments in one namespace, with the reason and message of what is wrong
+  fedctl status deployments -n shop -o wide
+
+  # Follow one object while it rolls out
+  fedctl status deployment/web -n shop --watch`
+
+// Options are the flags and arguments of status.
+type Options struct {
+	factory *cmdutil.Factory
+
+	Namespace     string
+	AllNamespaces bool
+	Selector      string
+	Output        string
+	Watch         bool
+	NoHeaders     bool
+
+	// requests are the types and names asked for; none means all types.
+	requests []request
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f}
+	cmd := &cobra.Command{
+		Use:     "status [TYPE[/NAME] | TYPE NAME...]",
+		Short:   "Show where federated objects are and how they fare there",
+		Long:    statusLong,
+		Example: statusExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.Complete(args); err != nil {
+				return err
+			}
+			if err := o.Validate(); err != nil {
+				return err
+			}
+			return o.Run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Namespace to look in; by default that of the context.")
+	flags.BoolVarP(&o.AllNamespaces, "all-namespaces", "A", false, "Look in all namespaces.")
+	flags.StringVarP(&o.Selector, "selector", "l", "", "Only objects whose labels match, such as app=web.")
+	flags.StringVarP(&o.Output, "output", "o", "", "Output format: wide, json, yaml or name.")
+	flags.BoolVarP(&o.Watch, "watch", "w", false, "After the table, print the rows that change, until interrupted.")
+	flags.BoolVar(&o.NoHeaders, "no-headers", false, "Do not print the line of headers.")
+	o.registerCompletions(cmd)
+	return cmd
+}
+
+// Complete takes the arguments and the namespace of the context.
+func (o *Options) Complete(args []string) error {
+	var err error
+	if o.requests, err = parseArgs(args); err != nil {
+		return err
+	}
+	if o.Namespace == "" && !o.AllNamespaces {
+		o.Namespace, err = o.contextNamespace()
+	}
+	return err
+}
+
+// Validate checks flags that need no cluster.
+func (o *Options) Validate() error {
+	if o.AllNamespaces && o.Namespace != "" {
+		return errors.New("--namespace and --all-namespaces exclude each other")
+	}
+	if !slices.Contains(outputFormats, o.Output) && o.Output != "" {
+		return fmt.Errorf("output format %q is not one of %s", o.Output, strings.Join(outputFormats, ", "))
+	}
+	if _, err := labels.Parse(o.Selector); err != nil {
+		return fmt.Errorf("--selector %q: %w", o.Selector, err)
+	}
+	return nil
+}
+
+// Run prints what there is and, with --watch, what changes. What cannot be read
+// does not keep the rest from being shown; the error tells of it in the end.
+func (o *Options) Run(ctx context.Context) error {
+	s, err := newSource(ctx, o)
+	if err != nil {
+		return err
+	}
+	rows, listErr := s.list(ctx)
+	out := newOutput(o, s.clusters)
+	if err := out.print(rows); err != nil {
+		return err
+	}
+	if o.Watch {
+		if listErr != nil {
+			_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: %v\n", listErr)
+		}
+		return s.watch(ctx, rows, out)
+	}
+	if listErr != nil {
+		return listErr
+	}
+	return o.noneFound(rows)
+}
+
+// noneFound says what to do when there is nothing to show.
+func (o *Options) noneFound(rows []row) error {
+	for _, request := range o.requests {
+		if request.name != "" && !slices.ContainsFunc(rows, request.isFor) {
+			return fmt.Errorf("there is no %s %q %s", request.typeName, request.name, o.where())
+		}
+	}
+	if len(rows) > 0 || (o.Output != "" && o.Output != "wide") {
+		return nil
+	}
+	hint := ""
+	if !o.AllNamespaces {
+		hint = "; use -A to look in all namespaces"
+	}
+	_, err := fmt.Fprintf(o.factory.ErrOut, "There are no federated objects %s%s.\n", o.where(), hint)
+	return err
+}
+
+func (o *Options) where() string {
+	if o.AllNamespaces {
+		return "in any namespace"
+	}
+	return "in namespace " + o.Namespace
+}
+
+// contextNamespace is the namespace that kubectl would use.
+func (o *Options) contextNamespace() (string, error) {
+	raw, err := o.factory.RawConfig()
+	if err != nil {
+		return "", err
+	}
+	name := o.factory.HostClusterContext
+	if name == "" {
+		name = raw.CurrentContext
+	}
+	if context := raw.Contexts[name]; context != nil && context.Namespace != "" {
+		return context.Namespace, nil
+	}
+	return "default", nil
+}
