@@ -7,6 +7,7 @@ package serverapply
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,8 +17,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// FieldManager owns the fields that commands apply.
-const FieldManager = "fedctl-cli"
+// Applier applies objects to one API server.
+type Applier struct {
+	// Client of the API server.
+	Client client.Client
+	// FieldManager owns the fields that are applied. What two managers apply exists
+	// until both have dropped it.
+	FieldManager string
+	// DryRun makes the server only say what it would do.
+	DryRun bool
+}
 
 // Result says what applying an object did.
 type Result string
@@ -30,25 +39,25 @@ const (
 )
 
 // Apply makes the object on the API server have the fields of obj, taking them
-// over from whoever owns them. obj becomes the object as the server has it. With
-// dryRun the server only says what it would do. The error names the object.
-func Apply(ctx context.Context, c client.Client, obj *unstructured.Unstructured, dryRun bool) (Result, error) {
+// over from whoever owns them. obj becomes the object as the server has it. The
+// error names the object.
+func (a Applier) Apply(ctx context.Context, obj *unstructured.Unstructured) (Result, error) {
 	before := &unstructured.Unstructured{}
 	before.SetGroupVersionKind(obj.GroupVersionKind())
-	err := c.Get(ctx, client.ObjectKeyFromObject(obj), before)
+	err := a.Client.Get(ctx, client.ObjectKeyFromObject(obj), before)
 	existed := err == nil
-	// With dryRun, the kind may be one whose definition was only applied dry.
+	// In a dry run, the kind may be one whose definition was only applied dry.
 	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
 		return "", fmt.Errorf("%s: %w", Describe(obj), err)
 	}
-	if dryRun && !existed {
+	if a.DryRun && !existed {
 		return Created, nil
 	}
-	options := []client.ApplyOption{client.FieldOwner(FieldManager), client.ForceOwnership}
-	if dryRun {
+	options := []client.ApplyOption{client.FieldOwner(a.FieldManager), client.ForceOwnership}
+	if a.DryRun {
 		options = append(options, client.DryRunAll)
 	}
-	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(obj), options...); err != nil {
+	if err := a.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(obj), options...); err != nil {
 		return "", fmt.Errorf("%s: %w", Describe(obj), err)
 	}
 	switch {
@@ -87,8 +96,7 @@ func FromTyped(obj runtime.Object) (*unstructured.Unstructured, error) {
 // Describe names an object as kubectl does, with its namespace:
 // deployment.apps/name in namespace x.
 func Describe(obj *unstructured.Unstructured) string {
-	gvk := obj.GroupVersionKind()
-	name := gvk.GroupKind().String() + "/" + obj.GetName()
+	name := strings.ToLower(obj.GroupVersionKind().GroupKind().String()) + "/" + obj.GetName()
 	if obj.GetNamespace() != "" {
 		name += " in namespace " + obj.GetNamespace()
 	}

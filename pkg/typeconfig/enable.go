@@ -84,8 +84,9 @@ func (h *Host) Enable(ctx context.Context, e *Enablement, dryRun bool) error {
 	if err != nil {
 		return err
 	}
+	applier := serverapply.Applier{Client: h.Client, FieldManager: "fedctl-enable", DryRun: dryRun}
 	for _, object := range objects {
-		result, err := serverapply.Apply(ctx, h.Client, object, dryRun)
+		result, err := applier.Apply(ctx, object)
 		if err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func (i *Installer) apply(ctx context.Context, object *unstructured.Unstructured
 			return "", fmt.Errorf("%s: %w", serverapply.Describe(object), err)
 		}
 	}
-	return serverapply.Apply(ctx, i.Client, object, i.DryRun)
+	return serverapply.Applier{Client: i.Client, FieldManager: "fedctl-install", DryRun: i.DryRun}.Apply(ctx, object)
 }
 
 func (i *Installer) waitForCRDs(ctx context.Context, names []string) error {

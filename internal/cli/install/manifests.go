@@ -53,6 +53,9 @@ func Manifests(options ManifestOptions) ([]*unstructured.Unstructured, error) {
 		if err := yaml.Unmarshal(data, object); err != nil {
 			return nil, err
 		}
+		if strings.HasPrefix(object.GetKind(), "ValidatingAdmissionPolicy") {
+			object.SetNamespace("") // kustomize does not know that these have none
+		}
 		objects = append(objects, object)
 	}
 	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return cmp.Compare(rank(a), rank(b)) })
