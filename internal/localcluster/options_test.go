@@ -245,7 +245,7 @@ func TestSummary(t *testing.T) {
 		message string
 	}{
 		"running":     {want: Running},
-		"paused":      {change: map[string]State{APIServer: Paused}, want: Paused},
+		"paused":      {change: map[string]State{APIServer: Paused}, want: Paused, message: "the API server is paused"},
 		"one missing": {change: map[string]State{Kwok: Stopped}, want: Degraded, message: "kwok does not run"},
 		"stopped":     {change: map[string]State{Etcd: Stopped, APIServer: Stopped, ControllerManager: Stopped, Scheduler: Stopped, Kwok: Stopped}, want: Stopped},
 	} {

@@ -97,7 +97,7 @@ func (c *Cluster) Status(ctx context.Context) ClusterStatus {
 		status.Message = err.Error()
 		status.State = Degraded
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			status.State = Hung
+			status.State, status.Message = Hung, fmt.Sprintf("the API server does not answer within %s", answerTime)
 		}
 	}
 	return status
@@ -131,7 +131,7 @@ func summarise(components []ComponentStatus) (State, string) {
 	case stopped == len(components):
 		return Stopped, ""
 	case componentState(components, APIServer) == Paused:
-		return Paused, ""
+		return Paused, "the API server is paused"
 	case stopped > 0:
 		return Degraded, message[:len(message)-len("; ")]
 	default:

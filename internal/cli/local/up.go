@@ -139,15 +139,16 @@ func (o *UpOptions) merge(fleet *localcluster.Fleet) error {
 
 func (o *UpOptions) hint(fleet *localcluster.Fleet) {
 	self, option := os.Args[0], o.dir.option(o.path)
+	last := fleet.Clusters()[len(fleet.Clusters())-1].Name
 	_, _ = fmt.Fprintf(o.Out, `
 Use them:
   export KUBECONFIG=%[1]s
-  kubectl --context member-1 get nodes      (or: %[2]s local kubectl%[3]s member-1 get nodes)
+  kubectl --context %[4]s get nodes      (or: %[2]s local kubectl%[3]s %[4]s get nodes)
 Look at them, stop one to see what happens, remove them:
   %[2]s local status%[3]s
-  %[2]s local stop%[3]s member-1
+  %[2]s local stop%[3]s %[4]s
   %[2]s local down%[3]s
-`, fleet.KubeconfigPath(), self, option)
+`, fleet.KubeconfigPath(), self, option, last)
 	if len(fleet.Members()) > 0 {
 		_, _ = fmt.Fprintf(o.Out, "Join a member to the host:\n  %s join member-1 --host-cluster-context host --cluster-context member-1\n", self)
 	}
