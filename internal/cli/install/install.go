@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -21,13 +22,19 @@ That is: KubeFed's API and the default federated types, the admission policies, 
 rights of the controller, its settings, and the controller itself. What is there
 already is updated; settings (KubeFedConfig) and the configuration of types
 (FederatedTypeConfig) that exist are left as they are. On a host where KubeFed ran,
-stop its controller first; members stay joined and objects stay as they are.`
+stop its controller first; members stay joined and objects stay as they are.
+
+With --member, members get what they need for federated types that are not part of
+Kubernetes: the definitions of the backup API. The host is then left alone.`
 
 	example = `  # Install into the cluster of the current context
   fedctl install --image registry.example.com/fedctl/controller:v1
 
   # All but the controller, to run it elsewhere
   fedctl install --without-controller
+
+  # What members need for federated Backups
+  fedctl install --member member-1 --member member-2
 
   # See what would be applied
   fedctl install -o yaml`
@@ -38,6 +45,7 @@ type Options struct {
 	factory *cmdutil.Factory
 
 	Manifests ManifestOptions
+	Members   []string
 	Output    string
 	DryRun    bool
 	Wait      time.Duration
@@ -60,12 +68,14 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("member", f.CompleteContexts)
 	return cmd
 }
 
 func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default the shipped one.")
 	flags.BoolVar(&o.Manifests.WithoutController, "without-controller", false, "Install everything but the controller's Deployment.")
+	flags.StringArrayVar(&o.Members, "member", nil, "Context of a member cluster to install the backup API into, instead of the host; may be repeated.")
 	flags.StringVarP(&o.Output, "output", "o", "", "Print the manifests and do nothing: yaml.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
 	flags.DurationVar(&o.Wait, "wait", 2*time.Minute, "How long to wait for the controller to be ready; 0 does not wait.")
@@ -86,6 +96,9 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("building the manifests: %w", err)
 	}
+	if len(o.Members) > 0 {
+		objects = MemberManifests(objects)
+	}
 	if o.Output == "yaml" {
 		for _, object := range objects {
 			data, err := yaml.Marshal(object.Object)
@@ -98,15 +111,13 @@ func (o *Options) Run(ctx context.Context) error {
 		}
 		return nil
 	}
-	config, err := o.factory.HostConfig()
+	if len(o.Members) > 0 {
+		return o.installMembers(ctx, objects)
+	}
+	installer, err := o.installer(o.factory.HostClusterContext)
 	if err != nil {
 		return err
 	}
-	host, err := client.New(config, client.Options{Scheme: cmdutil.Scheme})
-	if err != nil {
-		return err
-	}
-	installer := &Installer{Client: host, Out: o.factory.Out, DryRun: o.DryRun}
 	if err := installer.Install(ctx, objects); err != nil || o.DryRun {
 		return err
 	}
@@ -116,4 +127,35 @@ func (o *Options) Run(ctx context.Context) error {
 		}
 	}
 	return installer.next(o.Manifests)
+}
+
+func (o *Options) installMembers(ctx context.Context, objects []*unstructured.Unstructured) error {
+	for _, member := range o.Members {
+		installer, err := o.installer(member)
+		if err != nil {
+			return err
+		}
+		installer.say("%s:", member)
+		copies := make([]*unstructured.Unstructured, len(objects))
+		for i, object := range objects {
+			copies[i] = object.DeepCopy() // applying turns them into what the server has
+		}
+		if err := installer.Install(ctx, copies); err != nil {
+			return fmt.Errorf("%s: %w", member, err)
+		}
+	}
+	return nil
+}
+
+// installer returns an installer for the cluster of a context.
+func (o *Options) installer(kubeContext string) (*Installer, error) {
+	config, err := o.factory.ConfigFor(kubeContext)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(config, client.Options{Scheme: cmdutil.Scheme})
+	if err != nil {
+		return nil, err
+	}
+	return &Installer{Client: c, Out: o.factory.Out, DryRun: o.DryRun}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/config"
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 )
 
 // ManifestOptions say how the shipped manifests are changed.
@@ -60,6 +61,19 @@ func Manifests(options ManifestOptions) ([]*unstructured.Unstructured, error) {
 	}
 	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return cmp.Compare(rank(a), rank(b)) })
 	return objects, nil
+}
+
+// MemberManifests picks what members need: the definitions of targets that are not
+// part of Kubernetes.
+func MemberManifests(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	for _, object := range objects {
+		group, _, _ := unstructured.NestedString(object.Object, "spec", "group")
+		if object.GetKind() == "CustomResourceDefinition" && group == backupv1alpha1.GroupVersion.Group {
+			out = append(out, object)
+		}
+	}
+	return out
 }
 
 // kustomization copies the embedded files into memory, with options written into
