@@ -32,14 +32,19 @@ type RenderError struct {
 	Message string
 }
 
+// Detail is the error without the cluster, for where the cluster is plain, such
+// as its own entry in the status.
+func (e *RenderError) Detail() string {
+	if e.Field == "" {
+		return e.Message
+	}
+	return e.Field + ": " + e.Message
+}
+
 // Error implements error.
 func (e *RenderError) Error() string {
-	text := e.Message
-	if e.Field != "" {
-		text = e.Field + ": " + text
+	if e.Cluster == "" {
+		return e.Detail()
 	}
-	if e.Cluster != "" {
-		text = "cluster " + e.Cluster + ": " + text
-	}
-	return text
+	return "cluster " + e.Cluster + ": " + e.Detail()
 }

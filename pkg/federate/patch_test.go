@@ -195,6 +195,10 @@ spec:
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
+	var fault *RenderError
+	if errors.As(err, &fault) && "cluster twice: "+fault.Detail() != want {
+		t.Error(fault.Detail())
+	}
 }
 
 func TestLongMessagesAreCut(t *testing.T) {

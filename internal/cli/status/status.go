@@ -126,6 +126,9 @@ func (o *Options) Run(ctx context.Context) error {
 		if listErr != nil {
 			_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: %v\n", listErr)
 		}
+		if len(rows) == 0 {
+			_, _ = fmt.Fprintf(o.factory.ErrOut, "There is nothing yet %s; waiting for it.\n", o.where())
+		}
 		return s.watch(ctx, rows, out)
 	}
 	if listErr != nil {
@@ -138,7 +141,7 @@ func (o *Options) Run(ctx context.Context) error {
 func (o *Options) noneFound(rows []row) error {
 	for _, request := range o.requests {
 		if request.name != "" && !slices.ContainsFunc(rows, request.isFor) {
-			return fmt.Errorf("there is no %s %q %s", request.typeName, request.name, o.where())
+			return fmt.Errorf("there is no %s %q %s", request.typ.Federated.GVK.Kind, request.name, o.where())
 		}
 	}
 	if len(rows) > 0 || (o.Output != "" && o.Output != "wide") {
