@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"syscall"
+	"time"
 )
 
 // StopMember ends the processes of a cluster. Its data and its port stay, for
@@ -37,20 +38,45 @@ func (f *Fleet) StartMember(ctx context.Context, name string) error {
 }
 
 // Pause makes a cluster hang: its API server still accepts connections (the
-// kernel does) and answers nothing, until Resume.
-func (f *Fleet) Pause(name string) error { return f.signalAPIServer(name, syscall.SIGSTOP) }
-
-// Resume ends a pause.
-func (f *Fleet) Resume(name string) error { return f.signalAPIServer(name, syscall.SIGCONT) }
-
-func (f *Fleet) signalAPIServer(name string, sig syscall.Signal) error {
-	cluster, err := f.Member(name)
+// kernel does) and answers nothing, until Resume. When Pause returns, no thread
+// of it runs any more.
+func (f *Fleet) Pause(name string) error {
+	p, err := f.apiServer(name)
 	if err != nil {
 		return err
 	}
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	// The kernel stops each thread when it gets to it.
+	for deadline := time.Now().Add(stopTime); !allStopped(p.PID); time.Sleep(time.Millisecond) {
+		if !p.alive() || time.Now().After(deadline) {
+			return fmt.Errorf("the API server of cluster %s (process %d) does not stop", name, p.PID)
+		}
+	}
+	return nil
+}
+
+// stopTime is how long the threads of a process may take to stop.
+const stopTime = 10 * time.Second
+
+// Resume ends a pause.
+func (f *Fleet) Resume(name string) error {
+	p, err := f.apiServer(name)
+	if err != nil {
+		return err
+	}
+	return p.signal(syscall.SIGCONT)
+}
+
+func (f *Fleet) apiServer(name string) (process, error) {
+	cluster, err := f.Member(name)
+	if err != nil {
+		return process{}, err
+	}
 	p := cluster.process(APIServer)
 	if !p.alive() {
-		return fmt.Errorf("the API server of cluster %s does not run: start it with \"fedctl local start %s\"", name, name)
+		return process{}, fmt.Errorf("the API server of cluster %s does not run: start it with \"fedctl local start %s\"", name, name)
 	}
-	return p.signal(sig)
+	return p, nil
 }

@@ -33,6 +33,21 @@ func parseStat(stat string) (start string, state byte, err error) {
 	return fields[19], fields[0][0], nil
 }
 
+// allStopped reports whether a signal has stopped every thread of a process.
+func allStopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // the thread has ended
+		}
+		if _, state, err := parseStat(string(stat)); err != nil || state != 'T' {
+			return false
+		}
+	}
+	return len(threads) > 0
+}
+
 // bootID tells this boot from others.
 var bootID = sync.OnceValue(func() string {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

@@ -24,6 +24,12 @@ func inspect(pid int) (start string, state byte, err error) {
 	return strings.Join(fields[1:], " "), fields[0][0], nil
 }
 
+// allStopped reports whether a signal has stopped a process.
+func allStopped(pid int) bool {
+	_, state, err := inspect(pid)
+	return err == nil && state == 'T'
+}
+
 // bootID is not needed here: ps gives start times as dates.
 func bootID() string { return "" }
 
