@@ -7,7 +7,7 @@ RUN go mod download
 COPY . .
 ARG TARGETOS TARGETARCH VERSION=
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
-      -ldflags "-s -w -X github.com/fedctl/fedctl/internal/cli/version.Version=$VERSION" \
+      -ldflags "-s -w -X github.com/fedctl/fedctl/internal/version.version=$VERSION" \
       -o /out/ ./cmd/controller ./cmd/fedctl
 
 FROM scratch

@@ -16,6 +16,7 @@ ACTIONLINT_VERSION := v1.7.12
 GO_LDFLAGS := -s -w -X github.com/fedctl/fedctl/internal/version.version=$(VERSION)
 
 include hack/kubernetes.mk
+include hack/generate.mk
 
 .PHONY: help
 help: ## list the targets

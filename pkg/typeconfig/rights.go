@@ -24,7 +24,7 @@ func (e *Enablement) rights() []*unstructured.Unstructured {
 		"rules": []any{map[string]any{
 			"apiGroups": []any{group},
 			"resources": []any{"*"},
-			"verbs":     []any{"get", "list", "watch", "update", "patch"},
+			"verbs":     []any{"get", "list", "watch", "patch"},
 		}},
 	}}
 	binding := &unstructured.Unstructured{Object: map[string]any{

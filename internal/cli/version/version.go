@@ -16,10 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/version"
 )
-
-// Version is set by the linker for releases.
-var Version = ""
 
 // Info is what the command tells.
 type Info struct {
@@ -108,13 +106,10 @@ func (i Info) text(controllerErr error) string {
 }
 
 func clientVersion() Client {
-	out := Client{Version: Version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	out := Client{Version: version.Get(), GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		return out
-	}
-	if out.Version == "" {
-		out.Version = build.Main.Version
 	}
 	for _, setting := range build.Settings {
 		switch {

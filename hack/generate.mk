@@ -1,0 +1,3 @@
+.PHONY: generate
+generate: ## write generated code, CRDs and type configurations again
+	go run ./hack/generate
