@@ -145,7 +145,10 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 		seen:      map[string]membership.Info{},
 		starting:  make(chan struct{}),
 	}
-	e.queue = workqueue.NewTypedRateLimitingQueueWithConfig(e.backoff, workqueue.TypedRateLimitingQueueConfig[Item]{
+	// Not e.backoff: the controller forgets an item in its queue's limiter when it
+	// is asked to come back to it, which would make every wait the first one.
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax)
+	e.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[Item]{
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: fair}),
 	})
 	e.watches = newWatchSet(opts.TargetNamespace, e.memberChanged, e.memberSynced)
@@ -170,7 +173,6 @@ func (e *Engine) addController(mgr mcmanager.Manager) error {
 		RecoverPanic:            ptr.To(true),
 		NeedLeaderElection:      ptr.To(true),
 		UsePriorityQueue:        ptr.To(false),
-		RateLimiter:             e.backoff,
 		NewQueue: func(string, workqueue.TypedRateLimiter[Item]) workqueue.TypedRateLimitingInterface[Item] {
 			return e.queue
 		},
