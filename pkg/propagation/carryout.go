@@ -216,7 +216,7 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 		}
 		l = a.watch.store.Observe(existing)
 	}
-	if l.deleting {
+	if l.deleting || e.deletionSent(a, l) {
 		return e.awaitRemoval(a)
 	}
 	start := e.now()
@@ -243,14 +243,23 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 	return e.awaitRemoval(a)
 }
 
+// deletionSent says whether this very object has been deleted already, and only
+// the watch has not told yet.
+func (e *Engine) deletionSent(a *attempt, l *live) (sent bool) {
+	e.mark(a, func(p *place) {
+		sent = p.removed == l.uid && e.now().Sub(p.removedAt) < e.opts.RequestTimeout
+		if !sent {
+			p.removed, p.removedAt = l.uid, e.now()
+		}
+	})
+	return sent
+}
+
 // awaitRemoval leaves it to the watch to tell that the object is gone; if that
 // takes long, the status says what is waited for.
 func (e *Engine) awaitRemoval(a *attempt) (reconcile.Result, error) {
 	var wait time.Duration
 	e.mark(a, func(p *place) {
-		if p.removedAt.IsZero() {
-			p.removedAt = e.now()
-		}
 		p.updated = true
 		wait = e.opts.SettleTimeout/2 - e.now().Sub(p.removedAt)
 	})

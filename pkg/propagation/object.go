@@ -54,6 +54,8 @@ type place struct {
 	pending   bool // an item for it is queued or waits for something
 	retrying  bool // the last try failed; the next one is scheduled
 	updated   bool // written since the status was folded last
+	// removed is the UID of the object that was deleted at removedAt.
+	removed   types.UID
 	removedAt time.Time
 	// repairedAt and repairDelay slow down the repair of what drifts again and again.
 	repairedAt  time.Time
