@@ -13,6 +13,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/cli/join"
 	"github.com/fedctl/fedctl/internal/cli/local"
+	"github.com/fedctl/fedctl/internal/cli/status"
 	"github.com/fedctl/fedctl/internal/cli/unjoin"
 	"github.com/fedctl/fedctl/internal/cli/version"
 )
@@ -36,5 +37,6 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetErr(streams.ErrOut)
 	root.AddCommand(get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), version.NewCommand(factory))
+	root.AddCommand(status.NewCommand(factory))
 	return root
 }
