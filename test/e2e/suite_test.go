@@ -60,7 +60,7 @@ var _ = BeforeEach(func() {
 
 var _ = JustAfterEach(func() {
 	if CurrentSpecReport().Failed() && system.Controller != nil {
-		AddReportEntry("End of the controller's log", system.Controller.LogTail(60), ReportEntryVisibilityFailureOrVerbose)
+		AddReportEntry("End of the controller's log", system.Controller.LogTail(25), ReportEntryVisibilityFailureOrVerbose)
 	}
 })
 

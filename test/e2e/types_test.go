@@ -57,8 +57,8 @@ var typeCases = []typeCase{
 	{"ReplicaSet", workload(fields{"replicas": 1, "minReadySeconds": 5}), "/spec/replicas", 1, 2, 3, "/spec/minReadySeconds"},
 	{"Job", jobTemplate(), "/spec/parallelism", 1, 2, 3, "/spec/activeDeadlineSeconds"},
 	{
-		"Service", fields{"spec": fields{"ports": list{fields{"name": "http", "port": 80}}, "publishNotReadyAddresses": true}},
-		"/spec/ports/0/port", 80, 81, 82, "/spec/publishNotReadyAddresses",
+		"Service", fields{"spec": fields{"ports": list{fields{"name": "http", "port": 80, "targetPort": 8001}}, "publishNotReadyAddresses": true}},
+		"/spec/ports/0/targetPort", 8001, 8002, 8003, "/spec/publishNotReadyAddresses",
 	},
 	{
 		"ServiceAccount", noted(fields{"automountServiceAccountToken": false}),
