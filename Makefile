@@ -42,7 +42,7 @@ install: bin/fedctl ## install fedctl, and kubectl's plugin "kubectl fed", into 
 .PHONY: demo demo-down
 demo: build bin/kubernetes ## set everything up and show the main job
 	@hack/demo/demo.sh up
-demo-down: ## remove the demo
+demo-down: bin/fedctl ## remove the demo
 	@hack/demo/demo.sh down
 
 .PHONY: test test-unit test-clusters

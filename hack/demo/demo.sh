@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# The demo: a host cluster and three members on this machine, the federation
+# installed and joined, the examples applied, and a look at what landed where.
+#   hack/demo/demo.sh up     also when it is up already
+#   hack/demo/demo.sh down
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+dir="${FEDCTL_DEMO_DIR:-$PWD/.local/demo}"
+members=(member-1 member-2 member-3) # the last one has GPUs
+namespace=kube-federation-system
+export KUBECONFIG="$dir/kubeconfig"
+
+bold='' plain=''
+if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
+
+say() { printf '\n%s==> %s%s\n' "$bold" "$*" "$plain"; }
+host() { bin/kubernetes kubectl --context host "$@"; }
+member() { local name=$1; shift; bin/kubernetes kubectl --context "$name" "$@"; }
+fedctl() { bin/fedctl --host-cluster-context host "$@"; }
+
+# show prints a command and runs it.
+show() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; "$@"; }
+
+# wait_for DESCRIPTION COMMAND...: runs the command until it succeeds, at most two minutes.
+wait_for() {
+  local what=$1 i; shift
+  printf '    waiting until %s ' "$what"
+  for i in $(seq 1 240); do
+    if "$@" >/dev/null 2>&1; then printf 'ok\n'; return 0; fi
+    [ $((i % 4)) -ne 0 ] || printf '.'
+    sleep 0.5
+  done
+  printf '\n' >&2
+  echo "error: waited two minutes until $what; the controller's log is $dir/controller.log" >&2
+  exit 1
+}
+
+controller_pid() {
+  local pid
+  pid=$(cat "$dir/controller.pid" 2>/dev/null) || return 1
+  # The pid may be another program's by now.
+  [ "$(readlink "/proc/$pid/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$PWD/bin/controller" ] || return 1
+  echo "$pid"
+}
+
+stop_controller() {
+  local pid i
+  pid=$(controller_pid) || return 0
+  kill "$pid"
+  for i in $(seq 1 50); do
+    controller_pid >/dev/null || return 0
+    sleep 0.2
+  done
+  kill -9 "$pid"
+}
+
+# The controller runs as a process here, with the token of its service account:
+# local clusters have no kubelet that could run it as a Pod.
+start_controller() {
+  stop_controller
+  local server token
+  server=$(host config view --raw --minify -o 'jsonpath={.clusters[0].cluster.server}')
+  host config view --raw --minify -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d >"$dir/host-ca.crt"
+  token=$(host create token fedctl-controller -n $namespace --duration 720h)
+  (
+    umask 077
+    KUBECONFIG="$dir/controller.kubeconfig"
+    export KUBECONFIG
+    rm -f "$KUBECONFIG"
+    bin/kubernetes kubectl config set-cluster host --server "$server" --certificate-authority "$dir/host-ca.crt" --embed-certs
+    bin/kubernetes kubectl config set-credentials controller --token "$token"
+    bin/kubernetes kubectl config set-context controller --cluster host --user controller
+    bin/kubernetes kubectl config use-context controller
+  ) >/dev/null
+  setsid "$PWD/bin/controller" --kubeconfig "$dir/controller.kubeconfig" --log-format text \
+    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 0 >"$dir/controller.log" 2>&1 </dev/null &
+  echo $! >"$dir/controller.pid"
+  disown
+}
+
+clusters_ready() {
+  [ "$(host -n $namespace get kubefedclusters -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' | grep -c True)" = "${#members[@]}" ]
+}
+
+# propagated succeeds when every federated object says that it has been propagated.
+propagated() {
+  local states
+  states=$(host -n demo get federated -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Propagation")].status}{" "}{.status.observedGeneration}{"="}{.metadata.generation}{"\n"}{end}') || return 1
+  [ -n "$states" ] && ! grep -qvE '^True ([0-9]+)=\1$' <<<"$states"
+}
+
+gpu_pods_run() {
+  [ "$(member member-3 -n demo get pods -l app=inference --field-selector status.phase=Running -o name | wc -l)" = 2 ]
+}
+
+web_runs() { member member-1 -n demo wait --for=condition=Available deployment/web --timeout 1s; }
+
+up() {
+  say "Starting a host cluster and three members, the last with GPUs (no containers needed)"
+  mkdir -p "$dir"
+  bin/fedctl local up --dir "$dir" --members ${#members[@]} --gpu-members 1 2>&1 | grep -v '^$' | sed '/^The host and/,$d;s/^/    /'
+
+  say "Installing the federation into the host"
+  fedctl install --without-controller | tail -n 3 | sed 's/^/    /'
+  start_controller
+  for name in "${members[@]}"; do
+    fedctl install --member "$name" | tail -n 1 | sed 's/^/    /'
+    fedctl join "$name" --cluster-context "$name" | tail -n 1 | sed 's/^/    /'
+  done
+  host -n $namespace label --overwrite kubefedcluster member-3 accelerator=nvidia >/dev/null
+  wait_for "all members are ready" clusters_ready
+  show fedctl get clusters
+
+  say "Applying examples/"
+  host apply -f examples/ | sed 's/^/    /'
+  wait_for "everything has been propagated" propagated
+  wait_for "the pods run" web_runs
+  wait_for "the GPU pods run" gpu_pods_run
+
+  say "What is where: every federated object, in every member"
+  show fedctl status -n demo
+  say "What landed: each member's own objects, with its overrides"
+  for name in "${members[@]}"; do
+    show member "$name" -n demo get configmaps,deployments,backups.backup.fedctl.io -l kubefed.io/managed=true
+  done
+  say "GPUs: the override for member-3 adds a toleration, and the scheduler binds the pods to a tainted node"
+  show member member-3 -n demo get pods -l app=inference -o wide
+  echo
+  echo "The same pods without the toleration stay Pending, although GPUs are free:"
+  show member member-3 -n demo get pods -l app=inference-untolerated
+  member member-3 -n demo get events --field-selector reason=FailedScheduling -o 'jsonpath={.items[-1:].message}'
+  echo
+  finish
+}
+
+finish() {
+  say "The demo is running. Look around:"
+  cat <<EOF
+    export KUBECONFIG=$KUBECONFIG
+    bin/fedctl status -n demo --watch --host-cluster-context host
+    bin/kubernetes kubectl --context host -n demo edit federatedconfigmap web-settings
+    bin/kubernetes kubectl --context member-1 -n demo delete deployment web      # comes back at once
+    bin/fedctl local stop --dir $dir member-2       # the others go on; see fedctl status
+    bin/fedctl local start --dir $dir member-2      # and it is brought up to date
+  The controller's log is $dir/controller.log
+  To remove everything: make demo-down
+EOF
+}
+
+down() {
+  stop_controller
+  if [ -d "$dir" ]; then
+    bin/fedctl local down --dir "$dir"
+    rm -rf "$dir"
+  fi
+  echo "The demo is gone."
+}
+
+case "${1:-}" in
+up) up ;;
+down) down ;;
+*)
+  echo "usage: $0 up|down" >&2
+  exit 2
+  ;;
+esac
