@@ -133,11 +133,11 @@ func TestCompareStatus(t *testing.T) {
 }
 
 func TestWorthWriting(t *testing.T) {
-	r := reporter{}
 	stored := statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "refused"}}, facts{}, "", moment.Time)
 	sameLater := statusFor(stored, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "refused"}}, facts{}, "", moment.Time)
 	otherWords := statusFor(stored, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "time-out"}}, facts{}, "", moment.Time)
 	ready := statusFor(stored, health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}}, facts{}, "", moment.Time)
+	r := reporter{}
 	for _, tc := range []struct {
 		name  string
 		want  fedcorev1beta1.KubeFedClusterStatus
@@ -146,8 +146,9 @@ func TestWorthWriting(t *testing.T) {
 	}{
 		{"the same soon", sameLater, 10 * time.Second, false},
 		{"the same after minutes", sameLater, refreshProbeTime, true},
-		{"other words soon", otherWords, time.Second, false},
-		{"other words later", otherWords, messagePause, true},
+		{"other words", otherWords, time.Second, true},
+		{"other words again soon", otherWords, messagePause, false},
+		{"other words again later", otherWords, time.Second + messagePause, true},
 		{"another state at once", ready, 0, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

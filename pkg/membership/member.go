@@ -37,8 +37,8 @@ type member struct {
 	facts     facts
 	current   *connection // engaged
 	candidate *connection // not yet proved to work
-	// rejected is the fingerprint that an event has been sent for.
-	rejected string
+	// warned is the problem that an event has been sent for.
+	warned string
 	// malformed says what is wrong with the configuration, if anything.
 	malformed string
 
@@ -214,7 +214,7 @@ func (m *member) promote(ctx context.Context, object *fedcorev1beta1.KubeFedClus
 		m.p.setCluster(m, previous.cluster)
 		return observation{Verdict: verdictReady, Problem: "the controller could not begin to use its new credentials: " + innermost(err)}
 	}
-	m.current, m.facts.Version, m.rejected = next, next.version, ""
+	m.current, m.facts.Version, m.warned = next, next.version, ""
 	if previous != nil {
 		previous.close()
 		m.log.Info("Credentials or endpoint replaced")
@@ -294,10 +294,10 @@ func (m *member) announce(object *fedcorev1beta1.KubeFedCluster, before health) 
 		m.p.event(object, kind, reason, message)
 		return
 	}
-	if problem := m.health.Why.Problem; problem != "" && problem != m.rejected {
-		m.log.Info("New credentials of the member do not work", "problem", problem)
-		m.p.event(object, corev1.EventTypeWarning, "CredentialsRejected", problem)
-		m.rejected = problem
+	if problem := m.health.Why.Problem; problem != "" && problem != m.warned {
+		m.log.Info("Member is ready, but not as its KubeFedCluster says", "problem", problem)
+		m.p.event(object, corev1.EventTypeWarning, "EarlierConnectionKept", problem)
+		m.warned = problem
 	}
 }
 

@@ -46,10 +46,8 @@ var _ = Describe("the provider", Ordered, func() {
 		mustJoin(ctx, member2, member2)
 	})
 	AfterAll(func(ctx context.Context) {
-		for _, name := range []string{member1, member2} {
-			_, err := unjoin(ctx, name, configOf(name))
-			Expect(err).NotTo(HaveOccurred())
-		}
+		leave(ctx, member1)
+		leave(ctx, member2)
 	})
 
 	var (

@@ -20,8 +20,10 @@ const (
 	// messagePause is the least time between writes that change only wording.
 	messagePause = 30 * time.Second
 	// cacheLag is how long after a write the cache may still show what was before.
-	cacheLag    = 3 * time.Second
-	hostTimeout = 10 * time.Second
+	cacheLag = 3 * time.Second
+	// annotationPause is the time between two attempts to write annotations.
+	annotationPause = time.Minute
+	hostTimeout     = 10 * time.Second
 )
 
 // reporter writes a member's status and annotations, and only what differs.
@@ -29,8 +31,12 @@ type reporter struct {
 	provider *Provider
 	log      logr.Logger
 
-	written   *fedcorev1beta1.KubeFedCluster // as the last write returned it
-	writtenAt time.Time
+	written    *fedcorev1beta1.KubeFedCluster // as the last write returned it
+	writtenAt  time.Time
+	rewordedAt time.Time // the last write that changed wording only
+	// annotateAfter puts off the annotations, which nothing depends on, after a
+	// failure: a controller may lack the right to write them.
+	annotateAfter time.Time
 }
 
 func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedCluster, h health, f facts, malformed, uid string) {
@@ -49,8 +55,10 @@ func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedClu
 			object = written
 		}
 	}
-	if patch := annotationPatch(object, f, uid); patch != nil {
-		r.patch(ctx, object, patch, false)
+	if patch := annotationPatch(object, f, uid); patch != nil && now.After(r.annotateAfter) {
+		if r.patch(ctx, object, patch, false) == nil {
+			r.annotateAfter = now.Add(annotationPause)
+		}
 	}
 }
 
@@ -59,7 +67,11 @@ func (r *reporter) worthWriting(stored, want fedcorev1beta1.KubeFedClusterStatus
 	case differs:
 		return true
 	case differsInMessage:
-		return now.Sub(lastProbe(stored)) >= messagePause
+		if now.Sub(r.rewordedAt) < messagePause {
+			return false
+		}
+		r.rewordedAt = now
+		return true
 	default:
 		return len(want.Conditions) > 0 && now.Sub(lastProbe(stored)) >= refreshProbeTime
 	}

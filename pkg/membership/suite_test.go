@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -126,6 +127,16 @@ func unjoin(ctx context.Context, name string, member *rest.Config, change ...fun
 	}
 	err := membership.Unjoin(ctx, configOf(hostName), member, o)
 	return said, err
+}
+
+// leave unjoins a member, if it has joined, and waits until no trace is left.
+func leave(ctx context.Context, name string) {
+	GinkgoHelper()
+	_, _ = unjoin(ctx, name, configOf(name))
+	_ = clientOf(name).Delete(ctx, &corev1.Namespace{ObjectMeta: objectMeta("", namespace)})
+	Eventually(func() error {
+		return clientOf(name).Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
+	}).WithTimeout(time.Minute).Should(Satisfy(apierrors.IsNotFound))
 }
 
 func kubeFedCluster(ctx context.Context, name string) *fedcorev1beta1.KubeFedCluster {
