@@ -129,7 +129,7 @@ func templateSchema(in GenerateInput, limits templateLimits) (schema apiextensio
 		scalable = converter.hasReplicas(definition)
 	}
 	delete(schema.Properties, "status")
-	schema.Properties["apiVersion"] = apiextensionsv1.JSONSchemaProps{Type: "string"}
-	schema.Properties["kind"] = apiextensionsv1.JSONSchemaProps{Type: "string"}
+	schema.Properties["apiVersion"] = apiextensionsv1.JSONSchemaProps{Type: "string", Nullable: true}
+	schema.Properties["kind"] = apiextensionsv1.JSONSchemaProps{Type: "string", Nullable: true}
 	return schema, scalable
 }
