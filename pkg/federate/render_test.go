@@ -266,3 +266,32 @@ spec:
 		t.Errorf("the object changed:\n%s", diff)
 	}
 }
+
+func TestRetainReplicasWithholdsThem(t *testing.T) {
+	spec := func(replicas any) map[string]any {
+		return map[string]any{"replicas": replicas, "paused": true}
+	}
+	object := func(retain bool) *Object {
+		return &Object{Namespace: "ns", Name: "web", Template: map[string]any{"spec": spec(int64(3))}, RetainReplicas: retain}
+	}
+	target := Target{GVK: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, Namespaced: true}
+	for _, retain := range []bool{false, true} {
+		r, err := NewRenderer(object(retain), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rendered, err := r.For("member-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sent := strings.Contains(string(rendered.JSON), "replicas"); sent == retain {
+			t.Errorf("retainReplicas %v: sent %s", retain, rendered.JSON)
+		}
+		if !retain && (rendered.Initial != nil || rendered.Replicas != nil) {
+			t.Error("something is withheld without retainReplicas")
+		}
+		if retain && (rendered.Replicas == nil || *rendered.Replicas != 3 || !strings.Contains(string(rendered.Initial), `"replicas":3`)) {
+			t.Errorf("an object is created with %v replicas, as %s", rendered.Replicas, rendered.Initial)
+		}
+	}
+}

@@ -108,16 +108,38 @@ func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
 	}
 	object["metadata"] = metadata
 
-	if spec, ok := object["spec"].(map[string]any); ok && r.retain {
-		spec = maps.Clone(spec)
-		delete(spec, "replicas")
-		object["spec"] = spec
-	}
 	rendered, err := newRendered(object)
+	if r.retain && err == nil {
+		rendered, err = withholdReplicas(object, rendered)
+	}
 	if err != nil {
 		return Rendered{}, templateFault(templateField, "cannot be written as JSON: "+err.Error())
 	}
 	return rendered, nil
+}
+
+// withholdReplicas leaves spec.replicas to the member.
+func withholdReplicas(object map[string]any, whole Rendered) (Rendered, error) {
+	spec, ok := object["spec"].(map[string]any)
+	if !ok {
+		return whole, nil
+	}
+	spec = maps.Clone(spec)
+	value := spec["replicas"]
+	delete(spec, "replicas")
+	object["spec"] = spec // object is finish's own copy
+	rendered, err := newRendered(object)
+	switch n := value.(type) {
+	case int64:
+		rendered.Replicas = &n
+	case float64:
+		whole := int64(n)
+		rendered.Replicas = &whole
+	}
+	if rendered.Replicas != nil {
+		rendered.Initial = whole.JSON
+	}
+	return rendered, err
 }
 
 func finishLabels(metadata map[string]any) *RenderError {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // attempt is one try of a member's item: what it needs, gathered once.
@@ -29,8 +30,11 @@ type attempt struct {
 	key    types.NamespacedName // in the member
 	want   want
 	hash   string
-	body   []byte
-	first  bool // nothing of ours is known to be there
+	// rendered is what is to be applied, of the API version that the template names.
+	rendered federate.Rendered
+	resource typeconfig.Resource
+	first    bool // nothing of ours is known to be there
+	retained bool // it is known that we do not own the replicas
 }
 
 // carryOut works on a member's item: at most one write in that cluster.
@@ -90,7 +94,9 @@ func (e *Engine) prepare(a *attempt) want {
 			e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the object has changed: decide again
 			return wantNothing
 		}
-		a.body = rendered.JSON
+		a.rendered, a.resource = rendered, a.t.Target
+		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
+		a.retained = p.retained
 		if !p.pending { // a drift, or a retry
 			p.pending = true
 			if a.o.pendingSince.IsZero() {
@@ -126,7 +132,12 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	}
 	start := e.now()
 	e.mark(a, func(p *place) { p.attempted = true })
-	applied, err := a.client.Apply(ctx, a.t.Target, a.key, a.body)
+	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {
+		if err := e.retainReplicas(ctx, a); err != nil {
+			return e.fail(a, e.failure(a, err), err)
+		}
+	}
+	applied, err := a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager)
 	e.metrics.observe(a, "apply", err, e.since(start))
 	if err != nil {
 		return e.fail(a, e.failure(a, err), err)
@@ -134,6 +145,7 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	seen := a.watch.store.Observe(applied)
 	e.mark(a, func(p *place) {
 		p.applied, p.owned, p.updated = a.hash, seen.owned, true
+		p.retained = a.host.fed.RetainReplicas
 	})
 	return e.finish(a, federate.ClusterPropagationOK, "")
 }
@@ -205,6 +217,10 @@ func (e *Engine) checkAdoption(ctx context.Context, a *attempt) (federate.Propag
 
 // remove makes the member not hold the object. One that we do not manage is left alone.
 func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, error) {
+	if bad := a.host.fed.DeleteOptionsError; bad != nil {
+		// Deleting with other options than were asked for could take what is to stay.
+		return e.fail(a, federate.DeletionFailed, bad)
+	}
 	l := a.watch.get(a.key)
 	if l == nil { // the record says it was there, the watch has not seen it: ask
 		existing, err := a.client.Get(ctx, a.t.Target, a.key)

@@ -82,7 +82,7 @@ func (e *Engine) isSystemNamespace(name string) bool {
 
 // place asks pkg/placement. The reason is ComputePlacementFailed when there is no answer.
 func (e *Engine) place(t *runningType, host *hostObject) (placement.Decision, federate.AggregateReason, string) {
-	if host.invalid != nil {
+	if host.placementUnknown() {
 		return placement.Decision{}, federate.ComputePlacementFailed, host.invalid.Error()
 	}
 	in := placement.Input{
@@ -96,7 +96,7 @@ func (e *Engine) place(t *runningType, host *hostObject) (placement.Decision, fe
 				"the type namespaces is not enabled, so it is not known which clusters hold the namespace: run fedctl enable namespaces"
 		}
 		if ns := e.namespaces.get(host.fed.Namespace); ns != nil {
-			if ns.invalid != nil {
+			if ns.placementUnknown() {
 				return placement.Decision{}, federate.ComputePlacementFailed,
 					fmt.Sprintf("FederatedNamespace %s/%s: %v", host.fed.Namespace, host.fed.Namespace, ns.invalid)
 			}
@@ -176,12 +176,16 @@ func (e *Engine) render(t *runningType, host *hostObject, o *object, p *place, c
 	rendered, err := o.rendered(t, host, cluster)
 	if err != nil {
 		var bad *federate.RenderError
-		status := federate.ComputeResourceFailed
-		if errors.As(err, &bad) {
-			status = bad.Status
-		}
+		var unread *federate.ParseError
 		p.want, p.hash, p.retrying = wantNothing, "", false
-		p.settle(status, err.Error())
+		switch {
+		case errors.As(err, &bad):
+			p.settle(bad.Status, bad.Detail())
+		case errors.As(err, &unread):
+			p.settle(unread.Status, unread.Error())
+		default:
+			p.settle(federate.ComputeResourceFailed, err.Error())
+		}
 		return false
 	}
 	if p.hash != rendered.Hash {
@@ -192,6 +196,9 @@ func (e *Engine) render(t *runningType, host *hostObject, o *object, p *place, c
 }
 
 func (o *object) rendered(t *runningType, host *hostObject, cluster string) (federate.Rendered, error) {
+	if host.invalid != nil {
+		return federate.Rendered{}, host.invalid
+	}
 	if o.renderer == nil {
 		renderer, err := federate.NewRenderer(host.fed, t.RenderTarget())
 		if err != nil {

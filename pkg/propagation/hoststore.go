@@ -1,6 +1,7 @@
 package propagation
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -18,11 +19,14 @@ import (
 // replaced, never changed.
 type hostObject struct {
 	fed             *federate.Object
-	invalid         error // why fed could not be read; fed then holds the metadata alone
+	invalid         *federate.ParseError // why fed could not be read whole; it holds what could be read
 	resourceVersion string
 	finalizers      []string
 	deletedAt       time.Time // zero: it is not being deleted
 }
+
+// placementUnknown says whether it cannot be told which clusters are meant.
+func (a *hostObject) placementUnknown() bool { return a.invalid != nil && a.invalid.Status == "" }
 
 // sameIntent says whether b asks for the same as a: all but the status.
 func (a *hostObject) sameIntent(b *hostObject) bool {
@@ -31,6 +35,7 @@ func (a *hostObject) sameIntent(b *hostObject) bool {
 		a.fed.Deleting == b.fed.Deleting &&
 		a.fed.Orphan == b.fed.Orphan &&
 		reflect.DeepEqual(a.fed.DeleteOptions, b.fed.DeleteOptions) &&
+		reflect.DeepEqual(a.fed.DeleteOptionsError, b.fed.DeleteOptionsError) &&
 		slices.Equal(a.finalizers, b.finalizers)
 }
 
@@ -208,18 +213,10 @@ func hostObjectOf(obj any) (*unstructured.Unstructured, *hostObject, error) {
 	if at := u.GetDeletionTimestamp(); at != nil {
 		h.deletedAt = at.Time
 	}
-	h.fed, h.invalid = federate.Parse(u)
-	if h.invalid != nil {
-		h.fed = &federate.Object{
-			Namespace:    u.GetNamespace(),
-			Name:         u.GetName(),
-			UID:          u.GetUID(),
-			Generation:   u.GetGeneration(),
-			Deleting:     u.GetDeletionTimestamp() != nil,
-			HasFinalizer: slices.Contains(h.finalizers, federate.Finalizer),
-			Orphan:       u.GetAnnotations()[federate.OrphanAnnotation] == "true",
-			Status:       federate.ParseStatus(u.Object["status"]),
-		}
+	fed, err := federate.Parse(u)
+	h.fed = fed
+	if err != nil && !errors.As(err, &h.invalid) {
+		return nil, nil, err
 	}
 	return u, h, nil
 }

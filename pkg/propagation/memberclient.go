@@ -53,13 +53,13 @@ func (c *memberClient) resource(r typeconfig.Resource, namespace string) metadat
 	return c.metadata.Resource(r.GVR)
 }
 
-// Apply applies a rendered object by server-side apply, taking over fields that
-// others own, and returns its metadata.
-func (c *memberClient) Apply(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, body []byte) (*metav1.PartialObjectMetadata, error) {
+// Apply applies an object by server-side apply as manager, taking over fields
+// that others own, and returns its metadata.
+func (c *memberClient) Apply(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, body []byte, manager string) (*metav1.PartialObjectMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	return c.resource(r, key.Namespace).Patch(ctx, key.Name, types.ApplyPatchType, body,
-		metav1.PatchOptions{FieldManager: federate.FieldManager, Force: ptr.To(true)})
+		metav1.PatchOptions{FieldManager: manager, Force: ptr.To(true)})
 }
 
 // Get reads an object's metadata from the server.
@@ -67,6 +67,16 @@ func (c *memberClient) Get(ctx context.Context, r typeconfig.Resource, key types
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	return c.resource(r, key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+}
+
+// GetWhole reads the object itself from the server.
+func (c *memberClient) GetWhole(ctx context.Context, r typeconfig.Resource, key types.NamespacedName) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if r.Namespaced {
+		return c.dynamic.Resource(r.GVR).Namespace(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	}
+	return c.dynamic.Resource(r.GVR).Get(ctx, key.Name, metav1.GetOptions{})
 }
 
 // Delete deletes the object with this UID, and no other that took its name.

@@ -49,11 +49,13 @@ type place struct {
 	owned   uint64
 	// attempted says that this process has sent a write that may have arrived.
 	attempted bool
-	status    federate.PropagationStatus
-	message   string
-	pending   bool // an item for it is queued or waits for something
-	retrying  bool // the last try failed; the next one is scheduled
-	updated   bool // written since the status was folded last
+	// retained says that we are known not to own spec.replicas.
+	retained bool
+	status   federate.PropagationStatus
+	message  string
+	pending  bool // an item for it is queued or waits for something
+	retrying bool // the last try failed; the next one is scheduled
+	updated  bool // written since the status was folded last
 	// removed is the UID of the object that was deleted at removedAt.
 	removed   types.UID
 	removedAt time.Time
