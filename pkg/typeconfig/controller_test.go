@@ -1,0 +1,390 @@
+package typeconfig_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// record is a Registrar that only remembers what it was told.
+type record struct {
+	mu       sync.Mutex
+	running  map[string]typeconfig.Type
+	released map[string]bool // by name: removeFinalizers of the last Unregister
+	calls    int
+}
+
+func newRecord() *record {
+	return &record{running: map[string]typeconfig.Type{}, released: map[string]bool{}}
+}
+
+func (r *record) Register(_ context.Context, t typeconfig.Type) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running[t.Name] = t
+	r.calls++
+	return nil
+}
+
+func (r *record) Unregister(_ context.Context, name string, removeFinalizers bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.running, name)
+	r.released[name] = removeFinalizers
+	r.calls++
+	return nil
+}
+
+func (r *record) names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.running))
+}
+
+func (r *record) get(name string) typeconfig.Type {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running[name]
+}
+
+func (r *record) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.calls
+}
+
+func (r *record) wasReleased(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.released[name]
+}
+
+// start runs the controller with the rights of its ServiceAccount; the returned
+// function stops it, as a crash would: without a word to the registrar.
+func start(ctx context.Context, registrar typeconfig.Registrar) (stop func()) {
+	GinkgoHelper()
+	mgr, err := ctrl.NewManager(controllerConfig(ctx), ctrl.Options{
+		Scheme:     cmdutil.Scheme,
+		Logger:     GinkgoLogr,
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Cache:      cache.Options{ByObject: typeconfig.CacheByObject(namespace)},
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(typeconfig.SetupController(mgr, typeconfig.ControllerOptions{Namespace: namespace, Registrar: registrar, CollectStatus: true})).To(Succeed())
+	running, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer GinkgoRecover()
+		defer close(done)
+		Expect(mgr.Start(running)).To(Succeed())
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+	})
+	DeferCleanup(stop)
+	return stop
+}
+
+func typeConfig(ctx context.Context, name string) *fedcorev1beta1.FederatedTypeConfig {
+	out := &fedcorev1beta1.FederatedTypeConfig{}
+	if err := host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, out); err != nil {
+		return nil
+	}
+	return out
+}
+
+// running is a function for Eventually that tells whether the status says so.
+func running(ctx context.Context, name string) func() bool {
+	return func() bool {
+		found := typeConfig(ctx, name)
+		return found != nil && found.Status.ObservedGeneration == found.Generation &&
+			found.Status.PropagationController == fedcorev1beta1.ControllerStatusRunning
+	}
+}
+
+func stopped(ctx context.Context, name string) func() bool {
+	return func() bool {
+		found := typeConfig(ctx, name)
+		return found != nil && found.Status.ObservedGeneration == found.Generation &&
+			found.Status.PropagationController == fedcorev1beta1.ControllerStatusNotRunning
+	}
+}
+
+var defaultTypes = []string{
+	"backups.backup.fedctl.io", "clusterroles.rbac.authorization.k8s.io", "configmaps", "deployments.apps",
+	"ingresses.networking.k8s.io", "jobs.batch", "namespaces", "replicasets.apps", "secrets", "serviceaccounts", "services",
+}
+
+var _ = Describe("the controller", Ordered, func() {
+	It("runs the default types, says so once, and does nothing more", func(ctx context.Context) {
+		types := newRecord()
+		stop := start(ctx, types)
+		Eventually(types.names).Should(Equal(defaultTypes))
+		for _, name := range defaultTypes {
+			Eventually(running(ctx, name)).Should(BeTrue(), name)
+			Expect(typeConfig(ctx, name).Finalizers).To(ConsistOf(typeconfig.Finalizer))
+		}
+		Expect(types.get("namespaces").IsNamespace).To(BeTrue())
+		Expect(types.get("backups.backup.fedctl.io").StatusCollection).To(BeTrue())
+		Expect(types.get("configmaps").FederatedNamespace).To(Equal(types.get("namespaces").Federated))
+		Expect(types.get("clusterroles.rbac.authorization.k8s.io").FederatedNamespace).To(BeZero())
+
+		versions := func() map[string]string {
+			out := map[string]string{}
+			for _, name := range defaultTypes {
+				out[name] = typeConfig(ctx, name).ResourceVersion
+			}
+			return out
+		}
+		before, calls := versions(), types.count()
+		Consistently(versions).Should(Equal(before), "no status is written without a change")
+		stop()
+
+		again := newRecord()
+		start(ctx, again)
+		Eventually(again.names).Should(Equal(defaultTypes))
+		Consistently(versions).Should(Equal(before), "a restart writes nothing")
+		Expect(again.count()).To(Equal(calls))
+	})
+
+	It("follows switches of propagation and status collection", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		Eventually(types.names).Should(Equal(defaultTypes))
+
+		config := typeConfig(ctx, "secrets")
+		change(ctx, config, func() { config.Spec.StatusCollection = ptr.To(fedcorev1beta1.StatusCollectionEnabled) })
+		Eventually(func() bool { return types.get("secrets").StatusCollection }).Should(BeTrue())
+		Eventually(func() fedcorev1beta1.ControllerStatus { return *typeConfig(ctx, "secrets").Status.StatusController }).
+			Should(Equal(fedcorev1beta1.ControllerStatusRunning))
+
+		change(ctx, config, func() { config.Spec.Propagation = fedcorev1beta1.PropagationDisabled })
+		Eventually(stopped(ctx, "secrets")).Should(BeTrue())
+		Expect(types.names()).NotTo(ContainElement("secrets"))
+		Expect(types.wasReleased("secrets")).To(BeTrue(), "nothing will act on the finalizers of its objects")
+
+		change(ctx, config, func() {
+			config.Spec.Propagation, config.Spec.StatusCollection = fedcorev1beta1.PropagationEnabled, nil
+		})
+		Eventually(running(ctx, "secrets")).Should(BeTrue())
+		Expect(types.names()).To(ContainElement("secrets"))
+	})
+
+	It("starts a type when its definition appears, and stops it when it goes", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		gadget := typeconfig.TypeConfigFor(metav1.APIResource{Group: "example.com", Version: "v1", Kind: "Gadget", Name: "gadgets", Namespaced: true}, typeconfig.Directive{})
+		gadget.Namespace = namespace
+		Expect(host.Create(ctx, gadget)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(host.Delete(ctx, gadget))).To(Succeed()) })
+		Eventually(stopped(ctx, gadget.Name)).Should(BeTrue())
+		Expect(types.names()).NotTo(ContainElement(gadget.Name))
+		Eventually(warnings(ctx, gadget.Name)).Should(ContainElement(And(
+			ContainSubstring("federatedgadgets.types.kubefed.io does not exist"), ContainSubstring("fedctl enable gadgets.example.com"))))
+
+		federated, err := typeconfig.FromFederatedTypeConfig(gadget)
+		Expect(err).NotTo(HaveOccurred())
+		crd := typeconfig.GenerateCRD(typeconfig.GenerateInput{Type: federated})
+		Expect(host.Create(ctx, crd)).To(Succeed())
+		Eventually(running(ctx, gadget.Name)).Should(BeTrue())
+		Expect(types.names()).To(ContainElement(gadget.Name))
+
+		Expect(host.Delete(ctx, crd)).To(Succeed())
+		Eventually(stopped(ctx, gadget.Name)).Should(BeTrue())
+		Expect(types.names()).NotTo(ContainElement(gadget.Name))
+	})
+
+	It("does not run types in namespaces without the type namespaces", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		Eventually(types.names).Should(Equal(defaultTypes))
+		namespaces := typeConfig(ctx, "namespaces")
+		Expect(host.Delete(ctx, namespaces)).To(Succeed())
+		Eventually(types.names).Should(Equal([]string{"clusterroles.rbac.authorization.k8s.io"}))
+		Expect(types.wasReleased("namespaces")).To(BeTrue())
+		Expect(types.wasReleased("configmaps")).To(BeFalse(), "it goes on when namespaces are back")
+		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, "namespaces") }).Should(BeNil())
+		Eventually(stopped(ctx, "configmaps")).Should(BeTrue())
+
+		namespaces.ResourceVersion, namespaces.UID, namespaces.Finalizers = "", "", nil
+		namespaces.Status = fedcorev1beta1.FederatedTypeConfigStatus{}
+		Expect(host.Create(ctx, namespaces)).To(Succeed())
+		Eventually(types.names).Should(Equal(defaultTypes))
+	})
+
+	It("keeps types in namespaces running while namespaces are only not propagated", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		Eventually(types.names).Should(Equal(defaultTypes))
+		namespaces := typeConfig(ctx, "namespaces")
+		change(ctx, namespaces, func() { namespaces.Spec.Propagation = fedcorev1beta1.PropagationDisabled })
+		DeferCleanup(func(ctx context.Context) {
+			change(ctx, namespaces, func() { namespaces.Spec.Propagation = fedcorev1beta1.PropagationEnabled })
+		})
+		Eventually(stopped(ctx, "namespaces")).Should(BeTrue())
+		Consistently(types.names).Should(HaveLen(len(defaultTypes) - 1))
+	})
+
+	It("removes finalizers of a type that an earlier process has run", func(ctx context.Context) {
+		object := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedService",
+			"metadata": map[string]any{"name": "left", "namespace": "default", "finalizers": []any{federate.Finalizer, "example.com/other"}},
+			"spec":     map[string]any{},
+		}}
+		Expect(host.Create(ctx, object)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) {
+			change(ctx, object, func() { object.SetFinalizers(nil) })
+			Expect(host.Delete(ctx, object)).To(Succeed())
+		})
+		services := typeConfig(ctx, "services") // its status says Running, from the specs above
+		change(ctx, services, func() { services.Spec.Propagation = fedcorev1beta1.PropagationDisabled })
+		DeferCleanup(func(ctx context.Context) {
+			change(ctx, services, func() { services.Spec.Propagation = fedcorev1beta1.PropagationEnabled })
+		})
+		start(ctx, newRecord())
+		Eventually(stopped(ctx, "services")).Should(BeTrue())
+		Expect(host.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+		Expect(object.GetFinalizers()).To(ConsistOf("example.com/other"))
+	})
+})
+
+var _ = Describe("enabling and disabling a type", Ordered, func() {
+	const name = "widgets.example.com"
+
+	BeforeAll(func(ctx context.Context) {
+		Expect(host.Create(ctx, widgets())).To(Succeed())
+	})
+
+	It("enables and disables a custom type at run time", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		h := theHost()
+		var enablement *typeconfig.Enablement
+		Eventually(func() (err error) {
+			enablement, err = h.Prepare(typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: "widget"}})
+			return err
+		}).Should(Succeed())
+		size := enablement.CRD.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["template"].Properties["spec"].Properties["size"]
+		Expect(size.Type).To(Equal("integer"), "the schema is the one that the API server publishes")
+
+		By("a dry run, which does nothing")
+		Expect(h.Enable(ctx, enablement, true)).To(Succeed())
+		Expect(typeConfig(ctx, name)).To(BeNil())
+
+		By("the real thing, twice")
+		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
+		version := typeConfig(ctx, name).ResourceVersion
+		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(typeConfig(ctx, name).ResourceVersion).To(Equal(version))
+
+		By("an object, which keeps the type from being deleted")
+		object := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedWidget",
+			"metadata": map[string]any{"name": "one", "namespace": "default"},
+			"spec":     map[string]any{"template": map[string]any{"spec": map[string]any{"size": int64(1), "fromTheFuture": true}}},
+		}}
+		Expect(host.Create(ctx, object)).To(Succeed())
+		Expect(object.Object["spec"]).To(HaveKeyWithValue("template", HaveKeyWithValue("spec", HaveKeyWithValue("fromTheFuture", true))))
+		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		options := typeconfig.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second}
+		Expect(h.Disable(ctx, directive, options)).To(MatchError(ContainSubstring("is not deleted while federated objects exist (default/one)")))
+		Expect(running(ctx, name)()).To(BeTrue(), "a refusal changes nothing")
+
+		Expect(host.Delete(ctx, object)).To(Succeed())
+		Expect(h.Disable(ctx, directive, options)).To(Succeed())
+		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil())
+		Expect(types.names()).NotTo(ContainElement(name))
+		Eventually(func() bool {
+			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKey{Name: "federatedwidgets.types.kubefed.io"}, &apiextensionsv1.CustomResourceDefinition{}))
+		}).Should(BeTrue())
+
+		By("disabling what is not enabled")
+		Expect(h.Disable(ctx, directive, options)).To(Succeed())
+	})
+
+	It("gives the controller the rights to federated types of another group", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		h := theHost()
+		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: typeconfig.DirectiveSpec{FederatedGroup: "fed.example.com"}}
+		enablement, err := h.Prepare(directive)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
+		asController := clientFor(controllerConfig(ctx))
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(types.get(name).Federated.GVK.GroupVersion().WithKind("FederatedWidgetList"))
+		Expect(asController.List(ctx, list)).To(Succeed())
+		Expect(h.Disable(ctx, directive, typeconfig.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second})).To(Succeed())
+	})
+})
+
+func change(ctx context.Context, obj client.Object, mutate func()) {
+	GinkgoHelper()
+	Expect(host.Get(ctx, client.ObjectKeyFromObject(obj), obj)).To(Succeed())
+	before := obj.DeepCopyObject().(client.Object) //nolint:errcheck // a copy of a client.Object is one
+	mutate()
+	Expect(host.Patch(ctx, obj, client.MergeFrom(before))).To(Succeed())
+}
+
+// warnings returns the messages of warning events about a FederatedTypeConfig.
+func warnings(ctx context.Context, name string) func() []string {
+	return func() []string {
+		var list corev1.EventList
+		if err := host.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+			return nil
+		}
+		var out []string
+		for _, event := range list.Items {
+			if event.Type == corev1.EventTypeWarning && event.InvolvedObject.Name == name {
+				out = append(out, event.Message)
+			}
+		}
+		return out
+	}
+}
+
+func widgets() *apiextensionsv1.CustomResourceDefinition {
+	return &apiextensionsv1.CustomResourceDefinition{
+		ObjectMeta: metav1.ObjectMeta{Name: "widgets.example.com"},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: "example.com",
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Kind: "Widget", Plural: "widgets", Singular: "widget"},
+			Scope: apiextensionsv1.NamespaceScoped,
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
+				Name: "v1", Served: true, Storage: true,
+				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{
+					Type: "object",
+					Properties: map[string]apiextensionsv1.JSONSchemaProps{"spec": {
+						Type: "object", Required: []string{"size"},
+						Properties: map[string]apiextensionsv1.JSONSchemaProps{"size": {Type: "integer", Minimum: ptr.To(3.0)}},
+					}},
+				}},
+			}},
+		},
+	}
+}
