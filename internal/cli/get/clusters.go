@@ -79,6 +79,14 @@ func (o *ClustersOptions) Run(ctx context.Context) error {
 		_, err := fmt.Fprintf(o.factory.ErrOut, "No clusters have joined the control plane in namespace %s.\n", o.factory.KubeFedNamespace)
 		return err
 	}
+	if *o.print.OutputFormat == "name" { // its printer takes no lists
+		for i := range clusters {
+			if err := printer.PrintObj(&clusters[i], o.factory.Out); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	return printer.PrintObj(o.printable(clusters), o.factory.Out)
 }
 
