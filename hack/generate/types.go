@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,50 +93,31 @@ func federatedCRD(t defaultType, config *fedcorev1beta1.FederatedTypeConfig) (*a
 	if err != nil {
 		return nil, err
 	}
-	gv := schema.GroupVersion{Group: t.Group, Version: t.Version}
-	if t.CRD != "" {
-		gv = schema.GroupVersion{Version: "v1"} // for the types that its schema refers to
-	}
-	definitions, err := readSnapshot(gv)
+	definitions, err := t.definitions()
 	if err != nil {
 		return nil, err
-	}
-	if t.CRD != "" {
-		if err := addCRD(definitions, t); err != nil {
-			return nil, err
-		}
 	}
 	return typeconfig.GenerateCRD(typeconfig.GenerateInput{Type: federated, ShortNames: t.ShortNames, Definitions: definitions}), nil
 }
 
-// addCRD adds the schema of a custom resource as an API server would publish it.
-func addCRD(definitions map[string]*spec.Schema, t defaultType) error {
+// definitions returns the schema of the target and what it refers to.
+func (t *defaultType) definitions() (map[string]*spec.Schema, error) {
+	if t.CRD == "" {
+		data, err := os.ReadFile(snapshotFile(schema.GroupVersion{Group: t.Group, Version: t.Version}))
+		if err != nil {
+			return nil, err
+		}
+		return typeconfig.ParseDefinitions(data)
+	}
 	data, err := os.ReadFile(t.CRD)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var crd apiextensionsv1.CustomResourceDefinition
 	if err := yaml.UnmarshalStrict(data, &crd); err != nil {
-		return err
+		return nil, err
 	}
-	i := slices.IndexFunc(crd.Spec.Versions, func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Name == t.Version })
-	if i < 0 {
-		return fmt.Errorf("%s has no version %s", t.CRD, t.Version)
-	}
-	data, err = json.Marshal(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)
-	if err != nil {
-		return err
-	}
-	var published spec.Schema
-	if err := json.Unmarshal(data, &published); err != nil {
-		return err
-	}
-	published.AddExtension("x-kubernetes-group-version-kind", []any{
-		map[string]any{"group": t.Group, "version": t.Version, "kind": t.Kind},
-	})
-	published.Properties["metadata"] = *spec.RefSchema("#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
-	definitions[t.Kind] = &published
-	return nil
+	return typeconfig.CRDDefinitions(&crd, t.Version)
 }
 
 // crdKustomization lists all definitions there are.
@@ -187,13 +166,4 @@ func snapshotFile(gv schema.GroupVersion) string {
 		name = "core"
 	}
 	return filepath.Join("hack", "generate", "openapi", name+"_"+gv.Version+".json")
-}
-
-func readSnapshot(gv schema.GroupVersion) (map[string]*spec.Schema, error) {
-	data, err := os.ReadFile(snapshotFile(gv))
-	if err != nil {
-		return nil, err
-	}
-	definitions, err := typeconfig.ParseDefinitions(data)
-	return maps.Clone(definitions), err
 }

@@ -284,7 +284,7 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		h := theHost()
 		var enablement *typeconfig.Enablement
 		Eventually(func() (err error) {
-			enablement, err = h.Prepare(typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: "widget"}})
+			enablement, err = h.Prepare(ctx, typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: "widget"}})
 			return err
 		}).Should(Succeed())
 		size := enablement.CRD.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["template"].Properties["spec"].Properties["size"]
@@ -331,7 +331,7 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		start(ctx, types)
 		h := theHost()
 		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: typeconfig.DirectiveSpec{FederatedGroup: "fed.example.com"}}
-		enablement, err := h.Prepare(directive)
+		enablement, err := h.Prepare(ctx, directive)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
 		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())

@@ -9,10 +9,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -39,7 +41,7 @@ type Enablement struct {
 
 // Prepare works out what enabling the type that directive names would put into
 // the host. It only reads.
-func (h *Host) Prepare(directive Directive) (*Enablement, error) {
+func (h *Host) Prepare(ctx context.Context, directive Directive) (*Enablement, error) {
 	target, err := LookupTarget(h.Discovery, directive.Name, directive.Spec.TargetVersion)
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (h *Host) Prepare(directive Directive) (*Enablement, error) {
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := Definitions(h.Discovery.OpenAPIV3(), schema.GroupVersion{Group: target.Group, Version: target.Version})
+	definitions, err := h.definitions(ctx, target)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +61,21 @@ func (h *Host) Prepare(directive Directive) (*Enablement, error) {
 		ShortNames:  target.ShortNames,
 		Definitions: definitions,
 	})}, nil
+}
+
+// definitions returns the schema of target and what it refers to.
+func (h *Host) definitions(ctx context.Context, target metav1.APIResource) (map[string]*spec.Schema, error) {
+	if target.Group != "" {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		err := h.Client.Get(ctx, client.ObjectKey{Name: qualifiedName(target.Name, target.Group)}, crd)
+		if err == nil {
+			return CRDDefinitions(crd, target.Version)
+		}
+		if !apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("reading the definition of %s: %w", qualifiedName(target.Name, target.Group), err)
+		}
+	}
+	return Definitions(h.Discovery.OpenAPIV3(), schema.GroupVersion{Group: target.Group, Version: target.Version})
 }
 
 // Objects are what Enable applies, in this order.

@@ -104,7 +104,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	enablement, err := host.Prepare(o.Directive)
+	enablement, err := host.Prepare(ctx, o.Directive)
 	if err != nil {
 		return err
 	}
