@@ -18,6 +18,11 @@ import (
 )
 
 func main() {
+	os.Exit(run())
+}
+
+// run returns the exit code: 1 for a failure, or what the command asks for.
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
@@ -29,9 +34,10 @@ func main() {
 	if err := cli.NewCommand(name, streams).ExecuteContext(ctx); err != nil {
 		var exit cmdutil.ExitError
 		if errors.As(err, &exit) {
-			os.Exit(exit.Code)
+			return exit.Code
 		}
 		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }

@@ -125,7 +125,8 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if wait := e.damp(a, l); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	if l == nil && !e.opts.AdoptResources && !(a.t.IsNamespace && a.info.Host) {
+	hostNamespace := a.t.IsNamespace && a.info.Host // it is always there already
+	if l == nil && !e.opts.AdoptResources && !hostNamespace {
 		if status, err := e.checkAdoption(ctx, a); status != "" {
 			return e.fail(a, status, err)
 		}

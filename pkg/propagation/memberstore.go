@@ -230,7 +230,7 @@ func ownedHash(entries []metav1.ManagedFieldsEntry) uint64 {
 		}
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(e.APIVersion)) // a hash's Write never fails
-		_, _ = h.Write(e.FieldsV1.Raw)
+		_, _ = h.Write(e.FieldsV1.GetRawBytes())
 		return h.Sum64()
 	}
 	return 0

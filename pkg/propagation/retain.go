@@ -73,7 +73,7 @@ func ownsReplicas(entries []metav1.ManagedFieldsEntry) bool {
 		var fields struct {
 			Spec map[string]json.RawMessage `json:"f:spec"`
 		}
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			return true // better one write too many than the replicas lost
 		}
 		_, ok := fields.Spec["f:replicas"]

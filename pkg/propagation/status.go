@@ -35,7 +35,7 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 		Reason:        reason,
 		Message:       message,
 		Outcomes:      o.outcomes(func(cluster string) any { return e.remoteStatus(t, cluster, item.Object) }),
-		Problems:      problems(host, unknown),
+		Problems:      problems(unknown),
 		ProblemReason: "ClusterNotFound",
 		Now:           e.now(),
 	})
@@ -153,7 +153,7 @@ func (e *Engine) remoteStatus(t *runningType, cluster string, key types.Namespac
 }
 
 // problems is bad input that did not stop the propagation to the other clusters.
-func problems(host *hostObject, unknown []placement.UnknownCluster) []string {
+func problems(unknown []placement.UnknownCluster) []string {
 	var list []string
 	for _, u := range unknown {
 		list = append(list, fmt.Sprintf("%s: no cluster %q has joined", u.Field, u.Name))
@@ -175,7 +175,7 @@ func (e *Engine) warnings(o *object, host *hostObject, unknown []placement.Unkno
 		}
 		list = append(list, warning{string(p.status), fmt.Sprintf("cluster %s: %s", name, p.message)})
 	}
-	text := problems(host, unknown)
+	text := problems(unknown)
 	if o.renderer != nil {
 		text = append(text, o.renderer.Warnings()...)
 	}

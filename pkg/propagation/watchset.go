@@ -27,7 +27,7 @@ type watchSet struct {
 
 // engagedMember is a member cluster's connection and the watches on it.
 type engagedMember struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // the life of the connection: watches come and go within it
 	client  *memberClient
 	watches map[string]*memberWatch // by type name
 }
@@ -175,7 +175,7 @@ func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Typ
 			func() { w.onSynced(cluster, t.Name) })
 	}
 	lw, example := member.client.listWatch(t, w.namespace, running.setErr)
-	reflector := cache.NewReflectorWithOptions(lw, example, &gatedStore{memberStore: running.store, ctx: ctx, running: running}, cache.ReflectorOptions{
+	reflector := cache.NewReflectorWithOptions(lw, example, &gatedStore{memberStore: running.store, cancelled: func() bool { return ctx.Err() != nil }, running: running}, cache.ReflectorOptions{
 		Name:            "member " + cluster + ": " + t.Name,
 		TypeDescription: t.Target.GVR.String(),
 		Backoff:         &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 30 * time.Second},
@@ -188,33 +188,33 @@ func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Typ
 // notes that the watch works when a list has arrived.
 type gatedStore struct {
 	*memberStore
-	ctx     context.Context
-	running *memberWatch
+	cancelled func() bool
+	running   *memberWatch
 }
 
 func (g *gatedStore) Add(obj any) error {
-	if g.ctx.Err() != nil {
+	if g.cancelled() {
 		return nil
 	}
 	return g.memberStore.Add(obj)
 }
 
 func (g *gatedStore) Update(obj any) error {
-	if g.ctx.Err() != nil {
+	if g.cancelled() {
 		return nil
 	}
 	return g.memberStore.Update(obj)
 }
 
 func (g *gatedStore) Delete(obj any) error {
-	if g.ctx.Err() != nil {
+	if g.cancelled() {
 		return nil
 	}
 	return g.memberStore.Delete(obj)
 }
 
 func (g *gatedStore) Replace(list []any, resourceVersion string) error {
-	if g.ctx.Err() != nil {
+	if g.cancelled() {
 		return nil
 	}
 	g.running.setErr(nil)
