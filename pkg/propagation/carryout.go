@@ -173,7 +173,7 @@ func (e *Engine) damp(a *attempt, l *live) time.Duration {
 		fight = p.repairDelay == fightDelay
 	})
 	if fight {
-		e.warn(a.t, a.item.Object, a.host, []warning{{"RepeatedDrift", fmt.Sprintf(
+		e.warn(a.t, a.item.Object, a.host, []warning{{a.item.ClusterName.String(), "RepeatedDrift", fmt.Sprintf(
 			"cluster %s: something keeps changing fields that the template sets; leave them out of the template, or set spec.retainReplicas if it is spec.replicas", a.item.ClusterName)}})
 	}
 	return max(wait, 0)

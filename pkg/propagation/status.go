@@ -9,9 +9,11 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/placement"
@@ -173,7 +175,7 @@ func (e *Engine) warnings(o *object, host *hostObject, unknown []placement.Unkno
 		if p.status == "" || p.status == federate.WaitingForRemoval || before[name].Status == p.status && before[name].Message == p.message {
 			continue
 		}
-		list = append(list, warning{string(p.status), fmt.Sprintf("cluster %s: %s", name, p.message)})
+		list = append(list, warning{name, string(p.status), fmt.Sprintf("cluster %s: %s", name, p.message)})
 	}
 	text := problems(unknown)
 	if o.renderer != nil {
@@ -182,13 +184,14 @@ func (e *Engine) warnings(o *object, host *hostObject, unknown []placement.Unkno
 	if joined := strings.Join(text, "; "); joined != o.problems {
 		o.problems = joined
 		if joined != "" {
-			list = append(list, warning{"PartlyIgnored", joined})
+			list = append(list, warning{"", "PartlyIgnored", joined})
 		}
 	}
 	return list
 }
 
-type warning struct{ reason, message string }
+// warning is an event; cluster may be empty.
+type warning struct{ cluster, reason, message string }
 
 // warn sends events on the federated object.
 func (e *Engine) warn(t *runningType, key types.NamespacedName, host *hostObject, warnings []warning) {
@@ -203,8 +206,20 @@ func (e *Engine) warn(t *runningType, key types.NamespacedName, host *hostObject
 		if len(message) > 1024 { // the API's limit for an event's note
 			message = message[:1020] + "…"
 		}
-		e.events.Eventf(about, nil, "Warning", w.reason, "Propagate", "%s", message)
+		e.events.Eventf(about, e.related(w.cluster), "Warning", w.reason, "Propagate", "%s", message)
 	}
+}
+
+// related is the cluster an event is about as well. Without it, events with the
+// same reason for several clusters would be one series, which shows the first alone.
+func (e *Engine) related(cluster string) runtime.Object {
+	if cluster == "" {
+		return nil
+	}
+	c := &metav1.PartialObjectMetadata{}
+	c.SetGroupVersionKind(fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedCluster"))
+	c.Namespace, c.Name = e.opts.KubeFedNamespace, cluster
+	return c
 }
 
 // since is a helper for latency metrics, in seconds.
