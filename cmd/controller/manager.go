@@ -144,8 +144,9 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 		return nil, err
 	}
 	if err := typeconfig.SetupController(local, typeconfig.ControllerOptions{
-		Namespace: settings.KubeFedNamespace,
-		Registrar: engine,
+		Namespace:     settings.KubeFedNamespace,
+		Registrar:     engine,
+		CollectStatus: settings.CollectStatus,
 	}); err != nil {
 		return nil, err
 	}
