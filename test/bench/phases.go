@@ -111,11 +111,11 @@ func (b *bench) measureCreate(ctx context.Context, r *report) error {
 		return err
 	}
 	p, err := b.timed(ctx, "create", floor, func() error {
-		group, ctx := errgroup.WithContext(ctx)
+		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(b.concurrency)
 		for _, name := range names("object", b.objects) {
 			group.Go(func() error {
-				return create(ctx, b.host.Resource(federatedConfigMaps).Namespace(namespace), "types.kubefed.io/v1beta1", "FederatedConfigMap", namespace, name, federatedSpec("1"))
+				return create(groupCtx, b.host.Resource(federatedConfigMaps).Namespace(namespace), "types.kubefed.io/v1beta1", "FederatedConfigMap", namespace, name, federatedSpec("1"))
 			})
 		}
 		if err := group.Wait(); err != nil {
@@ -142,10 +142,10 @@ func (b *bench) measureUpdate(ctx context.Context, r *report) error {
 		return err
 	}
 	p, err := b.timed(ctx, "update all", floor, func() error {
-		group, ctx := errgroup.WithContext(ctx)
+		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(b.concurrency)
 		for _, name := range names("object", b.objects) {
-			group.Go(func() error { return b.setRevision(ctx, name, "2") })
+			group.Go(func() error { return b.setRevision(groupCtx, name, "2") })
 		}
 		if err := group.Wait(); err != nil {
 			return err
@@ -349,11 +349,11 @@ func (b *bench) measureDelete(ctx context.Context, r *report) error {
 		return err
 	}
 	p, err := b.timed(ctx, "delete all", floor, func() error {
-		group, ctx := errgroup.WithContext(ctx)
+		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(b.concurrency)
 		for _, name := range names("object", b.objects) {
 			group.Go(func() error {
-				return b.host.Resource(federatedConfigMaps).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+				return b.host.Resource(federatedConfigMaps).Namespace(namespace).Delete(groupCtx, name, metav1.DeleteOptions{})
 			})
 		}
 		if err := group.Wait(); err != nil {
