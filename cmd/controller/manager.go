@@ -147,6 +147,7 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 		Namespace:     settings.KubeFedNamespace,
 		Registrar:     engine,
 		CollectStatus: settings.CollectStatus,
+		LimitedScope:  settings.TargetNamespace() != "",
 	}); err != nil {
 		return nil, err
 	}
