@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/viper"
-	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -163,16 +162,12 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 }
 
 func managerOptions(settings *config.Config) manager.Options {
-	byObject := typeconfig.CacheByObject(settings.KubeFedNamespace)
-	namespace := map[string]cache.Config{settings.KubeFedNamespace: {}}
-	byObject[&corev1.Secret{}] = cache.ByObject{Namespaces: namespace}
-	byObject[&fedcorev1beta1.KubeFedCluster{}] = cache.ByObject{Namespaces: namespace}
 	return manager.Options{
 		Scheme: newScheme(),
 		Logger: ctrl.Log,
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject:         byObject,
+			ByObject:         typeconfig.CacheByObject(settings.KubeFedNamespace),
 		},
 		LeaderElection:                settings.LeaderElect,
 		LeaderElectionID:              "fedctl-controller",

@@ -106,6 +106,7 @@ func SettingsFile(v *viper.Viper, flags *pflag.FlagSet) error {
 		return nil
 	}
 	v.SetConfigFile(path)
+	v.SetConfigType("yaml") // whatever the file is called; JSON is YAML
 	if err := v.ReadInConfig(); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("--config: the file %s does not exist", path)

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+)
+
+// load reads a configuration from flags, a settings file ("" for none) and a KubeFedConfig.
+func load(t *testing.T, args []string, file string, kubefed *fedcorev1beta1.KubeFedConfig) (*Config, error) {
+	t.Helper()
+	flags := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	AddFlags(flags)
+	if file != "" {
+		path := filepath.Join(t.TempDir(), "settings.yaml")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--config", path)
+	}
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	v := viper.New()
+	if err := SettingsFile(v, flags); err != nil {
+		return nil, err
+	}
+	return Final(v, kubefed)
+}
+
+func kubeFedConfig() *fedcorev1beta1.KubeFedConfig {
+	return &fedcorev1beta1.KubeFedConfig{Spec: fedcorev1beta1.KubeFedConfigSpec{
+		Scope:              "Namespaced",
+		ClusterHealthCheck: &fedcorev1beta1.ClusterHealthCheckConfig{Period: &metav1.Duration{Duration: 4 * time.Second}, FailureThreshold: ptr.To[int64](7)},
+		LeaderElect:        &fedcorev1beta1.LeaderElectConfig{LeaseDuration: &metav1.Duration{Duration: 40 * time.Second}},
+		SyncController:     &fedcorev1beta1.SyncControllerConfig{AdoptResources: ptr.To(fedcorev1beta1.AdoptResourcesDisabled)},
+		FeatureGates:       []fedcorev1beta1.FeatureGatesConfig{{Name: statusGate, Configuration: fedcorev1beta1.ConfigurationDisabled}},
+	}}
+}
+
+func TestPrecedence(t *testing.T) {
+	const file = "cluster-health-check-period: 3s\n"
+	steps := []struct {
+		name    string
+		args    []string
+		env     string
+		file    string
+		kubefed *fedcorev1beta1.KubeFedConfig
+		want    time.Duration
+	}{
+		{name: "default", want: 10 * time.Second},
+		{name: "KubeFedConfig beats the default", kubefed: kubeFedConfig(), want: 4 * time.Second},
+		{name: "the file beats the KubeFedConfig", kubefed: kubeFedConfig(), file: file, want: 3 * time.Second},
+		{name: "the environment beats the file", kubefed: kubeFedConfig(), file: file, env: "2s", want: 2 * time.Second},
+		{name: "a flag beats all", kubefed: kubeFedConfig(), file: file, env: "2s", args: []string{"--cluster-health-check-period=1s"}, want: time.Second},
+	}
+	for _, step := range steps {
+		t.Run(step.name, func(t *testing.T) {
+			if step.env != "" {
+				t.Setenv("FEDCTL_CLUSTER_HEALTH_CHECK_PERIOD", step.env)
+			}
+			c, err := load(t, step.args, step.file, step.kubefed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.HealthCheckPeriod != step.want {
+				t.Errorf("period %s, want %s", c.HealthCheckPeriod, step.want)
+			}
+		})
+	}
+}
+
+func TestKubeFedConfigIsHonoured(t *testing.T) {
+	c, err := load(t, nil, "", kubeFedConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.TargetNamespace() != "kube-federation-system" || c.HealthCheckFailureThreshold != 7 ||
+		c.LeaseDuration != 40*time.Second || c.AdoptResources || c.CollectStatus {
+		t.Errorf("%+v", c)
+	}
+	if c, err = load(t, nil, "", nil); err != nil || !c.AdoptResources || !c.CollectStatus || c.TargetNamespace() != "" {
+		t.Errorf("without a KubeFedConfig: %+v, %v", c, err)
+	}
+}
+
+func TestBadConfigurationIsNamed(t *testing.T) {
+	bad := kubeFedConfig()
+	bad.Spec.SyncController.AdoptResources = ptr.To[fedcorev1beta1.ResourceAdoption]("Sometimes")
+	for _, test := range []struct {
+		name    string
+		args    []string
+		file    string
+		kubefed *fedcorev1beta1.KubeFedConfig
+		want    string
+	}{
+		{"scope", []string{"--scope=Galaxy"}, "", nil, `scope is "Galaxy"`},
+		{"log format", []string{"--log-format=xml"}, "", nil, `log-format is "xml"`},
+		{"workers", []string{"--workers-per-cluster=0"}, "", nil, "workers-per-cluster is 0"},
+		{"election", []string{"--leader-elect-renew-deadline=1m"}, "", nil, "leader-elect-renew-deadline (1m0s) must be less"},
+		{"several at once", []string{"--scope=x", "--settle-timeout=0"}, "", nil, "settle-timeout is 0s"},
+		{"unknown setting", nil, "workerz: 3\n", nil, `there is no setting "workerz"`},
+		{"not a duration", nil, "settle-timeout: soon\n", nil, "settle-timeout"},
+		{"not YAML", nil, "a: [\n", nil, "settings.yaml"},
+		{"missing file", []string{"--config=/does/not/exist"}, "", nil, "does not exist"},
+		{"adoption", nil, "", bad, "spec.syncController.adoptResources"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := load(t, test.args, test.file, test.kubefed)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestReadKubeFedConfig(t *testing.T) {
+	for _, test := range []struct{ name, content, want string }{
+		{"good", "apiVersion: core.kubefed.io/v1beta1\nkind: KubeFedConfig\nspec: {scope: Cluster}\n", ""},
+		{"another kind", "kind: ConfigMap\n", `kind is "ConfigMap"`},
+		{"unknown field", "kind: KubeFedConfig\nspec: {scoop: Cluster}\n", "scoop"},
+	} {
+		path := filepath.Join(t.TempDir(), "kubefed.yaml")
+		if err := os.WriteFile(path, []byte(test.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		config, err := ReadKubeFedConfig(path)
+		switch {
+		case test.want == "" && (err != nil || config.Spec.Scope != "Cluster"):
+			t.Errorf("%s: %v, %v", test.name, config, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: error %v, want one with %q", test.name, err, test.want)
+		}
+	}
+	if _, err := ReadKubeFedConfig("/does/not/exist"); err == nil {
+		t.Error("a missing file is no error")
+	}
+}
