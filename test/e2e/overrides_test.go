@@ -57,7 +57,7 @@ var _ = Describe("Overrides", func() {
 		},
 		Entry("a parent that is missing", patch("replace", "/spec/strategy/rollingUpdate/maxSurge", 1), "/spec/strategy"),
 		Entry("a field to remove that is missing", patch("remove", "/spec/paused"), "/spec/paused"),
-		Entry("an index out of range", patch("replace", "/spec/template/spec/containers/7/image", "x"), "/spec/template/spec/containers/7"),
+		Entry("an index out of range", patch("replace", "/spec/template/spec/containers/7/image", "x"), "/spec/template/spec/containers"),
 	)
 
 	It("that break later leave alone what is there", func(ctx SpecContext) {

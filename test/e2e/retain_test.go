@@ -83,7 +83,7 @@ var _ = Describe("What belongs to the member", func() {
 		before := writes(ctx, c, "deployments.apps")
 		expectField(ctx, c, f.target, "/status/readyReplicas", 2)
 		change(ctx, f, func(f *federated) {
-			set(f.template(), "/spec/template/spec/containers/0", fields{"name": "main", "image": "registry.k8s.io/pause:3.9"})
+			set(f.template(), "/spec/template/spec/containers/0/image", "registry.k8s.io/pause:3.9")
 		})
 		expectField(ctx, c, f.target, "/metadata/annotations/deployment.kubernetes.io~1revision", "2")
 		expectField(ctx, c, f.target, "/status/updatedReplicas", 2)

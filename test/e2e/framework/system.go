@@ -82,7 +82,7 @@ func (s *System) install(ctx context.Context) error {
 		return err
 	}
 	for _, member := range s.Members() {
-		if err := ApplyFile(ctx, member, "config/crd/backup/backup.fedctl.io_backups.yaml"); err != nil {
+		if _, err := s.Run(ctx, "install", "--member", member.Name); err != nil {
 			return err
 		}
 		if err := s.Join(ctx, member.Name); err != nil {

@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
+)
+
+const finalizer = "kubefed.io/sync-controller"
+
+var _ = Describe("Deletion", func() {
+	It("takes the finalizer off last", func(ctx SpecContext) {
+		f := create(ctx, configMap(federatedNamespace(ctx), "waited-for", fields{"a": "1"}).on(members[0], members[1]))
+		expectSettled(ctx, f, members[0], members[1])
+		Expect(found(ctx, host, f.ref()).GetFinalizers()).To(Equal([]string{finalizer}))
+
+		By("holding the member's object by a finalizer of somebody else")
+		hold := func(finalizers ...string) {
+			tamper(ctx, members[1], f.target, func(u *unstructured.Unstructured) { u.SetFinalizers(finalizers) })
+		}
+		hold("e2e.example.com/hold")
+		Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
+		expectGone(ctx, members[0], f.target)
+		Eventually(ctx, func(g Gomega) {
+			u, err := read(ctx, host, f.ref())
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(outcomeOf(u).Clusters).To(Equal(map[string]string{members[1].Name: "WaitingForRemoval"}))
+		}).Should(Succeed())
+		Expect(found(ctx, host, f.ref()).GetFinalizers()).To(ContainElement(finalizer))
+
+		By("letting it go")
+		hold()
+		expectGone(ctx, members[1], f.target)
+		expectGone(ctx, host, f.ref())
+	})
+
+	It("leaves the finalizers of others alone", func(ctx SpecContext) {
+		f := configMap(federatedNamespace(ctx), "shared", fields{"a": "1"}).on(members[0])
+		f.SetFinalizers([]string{"e2e.example.com/hold"})
+		create(ctx, f)
+		expectSettled(ctx, f, members[0])
+		Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
+		expectGone(ctx, members[0], f.target)
+		expectField(ctx, host, f.ref(), "/metadata/finalizers", list{"e2e.example.com/hold"})
+		change(ctx, f, func(f *federated) { f.SetFinalizers(nil) })
+		expectGone(ctx, host, f.ref())
+	})
+
+	It("follows the deletion options of the annotation", func(ctx SpecContext) {
+		f := federate("Deployment", federatedNamespace(ctx), "options", workload(fields{"replicas": 1})).on(members[0])
+		f.annotate("kubefed.io/deleteoption", `{"propagationPolicy":"Orphan"}`)
+		create(ctx, f)
+		expectField(ctx, members[0], f.target, "/status/readyReplicas", 1)
+		remove(ctx, f)
+		expectMissing(ctx, members[0], f.target)
+		sets := replicaSets(ctx, members[0], f.GetNamespace())
+		Expect(sets).To(HaveLen(1))
+		Expect(sets[0].DeletionTimestamp).To(BeNil())
+
+		By("deleting another one without the annotation")
+		f = federate("Deployment", federatedNamespace(ctx), "options", workload(fields{"replicas": 1})).on(members[0])
+		create(ctx, f)
+		expectField(ctx, members[0], f.target, "/status/readyReplicas", 1)
+		remove(ctx, f)
+		Eventually(ctx, func() []metav1.PartialObjectMetadata { return replicaSets(ctx, members[0], f.GetNamespace()) }).Should(BeEmpty())
+	})
+
+	It("of the namespace in the host takes all that was federated from it", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		inside := []*federated{
+			create(ctx, configMap(ns, "one", fields{"a": "1"}).on(members...)),
+			create(ctx, federate("Secret", ns, "two", fields{"data": fields{"a": "eA=="}}).on(members...)),
+			create(ctx, federate("Deployment", ns, "three", workload(fields{"replicas": 1})).on(members...)),
+		}
+		for _, f := range inside {
+			expectSettled(ctx, f, members...)
+		}
+		Expect(host.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})).To(Succeed())
+		namespace := ref{GroupVersionKind: kinds["Namespace"].WithKind("Namespace"), Name: ns}
+		for _, c := range members {
+			expectGone(ctx, c, namespace)
+		}
+		Eventually(ctx, func() error {
+			_, err := read(ctx, host, namespace)
+			return client.IgnoreNotFound(err)
+		}).Should(Succeed())
+		expectGone(ctx, host, namespace)
+	})
+})
+
+// replicaSets returns the ReplicaSets of a namespace that are not being deleted.
+func replicaSets(ctx context.Context, c *framework.Cluster, namespace string) []metav1.PartialObjectMetadata {
+	GinkgoHelper()
+	sets := &metav1.PartialObjectMetadataList{}
+	sets.SetGroupVersionKind(kinds["ReplicaSet"].WithKind("ReplicaSetList"))
+	Expect(c.List(ctx, sets, client.InNamespace(namespace))).To(Succeed())
+	return sets.Items
+}
+
+var _ = Describe("The host as a member", localOnly, Ordered, Serial, func() {
+	BeforeAll(func(ctx SpecContext) {
+		Expect(system.Join(ctx, host.Name)).To(Succeed())
+		Expect(system.WaitForMember(ctx, host.Name, true)).To(Succeed())
+	})
+	AfterAll(func(ctx SpecContext) { fedctl(ctx, "unjoin", host.Name) })
+
+	It("keeps its own namespace, which is adopted and never deleted", func(ctx SpecContext) {
+		ns := plainNamespace(ctx)
+		namespace := create(ctx, federate("Namespace", ns, ns, nil).on(host, members[0]))
+		expectSettled(ctx, namespace, host, members[0])
+		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", "true")
+
+		f := create(ctx, configMap(ns, "here", fields{"a": "1"}).on(host, members[0]))
+		expectField(ctx, host, f.target, "/data/a", "1")
+		expectSettled(ctx, f, host, members[0])
+
+		By("leaving the placement")
+		change(ctx, namespace, func(f *federated) { f.on(members[0]) })
+		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", nil)
+		expectGone(ctx, host, f.target)
+		expectSettled(ctx, f, members[0])
+
+		By("coming back, and being deleted")
+		change(ctx, namespace, func(f *federated) { f.on(host, members[0]) })
+		expectField(ctx, host, f.target, "/data/a", "1")
+		remove(ctx, namespace)
+		expectMissing(ctx, members[0], namespace.target)
+		u := found(ctx, host, namespace.target)
+		Expect(u.GetDeletionTimestamp()).To(BeNil())
+		Expect(u.GetLabels()).NotTo(HaveKey(managed))
+	})
+})
