@@ -1,0 +1,110 @@
+package install
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+func TestParseImage(t *testing.T) {
+	for _, test := range []struct {
+		image string
+		want  types.Image
+	}{
+		{"controller", types.Image{Name: controllerImage, NewName: "controller", NewTag: "latest"}},
+		{"example.com/fedctl/controller:v1", types.Image{Name: controllerImage, NewName: "example.com/fedctl/controller", NewTag: "v1"}},
+		{"localhost:5000/controller", types.Image{Name: controllerImage, NewName: "localhost:5000/controller", NewTag: "latest"}},
+		{"localhost:5000/controller:v1", types.Image{Name: controllerImage, NewName: "localhost:5000/controller", NewTag: "v1"}},
+		{"example.com/c@sha256:abc", types.Image{Name: controllerImage, NewName: "example.com/c", Digest: "sha256:abc"}},
+		{"example.com:443/c:v1@sha256:abc", types.Image{Name: controllerImage, NewName: "example.com:443/c", Digest: "sha256:abc"}},
+	} {
+		if diff := cmp.Diff(test.want, parseImage(test.image)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", test.image, diff)
+		}
+	}
+}
+
+func TestManifests(t *testing.T) {
+	objects, err := Manifests(ManifestOptions{Namespace: "elsewhere", Image: "example.com/c:v1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byKind := map[string][]*unstructured.Unstructured{}
+	last := 0
+	for _, object := range objects {
+		byKind[object.GetKind()] = append(byKind[object.GetKind()], object)
+		if rank(object) < last {
+			t.Errorf("%s %s comes too late", object.GetKind(), object.GetName())
+		}
+		last = rank(object)
+		if data, err := object.MarshalJSON(); err != nil || strings.Contains(string(data), "kube-federation-system") {
+			t.Errorf("%s %s names another namespace (%v)", object.GetKind(), object.GetName(), err)
+		}
+	}
+	for kind, want := range map[string]int{
+		"Namespace": 1, "ServiceAccount": 1, "Deployment": 1, "KubeFedConfig": 1, "FederatedTypeConfig": 11, "CustomResourceDefinition": 21,
+	} {
+		if got := len(byKind[kind]); got != want {
+			t.Errorf("%d objects of kind %s, want %d", got, kind, want)
+		}
+	}
+	if name := byKind["Namespace"][0].GetName(); name != "elsewhere" {
+		t.Errorf("the namespace is called %s", name)
+	}
+	containers, _, _ := unstructured.NestedSlice(byKind["Deployment"][0].Object, "spec", "template", "spec", "containers")
+	if image := containers[0].(map[string]any)["image"]; image != "example.com/c:v1" { //nolint:forcetypeassert // a test may panic
+		t.Errorf("the image is %v", image)
+	}
+	if got := len(MemberManifests(objects)); got != 4 {
+		t.Errorf("%d objects for members, want the 4 definitions of the backup API", got)
+	}
+}
+
+func TestManifestsWithoutController(t *testing.T) {
+	objects, err := Manifests(ManifestOptions{WithoutController: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := false
+	for _, object := range objects {
+		if kind := object.GetKind(); kind == "Deployment" || kind == "Service" {
+			t.Errorf("%s %s is part of the controller", kind, object.GetName())
+		}
+		account = account || object.GetKind() == "ServiceAccount"
+	}
+	if !account {
+		t.Error("a controller that runs elsewhere needs the ServiceAccount")
+	}
+}
+
+// The controller's rights are what somebody reads first. Wildcards are limited to
+// the resources of the group of federated types.
+func TestRightsOfTheController(t *testing.T) {
+	objects, err := Manifests(ManifestOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects {
+		if object.GetKind() != "ClusterRole" && object.GetKind() != "Role" {
+			continue
+		}
+		var role rbacv1.ClusterRole
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range role.Rules {
+			groups, resources, verbs := strings.Join(rule.APIGroups, ","), strings.Join(rule.Resources, ","), strings.Join(rule.Verbs, ",")
+			if strings.Contains(groups, "*") || strings.Contains(verbs, "*") || strings.Contains(resources, "*") && groups != "types.kubefed.io" {
+				t.Errorf("%s %s: too much: %v", role.Kind, role.Name, rule)
+			}
+			if role.Kind == "ClusterRole" && strings.Contains(","+resources+",", ",secrets,") {
+				t.Errorf("%s %s: reads secrets of all namespaces", role.Kind, role.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package install_test
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+func withOverrides(kind, name, overrides string) *unstructured.Unstructured {
+	return parse(fmt.Sprintf(`
+apiVersion: types.kubefed.io/v1beta1
+kind: %s
+metadata: {name: %s, namespace: default}
+spec:
+  template: {}
+  overrides: %s
+`, kind, name, overrides))
+}
+
+var _ = Describe("overrides", Ordered, func() {
+	BeforeAll(func(ctx context.Context) { waitForPolicies(ctx) })
+
+	DescribeTable("that no cluster could apply are refused", func(ctx context.Context, kind, overrides, message string) {
+		Expect(rejected(ctx, withOverrides(kind, "x", overrides))).To(MatchError(ContainSubstring(message)))
+	},
+		Entry("of the kind", "FederatedConfigMap", `[{clusterName: b}, {clusterName: a, clusterOverrides: [{path: /data/x, value: y}, {path: /kind, value: Secret}]}]`,
+			`spec.overrides[1].clusterOverrides[1].path (cluster a): "/kind" must not be overridden`),
+		Entry("of the version", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: /apiVersion, value: v2}]}]`, `"/apiVersion" must not be overridden`),
+		Entry("of the name", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: /metadata/name, value: y}]}]`, `"/metadata/name" must not be overridden`),
+		Entry("of the namespace", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: remove, path: /metadata/namespace}]}]`, `"/metadata/namespace" must not be overridden`),
+		Entry("of all metadata", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: /metadata, value: {}}]}]`, `"/metadata" must not be overridden`),
+		Entry("of everything", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: "", value: {}}]}]`, `"" must not be overridden`),
+		Entry("with a relative path", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: data/x, value: y}]}]`, `"data/x" must be a JSON pointer`),
+		Entry("with a negative index", "FederatedDeployment", `[{clusterName: a, clusterOverrides: [{path: /spec/template/spec/containers/-1/image, value: y}]}]`,
+			`spec.overrides[0].clusterOverrides[0].path (cluster a): "/spec/template/spec/containers/-1/image" has a negative index`),
+		Entry("without a value", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: add, path: /data/x}]}]`, `spec.overrides[0].clusterOverrides[0].value (cluster a): "/data/x" has no value`),
+		Entry("with an unknown op", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: merge, path: /data/x, value: y}]}]`,
+			`spec.overrides[0].clusterOverrides[0].op: Unsupported value: "merge"`),
+		Entry("of a cluster twice", "FederatedConfigMap", `[{clusterName: a}, {clusterName: b}, {clusterName: a}]`, `spec.overrides[2].clusterName: a appears more than once`),
+		Entry("of a path twice", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: /data/x, value: y}, {path: /data/x, value: z}]}]`, `(cluster a): path "/data/x" appears more than once`),
+	)
+
+	DescribeTable("that a cluster could apply are taken", func(ctx context.Context, kind, overrides string) {
+		Expect(rejected(ctx, withOverrides(kind, "x", overrides))).To(Succeed())
+	},
+		Entry("none", "FederatedConfigMap", `[]`),
+		Entry("no cluster", "FederatedConfigMap", `[{clusterOverrides: [{path: /data/x, value: y}]}]`),
+		Entry("no patches", "FederatedConfigMap", `[{clusterName: a}, {clusterName: b, clusterOverrides: []}]`),
+		Entry("appending", "FederatedDeployment", `[{clusterName: a, clusterOverrides: [{op: add, path: /spec/template/spec/tolerations/-, value: {operator: Exists}}]}]`),
+		Entry("keys like an index", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: add, path: /data/-1, value: y}]}]`),
+		Entry("values that are null, false, zero or empty", "FederatedConfigMap",
+			`[{clusterName: a, clusterOverrides: [{path: /data/a, value: null}, {path: /data/b, value: false}, {path: /data/c, value: 0}, {path: /data/d, value: ""}]}]`),
+		Entry("labels and annotations", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: add, path: /metadata/labels, value: {a: b}}, {path: /metadata/annotations/kind, value: y}]}]`),
+		Entry("removing", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: remove, path: /data/x}]}]`),
+	)
+
+	It("may be as many as an object can hold", func(ctx context.Context) {
+		overrides := make([]any, 1000)
+		for i := range overrides {
+			patches := make([]any, 20)
+			for j := range patches {
+				patches[j] = map[string]any{"path": fmt.Sprintf("/data/key-%d", j), "value": "v"}
+			}
+			overrides[i] = map[string]any{"clusterName": fmt.Sprintf("cluster-%d", i), "clusterOverrides": patches}
+		}
+		object := withOverrides("FederatedConfigMap", "many", "[]")
+		Expect(unstructured.SetNestedSlice(object.Object, overrides, "spec", "overrides")).To(Succeed())
+		Expect(rejected(ctx, object)).To(Succeed())
+	})
+
+	It("that were stored before do not stand in the way of anything else", func(ctx context.Context) {
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "overrides.types.kubefed.io"}}
+		Expect(host.Delete(ctx, binding)).To(Succeed())
+		bad := `[{clusterName: a, clusterOverrides: [{path: /kind, value: Secret}]}]`
+		object := withOverrides("FederatedConfigMap", "stored-before", bad)
+		object.SetFinalizers([]string{"example.com/finalizer"})
+		Eventually(func() error { return host.Create(ctx, object.DeepCopy()) }).Should(Succeed())
+		_, err := fedctl(ctx, "install", "--without-controller")
+		Expect(err).NotTo(HaveOccurred())
+		waitForPolicies(ctx)
+
+		patch := func(data string) error {
+			return host.Patch(ctx, object.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(data)))
+		}
+		Expect(patch(`{"metadata":{"labels":{"a":"b"}}}`)).To(Succeed())
+		Expect(patch(`{"spec":{"placement":{"clusters":[]}}}`)).To(Succeed())
+		Expect(patch(`{"spec":{"overrides":[{"clusterName":"a","clusterOverrides":[{"path":"/metadata/name","value":"x"}]}]}}`)).
+			To(MatchError(ContainSubstring("must not be overridden")))
+		Expect(host.Delete(ctx, object.DeepCopy())).To(Succeed())
+		Expect(patch(`{"metadata":{"finalizers":null}}`)).To(Succeed())
+		Expect(host.Get(ctx, client.ObjectKeyFromObject(object), object)).NotTo(Succeed())
+	})
+})
+
+var _ = DescribeTable("a template", func(ctx context.Context, kind, template, message string) {
+	object := parse(fmt.Sprintf("{apiVersion: types.kubefed.io/v1beta1, kind: %s, metadata: {name: x, namespace: default}, spec: {template: %s}}", kind, template))
+	Expect(rejected(ctx, object)).To(MatchError(ContainSubstring(message)))
+},
+	Entry("of another kind", "FederatedConfigMap", `{kind: Secret}`, "spec.template.kind must be ConfigMap, the target kind of FederatedConfigMap"),
+	Entry("with a word for a number", "FederatedDeployment", `{spec: {replicas: three}}`, `spec.template.spec.replicas: Invalid value: "string": spec.template.spec.replicas in body must be of type integer`),
+	Entry("with a list for an object", "FederatedDeployment", `{spec: {template: {spec: {securityContext: []}}}}`, "spec.template.spec.template.spec.securityContext in body must be of type object"),
+	Entry("that is none", "FederatedConfigMap", `[]`, "spec.template in body must be of type object"),
+)
+
+var _ = Describe("objects of the control plane", Ordered, func() {
+	BeforeAll(func(ctx context.Context) { waitForPolicies(ctx) })
+
+	manifest := func(kind, name, in, spec string) *unstructured.Unstructured {
+		return parse(fmt.Sprintf("{apiVersion: core.kubefed.io/v1beta1, kind: %s, metadata: {name: %s, namespace: %s}, spec: %s}", kind, name, in, spec))
+	}
+	const fooTarget = `targetType: {group: x.io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}`
+
+	DescribeTable("are refused", func(ctx context.Context, kind, name, spec, message string) {
+		Expect(rejected(ctx, manifest(kind, name, namespace, spec))).To(MatchError(ContainSubstring(message)))
+		// KubeFed's rules are those of its control plane's namespace.
+		Expect(rejected(ctx, manifest(kind, name, "default", spec))).To(Succeed())
+	},
+		Entry("a cluster without an endpoint", "KubeFedCluster", "x", `{apiEndpoint: "", secretRef: {name: s}}`, "spec.apiEndpoint must not be empty"),
+		Entry("a cluster with an odd endpoint", "KubeFedCluster", "x", `{apiEndpoint: "ftp://x", secretRef: {name: s}}`, "spec.apiEndpoint must be a host"),
+		Entry("a cluster with an odd proxy", "KubeFedCluster", "x", `{apiEndpoint: "https://x", proxyURL: "ftp://x", secretRef: {name: s}}`, "spec.proxyURL must be"),
+		Entry("a cluster with odd TLS settings", "KubeFedCluster", "x", `{apiEndpoint: "https://x", secretRef: {name: s}, disabledTLSValidations: ["*", SubjectName]}`, "* means all"),
+		Entry("a type without a federated group", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, `+fooTarget+`, federatedType: {group: "", version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "spec.federatedType.group"),
+		Entry("a type under another name", "FederatedTypeConfig", "bars.x.io",
+			`{propagation: Enabled, `+fooTarget+`, federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "metadata.name must be"),
+		Entry("a type with an odd propagation", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: "On", `+fooTarget+`, federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "spec.propagation must be"),
+		Entry("settings with odd words", "KubeFedConfig", "x", `{scope: Cluster, syncController: {adoptResources: Sometimes}}`, "spec.syncController.adoptResources must be"),
+		Entry("settings with odd times", "KubeFedConfig", "x", `{scope: Cluster, leaderElect: {leaseDuration: 5s, renewDeadline: 10s}}`, "leaseDuration must be greater than renewDeadline"),
+		Entry("settings with odd gates", "KubeFedConfig", "x", `{scope: Cluster, featureGates: [{name: Foo, configuration: Enabled}]}`, "spec.featureGates"),
+	)
+
+	It("are taken as KubeFed's chart has them", func(ctx context.Context) {
+		Expect(rejected(ctx, manifest("KubeFedConfig", "x", namespace, `{scope: Cluster,
+  controllerDuration: {availableDelay: 20s, unavailableDelay: 60s, cacheSyncTimeout: 5m},
+  leaderElect: {leaseDuration: 15s, renewDeadline: 10s, retryPeriod: 5s, resourceLock: configmaps},
+  clusterHealthCheck: {period: 10s, failureThreshold: 3, successThreshold: 1, timeout: 3s},
+  syncController: {maxConcurrentReconciles: 1, adoptResources: Enabled},
+  statusController: {maxConcurrentReconciles: 1},
+  featureGates: [{name: PushReconciler, configuration: Enabled}, {name: SchedulerPreferences, configuration: Enabled}]}`))).To(Succeed())
+	})
+})
+
+var _ = DescribeTable("the backup API", func(ctx context.Context, kind, spec, message string) {
+	object := parse(fmt.Sprintf("{apiVersion: backup.fedctl.io/v1alpha1, kind: %s, metadata: {name: x, namespace: default}, spec: %s}", kind, spec))
+	if message == "" {
+		Expect(rejected(ctx, object)).To(Succeed())
+		return
+	}
+	Expect(rejected(ctx, object)).To(MatchError(ContainSubstring(message)))
+},
+	Entry("takes five cron fields", "Backup", `{schedule: "*/15 2-4 1,15 * MON-FRI", repositoryRef: {name: r}}`, ""),
+	Entry("takes a macro", "Backup", `{schedule: "@daily", repositoryRef: {name: r}}`, ""),
+	Entry("takes an interval", "Backup", `{schedule: "@every 1h30m", repositoryRef: {name: r}}`, ""),
+	Entry("refuses four cron fields", "Backup", `{schedule: "* * * *", repositoryRef: {name: r}}`, "spec.schedule: Invalid value"),
+	Entry("refuses an unknown macro", "Backup", `{schedule: "@often", repositoryRef: {name: r}}`, "must be five cron fields"),
+	Entry("refuses a schedule that is missing", "Backup", `{repositoryRef: {name: r}}`, "spec.schedule: Required value"),
+	Entry("refuses negative retention", "Backup", `{schedule: "@daily", repositoryRef: {name: r}, retention: {daily: -1}}`, "spec.retention.daily"),
+	Entry("refuses a negative age", "Backup", `{schedule: "@daily", repositoryRef: {name: r}, retention: {maxAge: -1h}}`, "maxAge must be more than 0"),
+	Entry("refuses two ways to verify", "Backup", `{schedule: "@daily", repositoryRef: {name: r}, verify: {everyRuns: 2, schedule: "@daily"}}`, "exclude each other"),
+	Entry("refuses an unknown policy", "Backup", `{schedule: "@daily", repositoryRef: {name: r}, concurrencyPolicy: Perhaps}`, "spec.concurrencyPolicy: Unsupported value"),
+	Entry("takes an S3 repository", "BackupRepository", `{s3: {bucket: abc, endpoint: "https://s3.example.com:9000"}, encryptionSecretRef: {name: s}}`, ""),
+	Entry("refuses two places", "BackupRepository", `{s3: {bucket: abc}, filesystem: {path: /x}, encryptionSecretRef: {name: s}}`, "exactly one of s3 and filesystem"),
+	Entry("refuses no place", "BackupRepository", `{encryptionSecretRef: {name: s}}`, "exactly one of s3 and filesystem"),
+	Entry("refuses a path with ..", "BackupRepository", `{filesystem: {path: /x/../y}, encryptionSecretRef: {name: s}}`, "must be an absolute path"),
+	Entry("refuses two runs to restore", "Restore", `{from: {repositoryRef: {name: r}, backup: b, run: x, latest: true}}`, "exactly one of run, latest and time"),
+	Entry("takes a restore", "Restore", `{from: {repositoryRef: {name: r}, backup: b, latest: true}, transforms: [{resource: deployments.apps, patch: [{op: replace, path: /spec/replicas, value: 1}]}]}`, ""),
+)
+
+// waitForPolicies waits until the API server has taken notice of the policies.
+func waitForPolicies(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func() error {
+		return rejected(ctx, withOverrides("FederatedConfigMap", "probe", `[{clusterName: a, clusterOverrides: [{path: /kind, value: x}]}]`))
+	}).Should(HaveOccurred())
+	Eventually(func() error {
+		return rejected(ctx, parse(`{apiVersion: core.kubefed.io/v1beta1, kind: KubeFedCluster, metadata: {name: probe, namespace: `+namespace+`}, spec: {apiEndpoint: "", secretRef: {name: s}}}`))
+	}).Should(HaveOccurred())
+}
