@@ -44,7 +44,7 @@ func (e *Engine) decide(ctx context.Context, t *runningType, item Item) (reconci
 			return e.again(err)
 		}
 		if host == nil {
-			return reconcile.Result{}, nil // it has changed meanwhile; the watch queues it
+			return reconcile.Result{}, nil
 		}
 	}
 	decision, reason, message := e.place(t, host)
@@ -294,7 +294,7 @@ func (e *Engine) orphan(t *runningType, key types.NamespacedName) {
 }
 
 // patchFinalizers sets the finalizers of a federated object. nil without an
-// error: the object has changed since it was read, and is queued again.
+// error: the object is gone. A conflict means that the watch is behind.
 func (e *Engine) patchFinalizers(ctx context.Context, t *runningType, key types.NamespacedName, host *hostObject, finalizers []string) (*hostObject, error) {
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid":             host.fed.UID,
@@ -308,8 +308,8 @@ func (e *Engine) patchFinalizers(ctx context.Context, t *runningType, key types.
 	defer cancel()
 	result, err := e.hostResource(t, key.Namespace).Patch(ctx, key.Name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
 	switch {
-	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
-		return nil, nil //nolint:nilnil // documented: the watch has the newer state
+	case apierrors.IsNotFound(err):
+		return nil, nil //nolint:nilnil // documented: it is gone
 	case err != nil:
 		return nil, fmt.Errorf("setting the finalizers: %w", err)
 	}
@@ -320,7 +320,14 @@ func without(list []string, s string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(have string) bool { return have == s })
 }
 
+// conflictDelay is how long the watch gets to catch up after a conflict. It may
+// only bring the echo of our own status, which queues nothing.
+const conflictDelay = 50 * time.Millisecond
+
 // again has the controller try an item again after a failed request to the host.
 func (e *Engine) again(err error) (reconcile.Result, error) {
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: conflictDelay}, nil
+	}
 	return reconcile.Result{}, err
 }

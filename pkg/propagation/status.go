@@ -55,8 +55,8 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 		o.mu.Lock()
 		o.written = previous
 		o.mu.Unlock()
-		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-			return reconcile.Result{}, nil // gone, or another object now: the watch queues it
+		if apierrors.IsNotFound(err) {
+			return reconcile.Result{}, nil
 		}
 		return e.again(fmt.Errorf("writing the status: %w", err))
 	}
@@ -122,12 +122,14 @@ func (e *Engine) patchStatus(ctx context.Context, t *runningType, key types.Name
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.opts.RequestTimeout)
 	defer cancel()
-	_, err = e.hostResource(t, key.Namespace).Patch(ctx, key.Name, types.MergePatchType, body,
+	result, err := e.hostResource(t, key.Namespace).Patch(ctx, key.Name, types.MergePatchType, body,
 		metav1.PatchOptions{FieldManager: federate.FieldManager}, "status")
-	if err == nil {
-		e.metrics.statusWrites.WithLabelValues(t.Name).Inc()
+	if err != nil {
+		return err
 	}
-	return err
+	e.metrics.statusWrites.WithLabelValues(t.Name).Inc()
+	t.host.Observe(key, host, result.ResourceVersion, host.finalizers)
+	return nil
 }
 
 func (e *Engine) hostResource(t *runningType, namespace string) metadata.ResourceInterface {
