@@ -189,20 +189,17 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 var _ = Describe("Conflicts in the host", func() {
 	It("do not keep a change from getting through", func(ctx SpecContext) {
 		f := create(ctx, configMap(federatedNamespace(ctx), "busy", fields{"a": "0"}).on(members[0], members[1]))
-		stop := make(chan struct{})
+		busy := f.DeepCopy()
+		looping, stop := context.WithCancel(ctx)
 		done := make(chan struct{})
+		DeferCleanup(func() { stop(); <-done })
 		go func() {
 			defer GinkgoRecover()
 			defer close(done)
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for i := 0; looping.Err() == nil; i++ {
 				raw := fmt.Appendf(nil, `{"metadata":{"annotations":{"e2e.example.com/tick":"%d"}}}`, i)
-				err := host.Patch(ctx, f.DeepCopy(), client.RawPatch("application/merge-patch+json", raw))
-				Expect(err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+				err := host.Patch(looping, busy.DeepCopy(), client.RawPatch("application/merge-patch+json", raw))
+				Expect(err == nil || looping.Err() != nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 			}
 		}()
 		for i := 1; i <= 5; i++ {
@@ -212,7 +209,5 @@ var _ = Describe("Conflicts in the host", func() {
 		}
 		expectSettled(ctx, f, members[0], members[1])
 		remove(ctx, f)
-		close(stop)
-		<-done
 	})
 })

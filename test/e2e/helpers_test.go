@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,17 +25,23 @@ import (
 // managed is the label of what the control plane has put into a member.
 const managed = "kubefed.io/managed"
 
+// conflicts bounds the tries to write an object that others write as well.
+var conflicts = wait.Backoff{Steps: 200, Duration: time.Millisecond, Factor: 1.1, Jitter: 0.5, Cap: 50 * time.Millisecond}
+
 // create creates a federated object in the host.
 func create(ctx context.Context, f *federated) *federated {
 	GinkgoHelper()
 	Expect(host.Create(ctx, f.Unstructured)).To(Succeed())
+	if f.GetNamespace() != "" {
+		usedKinds[f.GetKind()] = true
+	}
 	return f
 }
 
 // change reads a federated object, changes it and writes it, again on a conflict.
 func change(ctx context.Context, f *federated, by func(f *federated)) {
 	GinkgoHelper()
-	Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	Expect(retry.RetryOnConflict(conflicts, func() error {
 		if err := host.Get(ctx, client.ObjectKeyFromObject(f), f.Unstructured); err != nil {
 			return err
 		}
@@ -73,7 +81,7 @@ func found(ctx context.Context, c *framework.Cluster, r ref) *unstructured.Unstr
 func tamper(ctx context.Context, c *framework.Cluster, r ref, by func(u *unstructured.Unstructured)) *unstructured.Unstructured {
 	GinkgoHelper()
 	var u *unstructured.Unstructured
-	Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	Expect(retry.RetryOnConflict(conflicts, func() error {
 		var err error
 		if u, err = read(ctx, c, r); err != nil {
 			return err

@@ -2,37 +2,63 @@ package e2e
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// plainNamespace makes a namespace in the host that is not federated. What is in
-// it, federated objects too, goes when the spec has ended; nobody waits for that.
+// plainNamespace makes a namespace in the host that is not federated. When the
+// spec has ended it is deleted, after the federated objects in it: a namespace's
+// controller waits long for finalizers. Nobody waits for the namespace, but for the
+// objects, whose deletion another spec could take for its own requests.
 func plainNamespace(ctx context.Context) string {
 	GinkgoHelper()
 	name := "e2e-" + rand.String(6)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	Expect(host.Create(ctx, ns)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
-		// The federated objects first: a namespace's controller waits long for finalizers.
-		for kind := range kinds {
-			if kind == "ClusterRole" || kind == "Namespace" {
-				continue
+		// FederatedNamespaces last: what is in a namespace goes with it.
+		for _, kind := range append(slices.Sorted(maps.Keys(usedKinds)), "FederatedNamespace") {
+			if usedKinds[kind] {
+				clear(ctx, kind, name)
 			}
-			u := &unstructured.Unstructured{}
-			u.SetAPIVersion("types.kubefed.io/v1beta1")
-			u.SetKind("Federated" + kind)
-			Expect(client.IgnoreNotFound(host.DeleteAllOf(ctx, u, client.InNamespace(name)))).To(Succeed())
 		}
 		Expect(client.IgnoreNotFound(host.Delete(ctx, ns))).To(Succeed())
-	})
+	}, NodeTimeout(time.Minute))
 	return name
+}
+
+// usedKinds are the namespaced federated kinds that create has been used with.
+var usedKinds = map[string]bool{}
+
+// clear deletes the federated objects of a kind in a namespace and waits until they are gone.
+func clear(ctx context.Context, kind, namespace string) {
+	GinkgoHelper()
+	u := &unstructured.Unstructured{}
+	u.SetAPIVersion("types.kubefed.io/v1beta1")
+	u.SetKind(kind)
+	if err := host.DeleteAllOf(ctx, u, client.InNamespace(namespace)); apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return // the type was one of the spec's, and is gone
+	} else {
+		Expect(err).NotTo(HaveOccurred())
+	}
+	left := &unstructured.UnstructuredList{}
+	left.SetAPIVersion("types.kubefed.io/v1beta1")
+	left.SetKind(kind + "List")
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(host.List(ctx, left, client.InNamespace(namespace))).To(Succeed())
+		g.Expect(left.Items).To(BeEmpty())
+	}).Should(Succeed())
 }
 
 // federatedNamespace makes a namespace that is federated to all members.

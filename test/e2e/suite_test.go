@@ -58,6 +58,17 @@ var _ = BeforeEach(func() {
 	}
 })
 
+// A controller that died is told by the spec in which it did; those after it are
+// not to suffer for it.
+var _ = AfterEach(func(ctx SpecContext) {
+	if system.Controller == nil || system.Controller.Running() {
+		return
+	}
+	tail := system.Controller.LogTail(25)
+	Expect(system.Controller.Restart(ctx)).To(Succeed())
+	Fail("the controller has ended:\n" + tail)
+})
+
 var _ = JustAfterEach(func() {
 	if CurrentSpecReport().Failed() && system.Controller != nil {
 		AddReportEntry("End of the controller's log", system.Controller.LogTail(25), ReportEntryVisibilityFailureOrVerbose)

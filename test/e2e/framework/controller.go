@@ -41,15 +41,15 @@ type Controller struct {
 	exited  chan struct{}
 }
 
-// fast makes the controller notice a broken member or leader within a second or
-// two. Nothing else differs from the defaults.
+// fast makes the controller notice a broken member within a second or two, and a
+// dead leader within some more. Nothing else differs from the defaults.
 var fast = []string{
 	"--cluster-health-check-period=500ms",
 	"--cluster-health-check-timeout=1s",
 	"--cluster-health-check-failure-threshold=2",
-	"--leader-elect-lease-duration=3s",
-	"--leader-elect-renew-deadline=2s",
-	"--leader-elect-retry-period=500ms",
+	"--leader-elect-lease-duration=8s",
+	"--leader-elect-renew-deadline=6s",
+	"--leader-elect-retry-period=1s",
 	"--log-format=text",
 	"--log-level=1",
 }

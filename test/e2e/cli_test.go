@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
+)
+
+// row returns the fields of the first line of a table that starts with the words.
+func row(table string, words ...string) []string {
+	for line := range strings.Lines(table) {
+		columns := strings.Fields(line)
+		if len(columns) >= len(words) && strings.Join(columns[:len(words)], " ") == strings.Join(words, " ") {
+			return columns
+		}
+	}
+	return nil
+}
+
+var _ = Describe("fedctl", func() {
+	It("get clusters shows the members", func(ctx SpecContext) {
+		table := fedctl(ctx, "get", "clusters")
+		for _, c := range members {
+			Expect(row(table, c.Name)).To(ContainElement("True"), table)
+		}
+	})
+
+	It("status shows what is where", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		fine := create(ctx, configMap(ns, "fine", fields{"a": "1"}).on(members[0], members[1]))
+		bad := create(ctx, configMap(ns, "bad", fields{"a": "1"}).on(members[0], members[1]).override(members[1].Name, patch("remove", "/data/b")))
+		expectSettled(ctx, fine, members[0], members[1])
+		expectStatus(ctx, bad, "CheckClusters", map[string]string{members[0].Name: "", members[1].Name: "ApplyOverridesFailed"})
+
+		table, err := system.Run(ctx, "status", "configmaps", "-n", ns)
+		By(table)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(table).To(MatchRegexp(`(?m)^.*\bfine\b.*\bOK\b.*\bOK\b`))
+		Expect(table).To(MatchRegexp(`(?m)^.*\bbad\b.*\bOK\b.*\bApplyOverridesFailed\b`))
+
+		wide := fedctl(ctx, "status", "configmaps", "-n", ns, "-o", "wide")
+		Expect(wide).To(ContainSubstring("spec.overrides[0].clusterOverrides[0].path"))
+
+		var read any
+		Expect(json.Unmarshal([]byte(fedctl(ctx, "status", "configmaps", "-n", ns, "-o", "json")), &read)).To(Succeed())
+	})
+
+	It("join changes nothing when it is repeated", func(ctx SpecContext) {
+		before, err := system.Member(ctx, members[0].Name)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(system.Join(ctx, members[0].Name)).To(Succeed())
+		after, err := system.Member(ctx, members[0].Name)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(after.GetUID()).To(Equal(before.GetUID()))
+		Expect(after.GetGeneration()).To(Equal(before.GetGeneration()))
+	})
+
+	It("join says what is wrong", func(ctx SpecContext) {
+		_, err := system.Run(ctx, "join", "nowhere", "--cluster-context", "nowhere")
+		Expect(err).To(MatchError(And(ContainSubstring("nowhere"), ContainSubstring(members[0].Name))))
+	})
+
+	It("unjoin leaves what was propagated, and join finds it again", localOnly, Serial, func(ctx SpecContext) {
+		c := members[1]
+		f := create(ctx, configMap(federatedNamespace(ctx), "stays", fields{"a": "1"}).on(members[0], c))
+		expectSettled(ctx, f, members[0], c)
+		there := found(ctx, c, f.target)
+
+		fedctl(ctx, "unjoin", c.Name)
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(system.Join(ctx, c.Name)).To(Succeed())
+			Expect(system.WaitForMember(ctx, c.Name, true)).To(Succeed())
+		})
+		expectGone(ctx, host, ref{GroupVersionKind: framework.KubeFedCluster, Namespace: framework.KubeFedNamespace, Name: c.Name})
+		expectStatus(ctx, f, "", map[string]string{members[0].Name: ""})
+		Expect(found(ctx, c, f.target).GetUID()).To(Equal(there.GetUID()))
+		change(ctx, f, func(f *federated) { set(f.template(), "/data/a", "2") })
+		expectField(ctx, members[0], f.target, "/data/a", "2")
+		expectField(ctx, c, f.target, "/data/a", "1")
+
+		Expect(system.Join(ctx, c.Name)).To(Succeed())
+		expectField(ctx, c, f.target, "/data/a", "2")
+		expectSettled(ctx, f, members[0], c)
+		Expect(found(ctx, c, f.target).GetUID()).To(Equal(there.GetUID()))
+	})
+
+	It("refuses a KubeFedCluster without an endpoint", func(ctx SpecContext) {
+		bad := &unstructured.Unstructured{Object: fields{"spec": fields{"apiEndpoint": "", "secretRef": fields{"name": "x"}}}}
+		bad.SetGroupVersionKind(framework.KubeFedCluster)
+		bad.SetNamespace(framework.KubeFedNamespace)
+		bad.SetName("bad")
+		Expect(host.Create(ctx, bad)).To(MatchError(ContainSubstring("apiEndpoint")))
+	})
+})
