@@ -11,6 +11,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -21,11 +22,11 @@ import (
 const controllerGen = "sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0"
 
 func main() {
-	context := flag.String("snapshot", "", "context in $KUBECONFIG of the API server to take new schemas from, instead of generating")
+	from := flag.String("snapshot", "", "context in $KUBECONFIG of the API server to take new schemas from, instead of generating")
 	flag.Parse()
 	run := generate
-	if *context != "" {
-		run = func() error { return snapshot(*context) }
+	if *from != "" {
+		run = func() error { return snapshot(*from) }
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
@@ -55,7 +56,7 @@ func backupCRDs() error {
 }
 
 func runControllerGen(args ...string) error {
-	command := exec.Command("go", append([]string{"run", controllerGen}, args...)...)
+	command := exec.CommandContext(context.Background(), "go", append([]string{"run", controllerGen}, args...)...)
 	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("controller-gen %v: %w", args, err)

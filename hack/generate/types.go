@@ -59,7 +59,7 @@ func federatedTypes() error {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // part of the repository, for all to read
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func writeKustomization(file string, resources []string) error {
 	for _, resource := range resources {
 		out.WriteString("- " + filepath.ToSlash(resource) + "\n")
 	}
-	return os.WriteFile(file, []byte(out.String()), 0o644)
+	return os.WriteFile(file, []byte(out.String()), 0o644) //nolint:gosec // part of the repository, for all to read
 }
 
 // write writes obj as YAML, without the fields that only a server fills in.
@@ -156,7 +156,7 @@ func write(file string, obj runtime.Object) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, data, 0o644)
+	return os.WriteFile(file, data, 0o644) //nolint:gosec // part of the repository, for all to read
 }
 
 // snapshotFile is where the schemas of a group and version are kept.

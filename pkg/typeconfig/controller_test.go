@@ -346,7 +346,7 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 func change(ctx context.Context, obj client.Object, mutate func()) {
 	GinkgoHelper()
 	Expect(host.Get(ctx, client.ObjectKeyFromObject(obj), obj)).To(Succeed())
-	before := obj.DeepCopyObject().(client.Object) //nolint:errcheck // a copy of a client.Object is one
+	before := obj.DeepCopyObject().(client.Object)
 	mutate()
 	Expect(host.Patch(ctx, obj, client.MergeFrom(before))).To(Succeed())
 }

@@ -12,8 +12,8 @@ import (
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
-// Definitions fetches the schemas that an API server publishes for gv. They are
-// nil when it publishes none, as an aggregated API server may.
+// Definitions fetches the schemas that an API server publishes for gv; none when
+// it publishes none, as an aggregated API server may.
 func Definitions(client openapi.Client, gv schema.GroupVersion) (map[string]*spec.Schema, error) {
 	paths, err := client.Paths()
 	if err != nil {
@@ -25,7 +25,7 @@ func Definitions(client openapi.Client, gv schema.GroupVersion) (map[string]*spe
 	}
 	document, ok := paths[path]
 	if !ok {
-		return nil, nil
+		return map[string]*spec.Schema{}, nil
 	}
 	data, err := document.Schema("application/json")
 	if err != nil {
@@ -41,7 +41,7 @@ func ParseDefinitions(data []byte) (map[string]*spec.Schema, error) {
 		return nil, fmt.Errorf("parsing an OpenAPI v3 document: %w", err)
 	}
 	if document.Components == nil {
-		return nil, nil
+		return map[string]*spec.Schema{}, nil
 	}
 	return document.Components.Schemas, nil
 }

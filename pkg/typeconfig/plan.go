@@ -31,7 +31,7 @@ type pause struct {
 func (r *reconciler) plan(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) (Type, *pause, error) {
 	wanted, err := FromFederatedTypeConfig(config)
 	if err != nil {
-		return Type{}, &pause{Warn: true, Reason: "InvalidTypeConfig", Message: err.Error()}, nil
+		return Type{}, &pause{Warn: true, Reason: "InvalidTypeConfig", Message: err.Error()}, nil //nolint:nilerr // a mistake to report; trying again does not mend it
 	}
 	if config.Spec.Propagation != fedcorev1beta1.PropagationEnabled {
 		return Type{}, &pause{Reason: "PropagationDisabled", Release: true}, nil
@@ -66,16 +66,17 @@ func (r *reconciler) plan(ctx context.Context, config *fedcorev1beta1.FederatedT
 func (r *reconciler) federatedNamespace(ctx context.Context) (Resource, *pause, error) {
 	config := &fedcorev1beta1.FederatedTypeConfig{}
 	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: fedcommon.NamespaceName}, config)
-	if client.IgnoreNotFound(err) != nil {
+	missing := apierrors.IsNotFound(err)
+	if err != nil && !missing {
 		return Resource{}, nil, err
 	}
-	if err != nil || config.DeletionTimestamp != nil {
+	if missing || config.DeletionTimestamp != nil {
 		return Resource{}, &pause{Warn: true, Reason: "NamespacesNotEnabled", Message: fmt.Sprintf(
 			"types in namespaces need the FederatedTypeConfig %s/%s, which does not exist: fedctl enable namespaces", r.Namespace, fedcommon.NamespaceName)}, nil
 	}
 	namespaces, err := FromFederatedTypeConfig(config)
 	if err != nil {
-		return Resource{}, &pause{Warn: true, Reason: "NamespacesNotEnabled", Message: "types in namespaces need " + err.Error()}, nil
+		return Resource{}, &pause{Warn: true, Reason: "NamespacesNotEnabled", Message: "types in namespaces need " + err.Error()}, nil //nolint:nilerr // a mistake to report
 	}
 	return namespaces.Federated, nil, nil
 }
@@ -94,7 +95,7 @@ func (r *reconciler) served(ctx context.Context, t Type) (*pause, error) {
 		}
 		for _, condition := range crd.Status.Conditions {
 			if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
-				return nil, nil
+				return nil, nil //nolint:nilnil // nothing stands in the way
 			}
 		}
 		// Not worth a warning: it is about to be, and changes when it is.
