@@ -1,5 +1,7 @@
 package federate
 
+import "strconv"
+
 // ToUnstructured returns the status as it stands in the object. Empty fields are
 // left out. RemoteStatus values are shared, not copied.
 func (s Status) ToUnstructured() map[string]any {
@@ -16,10 +18,16 @@ func (s Status) ToUnstructured() map[string]any {
 	}
 	if len(s.Clusters) > 0 {
 		clusters := make([]any, len(s.Clusters))
+		propagated := 0
 		for i := range s.Clusters {
 			clusters[i] = s.Clusters[i].toUnstructured()
+			if s.Clusters[i].Status == ClusterPropagationOK {
+				propagated++
+			}
 		}
 		out["clusters"] = clusters
+		// For kubectl's column: it cannot count.
+		out["summary"] = strconv.Itoa(propagated) + "/" + strconv.Itoa(len(clusters))
 	}
 	return out
 }

@@ -37,6 +37,7 @@ func TestStatusRoundTrip(t *testing.T) {
 	}
 }
 
+// The summary is ours; KubeFed's clients do not see it.
 func TestStatusAsKubeFedWritesIt(t *testing.T) {
 	data, err := json.Marshal(Status{
 		ObservedGeneration: 2,
@@ -47,7 +48,7 @@ func TestStatusAsKubeFedWritesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"clusters":[{"name":"a"},{"name":"b","status":"ClusterNotReady"}],` +
-		`"conditions":[{"lastTransitionTime":"2030-01-02T03:04:05Z","lastUpdateTime":"2030-01-02T03:04:05Z","status":"True","type":"Propagation"}],"observedGeneration":2}`
+		`"conditions":[{"lastTransitionTime":"2030-01-02T03:04:05Z","lastUpdateTime":"2030-01-02T03:04:05Z","status":"True","type":"Propagation"}],"observedGeneration":2,"summary":"1/2"}`
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -108,7 +108,7 @@ func timedOut(p *place) federate.PropagationStatus {
 // the object the status was made for.
 func (e *Engine) patchStatus(ctx context.Context, t *runningType, key types.NamespacedName, host *hostObject, status federate.Status) error {
 	content := status.ToUnstructured()
-	for _, field := range []string{"conditions", "clusters"} {
+	for _, field := range []string{"conditions", "clusters", "summary"} {
 		if _, ok := content[field]; !ok {
 			content[field] = nil // a merge patch keeps what it does not mention
 		}
