@@ -34,7 +34,7 @@ func federatedSpec(revision string) map[string]any {
 func (b *bench) measure(ctx context.Context) (*report, error) {
 	r := &report{Objects: b.objects, Members: b.options.members, Concurrency: b.concurrency}
 	for _, phase := range []func(context.Context, *report) error{
-		b.measureApply, b.measureCreate, b.measureUpdate, b.measureSingle, b.measureDrift, b.measureRestart, b.measureDelete,
+		b.measureApply, b.measureSame, b.federateNamespace, b.measureCreate, b.measureUpdate, b.measureSingle, b.measureDrift, b.measureRestart, b.measureDelete,
 	} {
 		if err := phase(ctx, r); err != nil {
 			return nil, err
@@ -46,7 +46,7 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 }
 
 // timed runs a phase and counts requests and processor time beside it.
-func (b *bench) timed(ctx context.Context, name string, floor time.Duration, do func() error) (phase, error) {
+func (b *bench) timed(ctx context.Context, name string, floors floors, do func() error) (phase, error) {
 	before, err := b.requests(ctx)
 	if err != nil {
 		return phase{}, err
@@ -59,7 +59,7 @@ func (b *bench) timed(ctx context.Context, name string, floor time.Duration, do 
 	if err := do(); err != nil {
 		return phase{}, fmt.Errorf("%s: %w", name, err)
 	}
-	p := phase{Name: name, Time: time.Since(start), Floor: floor}
+	p := phase{Name: name, Time: time.Since(start), Floor: floors.raw, Same: floors.same}
 	after, err := b.requests(ctx)
 	if err != nil {
 		return phase{}, err
@@ -110,7 +110,7 @@ func (b *bench) measureCreate(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.timed(ctx, "create", floor, func() error {
+	p, err := b.timed(ctx, "create", floors{floor, r.sameCreate}, func() error {
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(b.concurrency)
 		for _, name := range names("object", b.objects) {
@@ -141,7 +141,7 @@ func (b *bench) measureUpdate(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.timed(ctx, "update all", floor, func() error {
+	p, err := b.timed(ctx, "update all", floors{floor, r.sameUpdate}, func() error {
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(b.concurrency)
 		for _, name := range names("object", b.objects) {
@@ -274,7 +274,7 @@ func (b *bench) measureDrift(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.timed(ctx, "drift", 2*floor, func() error {
+	p, err := b.timed(ctx, "drift", floors{raw: 2 * floor}, func() error {
 		_, err := one.inParallel(ctx, names("object", b.objects), func(ctx context.Context, m *memberCluster, name string) error {
 			_, err := m.kube.CoreV1().ConfigMaps(namespace).Patch(ctx, name, types.MergePatchType, damage, metav1.PatchOptions{})
 			return err
@@ -348,7 +348,7 @@ func (b *bench) measureDelete(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.timed(ctx, "delete all", floor, func() error {
+	p, err := b.timed(ctx, "delete all", floors{floor, r.sameDelete}, func() error {
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(b.concurrency)
 		for _, name := range names("object", b.objects) {

@@ -91,10 +91,10 @@ func setUp(ctx context.Context, o options) (*bench, error) {
 			return b, err
 		}
 	}
-	if err := b.startController(ctx); err != nil {
+	if err := b.createNamespaces(ctx); err != nil {
 		return b, err
 	}
-	return b, b.prepareNamespaces(ctx)
+	return b, nil
 }
 
 func (b *bench) connect() error {
@@ -163,10 +163,25 @@ func (b *bench) stopController() {
 	}
 }
 
-// prepareNamespaces federates the bench's namespace and makes the floor's.
-func (b *bench) prepareNamespaces(ctx context.Context) error {
+// createNamespaces makes the bench's namespace in the host and the floor's everywhere.
+func (b *bench) createNamespaces(ctx context.Context) error {
 	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-	if err := create(ctx, b.host.Resource(namespaces), "v1", "Namespace", "", namespace, nil); err != nil {
+	for _, name := range []string{namespace, floorNamespace} {
+		if err := create(ctx, b.host.Resource(namespaces), "v1", "Namespace", "", name, nil); err != nil {
+			return err
+		}
+	}
+	for _, m := range b.members {
+		if err := m.createNamespace(ctx, floorNamespace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// federateNamespace starts the controller and waits until the bench's namespace is everywhere.
+func (b *bench) federateNamespace(ctx context.Context, _ *report) error {
+	if err := b.startController(ctx); err != nil {
 		return err
 	}
 	everywhere := map[string]any{"placement": map[string]any{"clusterSelector": map[string]any{}}}
@@ -175,9 +190,6 @@ func (b *bench) prepareNamespaces(ctx context.Context) error {
 		return err
 	}
 	for _, m := range b.members {
-		if err := m.createNamespace(ctx, floorNamespace); err != nil {
-			return err
-		}
 		err := poll(ctx, time.Minute, "namespace "+namespace+" is in "+m.name, func() (bool, error) { return m.hasNamespace(ctx, namespace) })
 		if err != nil {
 			return err
@@ -218,6 +230,9 @@ func object(apiVersion, kind, ns, name string, spec map[string]any) *unstructure
 	return u
 }
 
+// pollInterval is long enough that reading the controller's metrics costs it little.
+const pollInterval = 100 * time.Millisecond
+
 // poll calls done until it says true; the error names what was waited for.
 func poll(ctx context.Context, timeout time.Duration, what string, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -230,7 +245,7 @@ func poll(ctx context.Context, timeout time.Duration, what string, done func() (
 		select {
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("waited %s until %s", timeout, what), ctx.Err())
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(pollInterval):
 		}
 	}
 }
