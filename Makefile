@@ -17,6 +17,7 @@ GO_LDFLAGS := -s -w -X github.com/fedctl/fedctl/internal/version.version=$(VERSI
 
 include hack/kubernetes.mk
 include hack/generate.mk
+include hack/e2e.mk
 
 .PHONY: help
 help: ## list the targets

@@ -1,0 +1,7 @@
+# The end-to-end suite. Included by the Makefile at the top.
+
+.PHONY: e2e e2e-kind
+e2e: bin/kubernetes ## the end-to-end suite on local clusters; GINKGO_ARGS=-ginkgo.focus=Placement
+	go test ./test/e2e -count=1 -v -timeout 30m $(GINKGO_ARGS)
+e2e-kind: ## the end-to-end suite on kind clusters (needs Docker and kind)
+	@hack/kind/e2e.sh
