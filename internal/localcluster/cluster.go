@@ -72,7 +72,7 @@ func (c *Cluster) running() []string {
 // to another is refused there and not accepted by luck.
 func (c *Cluster) serviceNetwork() string { return fmt.Sprintf("10.%d.0.0/16", 120+c.state.Index) }
 
-func (c *Cluster) serviceIP() net.IP { return net.IPv4(10, byte(120+c.state.Index), 0, 1) }
+func (c *Cluster) serviceIP() net.IP { return net.IPv4(10, byte(120+c.state.Index), 0, 1) } //nolint:gosec // Index counts clusters of one machine
 
 // config returns the administrator's client configuration.
 func (c *Cluster) config() (*rest.Config, error) {

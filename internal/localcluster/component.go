@@ -115,7 +115,7 @@ func (c *Cluster) start(component string, dieWithParent bool) (exited <-chan str
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	command := exec.Command(c.fleet.state.Binary)
+	command := exec.Command(c.fleet.state.Binary) //nolint:noctx // the process outlives the call
 	command.Args = append([]string{component}, c.args(component)...)
 	command.Dir = c.Dir
 	command.Env = c.environment(component)

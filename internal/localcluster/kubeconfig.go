@@ -48,5 +48,5 @@ func writeConfig(path string, config *clientcmdapi.Config) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return writeFile(path, data, 0o600)
+	return writeFile(path, data)
 }

@@ -20,7 +20,7 @@ const loopback = "127.0.0.1"
 
 // portFree reports whether a server can listen on the port.
 func portFree(port int) bool {
-	listener, err := net.Listen("tcp4", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	listener, err := net.Listen("tcp4", net.JoinHostPort(loopback, strconv.Itoa(port))) //nolint:noctx // returns at once
 	if err != nil {
 		return false
 	}
@@ -31,7 +31,7 @@ func portFree(port int) bool {
 // reserves it: whoever binds it must be ready to lose the race.
 func freePort(taken map[int]bool) (int, error) {
 	for range 1000 {
-		port := firstFreePort + rand.IntN(lastFreePort-firstFreePort)
+		port := firstFreePort + rand.IntN(lastFreePort-firstFreePort) //nolint:gosec // no secret: a port to try
 		if !taken[port] && portFree(port) {
 			return port, nil
 		}

@@ -113,18 +113,19 @@ func (p process) write(path string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(path, append(data, '\n'), 0o600)
+	return writeFile(path, append(data, '\n'))
 }
 
 // writeFile replaces path in one step, so that a reader never sees half of it.
-func writeFile(path string, data []byte, mode os.FileMode) error {
+// Only the owner may read it: most of what is written here are credentials.
+func writeFile(path string, data []byte) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }()
 	_, err = temporary.Write(data)
-	if err = errors.Join(err, temporary.Chmod(mode), temporary.Close()); err != nil {
+	if err = errors.Join(err, temporary.Chmod(0o600), temporary.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temporary.Name(), path)

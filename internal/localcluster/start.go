@@ -114,7 +114,7 @@ func (c *Cluster) writeFiles() error {
 	if err := ensurePKI(filepath.Join(c.Dir, "pki"), c.Name, c.serviceIP()); err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(c.Dir, "stages.yaml"), stages(), 0o600); err != nil {
+	if err := writeFile(filepath.Join(c.Dir, "stages.yaml"), stages()); err != nil {
 		return err
 	}
 	return c.writeComponentConfigs()
@@ -123,7 +123,7 @@ func (c *Cluster) writeFiles() error {
 // ensure starts a component unless it runs. exited is nil when it ran already.
 func (r *run) ensure(component string) (exited <-chan struct{}, err error) {
 	if r.cluster.process(component).alive() {
-		return nil, nil
+		return nil, nil //nolint:nilnil // see the comment of the function
 	}
 	// Noted before it starts: the start may fail half way.
 	r.started = append(r.started, component)

@@ -67,7 +67,7 @@ func (s *fleetState) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, stateFile), append(data, '\n'), 0o600)
+	return writeFile(filepath.Join(dir, stateFile), append(data, '\n'))
 }
 
 // newState plans a fleet: its clusters, their ports and nodes.

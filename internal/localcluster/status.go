@@ -17,15 +17,15 @@ import (
 type State string
 
 const (
-	// Running: the process runs; of a cluster: all do, and the API server is ready.
+	// Running means: the process runs; of a cluster: all do, and the API server is ready.
 	Running State = "Running"
-	// Stopped: there is no process; of a cluster: none at all.
+	// Stopped means: there is no process; of a cluster: none at all.
 	Stopped State = "Stopped"
-	// Paused: the process was stopped by a signal, as Pause does; of a cluster: its API server was.
+	// Paused means: the process was stopped by a signal, as Pause does; of a cluster: its API server was.
 	Paused State = "Paused"
-	// Hung: the API server runs and does not answer.
+	// Hung means: the API server runs and does not answer.
 	Hung State = "Hung"
-	// Degraded: some components of the cluster do not run, or its API server is not ready.
+	// Degraded means: some components of the cluster do not run, or its API server is not ready.
 	Degraded State = "Degraded"
 )
 

@@ -56,7 +56,7 @@ func parseSelector(raw any, field string) (*metav1.LabelSelector, error) {
 		return nil, placementError(field, "must be an object", raw)
 	}
 	if spec == nil {
-		return nil, nil
+		return nil, nil //nolint:nilnil // no selector is not an error
 	}
 	selector := &metav1.LabelSelector{}
 	matchLabels, ok := asMap(spec["matchLabels"])

@@ -61,7 +61,7 @@ func TestAccessOf(t *testing.T) {
 	}
 	other := a
 	other.Token = "u"
-	if a.fingerprint() == other.fingerprint() || a.fingerprint() != a.fingerprint() {
+	if same := a; a.fingerprint() == other.fingerprint() || a.fingerprint() != same.fingerprint() {
 		t.Error("the fingerprint does not tell accesses apart")
 	}
 }
@@ -108,10 +108,10 @@ func TestProbeAnswers(t *testing.T) {
 		verdict verdict
 		want    string
 	}{
-		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, verdictNotReady, "401 Unauthorized: the token in Secret fed/s is not accepted"},
-		{"403", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, verdictNotReady, "403 Forbidden: the token in Secret fed/s may not get /healthz"},
+		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, verdictNotReady, "401 Unauthorized: the token in Secret fed/s is not accepted"},
+		{"403", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, verdictNotReady, "403 Forbidden: the token in Secret fed/s may not get /healthz"},
 		{"unwell", func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = io.WriteString(w, "[+]ping ok\n[-]etcd failed: reason withheld\nhealthz check failed\n")
 		}, verdictNotReady, "500 Internal Server Error: failing checks: etcd"},
 		{"something else", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, verdictNotReady, "does not answer like a Kubernetes API server"},

@@ -85,7 +85,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 			{APIGroups: []string{"storage.k8s.io"}, Resources: []string{"storageclasses"}, Verbs: []string{"delete"}},
 		}}
 		Expect(apierrors.IsForbidden(account.Create(ctx, role.DeepCopy()))).To(BeTrue(), "no ClusterRoles unless they are federated")
-		Expect(apierrors.IsForbidden(account.List(ctx, &corev1.EndpointsList{}))).To(BeTrue()) //nolint:staticcheck // any type that is not federated
+		Expect(apierrors.IsForbidden(account.List(ctx, &corev1.EndpointsList{}))).To(BeTrue())
 
 		config := &fedcorev1beta1.FederatedTypeConfig{ObjectMeta: objectMeta(namespace, "clusterroles.rbac.authorization.k8s.io")}
 		config.Spec.Propagation = fedcorev1beta1.PropagationEnabled

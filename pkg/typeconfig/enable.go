@@ -208,7 +208,7 @@ func (h *Host) waitStatus(ctx context.Context, name string, want fedcorev1beta1.
 
 func (h *Host) say(format string, args ...any) {
 	if h.Out != nil {
-		fmt.Fprintf(h.Out, format+"\n", args...) //nolint:errcheck // a lost line of progress is no reason to stop half-way
+		fmt.Fprintf(h.Out, format+"\n", args...) // a lost line of progress is no reason to stop half-way
 	}
 }
 

@@ -29,6 +29,13 @@ type options struct {
 }
 
 func main() {
+	if err := command(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func command() error {
 	var o options
 	pflag.IntVar(&o.objects, "objects", 1000, "Federated objects to create.")
 	pflag.IntVar(&o.members, "members", 3, "Member clusters; every object goes to all of them.")
@@ -40,10 +47,7 @@ func main() {
 	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
+	return run(ctx, o)
 }
 
 func run(ctx context.Context, o options) error {

@@ -166,5 +166,5 @@ The control plane is installed in namespace %s. Next:%s
 }
 
 func (i *Installer) say(format string, args ...any) {
-	fmt.Fprintf(i.Out, format+"\n", args...) //nolint:errcheck // a lost line of progress is no reason to stop half-way
+	fmt.Fprintf(i.Out, format+"\n", args...) // a lost line of progress is no reason to stop half-way
 }

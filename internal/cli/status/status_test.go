@@ -114,11 +114,11 @@ func golden(t *testing.T, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", strings.ReplaceAll(t.Name(), "/", "_")+".golden")
 	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil { //nolint:gosec // a test's file
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // a test's file
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestParseArgs(t *testing.T) {
 		"federateddeployment/web": "[{federateddeployment web}]",
 	} {
 		requests, err := parseArgs(strings.Fields(text))
-		got := ""
+		var got string
 		if err != nil {
 			got = err.Error()
 		} else {

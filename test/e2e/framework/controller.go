@@ -97,7 +97,7 @@ func (c *Controller) Start(ctx context.Context, flags ...string) error {
 	}
 	defer log.Close() //nolint:errcheck // the process has its own descriptor
 	args := append([]string{"--kubeconfig", c.kubeconfig, "--metrics-bind-address", c.MetricsAddress, "--health-probe-bind-address", c.HealthAddress}, fast...)
-	c.command = exec.Command(c.program, append(args, flags...)...) //nolint:gosec,noctx // the program just built, which outlives the call
+	c.command = exec.Command(c.program, append(args, flags...)...)
 	c.command.Stdout, c.command.Stderr = log, log
 	c.command.SysProcAttr = dieWithParent()
 	if err := c.command.Start(); err != nil {

@@ -58,7 +58,7 @@ func Build(ctx context.Context, dir string, env Environment) (*Programs, error) 
 // standard output; the error holds what it printed on standard error, and wraps
 // *exec.ExitError.
 func (p *Programs) Run(ctx context.Context, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, p.Fedctl, append(args, "--kubeconfig", p.kubeconfig, "--host-cluster-context", p.host)...) //nolint:gosec // the program just built
+	command := exec.CommandContext(ctx, p.Fedctl, append(args, "--kubeconfig", p.kubeconfig, "--host-cluster-context", p.host)...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Run(); err != nil {

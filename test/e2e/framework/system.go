@@ -160,7 +160,7 @@ func ApplyFile(ctx context.Context, c *Cluster, path string) error {
 	if err != nil {
 		return err
 	}
-	content, err := os.ReadFile(filepath.Join(root, path)) //nolint:gosec // a file of the checkout
+	content, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {
 		return err
 	}
