@@ -19,8 +19,9 @@ host() { bin/kubernetes kubectl --context host "$@"; }
 member() { local name=$1; shift; bin/kubernetes kubectl --context "$name" "$@"; }
 fedctl() { bin/fedctl --host-cluster-context host "$@"; }
 
-# show prints a command and runs it.
-show() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; "$@"; }
+# show_kubectl CLUSTER ARG... and show_fedctl ARG... print a command and run it.
+show_kubectl() { printf '\n%s$ kubectl --context %s%s\n' "$bold" "$*" "$plain"; member "$@"; }
+show_fedctl() { printf '\n%s$ fedctl %s%s\n' "$bold" "$*" "$plain"; fedctl "$@"; }
 
 # wait_for DESCRIPTION COMMAND...: runs the command until it succeeds, at most two minutes.
 wait_for() {
@@ -59,21 +60,19 @@ stop_controller() {
 # local clusters have no kubelet that could run it as a Pod.
 start_controller() {
   stop_controller
-  local server token
+  local server token config="$dir/controller.kubeconfig"
   server=$(host config view --raw --minify -o 'jsonpath={.clusters[0].cluster.server}')
   host config view --raw --minify -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d >"$dir/host-ca.crt"
   token=$(host create token fedctl-controller -n $namespace --duration 720h)
-  (
-    umask 077
-    KUBECONFIG="$dir/controller.kubeconfig"
-    export KUBECONFIG
-    rm -f "$KUBECONFIG"
-    bin/kubernetes kubectl config set-cluster host --server "$server" --certificate-authority "$dir/host-ca.crt" --embed-certs
-    bin/kubernetes kubectl config set-credentials controller --token "$token"
-    bin/kubernetes kubectl config set-context controller --cluster host --user controller
-    bin/kubernetes kubectl config use-context controller
-  ) >/dev/null
-  setsid "$PWD/bin/controller" --kubeconfig "$dir/controller.kubeconfig" --log-format text \
+  rm -f "$config"
+  (umask 077 && touch "$config")
+  {
+    bin/kubernetes kubectl --kubeconfig "$config" config set-cluster host --server "$server" --certificate-authority "$dir/host-ca.crt" --embed-certs
+    bin/kubernetes kubectl --kubeconfig "$config" config set-credentials controller --token "$token"
+    bin/kubernetes kubectl --kubeconfig "$config" config set-context controller --cluster host --user controller
+    bin/kubernetes kubectl --kubeconfig "$config" config use-context controller
+  } >/dev/null
+  setsid "$PWD/bin/controller" --kubeconfig "$config" --log-format text \
     --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 0 >"$dir/controller.log" 2>&1 </dev/null &
   echo $! >"$dir/controller.pid"
   disown
@@ -110,7 +109,7 @@ up() {
   done
   host -n $namespace label --overwrite kubefedcluster member-3 accelerator=nvidia >/dev/null
   wait_for "all members are ready" clusters_ready
-  show fedctl get clusters
+  show_fedctl get clusters
 
   say "Applying examples/"
   host apply -f examples/ | sed 's/^/    /'
@@ -119,16 +118,16 @@ up() {
   wait_for "the GPU pods run" gpu_pods_run
 
   say "What is where: every federated object, in every member"
-  show fedctl status -n demo
+  show_fedctl status -n demo
   say "What landed: each member's own objects, with its overrides"
   for name in "${members[@]}"; do
-    show member "$name" -n demo get configmaps,deployments,backups.backup.fedctl.io -l kubefed.io/managed=true
+    show_kubectl "$name" -n demo get configmaps,deployments,backups.backup.fedctl.io -l kubefed.io/managed=true
   done
   say "GPUs: the override for member-3 adds a toleration, and the scheduler binds the pods to a tainted node"
-  show member member-3 -n demo get pods -l app=inference -o wide
+  show_kubectl member-3 -n demo get pods -l app=inference -o wide
   echo
   echo "The same pods without the toleration stay Pending, although GPUs are free:"
-  show member member-3 -n demo get pods -l app=inference-untolerated
+  show_kubectl member-3 -n demo get pods -l app=inference-untolerated
   member member-3 -n demo get events --field-selector reason=FailedScheduling -o 'jsonpath={.items[-1:].message}'
   echo
   finish

@@ -106,7 +106,9 @@ func (f *federated) template() fields {
 }
 
 // on places the object in exactly these clusters.
-func (f *federated) on(clusters ...*framework.Cluster) *federated { return f.onNames(names(clusters...)...) }
+func (f *federated) on(clusters ...*framework.Cluster) *federated {
+	return f.onNames(names(clusters...)...)
+}
 
 func (f *federated) onNames(names ...string) *federated {
 	clusters := list{}
