@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
@@ -22,6 +20,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -60,7 +59,7 @@ func newSource(ctx context.Context, o *Options) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	types, err := readTypes(ctx, host, o.factory)
+	types, err := fedtypes.Read(ctx, host, o.factory)
 	if err != nil {
 		return nil, err
 	}
@@ -69,31 +68,6 @@ func newSource(ctx context.Context, o *Options) (*source, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// readTypes returns the enabled types, sorted by name.
-func readTypes(ctx context.Context, host client.Client, f *cmdutil.Factory) ([]typeconfig.Type, error) {
-	var configs fedcorev1beta1.FederatedTypeConfigList
-	err := host.List(ctx, &configs, client.InNamespace(f.KubeFedNamespace))
-	switch {
-	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		return nil, errNoControlPlane
-	case err != nil:
-		return nil, fmt.Errorf("listing FederatedTypeConfigs in namespace %s: %w", f.KubeFedNamespace, err)
-	case len(configs.Items) == 0:
-		return nil, errNoTypes(f.KubeFedNamespace)
-	}
-	var types []typeconfig.Type
-	for i := range configs.Items {
-		t, err := typeconfig.FromFederatedTypeConfig(&configs.Items[i])
-		if err != nil {
-			_, _ = fmt.Fprintf(f.ErrOut, "warning: %v\n", err)
-			continue
-		}
-		types = append(types, t)
-	}
-	slices.SortFunc(types, func(a, b typeconfig.Type) int { return strings.Compare(a.Name, b.Name) })
-	return types, nil
 }
 
 // readClusters returns the names of the joined clusters. Without the right to
@@ -125,10 +99,10 @@ func (s *source) resolve(types []typeconfig.Type, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	resolver := resolver{types: types, shortNames: discoveredShortNames(discoverer)}
+	resolver := fedtypes.Resolver{Types: types, ShortNames: fedtypes.DiscoveredShortNames(discoverer)}
 	for i := range s.opts.requests {
 		request := &s.opts.requests[i]
-		if request.typ, err = resolver.resolve(request.typeName); err != nil {
+		if request.typ, err = resolver.Resolve(request.typeName); err != nil {
 			return err
 		}
 		s.addQuery(request.typ, request.name)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 )
 
 const statusLong = `Show federated objects and how they fare in each member cluster.
@@ -91,7 +92,7 @@ func (o *Options) Complete(args []string) error {
 		return err
 	}
 	if o.Namespace == "" && !o.AllNamespaces {
-		o.Namespace, err = o.contextNamespace()
+		o.Namespace, err = fedtypes.ContextNamespace(o.factory)
 	}
 	return err
 }
@@ -160,20 +161,4 @@ func (o *Options) where() string {
 		return "in any namespace"
 	}
 	return "in namespace " + o.Namespace
-}
-
-// contextNamespace is the namespace that kubectl would use.
-func (o *Options) contextNamespace() (string, error) {
-	raw, err := o.factory.RawConfig()
-	if err != nil {
-		return "", err
-	}
-	name := o.factory.HostClusterContext
-	if name == "" {
-		name = raw.CurrentContext
-	}
-	if context := raw.Contexts[name]; context != nil && context.Namespace != "" {
-		return context.Namespace, nil
-	}
-	return "default", nil
 }

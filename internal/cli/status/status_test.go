@@ -245,41 +245,6 @@ func TestParseArgs(t *testing.T) {
 	}
 }
 
-func TestResolve(t *testing.T) {
-	shortNames := map[string][]string{"deployments": {"deploy"}, "federateddeployments": {"fdeploy"}, "configmaps": {"cm", "deployment"}}
-	r := resolver{types: types, shortNames: func(resource typeconfig.Resource) []string { return shortNames[resource.GVR.Resource] }}
-	for word, want := range map[string]string{
-		"deployments.apps":                      "deployments.apps",
-		"deployments":                           "deployments.apps",
-		"Deployment":                            "deployments.apps",
-		"deployment.apps":                       "deployments.apps",
-		"deploy":                                "deployments.apps",
-		"fdeploy":                               "deployments.apps",
-		"FederatedDeployment":                   "deployments.apps",
-		"federateddeployments.types.kubefed.io": "deployments.apps",
-		"cm":                                    "configmaps",
-		"events":                                "events", // the name of a FederatedTypeConfig
-		"events.events.k8s.io":                  "events.events.k8s.io",
-		"event":                                 `"event" could be any of events, events.events.k8s.io: use one of these`,
-		"pods":                                  `"pods" is not a federated type: enable it with "fedctl enable pods", or use one of configmaps, deployments.apps, events, events.events.k8s.io`,
-		"configmaps.apps":                       `"configmaps.apps" is not a federated type: enable it with "fedctl enable configmaps.apps", or use one of configmaps, deployments.apps, events, events.events.k8s.io`,
-		"federatedconfigmaps.types.kubefed.io":  "configmaps",
-		"federatedconfigmap.types.kubefed.io":   "configmaps",
-		"federatedConfigMap.types.kubefed.io":   "configmaps",
-		"federateddeployment.types.kubefed.io":  "deployments.apps",
-		"federateddeployments.something.elsewhere": `"federateddeployments.something.elsewhere" is not a federated type: enable it with "fedctl enable federateddeployments.something.elsewhere", or use one of configmaps, deployments.apps, events, events.events.k8s.io`,
-	} {
-		typ, err := r.resolve(word)
-		got := typ.Name
-		if err != nil {
-			got = err.Error()
-		}
-		if got != want {
-			t.Errorf("%s: %s, want %s", word, got, want)
-		}
-	}
-}
-
 func TestValidate(t *testing.T) {
 	for want, o := range map[string]Options{
 		"": {Output: "wide", Selector: "app=web,tier!=back"},
