@@ -51,7 +51,6 @@ var _ = Describe("The examples", localOnly, Ordered, Serial, func() {
 					clear(ctx, "Federated"+kind, demo)
 				}
 			}
-			clear(ctx, "FederatedNamespace", demo)
 			Expect(client.IgnoreNotFound(host.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: demo}}))).To(Succeed())
 		}, NodeTimeout(time.Minute))
 		for _, file := range files {

@@ -271,7 +271,9 @@ func requests(ctx context.Context, c *framework.Cluster) framework.Requests {
 
 // writes counts what the control plane writes to a resource of a member: applies
 // and deletions, which nobody else makes of it one by one.
-func writes(ctx context.Context, c *framework.Cluster, resource string) int {
+func writes(ctx context.Context, c *framework.Cluster, resource string) framework.Requests {
 	GinkgoHelper()
-	return requests(ctx, c).Sum(func(verb, r string) bool { return r == resource && (verb == "APPLY" || verb == "DELETE") })
+	all := requests(ctx, c)
+	maps.DeleteFunc(all, func(what string, _ int) bool { return what != "APPLY "+resource && what != "DELETE "+resource })
+	return all
 }

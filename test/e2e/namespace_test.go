@@ -19,17 +19,17 @@ import (
 
 // plainNamespace makes a namespace in the host that is not federated. When the
 // spec has ended it is deleted, after the federated objects in it: a namespace's
-// controller waits long for finalizers. Nobody waits for the namespace, but for the
-// objects, whose deletion another spec could take for its own requests.
+// controller waits long for finalizers. Nobody waits for namespaces, which take
+// five seconds to go, but for the objects in them, whose deletion another spec could
+// take for its own requests.
 func plainNamespace(ctx context.Context) string {
 	GinkgoHelper()
 	name := "e2e-" + rand.String(6)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	Expect(host.Create(ctx, ns)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
-		// FederatedNamespaces last: what is in a namespace goes with it.
-		for _, kind := range append(slices.Sorted(maps.Keys(usedKinds)), "FederatedNamespace") {
-			if usedKinds[kind] {
+		for _, kind := range slices.Sorted(maps.Keys(usedKinds)) {
+			if kind != "FederatedNamespace" {
 				clear(ctx, kind, name)
 			}
 		}

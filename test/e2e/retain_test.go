@@ -17,7 +17,7 @@ func expectNoWrites(ctx context.Context, c *framework.Cluster, resource string, 
 	GinkgoHelper()
 	before := writes(ctx, c, resource)
 	by()
-	Consistently(ctx, func() int { return writes(ctx, c, resource) - before }).Should(BeZero(), "writes to %s of cluster %s", resource, c.Name)
+	Consistently(ctx, func() framework.Requests { return writes(ctx, c, resource).Since(before) }).Should(BeEmpty(), "writes in cluster %s", c.Name)
 }
 
 var _ = Describe("What belongs to the member", func() {
@@ -90,7 +90,7 @@ var _ = Describe("What belongs to the member", func() {
 		expectField(ctx, c, f.target, "/status/readyReplicas", 2)
 		expectSettled(ctx, f, c)
 		expectNoWrites(ctx, c, "deployments.apps", func() {})
-		Expect(writes(ctx, c, "deployments.apps")-before).To(BeNumerically("<=", 2), "one write for the creation, one for the update")
+		Expect(writes(ctx, c, "deployments.apps").Since(before).Sum(nil)).To(BeNumerically("<=", 2), "one write for the creation, one for the update")
 	})
 
 	It("is not taken for drift when a Service gets its addresses", func(ctx SpecContext) {

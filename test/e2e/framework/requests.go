@@ -49,6 +49,9 @@ func CountRequests(ctx context.Context, c *Cluster) (Requests, error) {
 		for _, pair := range m.GetLabel() {
 			label[pair.GetName()] = pair.GetValue()
 		}
+		if label["verb"] == "DELETE" && label["scope"] != "resource" {
+			label["verb"] = "DELETECOLLECTION" // the metric does not tell them apart by the verb
+		}
 		resource := label["resource"]
 		if label["group"] != "" {
 			resource += "." + label["group"]
