@@ -35,6 +35,8 @@ type attempt struct {
 	resource typeconfig.Resource
 	first    bool // nothing of ours is known to be there
 	retained bool // it is known that we do not own the replicas
+	// irreplaceable is the hash of what is invalid also as an update.
+	irreplaceable string
 }
 
 // carryOut works on a member's item: at most one write in that cluster.
@@ -96,7 +98,7 @@ func (e *Engine) prepare(a *attempt) want {
 		}
 		a.rendered, a.resource = rendered, a.t.Target
 		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
-		a.retained = p.retained
+		a.retained, a.irreplaceable = p.retained, p.irreplaceable
 		if !p.pending { // a drift, or a retry
 			p.pending = true
 			if a.o.pendingSince.IsZero() {
@@ -138,7 +140,7 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 			return e.fail(a, e.failure(a, err), err)
 		}
 	}
-	applied, err := a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager)
+	applied, err := e.applyOrReplace(ctx, a)
 	e.metrics.observe(a, "apply", err, e.since(start))
 	if err != nil {
 		return e.fail(a, e.failure(a, err), err)

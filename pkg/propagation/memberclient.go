@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -73,10 +74,41 @@ func (c *memberClient) Get(ctx context.Context, r typeconfig.Resource, key types
 func (c *memberClient) GetWhole(ctx context.Context, r typeconfig.Resource, key types.NamespacedName) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	return c.whole(r, key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+}
+
+func (c *memberClient) whole(r typeconfig.Resource, namespace string) dynamic.ResourceInterface {
 	if r.Namespaced {
-		return c.dynamic.Resource(r.GVR).Namespace(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+		return c.dynamic.Resource(r.GVR).Namespace(namespace)
 	}
-	return c.dynamic.Resource(r.GVR).Get(ctx, key.Name, metav1.GetOptions{})
+	return c.dynamic.Resource(r.GVR)
+}
+
+// Update writes an object as manager; the version in it must still be the server's.
+func (c *memberClient) Update(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, object *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.whole(r, key.Namespace).Update(ctx, object, metav1.UpdateOptions{FieldManager: manager})
+}
+
+// DropManager takes a manager's entry off managedFields, leaving the fields.
+func (c *memberClient) DropManager(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, object *unstructured.Unstructured, manager string) error {
+	entries := object.GetManagedFields()
+	kept := slices.DeleteFunc(slices.Clone(entries), func(e metav1.ManagedFieldsEntry) bool { return e.Manager == manager })
+	if len(kept) == len(entries) || len(kept) == 0 { // an empty list would reset everything
+		return nil
+	}
+	body, err := json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/metadata/managedFields", "value": kept},
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": object.GetResourceVersion()},
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	_, err = c.resource(r, key.Namespace).Patch(ctx, key.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
+	return err
 }
 
 // Delete deletes the object with this UID, and no other that took its name.

@@ -51,11 +51,13 @@ type place struct {
 	attempted bool
 	// retained says that we are known not to own spec.replicas.
 	retained bool
-	status   federate.PropagationStatus
-	message  string
-	pending  bool // an item for it is queued or waits for something
-	retrying bool // the last try failed; the next one is scheduled
-	updated  bool // written since the status was folded last
+	// irreplaceable is the hash of what the cluster refuses as an update as well.
+	irreplaceable string
+	status        federate.PropagationStatus
+	message       string
+	pending       bool // an item for it is queued or waits for something
+	retrying      bool // the last try failed; the next one is scheduled
+	updated       bool // written since the status was folded last
 	// removed is the UID of the object that was deleted at removedAt.
 	removed   types.UID
 	removedAt time.Time
