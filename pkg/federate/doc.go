@@ -4,6 +4,7 @@
 //   - Parse reads a FederatedX object into an Object.
 //   - A Renderer turns its template and overrides into the object for one cluster.
 //   - Fold turns the outcomes in the clusters into the next status.
+//   - Strip turns an object in a cluster into a template.
 //
 // All of it are functions of plain values, used alike by the controller and by
 // the commands that explain or preview what the controller will do. No function
