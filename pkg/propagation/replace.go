@@ -26,7 +26,8 @@ func (e *Engine) applyOrReplace(ctx context.Context, a *attempt) (*metav1.Partia
 	}
 	replaced, replaceErr := a.replace(ctx)
 	if replaceErr != nil {
-		return nil, fmt.Errorf("replacing the lists of an object that cannot be applied to: %w", replaceErr)
+		// Why it cannot be applied comes first: that is what the user can mend.
+		return nil, fmt.Errorf("%w (replacing its lists instead failed: %w)", err, replaceErr)
 	}
 	if !replaced { // it is what we want that is invalid
 		e.mark(a, func(p *place) { p.irreplaceable = a.hash })
