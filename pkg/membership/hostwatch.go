@@ -51,6 +51,7 @@ func (p *Provider) watchHost(ctx context.Context) error {
 		return errors.New("the host's KubeFedClusters could not be listed")
 	}
 	p.synced.Store(true)
+	p.notify("")
 	return p.learnHostUID(ctx)
 }
 

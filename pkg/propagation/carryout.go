@@ -44,8 +44,11 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 	cluster := item.ClusterName.String()
 	host := t.host.Get(item.Object)
 	client, watched := e.watches.Get(cluster, t.Name)
+	if !t.standsForTarget(item.Object) {
+		return reconcile.Result{}, nil
+	}
 	if client == nil || watched == nil || !e.informed(t) {
-		return reconcile.Result{}, nil // not engaged, or nothing is known yet: queued again then
+		return e.park(t, item) // not engaged, or nothing is known yet
 	}
 	a := &attempt{item: item, t: t, host: host, client: client, watch: watched, key: t.targetKey(item.Object)}
 	if host == nil {
@@ -61,8 +64,7 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 	}
 	a.info = info
 	if !info.Ready || !watched.synced() {
-		e.queue.Add(Item{Type: t.Name, Object: item.Object}) // parked: the host's item says so in the status
-		return reconcile.Result{}, nil
+		return e.park(t, item)
 	}
 	switch e.prepare(a) {
 	case wantApplied:
@@ -70,6 +72,22 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 	case wantAbsent:
 		return e.remove(ctx, a)
 	}
+	return reconcile.Result{}, nil
+}
+
+// park puts an item aside until its cluster can be worked on: the host's item
+// says so in the status, and queues it again then. A retry that comes meanwhile
+// is spent, so it is noted that none is scheduled any more.
+func (e *Engine) park(t *runningType, item Item) (reconcile.Result, error) {
+	if o := t.object(item.Object); o != nil {
+		o.mu.Lock()
+		if p := o.places[item.ClusterName.String()]; p != nil {
+			p.retrying = false
+		}
+		o.mu.Unlock()
+	}
+	e.backoff.Forget(item)
+	e.queue.Add(Item{Type: item.Type, Object: item.Object})
 	return reconcile.Result{}, nil
 }
 
@@ -85,6 +103,12 @@ func (e *Engine) prepare(a *attempt) want {
 		}
 		return wantNothing
 	}
+	host := a.t.host.Get(a.item.Object)
+	if host == nil || p.want == wantApplied && host.fed.Generation != a.o.generation {
+		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the object has changed: decide again
+		return wantNothing
+	}
+	a.host = host
 	a.want, a.hash, a.first = p.want, p.hash, p.applied == ""
 	switch {
 	case p.want == wantApplied && p.upToDate(l):
@@ -105,7 +129,7 @@ func (e *Engine) prepare(a *attempt) want {
 				a.o.pendingSince = e.now()
 			}
 		}
-	case p.want == wantAbsent && l == nil && p.applied == "":
+	case p.want == wantAbsent && l == nil && !p.mayBeThere():
 		*p = place{}
 		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object})
 		return wantNothing
@@ -117,10 +141,9 @@ func (e *Engine) prepare(a *attempt) want {
 func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error) {
 	l := a.watch.get(a.key)
 	switch {
-	case l != nil && !l.managed:
-		return e.finish(a, federate.ManagedLabelFalse, fmt.Sprintf("the object has the label %s with another value than %q: its owner keeps it out of the federation", federate.ManagedLabel, federate.ManagedLabelValue))
-	case l != nil && l.deleting:
-		return reconcile.Result{}, nil // it is created again when it is gone; the watch queues us
+	case l != nil && (!l.managed || l.deleting):
+		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the host's item says so in the status
+		return reconcile.Result{}, nil
 	case e.mustWaitForNamespace(a):
 		return reconcile.Result{RequeueAfter: e.opts.SettleTimeout / 2}, nil // or when the namespace appears
 	}
@@ -134,7 +157,9 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 		}
 	}
 	start := e.now()
-	e.mark(a, func(p *place) { p.attempted = true })
+	if !e.announce(a, l) {
+		return reconcile.Result{}, nil // decided anew: that has queued its own item
+	}
 	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {
 		if err := e.retainReplicas(ctx, a); err != nil {
 			return e.fail(a, e.failure(a, err), err)
@@ -153,18 +178,33 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	return e.finish(a, federate.ClusterPropagationOK, "")
 }
 
+// announce records, before a write, that it may arrive whatever becomes of its
+// answer: the object may be there from now on, what it holds is unknown until it is
+// confirmed, and so is who owns the replicas. False: something else is wanted by now.
+func (e *Engine) announce(a *attempt, l *live) bool {
+	return e.mark(a, func(p *place) {
+		p.attempted, p.owned = true, 0
+		if !a.host.fed.RetainReplicas || l == nil {
+			p.retained = false
+		}
+	})
+}
+
 // damp returns how long a repair still waits. The first repairs are immediate;
 // where something keeps changing what the template sets, each waits longer.
 func (e *Engine) damp(a *attempt, l *live) time.Duration {
 	var wait time.Duration
 	fight := false
 	e.mark(a, func(p *place) {
-		if l == nil || p.applied != p.hash || p.retrying {
+		if p.applied != p.hash || p.retrying {
 			return // not a repair
 		}
 		now := e.now()
 		if wait = p.repairedAt.Add(p.repairDelay).Sub(now); wait > 0 {
 			p.pending = false // no status waits for it
+			if a.o.pendingClusters() == 0 {
+				a.o.pendingSince = time.Time{}
+			}
 			return
 		}
 		if now.Sub(p.repairedAt) > maxRepairDelay+p.repairDelay {
@@ -285,11 +325,21 @@ func (e *Engine) awaitRemoval(a *attempt) (reconcile.Result, error) {
 	if wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	return e.finish(a, federate.WaitingForRemoval, "the object is being deleted in the cluster")
+	result, err := e.finish(a, federate.WaitingForRemoval, beingDeleted)
+	if l := a.watch.get(a.key); l != nil && !l.deleting {
+		result.RequeueAfter = e.opts.RequestTimeout // the watch should have told by then; if not, try again
+	}
+	return result, err
 }
+
+// beingDeleted is the message while the member takes its time.
+const beingDeleted = "the object is being deleted in the cluster"
 
 // removed records that the cluster no longer holds the object.
 func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
+	if l := a.watch.get(a.key); l != nil {
+		a.watch.store.Forget(a.key, l.uid) // the watch will tell the same, later
+	}
 	e.mark(a, func(p *place) { *p = place{updated: true} })
 	e.backoff.Forget(a.item)
 	e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object})
@@ -367,19 +417,17 @@ func (e *Engine) finish(a *attempt, status federate.PropagationStatus, message s
 	return reconcile.Result{}, nil
 }
 
-// mark changes the record of the attempt's cluster, unless something else is wanted by now.
-func (e *Engine) mark(a *attempt, change func(p *place)) {
+// mark changes the record of the attempt's cluster; false, and nothing is
+// changed, if something else is wanted by now.
+func (e *Engine) mark(a *attempt, change func(p *place)) bool {
 	a.o.mu.Lock()
 	defer a.o.mu.Unlock()
 	p := a.o.places[a.item.ClusterName.String()]
 	if p == nil || p.want != a.want || p.hash != a.hash {
-		// Decided anew meanwhile: the newer decision has queued its own item.
-		if p != nil && a.want == wantApplied {
-			p.attempted = true
-		}
-		return
+		return false // decided anew meanwhile: the newer decision has queued its own item
 	}
 	change(p)
+	return true
 }
 
 // settled records an outcome and, when it was the object's last one, has the
@@ -387,8 +435,13 @@ func (e *Engine) mark(a *attempt, change func(p *place)) {
 func (e *Engine) settled(a *attempt, p *place, status federate.PropagationStatus, message string) {
 	changed := p.pending || p.status != status || p.message != message
 	p.settle(status, message)
-	if changed && a.o.pendingClusters() == 0 {
+	host := Item{Type: a.t.Name, Object: a.item.Object}
+	switch {
+	case !changed:
+	case a.o.pendingClusters() == 0:
 		a.o.pendingSince = time.Time{}
-		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object})
+		e.queue.Add(host)
+	case e.now().Sub(a.o.pendingSince) >= e.opts.SettleTimeout:
+		e.queue.AddAfter(host, e.opts.StatusInterval) // the status no longer waits for the others
 	}
 }

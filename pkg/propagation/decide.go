@@ -27,6 +27,9 @@ func (e *Engine) decide(ctx context.Context, t *runningType, item Item) (reconci
 		return reconcile.Result{}, nil // queued again when what is missing has been read
 	}
 	host := t.host.Get(item.Object)
+	if !t.standsForTarget(item.Object) {
+		return e.misnamed(ctx, t, item, host)
+	}
 	if host == nil {
 		e.orphan(t, item.Object)
 		return reconcile.Result{}, nil
@@ -63,13 +66,34 @@ func (e *Engine) decide(ctx context.Context, t *runningType, item Item) (reconci
 	return e.writeStatus(ctx, t, item, host, o, reason, message, decision.Unknown)
 }
 
+// misnamed works on a FederatedNamespace that has not the name of the namespace
+// it is in. As in KubeFed it stands for no namespace: neither the one it is in,
+// nor the one it is called like, which is somebody else's.
+func (e *Engine) misnamed(ctx context.Context, t *runningType, item Item, host *hostObject) (reconcile.Result, error) {
+	switch {
+	case host == nil:
+		t.forget(item.Object)
+		return reconcile.Result{}, nil
+	case host.fed.Deleting && host.fed.HasFinalizer:
+		return e.removeFinalizer(ctx, t, item, host)
+	case host.fed.Deleting:
+		return reconcile.Result{}, nil
+	}
+	return e.writeStatus(ctx, t, item, host, t.objectFor(item.Object, host), federate.ComputePlacementFailed,
+		fmt.Sprintf("metadata.name: must be %q: a FederatedNamespace has the name of the namespace it is in", item.Object.Namespace), nil)
+}
+
 // informed says whether all that a decision rests on has been read. A decision
 // on less could delete what a moment later turns out to be wanted.
 func (e *Engine) informed(t *runningType) bool {
 	if !t.host.Synced() || !e.inventory.Synced() {
 		return false
 	}
-	return !t.boundByNamespace(e.opts) || e.namespaces.synced(t.FederatedNamespace)
+	if !t.Target.Namespaced {
+		return true
+	}
+	_, known := e.namespaces.get(t.FederatedNamespace, "")
+	return known
 }
 
 func (e *Engine) isSystemNamespace(name string) bool {
@@ -90,12 +114,16 @@ func (e *Engine) place(t *runningType, host *hostObject) (placement.Decision, fe
 		Namespaced:   t.Target.Namespaced,
 		LimitedScope: e.opts.TargetNamespace != "",
 	}
-	if t.boundByNamespace(e.opts) {
-		if t.FederatedNamespace == (typeconfig.Resource{}) {
+	if t.Target.Namespaced {
+		if t.FederatedNamespace == (typeconfig.Resource{}) && !in.LimitedScope {
 			return placement.Decision{}, federate.ComputePlacementFailed,
 				"the type namespaces is not enabled, so it is not known which clusters hold the namespace: run fedctl enable namespaces"
 		}
-		if ns := e.namespaces.get(host.fed.Namespace); ns != nil {
+		ns, known := e.namespaces.get(t.FederatedNamespace, host.fed.Namespace)
+		if !known {
+			return placement.Decision{}, federate.ComputePlacementFailed, "the FederatedNamespaces are being read"
+		}
+		if ns != nil {
 			if ns.placementUnknown() {
 				return placement.Decision{}, federate.ComputePlacementFailed,
 					fmt.Sprintf("FederatedNamespace %s/%s: %v", host.fed.Namespace, host.fed.Namespace, ns.invalid)
@@ -129,7 +157,7 @@ func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, de
 	defer o.mu.Unlock()
 	fresh := o.generation != host.fed.Generation
 	if fresh {
-		o.generation, o.renderer = host.fed.Generation, nil
+		o.generation, o.renderer, o.pendingSince = host.fed.Generation, nil, time.Time{}
 	}
 	for name := range o.places {
 		if _, joined := infos[name]; !joined {
@@ -155,7 +183,7 @@ func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, de
 		p := o.place(name)
 		if p.want != wantApplied || p.hash == "" || fresh {
 			p.want = wantApplied
-			if !e.render(t, host, o, p, name) {
+			if !e.render(t, item, host, o, p, name) {
 				continue
 			}
 		}
@@ -172,7 +200,7 @@ func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, de
 }
 
 // render computes what the cluster is to hold; false if it cannot be, which the status then says.
-func (e *Engine) render(t *runningType, host *hostObject, o *object, p *place, cluster string) bool {
+func (e *Engine) render(t *runningType, item Item, host *hostObject, o *object, p *place, cluster string) bool {
 	rendered, err := o.rendered(t, host, cluster)
 	if err != nil {
 		var bad *federate.RenderError
@@ -190,6 +218,7 @@ func (e *Engine) render(t *runningType, host *hostObject, o *object, p *place, c
 	}
 	if p.hash != rendered.Hash {
 		p.retrying = false
+		e.backoff.Forget(item.WithCluster(multicluster.ClusterName(cluster)))
 		p.hash = rendered.Hash
 	}
 	return true
@@ -229,6 +258,15 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 		p.retrying = false
 		p.settle(federate.ClusterPropagationOK, "")
 		return false
+	case l != nil && !l.managed:
+		p.retrying = false
+		p.settle(federate.ManagedLabelFalse, fmt.Sprintf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
+			federate.ManagedLabel, federate.ManagedLabelValue))
+		return false
+	case l != nil && l.deleting:
+		p.retrying = false
+		p.settle(federate.WaitingForRemoval, "the object is being deleted in the cluster; it is created again when it is gone")
+		return false
 	case p.retrying:
 		return false // the next try is scheduled
 	}
@@ -249,23 +287,23 @@ func (e *Engine) planAbsent(p *place, info membership.Info, watched *memberWatch
 	}
 	switch {
 	case !info.Probed && !info.Ready, info.Ready && !watched.synced():
-		p.pending = l != nil || p.applied != "" // what is read next decides, and queues us again
+		p.pending = l != nil || p.mayBeThere() // what is read next decides, and queues us again
 		return false
 	case !info.Ready:
-		if l == nil && p.applied == "" && !p.attempted {
+		if l == nil && !p.mayBeThere() {
 			p.want = wantNothing // it has never been there
 			p.settle("", "")
 			return false
 		}
 		p.settle(federate.WaitingForRemoval, notReady(info)+"; to give it up: fedctl unjoin "+info.Name+" --force")
 		return false
-	case l == nil && p.applied == "" || l != nil && !l.managed:
+	case l == nil && !p.mayBeThere() || l != nil && !l.managed:
 		*p = place{} // gone, or no longer ours
 		return false
 	case p.retrying:
 		return false
-	case l != nil && l.deleting && !p.pending:
-		p.settle(federate.WaitingForRemoval, "the object is being deleted in the cluster")
+	case l != nil && !p.pending && (l.deleting || p.removed == l.uid && e.now().Sub(p.removedAt) < e.opts.RequestTimeout):
+		p.settle(federate.WaitingForRemoval, beingDeleted)
 		return false
 	}
 	p.pending = true
@@ -287,6 +325,7 @@ func (e *Engine) unsettled(o *object) time.Duration {
 func (e *Engine) orphan(t *runningType, key types.NamespacedName) {
 	t.forget(key)
 	for _, info := range e.inventory.Clusters() {
+		e.backoff.Forget(Item{Type: t.Name, Object: key, ClusterName: multicluster.ClusterName(info.Name)})
 		if _, watched := e.watches.Get(info.Name, t.Name); watched.get(t.targetKey(key)) != nil {
 			e.queue.Add(Item{Type: t.Name, Object: key, ClusterName: multicluster.ClusterName(info.Name)})
 		}
@@ -313,7 +352,7 @@ func (e *Engine) patchFinalizers(ctx context.Context, t *runningType, key types.
 	case err != nil:
 		return nil, fmt.Errorf("setting the finalizers: %w", err)
 	}
-	return t.host.Observe(key, host, result.ResourceVersion, result.Finalizers), nil
+	return t.host.Observe(key, host, result.ResourceVersion, result.Finalizers, host.fed.Status), nil
 }
 
 func without(list []string, s string) []string {

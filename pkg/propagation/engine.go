@@ -33,7 +33,8 @@ type Inventory interface {
 	Clusters() []membership.Info
 	// Synced says whether the joined clusters are known at all.
 	Synced() bool
-	// Subscribe registers a function that is called when a cluster changes.
+	// Subscribe registers a function that is called when a cluster changes, and
+	// with an empty name when Synced becomes true.
 	Subscribe(func(name string))
 }
 
@@ -216,10 +217,11 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 // Reconcile works on one item. Failures are recorded in the object's status and
 // tried again later; it returns an error only for what no status can tell.
 func (e *Engine) Reconcile(ctx context.Context, item Item) (reconcile.Result, error) {
-	t := e.typeNamed(item.Type)
+	t := e.begin(item.Type)
 	if t == nil {
 		return reconcile.Result{}, nil // switched off meanwhile
 	}
+	defer t.working.Done()
 	if item.ClusterName == "" {
 		return e.decide(ctx, t, item)
 	}
@@ -234,6 +236,20 @@ func (e *Engine) memberSynced(clusterName, typeName string) {
 	}
 	e.log.V(1).Info("Listed the managed objects of a member cluster", "cluster", clusterName, "type", typeName)
 	e.enqueueAll(t)
+	e.enqueueOrphans(t, clusterName)
+}
+
+// enqueueOrphans queues what bears our label in a member without a federated object.
+func (e *Engine) enqueueOrphans(t *runningType, clusterName string) {
+	_, watched := e.watches.Get(clusterName, t.Name)
+	if watched == nil || !t.host.Synced() {
+		return
+	}
+	for _, key := range watched.store.Keys() {
+		if fed := t.federatedKey(key); t.host.Get(fed) == nil {
+			e.queue.Add(Item{Type: t.Name, Object: fed, ClusterName: multicluster.ClusterName(clusterName)})
+		}
+	}
 }
 
 // memberChanged is called when a member's object differs from what was known of it.
@@ -255,7 +271,7 @@ func (e *Engine) memberChanged(clusterName, typeName string, key types.Namespace
 		p := o.places[clusterName]
 		expected := p != nil && !p.pending && p.upToDate(after)
 		if p != nil && after == nil && p.want == wantAbsent {
-			p.applied, p.owned = "", 0 // the watch says so: it is gone, or no longer ours
+			p.applied, p.owned, p.attempted = "", 0, false // the watch says so: it is gone, or no longer ours
 		}
 		o.mu.Unlock()
 		if expected {
@@ -280,8 +296,14 @@ func (e *Engine) namespaceAppeared(clusterName, namespace string) {
 // clusterChanged is called when a cluster comes, goes, is relabelled, or
 // becomes ready or unready: every placement may differ then.
 func (e *Engine) clusterChanged(name string) {
-	info, joined := e.clusters()[name]
+	if name == "" { // which clusters there are is known now
+		for _, t := range e.runningTypes() {
+			e.enqueueAll(t)
+		}
+		return
+	}
 	e.mu.Lock()
+	info, joined := e.clusters()[name]
 	before, known := e.seen[name]
 	if joined {
 		e.seen[name] = info
@@ -292,7 +314,7 @@ func (e *Engine) clusterChanged(name string) {
 	if joined == known && before.Ready == info.Ready && before.Probed == info.Probed && before.Host == info.Host && maps.Equal(before.Labels, info.Labels) {
 		return // a new message alone changes no placement
 	}
-	if info.Ready && !before.Ready {
+	if info.Ready && before.Probed && !before.Ready {
 		e.watches.Relist(name) // no drift survives an outage
 	}
 	for _, t := range e.runningTypes() {

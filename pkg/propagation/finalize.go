@@ -84,7 +84,7 @@ func (e *Engine) planDeletion(t *runningType, item Item, host *hostObject, o *ob
 // givenUp says whether a deletion no longer waits for a cluster that is not ready.
 func (e *Engine) givenUp(host *hostObject, info membership.Info) bool {
 	limit := e.opts.UnreadyDeletionTimeout
-	return limit > 0 && !info.Ready && e.now().Sub(host.deletedAt) > limit
+	return limit > 0 && info.Probed && !info.Ready && e.now().Sub(host.deletedAt) > limit
 }
 
 func (e *Engine) removeFinalizer(ctx context.Context, t *runningType, item Item, host *hostObject) (reconcile.Result, error) {

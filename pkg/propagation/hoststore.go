@@ -100,9 +100,9 @@ func (s *hostStore) Keys(namespace string) []types.NamespacedName {
 	return keys
 }
 
-// Observe records what a write of ours returned: the new version and finalizers.
-// It does nothing when the object has changed otherwise since.
-func (s *hostStore) Observe(key types.NamespacedName, seen *hostObject, resourceVersion string, finalizers []string) *hostObject {
+// Observe records what a write of ours returned: the new version, finalizers and
+// status. It does nothing when the object has changed otherwise since.
+func (s *hostStore) Observe(key types.NamespacedName, seen *hostObject, resourceVersion string, finalizers []string, status federate.Status) *hostObject {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.objects[key] != seen {
@@ -111,6 +111,7 @@ func (s *hostStore) Observe(key types.NamespacedName, seen *hostObject, resource
 	next := *seen
 	fed := *seen.fed
 	fed.HasFinalizer = slices.Contains(finalizers, federate.Finalizer)
+	fed.Status = status
 	next.fed, next.resourceVersion, next.finalizers = &fed, resourceVersion, finalizers
 	s.objects[key] = &next
 	return &next

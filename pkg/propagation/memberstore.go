@@ -80,6 +80,16 @@ func (s *memberStore) Unsync() {
 	s.synced = false
 }
 
+// Forget drops an object that is known to be gone, or no longer labelled, before
+// the watch tells.
+func (s *memberStore) Forget(key types.NamespacedName, uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.objects[key]; l != nil && l.uid == uid {
+		delete(s.objects, key)
+	}
+}
+
 // Keys returns the keys of all objects.
 func (s *memberStore) Keys() []types.NamespacedName {
 	s.mu.RLock()

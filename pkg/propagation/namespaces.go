@@ -18,11 +18,6 @@ type namespaceStore struct {
 	stop     func()
 }
 
-// boundByNamespace says whether a FederatedNamespace bounds the placement of the type's objects.
-func (t *runningType) boundByNamespace(opts Options) bool {
-	return t.Target.Namespaced && opts.TargetNamespace == ""
-}
-
 // ensure starts the watch on a resource, once; another resource replaces it.
 func (n *namespaceStore) ensure(e *Engine, resource typeconfig.Resource) {
 	if resource == (typeconfig.Resource{}) {
@@ -51,21 +46,19 @@ func (n *namespaceStore) ensure(e *Engine, resource typeconfig.Resource) {
 	n.stop = e.watchHost(resource, n.store)
 }
 
-// synced says whether the FederatedNamespaces have been listed.
-func (n *namespaceStore) synced(resource typeconfig.Resource) bool {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	return resource == (typeconfig.Resource{}) || n.resource == resource && n.store.Synced()
-}
-
-// get returns a namespace's FederatedNamespace; nil if there is none.
-func (n *namespaceStore) get(namespace string) *hostObject {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	if n.store == nil {
-		return nil
+// get returns a namespace's FederatedNamespace, nil if there is none. It is not
+// known as long as they have not been listed, or another resource is watched by
+// now; with no resource at all there are none.
+func (n *namespaceStore) get(resource typeconfig.Resource, namespace string) (object *hostObject, known bool) {
+	if resource == (typeconfig.Resource{}) {
+		return nil, true
 	}
-	return n.store.Get(types.NamespacedName{Namespace: namespace, Name: namespace})
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.resource != resource || !n.store.Synced() {
+		return nil, false
+	}
+	return n.store.Get(types.NamespacedName{Namespace: namespace, Name: namespace}), true
 }
 
 // enqueueNamespace queues all federated objects of a namespace: its FederatedNamespace has changed.

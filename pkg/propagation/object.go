@@ -66,6 +66,9 @@ type place struct {
 	repairDelay time.Duration
 }
 
+// mayBeThere says whether the cluster may hold the object although its watch shows none.
+func (p *place) mayBeThere() bool { return p.applied != "" || p.attempted }
+
 // version is the record that goes into the status.
 func (p *place) version() string {
 	if p.applied == "" {
@@ -104,7 +107,8 @@ func newObject(host *hostObject) *object {
 	o := &object{uid: host.fed.UID, places: map[string]*place{}}
 	for _, c := range host.fed.Status.Clusters {
 		applied, owned := parseRecord(c.Version)
-		o.places[c.Name] = &place{applied: applied, owned: owned, status: c.Status, message: c.Message}
+		// What a status lists may be there, also without a record: KubeFed keeps none.
+		o.places[c.Name] = &place{applied: applied, owned: owned, attempted: true, status: c.Status, message: c.Message}
 	}
 	return o
 }

@@ -128,7 +128,7 @@ func (e *Engine) patchStatus(ctx context.Context, t *runningType, key types.Name
 		return err
 	}
 	e.metrics.statusWrites.WithLabelValues(t.Name).Inc()
-	t.host.Observe(key, host, result.ResourceVersion, host.finalizers)
+	t.host.Observe(key, host, result.ResourceVersion, host.finalizers, status)
 	return nil
 }
 

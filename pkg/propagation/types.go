@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -27,6 +26,8 @@ type runningType struct {
 	host   *hostStore
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the watch on the host has ended
+	// working counts the items in work.
+	working sync.WaitGroup
 
 	mu      sync.Mutex
 	objects map[types.NamespacedName]*object
@@ -40,6 +41,11 @@ func (t *runningType) targetKey(fed types.NamespacedName) types.NamespacedName {
 		return types.NamespacedName{Name: fed.Name}
 	}
 	return fed
+}
+
+// standsForTarget says whether a federated object of this name has a target at all.
+func (t *runningType) standsForTarget(fed types.NamespacedName) bool {
+	return !t.IsNamespace || fed.Namespace == fed.Name
 }
 
 // federatedKey is the inverse of targetKey.
@@ -81,6 +87,18 @@ func (e *Engine) typeNamed(name string) *runningType {
 	return e.types[name]
 }
 
+// begin returns a type whose item is about to be worked on; the caller calls
+// working.Done afterwards. nil if the type has been switched off.
+func (e *Engine) begin(name string) *runningType {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	t := e.types[name]
+	if t != nil {
+		t.working.Add(1)
+	}
+	return t
+}
+
 func (e *Engine) runningTypes() []*runningType {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -97,7 +115,7 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 		if running.Type == definition {
 			return nil
 		}
-		if err := e.Unregister(ctx, definition.Name, false); err != nil {
+		if err := e.Unregister(ctx, definition.Name); err != nil {
 			return err
 		}
 	}
@@ -133,38 +151,28 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 }
 
 // Unregister implements typeconfig.Registrar.
-func (e *Engine) Unregister(ctx context.Context, name string, removeFinalizers bool) error {
+func (e *Engine) Unregister(ctx context.Context, name string) error {
 	e.mu.Lock()
 	t := e.types[name]
 	delete(e.types, name)
 	e.mu.Unlock()
-	if t != nil {
-		e.watches.RemoveType(name)
-		t.cancel()
-		select {
-		case <-t.done:
-		case <-ctx.Done():
-			return fmt.Errorf("type %s: its watch has not ended: %w", name, ctx.Err())
-		}
-		e.log.Info("Propagation of a type stopped", "type", name)
-		if removeFinalizers {
-			return e.removeAllFinalizers(ctx, t)
-		}
+	if t == nil {
+		return nil
 	}
-	return nil
-}
-
-// removeAllFinalizers frees the federated objects of a type that nobody will act on again.
-func (e *Engine) removeAllFinalizers(ctx context.Context, t *runningType) error {
-	for _, key := range t.host.Keys("") {
-		host := t.host.Get(key)
-		if host == nil || !host.fed.HasFinalizer {
-			continue
-		}
-		if _, err := e.patchFinalizers(ctx, t, key, host, without(host.finalizers, federate.Finalizer)); err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("removing the finalizer of %s %s: %w", t.Federated.GVK.Kind, key, err)
-		}
+	e.watches.RemoveType(name)
+	t.cancel()
+	idle := make(chan struct{})
+	go func() {
+		<-t.done
+		t.working.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle: // nothing puts a finalizer on anything any more
+	case <-ctx.Done():
+		return fmt.Errorf("type %s: its work has not ended: %w", name, ctx.Err())
 	}
+	e.log.Info("Propagation of a type stopped", "type", name)
 	return nil
 }
 
@@ -229,12 +237,7 @@ func sameStatus(a, b federate.Status) bool {
 // hostSynced is called when the federated objects of a type have been listed.
 func (e *Engine) hostSynced(t *runningType) {
 	e.enqueueAll(t)
-	// What bears our label in a member without a federated object is looked at now.
 	for _, info := range e.inventory.Clusters() {
-		if _, w := e.watches.Get(info.Name, t.Name); w != nil {
-			for _, key := range w.store.Keys() {
-				e.memberChanged(info.Name, t.Name, key, nil, w.store.Get(key))
-			}
-		}
+		e.enqueueOrphans(t, info.Name)
 	}
 }

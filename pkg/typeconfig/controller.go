@@ -137,7 +137,7 @@ func (r *reconciler) follow(ctx context.Context, config *fedcorev1beta1.Federate
 		if err := r.release(ctx, config); err != nil {
 			return err
 		}
-	} else if err := r.stop(ctx, config.Name, false); err != nil {
+	} else if err := r.stop(ctx, config.Name); err != nil {
 		return err
 	}
 	return r.report(ctx, config, false, false)
@@ -156,11 +156,11 @@ func (r *reconciler) register(ctx context.Context, wanted Type) error {
 }
 
 // stop ends the propagation of a type that this process has registered.
-func (r *reconciler) stop(ctx context.Context, name string, removeFinalizers bool) error {
+func (r *reconciler) stop(ctx context.Context, name string) error {
 	if _, ok := r.registered[name]; !ok {
 		return nil
 	}
-	if err := r.Registrar.Unregister(ctx, name, removeFinalizers); err != nil {
+	if err := r.Registrar.Unregister(ctx, name); err != nil {
 		return fmt.Errorf("stopping the propagation of %s: %w", name, err)
 	}
 	delete(r.registered, name)
@@ -169,7 +169,18 @@ func (r *reconciler) stop(ctx context.Context, name string, removeFinalizers boo
 
 // unregister ends the propagation of a type whose config is gone.
 func (r *reconciler) unregister(ctx context.Context, name string) error {
-	return r.stop(ctx, name, true)
+	running, ok := r.registered[name]
+	if !ok {
+		return nil
+	}
+	if err := r.Registrar.Unregister(ctx, name); err != nil {
+		return fmt.Errorf("stopping the propagation of %s: %w", name, err)
+	}
+	if err := removeFinalizers(ctx, r.live, r.client, running.Federated); err != nil {
+		return err // the type stays registered here, so that this is tried again
+	}
+	delete(r.registered, name)
+	return nil
 }
 
 // remove ends the propagation of a type that is being deleted and lets it go.

@@ -29,14 +29,13 @@ import (
 
 // record is a Registrar that only remembers what it was told.
 type record struct {
-	mu       sync.Mutex
-	running  map[string]typeconfig.Type
-	released map[string]bool // by name: removeFinalizers of the last Unregister
-	calls    int
+	mu      sync.Mutex
+	running map[string]typeconfig.Type
+	calls   int
 }
 
 func newRecord() *record {
-	return &record{running: map[string]typeconfig.Type{}, released: map[string]bool{}}
+	return &record{running: map[string]typeconfig.Type{}}
 }
 
 func (r *record) Register(_ context.Context, t typeconfig.Type) error {
@@ -47,11 +46,10 @@ func (r *record) Register(_ context.Context, t typeconfig.Type) error {
 	return nil
 }
 
-func (r *record) Unregister(_ context.Context, name string, removeFinalizers bool) error {
+func (r *record) Unregister(_ context.Context, name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.running, name)
-	r.released[name] = removeFinalizers
 	r.calls++
 	return nil
 }
@@ -74,10 +72,24 @@ func (r *record) count() int {
 	return r.calls
 }
 
-func (r *record) wasReleased(name string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.released[name]
+// held creates a federated object with the finalizer of propagation and one of
+// somebody else's; the returned function tells which are left.
+func held(ctx context.Context, kind string) func(context.Context) []string {
+	GinkgoHelper()
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "types.kubefed.io/v1beta1", "kind": kind,
+		"metadata": map[string]any{"name": "held", "namespace": "default", "finalizers": []any{federate.Finalizer, "example.com/other"}},
+		"spec":     map[string]any{},
+	}}
+	Expect(host.Create(ctx, object)).To(Succeed())
+	DeferCleanup(func(ctx context.Context) {
+		change(ctx, object, func() { object.SetFinalizers(nil) })
+		Expect(host.Delete(ctx, object)).To(Succeed())
+	})
+	return func(ctx context.Context) []string {
+		Expect(host.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+		return object.GetFinalizers()
+	}
 }
 
 // start runs the controller with the rights of its ServiceAccount; the returned
@@ -181,10 +193,11 @@ var _ = Describe("the controller", Ordered, func() {
 		Eventually(func() fedcorev1beta1.ControllerStatus { return *typeConfig(ctx, "secrets").Status.StatusController }).
 			Should(Equal(fedcorev1beta1.ControllerStatusRunning))
 
+		finalizers := held(ctx, "FederatedSecret")
 		change(ctx, config, func() { config.Spec.Propagation = fedcorev1beta1.PropagationDisabled })
 		Eventually(stopped(ctx, "secrets")).Should(BeTrue())
 		Expect(types.names()).NotTo(ContainElement("secrets"))
-		Expect(types.wasReleased("secrets")).To(BeTrue(), "nothing will act on the finalizers of its objects")
+		Expect(finalizers(ctx)).To(ConsistOf("example.com/other"), "nothing will act on the finalizers of its objects")
 
 		change(ctx, config, func() {
 			config.Spec.Propagation, config.Spec.StatusCollection = fedcorev1beta1.PropagationEnabled, nil
@@ -222,11 +235,12 @@ var _ = Describe("the controller", Ordered, func() {
 		start(ctx, types)
 		Eventually(types.names).Should(Equal(defaultTypes))
 		namespaces := typeConfig(ctx, "namespaces")
+		ofNamespace, ofConfigMap := held(ctx, "FederatedNamespace"), held(ctx, "FederatedConfigMap")
 		Expect(host.Delete(ctx, namespaces)).To(Succeed())
 		Eventually(types.names).Should(Equal([]string{"clusterroles.rbac.authorization.k8s.io"}))
-		Expect(types.wasReleased("namespaces")).To(BeTrue())
-		Expect(types.wasReleased("configmaps")).To(BeFalse(), "it goes on when namespaces are back")
 		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, "namespaces") }).Should(BeNil())
+		Expect(ofNamespace(ctx)).To(ConsistOf("example.com/other"))
+		Expect(ofConfigMap(ctx)).To(ContainElement(federate.Finalizer), "it goes on when namespaces are back")
 		Eventually(stopped(ctx, "configmaps")).Should(BeTrue())
 
 		namespaces.ResourceVersion, namespaces.UID, namespaces.Finalizers = "", "", nil

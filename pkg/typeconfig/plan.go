@@ -119,13 +119,14 @@ func stopped(config *fedcorev1beta1.FederatedTypeConfig) bool {
 // release stops a type and removes the finalizers from its federated objects.
 func (r *reconciler) release(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) error {
 	if _, running := r.registered[config.Name]; running {
-		return r.stop(ctx, config.Name, true)
-	}
-	if stopped(config) && config.DeletionTimestamp == nil {
+		if err := r.stop(ctx, config.Name); err != nil {
+			return err
+		}
+	} else if stopped(config) && config.DeletionTimestamp == nil {
 		return nil // written after they were removed
 	}
-	// The registrar of this process has never heard of the type: an earlier process
-	// ran it, or was stopped in the middle of this.
+	// Listed from the API server: the type may have run in an earlier process, or
+	// have been stopped before it knew its objects.
 	federated := federatedResource(WithDefaults(config))
 	return removeFinalizers(ctx, r.live, r.client, federated)
 }

@@ -54,9 +54,9 @@ type Registrar interface {
 	// nothing; a Type with the same name and another definition replaces it.
 	Register(ctx context.Context, t Type) error
 	// Unregister stops the propagation of the type with this name, which need not
-	// be registered. With removeFinalizers the finalizers that propagation put on
-	// federated objects are removed as well, because nothing will act on them again.
-	Unregister(ctx context.Context, name string, removeFinalizers bool) error
+	// be registered. When it has returned, nothing is written for the type any
+	// more, no finalizer either.
+	Unregister(ctx context.Context, name string) error
 }
 
 // FromFederatedTypeConfig reads config with KubeFed's defaults for what it leaves

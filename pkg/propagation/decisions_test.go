@@ -1,0 +1,276 @@
+package propagation
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// These tests drive the engine's record of an object through sequences of events
+// that are hard to bring about on clusters: what was written may have arrived, a
+// retry comes at the wrong moment. No request is made.
+
+// joined is an inventory that is set by the test.
+type joined []membership.Info
+
+func (j *joined) Clusters() []membership.Info { return *j }
+func (j *joined) Synced() bool                { return true }
+func (j *joined) Subscribe(func(string))      {}
+
+// bench is an engine with one type, one object and the members "m" and "n".
+type bench struct {
+	*Engine
+	t        *testing.T
+	kind     *runningType
+	clusters *joined
+	stores   map[string]*memberStore
+	key      types.NamespacedName
+	elapsed  time.Duration
+}
+
+func newBench(t *testing.T, kind string) *bench {
+	clusters := &joined{{Name: "m", Ready: true, Probed: true}, {Name: "n", Ready: true, Probed: true}}
+	opts := Options{KubeFedNamespace: "kube-federation-system", AdoptResources: true}.Default()
+	limiter := func() workqueue.TypedRateLimiter[Item] {
+		return workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax)
+	}
+	b := &bench{t: t, clusters: clusters, stores: map[string]*memberStore{}, key: types.NamespacedName{Name: "b"}}
+	b.Engine = &Engine{
+		opts: opts, log: logr.Discard(), inventory: clusters, fair: newFairQueue(16, 16), backoff: limiter(),
+		types: map[string]*runningType{}, seen: map[string]membership.Info{},
+		now: func() time.Time { return time.Now().Add(b.elapsed) },
+	}
+	b.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter(), workqueue.TypedRateLimitingQueueConfig[Item]{
+		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: b.fair}),
+	})
+	b.watches = newWatchSet("", b.memberChanged, b.memberSynced)
+	definition := typeconfig.Type{
+		Name: kind, IsNamespace: kind == "Namespace",
+		Target: typeconfig.Resource{GVK: schema.GroupVersionKind{Version: "v1", Kind: kind}},
+	}
+	b.kind = &runningType{Type: definition, objects: map[types.NamespacedName]*object{}}
+	b.kind.host = newHostStore(func(types.NamespacedName, *hostObject, *hostObject) {}, func() {})
+	b.kind.host.synced = true
+	b.types[kind] = b.kind
+	for _, c := range *clusters {
+		store := newMemberStore(false, func(types.NamespacedName, *live, *live) {}, func() {})
+		store.synced = true
+		b.stores[c.Name] = store
+		b.watches.clusters[c.Name] = &engagedMember{client: &memberClient{timeout: time.Second}, watches: map[string]*memberWatch{kind: {store: store, cancel: func() {}}}}
+	}
+	return b
+}
+
+// put makes the host's object what change makes of the last one: generation 1 in cluster m.
+func (b *bench) put(change func(u *unstructured.Unstructured)) *hostObject {
+	b.t.Helper()
+	u := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"uid": "u", "generation": int64(1), "finalizers": []any{federate.Finalizer}, "resourceVersion": "1"},
+		"spec":     map[string]any{"template": map[string]any{}, "placement": map[string]any{"clusters": []any{map[string]any{"name": "m"}}}},
+	}}
+	u.SetNamespace(b.key.Namespace)
+	u.SetName(b.key.Name)
+	if change != nil {
+		change(u)
+	}
+	if err := b.kind.host.put(u); err != nil {
+		b.t.Fatal(err)
+	}
+	return b.kind.host.Get(b.key)
+}
+
+func deleting(u *unstructured.Unstructured) {
+	u.Object["metadata"].(map[string]any)["deletionTimestamp"] = "2024-01-01T00:00:00Z"
+}
+
+func (b *bench) item() Item { return Item{Type: b.kind.Name, Object: b.key} }
+
+func (b *bench) memberItem(cluster string) Item {
+	return b.item().WithCluster(multicluster.ClusterName(cluster))
+}
+
+// planned decides anew and returns the clusters that need work.
+func (b *bench) planned(host *hostObject) []string {
+	b.t.Helper()
+	decision, reason, message := b.place(b.kind, host)
+	if reason != federate.AggregateSuccess {
+		b.t.Fatal(reason, message)
+	}
+	return b.plan(b.kind, b.item(), host, b.kind.objectFor(b.key, host), decision)
+}
+
+// deletion decides about the deletion: the clusters that need work, and how many are waited for.
+func (b *bench) deletion(host *hostObject) ([]string, int) {
+	return b.planDeletion(b.kind, b.item(), host, b.kind.objectFor(b.key, host))
+}
+
+// record is what the engine knows of the object in a cluster.
+func (b *bench) record(cluster string) *place { return b.kind.object(b.key).places[cluster] }
+
+// attempt prepares the item of a member as carryOut does.
+func (b *bench) attempt(cluster string) *attempt {
+	client, watch := b.watches.Get(cluster, b.kind.Name)
+	a := &attempt{item: b.memberItem(cluster), t: b.kind, host: b.kind.host.Get(b.key), client: client, watch: watch, key: b.kind.targetKey(b.key), o: b.kind.object(b.key)}
+	a.want = b.prepare(a)
+	return a
+}
+
+func TestMisnamedFederatedNamespaceTouchesNothing(t *testing.T) {
+	b := newBench(t, "Namespace")
+	b.stores["m"].objects[types.NamespacedName{Name: "b"}] = &live{uid: "of-b", managed: true, owned: 1}
+	b.key.Namespace = "a" // FederatedNamespace a/b: the namespace b is somebody else's
+	if b.kind.standsForTarget(b.key) {
+		t.Fatal("a/b stands for a namespace")
+	}
+	if _, err := b.carryOut(context.Background(), b.kind, b.memberItem("m")); err != nil || b.fair.Len() != 0 {
+		t.Errorf("an item of a/b did something: %v", err)
+	}
+	if _, err := b.decide(context.Background(), b.kind, b.item()); err != nil || b.fair.Len() != 0 {
+		t.Errorf("a/b is gone, and something is queued for it: %v", err)
+	}
+}
+
+func TestDeletionWaitsForWhatMayHaveArrived(t *testing.T) {
+	listed := func(u *unstructured.Unstructured) {
+		deleting(u)
+		u.Object["status"] = map[string]any{"clusters": []any{map[string]any{"name": "m"}}} // as KubeFed wrote it
+	}
+	for _, test := range []struct {
+		name          string
+		change        func(*unstructured.Unstructured)
+		ready, probed bool
+		inFlight      bool
+		waiting       int
+	}{
+		// Selected, and there is no record of what an earlier process did.
+		{"no status, unready", deleting, false, true, false, 1},
+		{"an apply is in flight", deleting, true, true, true, 1},
+		{"listed in the status, not probed yet", listed, false, false, false, 1},
+		{"listed in the status, unready", listed, false, true, false, 1},
+		{"no status, not probed yet", deleting, false, false, false, 1},
+		{"never applied, ready and listed", deleting, true, true, false, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, "ConfigMap")
+			if test.inFlight {
+				b.planned(b.put(nil))
+				a := b.attempt("m")
+				b.announce(a, nil)
+			}
+			(*b.clusters)[0].Ready, (*b.clusters)[0].Probed = test.ready, test.probed
+			if _, waiting := b.deletion(b.put(test.change)); waiting != test.waiting {
+				t.Errorf("waits for %d clusters, want %d", waiting, test.waiting)
+			}
+		})
+	}
+}
+
+func TestRetryThatComesWhileParkedIsNotLost(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}
+	host := b.put(deleting)
+	if queued, _ := b.deletion(host); !slices.Equal(queued, []string{"m"}) {
+		t.Fatalf("queued %v", queued)
+	}
+	if _, err := b.fail(b.attempt("m"), federate.DeletionFailed, context.DeadlineExceeded); err != nil {
+		t.Fatal(err)
+	}
+	(*b.clusters)[0].Ready = false
+	b.deletion(host)
+	if _, err := b.carryOut(context.Background(), b.kind, b.memberItem("m")); err != nil { // the scheduled retry
+		t.Fatal(err)
+	}
+	(*b.clusters)[0].Ready = true
+	if queued, waiting := b.deletion(host); !slices.Equal(queued, []string{"m"}) || waiting != 1 {
+		t.Errorf("ready again: queued %v, waiting for %d: the deletion would never end", queued, waiting)
+	}
+}
+
+func TestRevertAfterAnUnansweredWriteIsWritten(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	put := func(generation int64, value string) *hostObject {
+		return b.put(func(u *unstructured.Unstructured) {
+			u.SetGeneration(generation)
+			u.Object["spec"].(map[string]any)["template"] = map[string]any{"data": map[string]any{"k": value}}
+		})
+	}
+	b.planned(put(1, "one"))
+	p := b.record("m")
+	p.applied, p.owned = p.hash, 7
+	b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 7, version: 10}
+
+	b.planned(put(2, "two"))
+	a := b.attempt("m")
+	b.announce(a, b.stores["m"].Get(b.key))
+	// It times out, but arrives: the same fields are ours, with other values.
+	b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 7, version: 11}
+	if _, err := b.fail(a, federate.UpdateTimedOut, context.DeadlineExceeded); err != nil {
+		t.Fatal(err)
+	}
+	if queued := b.planned(put(3, "one")); !slices.Equal(queued, []string{"m"}) {
+		t.Errorf("reverted: queued %v: the member would keep the value that was taken back", queued)
+	}
+}
+
+func TestWhatNeedsNoWorkQueuesNone(t *testing.T) {
+	for name, l := range map[string]live{
+		"labelled false": {uid: "U"},
+		"being deleted":  {uid: "U", managed: true, deleting: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "ConfigMap")
+			b.stores["m"].objects[b.key] = &l
+			if queued := b.planned(b.put(nil)); len(queued) != 0 {
+				t.Errorf("queued %v: the item would queue the host's, and that the item again", queued)
+			}
+			if p := b.record("m"); p.pending || p.status == "" {
+				t.Errorf("pending %v, status %q", p.pending, p.status)
+			}
+		})
+	}
+}
+
+func TestLateOutcomeReachesTheStatus(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	host := b.put(func(u *unstructured.Unstructured) {
+		u.Object["spec"].(map[string]any)["placement"] = map[string]any{"clusterSelector": map[string]any{}}
+	})
+	if queued := b.planned(host); len(queued) != 2 {
+		t.Fatalf("queued %v", queued)
+	}
+	b.elapsed = b.opts.SettleTimeout + time.Second
+	if b.unsettled(b.kind.object(b.key)) != 0 {
+		t.Fatal("the status still waits")
+	}
+	a := b.attempt("n")
+	b.record("n").status = timedOut(b.record("n")) // what the status said when it was written without waiting
+	b.opts.StatusInterval = time.Millisecond
+	if _, err := b.finish(a, federate.ClusterPropagationOK, ""); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan Item, 1)
+	go func() {
+		i, _ := b.queue.Get()
+		got <- i
+	}()
+	select {
+	case i := <-got:
+		if i != b.item() {
+			t.Errorf("queued %v", i)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("m is still pending, and nothing tells the status that n has settled")
+	}
+}
