@@ -147,7 +147,7 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	case e.mustWaitForNamespace(a):
 		return reconcile.Result{RequeueAfter: e.opts.SettleTimeout / 2}, nil // or when the namespace appears
 	}
-	if wait := e.damp(a, l); wait > 0 {
+	if wait := e.damp(a); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
 	hostNamespace := a.t.IsNamespace && a.info.Host // it is always there already
@@ -192,7 +192,7 @@ func (e *Engine) announce(a *attempt, l *live) bool {
 
 // damp returns how long a repair still waits. The first repairs are immediate;
 // where something keeps changing what the template sets, each waits longer.
-func (e *Engine) damp(a *attempt, l *live) time.Duration {
+func (e *Engine) damp(a *attempt) time.Duration {
 	var wait time.Duration
 	fight := false
 	e.mark(a, func(p *place) {
@@ -228,15 +228,18 @@ const (
 	maxRepairDelay = time.Minute
 )
 
-// mustWaitForNamespace says whether the member's namespace is on its way: its
-// FederatedNamespace is applied by an item of its own.
+// mustWaitForNamespace says whether the member's namespace is on its way, or on
+// its way out: its FederatedNamespace has an item of its own.
 func (e *Engine) mustWaitForNamespace(a *attempt) bool {
 	if !a.t.Target.Namespaced || a.info.Host || e.isSystemNamespace(a.key.Namespace) {
 		return false
 	}
 	_, watched := e.watches.Get(a.item.ClusterName.String(), fedcommon.NamespaceName)
-	if !watched.synced() || watched.get(types.NamespacedName{Name: a.key.Namespace}) != nil {
+	if !watched.synced() {
 		return false
+	}
+	if namespace := watched.get(types.NamespacedName{Name: a.key.Namespace}); namespace != nil {
+		return namespace.deleting // nothing can be created in it until it is gone and back
 	}
 	waited := time.Duration(0)
 	e.mark(a, func(*place) { waited = e.now().Sub(a.o.pendingSince) })
