@@ -56,7 +56,7 @@ test-clusters: build bin/kubernetes ## the suites on real control planes
 
 # The packages whose tests start control planes: one after the other, because two
 # fleets at a time do not fit on a small machine.
-SUITES_PATTERN := /internal/localcluster$$|/pkg/membership$$|/pkg/typeconfig$$|/internal/cli/install$$|/test/e2e$$
+SUITES_PATTERN := /internal/localcluster$$|/pkg/membership$$|/pkg/typeconfig$$|/internal/cli/install$$|/internal/cli/federate$$|/test/e2e$$
 
 .PHONY: bench
 bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --members 5"

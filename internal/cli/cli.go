@@ -9,10 +9,12 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/disable"
 	"github.com/fedctl/fedctl/internal/cli/enable"
+	"github.com/fedctl/fedctl/internal/cli/federate"
 	"github.com/fedctl/fedctl/internal/cli/get"
 	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/cli/join"
 	"github.com/fedctl/fedctl/internal/cli/local"
+	"github.com/fedctl/fedctl/internal/cli/orphaning"
 	"github.com/fedctl/fedctl/internal/cli/status"
 	"github.com/fedctl/fedctl/internal/cli/unjoin"
 	"github.com/fedctl/fedctl/internal/cli/version"
@@ -37,6 +39,6 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetErr(streams.ErrOut)
 	root.AddCommand(get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), version.NewCommand(factory))
-	root.AddCommand(status.NewCommand(factory))
+	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	return root
 }

@@ -174,17 +174,17 @@ func stripJob(template map[string]any) {
 	}
 }
 
-// remove deletes the field at path, and the maps around it that this leaves empty.
-func remove(in map[string]any, path ...string) {
-	if len(path) == 1 {
-		delete(in, path[0])
+// remove deletes the field at a path, and the maps around it that this leaves empty.
+func remove(in map[string]any, field string, inner ...string) {
+	if len(inner) == 0 {
+		delete(in, field)
 		return
 	}
-	inner, ok := in[path[0]].(map[string]any)
-	if !ok || len(inner) == 0 {
+	value, ok := in[field].(map[string]any)
+	if !ok || len(value) == 0 {
 		return
 	}
-	if remove(inner, path[1:]...); len(inner) == 0 {
-		delete(in, path[0])
+	if remove(value, inner[0], inner[1:]...); len(value) == 0 {
+		delete(in, field)
 	}
 }

@@ -20,7 +20,8 @@ import (
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
-var errNoControlPlane = errors.New("the host cluster has no control plane: run \"fedctl install\" there first, or choose the host with --host-cluster-context")
+// ErrNoControlPlane says that the host cluster does not know federated types.
+var ErrNoControlPlane = errors.New("the host cluster has no control plane: run \"fedctl install\" there first, or choose the host with --host-cluster-context")
 
 // List returns the enabled types, sorted by name; there may be none. Types that
 // cannot be read are left out with a warning.
@@ -29,7 +30,7 @@ func List(ctx context.Context, host client.Client, f *cmdutil.Factory) ([]typeco
 	err := host.List(ctx, &configs, client.InNamespace(f.KubeFedNamespace))
 	switch {
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		return nil, errNoControlPlane
+		return nil, ErrNoControlPlane
 	case err != nil:
 		return nil, fmt.Errorf("listing FederatedTypeConfigs in namespace %s: %w", f.KubeFedNamespace, err)
 	}
@@ -90,6 +91,24 @@ func (r Resolver) Resolve(word string) (typeconfig.Type, error) {
 		}
 	}
 	return typeconfig.Type{}, fmt.Errorf("%q is not a federated type: enable it with \"fedctl enable %s\", or use one of %s", word, word, typeNames(r.Types))
+}
+
+// ParseTypeAndName reads the arguments TYPE NAME, or TYPE/NAME as kubectl writes it.
+func ParseTypeAndName(args []string) (typeName, name string, err error) {
+	if len(args) == 1 && strings.Contains(args[0], "/") {
+		args = strings.SplitN(args[0], "/", 2)
+	}
+	switch {
+	case len(args) == 0:
+		return "", "", errors.New("give the TYPE and the NAME of an object, such as deployments web")
+	case len(args) == 1:
+		return "", "", fmt.Errorf("give the NAME of the object after the type %q", args[0])
+	case len(args) > 2:
+		return "", "", fmt.Errorf("give one object: %q is too much", strings.Join(args[2:], " "))
+	case args[0] == "" || args[1] == "" || strings.Contains(args[0]+args[1], "/"):
+		return "", "", fmt.Errorf("%q is not TYPE NAME", strings.Join(args, " "))
+	}
+	return args[0], args[1], nil
 }
 
 // isNameOf says whether word is the plural or the kind of the resource, alone or

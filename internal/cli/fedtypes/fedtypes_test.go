@@ -74,3 +74,25 @@ func TestWords(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+func TestParseTypeAndName(t *testing.T) {
+	for args, want := range map[string]string{
+		"":                      "give the TYPE and the NAME of an object, such as deployments web",
+		"deployments":           `give the NAME of the object after the type "deployments"`,
+		"deployments web":       "{deployments web}",
+		"deployments.apps/web":  "{deployments.apps web}",
+		"deployments/":          `"deployments " is not TYPE NAME`,
+		"deployments/a/b":       `"deployments a/b" is not TYPE NAME`,
+		"deployments/web x":     `"deployments/web x" is not TYPE NAME`,
+		"deployments web api x": `give one object: "api x" is too much`,
+	} {
+		typeName, name, err := ParseTypeAndName(strings.Fields(args))
+		got := "{" + typeName + " " + name + "}"
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", args, got, want)
+		}
+	}
+}
