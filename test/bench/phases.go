@@ -70,6 +70,16 @@ func (b *bench) timed(ctx context.Context, name string, floors floors, do func()
 	return p, err
 }
 
+// eachObject calls do for the name of every federated object, as many at a time as concurrency says.
+func (b *bench) eachObject(ctx context.Context, do func(context.Context, string) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(b.concurrency)
+	for _, name := range names("object", b.objects) {
+		group.Go(func() error { return do(ctx, name) })
+	}
+	return group.Wait()
+}
+
 // measureApply compares server-side apply with create and update, without the controller.
 func (b *bench) measureApply(ctx context.Context, r *report) error {
 	step("Raw floor: create, update, server-side apply")
@@ -111,14 +121,10 @@ func (b *bench) measureCreate(ctx context.Context, r *report) error {
 		return err
 	}
 	p, err := b.timed(ctx, "create", floors{floor, r.sameCreate}, func() error {
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(b.concurrency)
-		for _, name := range names("object", b.objects) {
-			group.Go(func() error {
-				return create(groupCtx, b.host.Resource(federatedConfigMaps).Namespace(namespace), "types.kubefed.io/v1beta1", "FederatedConfigMap", namespace, name, federatedSpec("1"))
-			})
-		}
-		if err := group.Wait(); err != nil {
+		err := b.eachObject(ctx, func(ctx context.Context, name string) error {
+			return create(ctx, b.host.Resource(federatedConfigMaps).Namespace(namespace), "types.kubefed.io/v1beta1", "FederatedConfigMap", namespace, name, federatedSpec("1"))
+		})
+		if err != nil {
 			return err
 		}
 		return b.awaitStatusWrites(ctx, written+float64(b.objects))
@@ -142,12 +148,8 @@ func (b *bench) measureUpdate(ctx context.Context, r *report) error {
 		return err
 	}
 	p, err := b.timed(ctx, "update all", floors{floor, r.sameUpdate}, func() error {
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(b.concurrency)
-		for _, name := range names("object", b.objects) {
-			group.Go(func() error { return b.setRevision(groupCtx, name, "2") })
-		}
-		if err := group.Wait(); err != nil {
+		err := b.eachObject(ctx, func(ctx context.Context, name string) error { return b.setRevision(ctx, name, "2") })
+		if err != nil {
 			return err
 		}
 		return b.awaitStatusWrites(ctx, written+float64(b.objects))
@@ -349,14 +351,10 @@ func (b *bench) measureDelete(ctx context.Context, r *report) error {
 		return err
 	}
 	p, err := b.timed(ctx, "delete all", floors{floor, r.sameDelete}, func() error {
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(b.concurrency)
-		for _, name := range names("object", b.objects) {
-			group.Go(func() error {
-				return b.host.Resource(federatedConfigMaps).Namespace(namespace).Delete(groupCtx, name, metav1.DeleteOptions{})
-			})
-		}
-		if err := group.Wait(); err != nil {
+		err := b.eachObject(ctx, func(ctx context.Context, name string) error {
+			return b.host.Resource(federatedConfigMaps).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+		})
+		if err != nil {
 			return err
 		}
 		return poll(ctx, 10*time.Minute, "all federated objects are gone", func() (bool, error) {
