@@ -6,8 +6,16 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
+
+// kubeconfigs names the files in which contexts are looked for.
+func (f *Factory) kubeconfigs() string {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.Kubeconfig
+	return strings.Join(rules.GetLoadingPrecedence(), ", ")
+}
 
 func contextNames(raw *clientcmdapi.Config) string {
 	if len(raw.Contexts) == 0 {

@@ -63,6 +63,9 @@ func (f *Factory) ConfigFor(context string) (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(raw.Contexts) == 0 {
+		return nil, fmt.Errorf("no kubeconfig with a context was found in %s: set --kubeconfig or KUBECONFIG", f.kubeconfigs())
+	}
 	if context == "" {
 		context = raw.CurrentContext
 	}
