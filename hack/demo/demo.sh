@@ -101,11 +101,11 @@ up() {
   bin/fedctl local up --dir "$dir" --members ${#members[@]} --gpu-members 1 2>&1 | grep -v '^$' | sed '/^The host and/,$d;s/^/    /'
 
   say "Installing the federation into the host"
-  fedctl install --without-controller | tail -n 3 | sed 's/^/    /'
+  fedctl install --without-controller | sed -n 's/.* created, .*/    the control plane: &/p'
   start_controller
   for name in "${members[@]}"; do
-    fedctl install --member "$name" | tail -n 1 | sed 's/^/    /'
-    fedctl join "$name" --cluster-context "$name" | tail -n 1 | sed 's/^/    /'
+    fedctl install --member "$name" | sed -n "s/.* created, .*/    the backup API in $name: &/p"
+    fedctl join "$name" --cluster-context "$name" | sed -n 's/^.* has joined/    &/p'
   done
   host -n $namespace label --overwrite kubefedcluster member-3 accelerator=nvidia >/dev/null
   wait_for "all members are ready" clusters_ready

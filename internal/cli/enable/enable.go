@@ -121,11 +121,13 @@ func (o *Options) Run(ctx context.Context) error {
 		}
 	}
 	federated := enablement.TypeConfig.Spec.FederatedType
+	explain, join := "kubectl explain "+federated.PluralName+".spec", "fedctl join CLUSTER"
+	width := max(len(explain), len(join))
 	_, err = fmt.Fprintf(o.factory.Out, `
 %s is enabled. Next:
-  kubectl explain %s.spec            what to write into a %s
-  fedctl join CLUSTER                    again for each member joined earlier: it gives the rights to %s there
-`, name, federated.PluralName, federated.Kind, enablement.TypeConfig.Spec.TargetType.PluralName)
+  %-*s   what to write into a %s
+  %-*s   again for each member joined earlier: it gives the rights to %s there
+`, name, width, explain, federated.Kind, width, join, enablement.TypeConfig.Spec.TargetType.PluralName)
 	return err
 }
 
