@@ -160,6 +160,11 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if !e.announce(a, l) {
 		return reconcile.Result{}, nil // decided anew: that has queued its own item
 	}
+	if l.mayBeKubeFeds() {
+		if err := a.takeOver(ctx); err != nil {
+			return e.fail(a, e.failure(a, err), err)
+		}
+	}
 	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {
 		if err := e.retainReplicas(ctx, a); err != nil {
 			return e.fail(a, e.failure(a, err), err)

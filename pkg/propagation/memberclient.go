@@ -105,9 +105,14 @@ func (c *memberClient) DropManager(ctx context.Context, r typeconfig.Resource, k
 	if err != nil {
 		return err
 	}
+	return c.patchMetadata(ctx, r, key, types.JSONPatchType, body)
+}
+
+// patchMetadata changes an object's metadata.
+func (c *memberClient) patchMetadata(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, kind types.PatchType, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	_, err = c.resource(r, key.Namespace).Patch(ctx, key.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
+	_, err := c.resource(r, key.Namespace).Patch(ctx, key.Name, kind, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
 	return err
 }
 
@@ -131,8 +136,6 @@ func (c *memberClient) Delete(ctx context.Context, r typeconfig.Resource, key ty
 
 // RemoveManagedLabel takes the managed label off the object with this UID.
 func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, uid types.UID) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid":    uid,
 		"labels": map[string]any{federate.ManagedLabel: nil},
@@ -140,9 +143,7 @@ func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Reso
 	if err != nil {
 		return err
 	}
-	_, err = c.resource(r, key.Namespace).Patch(ctx, key.Name, types.MergePatchType, body,
-		metav1.PatchOptions{FieldManager: federate.FieldManager})
-	return err
+	return c.patchMetadata(ctx, r, key, types.MergePatchType, body)
 }
 
 // listWatch returns what a reflector lists and watches of a type in the member,
