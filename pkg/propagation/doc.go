@@ -11,15 +11,20 @@
 //
 // What runs where:
 //
-//	types.go      the federated types that are switched on (typeconfig.Registrar)
-//	hoststore.go  the federated objects of one type, as the host tells them
-//	watchset.go   one thin watch for each (member cluster, type)
+//	types.go       the federated types that are switched on (typeconfig.Registrar)
+//	hoststore.go   the federated objects of one type, as the host tells them
+//	namespaces.go  the FederatedNamespaces, which bound what is in their namespaces
+//	watchset.go    one thin watch for each (member cluster, type)
 //	memberstore.go what such a watch keeps: some 150 bytes an object
-//	object.go     what is wanted and known of one object in each cluster
-//	decide.go     host items: finalizer, placement, queueing, deletion
-//	carryout.go   member items: apply, delete, remove the label
-//	status.go     folding the outcomes and writing the status
-//	queue.go      the queue that is fair between clusters
+//	object.go      what is wanted and known of one object in each cluster
+//	decide.go      host items: placement, what each cluster needs, queueing
+//	finalize.go    host items of objects that are being deleted
+//	status.go      host items: folding the outcomes and writing the status
+//	carryout.go    member items: preparing a try, recording its outcome
+//	apply.go       ... the object is to be there; with retain.go, takeover.go and
+//	               replace.go for what plain apply cannot do
+//	remove.go      ... it is to be gone, or to lose the label
+//	queue.go       the queue that is fair between clusters
 //
 // It imports the pure packages, pkg/membership and pkg/typeconfig; nothing of
 // internal or cmd. No request to an API server is made while a lock is held.

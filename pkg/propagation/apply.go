@@ -1,0 +1,144 @@
+package propagation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// apply makes the member hold the rendered object.
+func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error) {
+	l := a.watch.get(a.key)
+	switch {
+	case l != nil && (!l.managed || l.deleting):
+		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the host's item says so in the status
+		return reconcile.Result{}, nil
+	case e.mustWaitForNamespace(a):
+		return reconcile.Result{RequeueAfter: e.opts.SettleTimeout / 2}, nil // or when the namespace appears
+	}
+	if wait := e.damp(a); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	hostNamespace := a.t.IsNamespace && a.info.Host // it is always there already
+	if l == nil && !e.opts.AdoptResources && !hostNamespace {
+		if status, err := e.checkAdoption(ctx, a); status != "" {
+			return e.fail(a, status, err)
+		}
+	}
+	start := e.now()
+	if !e.announce(a, l) {
+		return reconcile.Result{}, nil // decided anew: that has queued its own item
+	}
+	if l.mayBeKubeFeds() {
+		if err := a.takeOver(ctx); err != nil {
+			return e.fail(a, e.failure(a, err), err)
+		}
+	}
+	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {
+		if err := e.retainReplicas(ctx, a); err != nil {
+			return e.fail(a, e.failure(a, err), err)
+		}
+	}
+	applied, err := e.applyOrReplace(ctx, a)
+	e.metrics.observe(a, "apply", err, e.since(start))
+	if err != nil {
+		return e.fail(a, e.failure(a, err), err)
+	}
+	seen := a.watch.store.Observe(applied)
+	e.mark(a, func(p *place) {
+		p.applied, p.owned, p.updated = a.hash, seen.owned, true
+		p.retained = a.host.fed.RetainReplicas
+	})
+	return e.finish(a, federate.ClusterPropagationOK, "")
+}
+
+// announce records, before a write, that it may arrive whatever becomes of its
+// answer: the object may be there from now on, what it holds is unknown until it is
+// confirmed, and so is who owns the replicas. False: something else is wanted by now.
+func (e *Engine) announce(a *attempt, l *live) bool {
+	return e.mark(a, func(p *place) {
+		p.attempted, p.owned = true, 0
+		if !a.host.fed.RetainReplicas || l == nil {
+			p.retained = false
+		}
+	})
+}
+
+// damp returns how long a repair still waits. The first repairs are immediate;
+// where something keeps changing what the template sets, each waits longer.
+func (e *Engine) damp(a *attempt) time.Duration {
+	var wait time.Duration
+	fight := false
+	e.mark(a, func(p *place) {
+		if p.applied != p.hash || p.retrying {
+			return // not a repair
+		}
+		now := e.now()
+		if wait = p.repairedAt.Add(p.repairDelay).Sub(now); wait > 0 {
+			p.pending = false // no status waits for it
+			if a.o.pendingClusters() == 0 {
+				a.o.pendingSince = time.Time{}
+			}
+			return
+		}
+		if now.Sub(p.repairedAt) > maxRepairDelay+p.repairDelay {
+			p.repairDelay = 0
+		}
+		p.repairedAt = now
+		p.repairDelay = min(max(2*p.repairDelay, minRepairDelay), maxRepairDelay)
+		fight = p.repairDelay == fightDelay
+	})
+	if fight {
+		e.warn(a.t, a.item.Object, a.host, []warning{{a.item.ClusterName.String(), "RepeatedDrift", fmt.Sprintf(
+			"cluster %s: something keeps changing fields that the template sets; leave them out of the template, or set spec.retainReplicas if it is spec.replicas", a.item.ClusterName)}})
+	}
+	return max(wait, 0)
+}
+
+// How long a repair waits after the one before it, and when that counts as a fight.
+const (
+	minRepairDelay = 100 * time.Millisecond
+	fightDelay     = 64 * minRepairDelay
+	maxRepairDelay = time.Minute
+)
+
+// mustWaitForNamespace says whether the member's namespace is on its way, or on
+// its way out: its FederatedNamespace has an item of its own.
+func (e *Engine) mustWaitForNamespace(a *attempt) bool {
+	if !a.t.Target.Namespaced || a.info.Host || e.isSystemNamespace(a.key.Namespace) {
+		return false
+	}
+	_, watched := e.watches.Get(a.item.ClusterName.String(), fedcommon.NamespaceName)
+	if !watched.synced() {
+		return false
+	}
+	if namespace := watched.get(types.NamespacedName{Name: a.key.Namespace}); namespace != nil {
+		return namespace.deleting // nothing can be created in it until it is gone and back
+	}
+	waited := time.Duration(0)
+	e.mark(a, func(*place) { waited = e.now().Sub(a.o.pendingSince) })
+	return waited < e.opts.SettleTimeout // then the API server's own answer says why
+}
+
+// checkAdoption looks whether an object is in the way, where existing ones are not adopted.
+func (e *Engine) checkAdoption(ctx context.Context, a *attempt) (federate.PropagationStatus, error) {
+	existing, err := a.client.Get(ctx, a.t.Target, a.key)
+	switch {
+	case apierrors.IsNotFound(err):
+		return "", nil
+	case err != nil:
+		return federate.RetrievalFailed, err
+	case existing.Labels[federate.ManagedLabel] == federate.ManagedLabelValue:
+		return "", nil // ours; the watch has not told yet
+	}
+	return federate.AlreadyExists, errors.New("the object exists in the cluster and is not managed by the federation; " +
+		"existing objects are not adopted (syncController.adoptResources is Disabled)")
+}

@@ -1,0 +1,117 @@
+package propagation
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// remove makes the member not hold the object. One that we do not manage is left alone.
+func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, error) {
+	if bad := a.host.fed.DeleteOptionsError; bad != nil {
+		// Deleting with other options than were asked for could take what is to stay.
+		return e.fail(a, federate.DeletionFailed, bad)
+	}
+	l := a.watch.get(a.key)
+	if l == nil { // the record says it was there, the watch has not seen it: ask
+		existing, err := a.client.Get(ctx, a.t.Target, a.key)
+		switch {
+		case apierrors.IsNotFound(err) || err == nil && existing.Labels[federate.ManagedLabel] != federate.ManagedLabelValue:
+			return e.removed(a)
+		case err != nil:
+			return e.fail(a, federate.RetrievalFailed, err)
+		}
+		l = a.watch.store.Observe(existing)
+	}
+	if l.deleting || e.deletionSent(a, l) {
+		return e.awaitRemoval(a)
+	}
+	start := e.now()
+	if a.t.IsNamespace && a.info.Host {
+		// The namespaces of the host are not ours to delete.
+		err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l.uid)
+		e.metrics.observe(a, "unlabel", err, e.since(start))
+		if err != nil && !apierrors.IsNotFound(err) {
+			return e.fail(a, federate.LabelRemovalFailed, err)
+		}
+		return e.removed(a)
+	}
+	var options = a.host.fed.DeleteOptions
+	err := a.client.Delete(ctx, a.t.Target, a.key, l.uid, options)
+	e.metrics.observe(a, "delete", err, e.since(start))
+	switch {
+	case apierrors.IsNotFound(err):
+		return e.removed(a)
+	case apierrors.IsConflict(err): // another object has taken the name: the watch tells
+		return e.fail(a, federate.DeletionFailed, err)
+	case err != nil:
+		return e.fail(a, e.failure(a, err), err)
+	}
+	return e.awaitRemoval(a)
+}
+
+// deletionSent says whether this very object has been deleted already, and only
+// the watch has not told yet.
+func (e *Engine) deletionSent(a *attempt, l *live) (sent bool) {
+	e.mark(a, func(p *place) {
+		sent = p.removed == l.uid && e.now().Sub(p.removedAt) < e.opts.RequestTimeout
+		if !sent {
+			p.removed, p.removedAt = l.uid, e.now()
+		}
+	})
+	return sent
+}
+
+// awaitRemoval leaves it to the watch to tell that the object is gone; if that
+// takes long, the status says what is waited for.
+func (e *Engine) awaitRemoval(a *attempt) (reconcile.Result, error) {
+	var wait time.Duration
+	e.mark(a, func(p *place) {
+		p.updated = true
+		wait = e.opts.SettleTimeout/2 - e.now().Sub(p.removedAt)
+	})
+	if wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	result, err := e.finish(a, federate.WaitingForRemoval, beingDeleted)
+	if l := a.watch.get(a.key); l != nil && !l.deleting {
+		result.RequeueAfter = e.opts.RequestTimeout // the watch should have told by then; if not, try again
+	}
+	return result, err
+}
+
+// beingDeleted is the message while the member takes its time.
+const beingDeleted = "the object is being deleted in the cluster"
+
+// removed records that the cluster no longer holds the object.
+func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
+	if l := a.watch.get(a.key); l != nil {
+		a.watch.store.Forget(a.key, l.uid) // the watch will tell the same, later
+	}
+	e.mark(a, func(p *place) { *p = place{updated: true} })
+	e.backoff.Forget(a.item)
+	e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object})
+	return reconcile.Result{}, nil
+}
+
+// disown takes the label off an object whose federated object is gone.
+func (e *Engine) disown(ctx context.Context, a *attempt) (reconcile.Result, error) {
+	l := a.watch.get(a.key)
+	if l == nil || !l.managed || l.deleting || !a.watch.synced() || a.t.IsNamespace && e.isSystemNamespace(a.key.Name) {
+		return reconcile.Result{}, nil
+	}
+	start := e.now()
+	err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l.uid)
+	e.metrics.observe(a, "unlabel", err, e.since(start))
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		e.log.Info("Could not remove the managed label from an object without a federated object; trying again",
+			"cluster", a.item.ClusterName, "type", a.t.Name, "object", a.key, "error", err.Error())
+		return reconcile.Result{RequeueAfter: e.backoff.When(a.item)}, nil
+	}
+	e.backoff.Forget(a.item)
+	return reconcile.Result{}, nil
+}
