@@ -47,16 +47,21 @@ func clear(ctx context.Context, kind, namespace string) {
 	u := &unstructured.Unstructured{}
 	u.SetAPIVersion("types.kubefed.io/v1beta1")
 	u.SetKind(kind)
-	if err := host.DeleteAllOf(ctx, u, client.InNamespace(namespace)); apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-		return // the type was one of the spec's, and is gone
-	} else {
+	// A type that a spec has made goes with the spec, maybe just now: a definition
+	// that is being deleted still takes a deletion, and then no list.
+	typeGone := func(err error) bool { return apierrors.IsNotFound(err) || meta.IsNoMatchError(err) }
+	if err := host.DeleteAllOf(ctx, u, client.InNamespace(namespace)); !typeGone(err) {
 		Expect(err).NotTo(HaveOccurred())
 	}
 	left := &unstructured.UnstructuredList{}
 	left.SetAPIVersion("types.kubefed.io/v1beta1")
 	left.SetKind(kind + "List")
 	Eventually(ctx, func(g Gomega) {
-		g.Expect(host.List(ctx, left, client.InNamespace(namespace))).To(Succeed())
+		err := host.List(ctx, left, client.InNamespace(namespace))
+		if typeGone(err) {
+			return
+		}
+		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(left.Items).To(BeEmpty())
 	}).Should(Succeed())
 }
