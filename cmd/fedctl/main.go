@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -14,14 +13,13 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/fedctl/fedctl/internal/cli"
-	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 )
 
 func main() {
 	os.Exit(run())
 }
 
-// run returns the exit code: 1 for a failure, or what the command asks for.
+// run returns the exit code: 1 for a failure.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -32,10 +30,6 @@ func run() int {
 	}
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	if err := cli.NewCommand(name, streams).ExecuteContext(ctx); err != nil {
-		var exit cmdutil.ExitError
-		if errors.As(err, &exit) {
-			return exit.Code
-		}
 		fmt.Fprintln(os.Stderr, "error:", err)
 		return 1
 	}

@@ -57,7 +57,7 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 		e.queue.Add(Item{Type: t.Name, Object: item.Object}) // not decided yet
 		return reconcile.Result{}, nil
 	}
-	info, joined := e.clusters()[cluster]
+	info, joined := e.cluster(cluster)
 	if !joined {
 		return reconcile.Result{}, nil
 	}

@@ -303,7 +303,7 @@ func (e *Engine) clusterChanged(name string) {
 		return
 	}
 	e.mu.Lock()
-	info, joined := e.clusters()[name]
+	info, joined := e.cluster(name)
 	before, known := e.seen[name]
 	if joined {
 		e.seen[name] = info
@@ -326,6 +326,16 @@ func (e *Engine) enqueueAll(t *runningType) {
 	for _, key := range t.host.Keys("") {
 		e.queue.Add(Item{Type: t.Name, Object: key})
 	}
+}
+
+// cluster returns one joined cluster, without a copy of all.
+func (e *Engine) cluster(name string) (membership.Info, bool) {
+	for _, info := range e.inventory.Clusters() {
+		if info.Name == name {
+			return info, true
+		}
+	}
+	return membership.Info{}, false
 }
 
 func (e *Engine) clusters() map[string]membership.Info {

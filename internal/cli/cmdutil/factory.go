@@ -1,6 +1,6 @@
 // Package cmdutil holds what every fedctl command shares: the flags that find
-// the host cluster and the member clusters, the clients made from them, and the
-// exit codes. It knows no command; the commands import it.
+// the host cluster and the member clusters, and the clients made from
+// them. It knows no command; the commands import it.
 package cmdutil
 
 import (
@@ -54,6 +54,19 @@ func (f *Factory) AddHostFlags(flags *pflag.FlagSet) {
 // HostConfig returns the client configuration of the host cluster.
 func (f *Factory) HostConfig() (*rest.Config, error) {
 	return f.ConfigFor(f.HostClusterContext)
+}
+
+// HostContext returns the name of the host cluster's context: the one that was
+// chosen, else the current one, which may be empty.
+func (f *Factory) HostContext() (string, error) {
+	if f.HostClusterContext != "" {
+		return f.HostClusterContext, nil
+	}
+	raw, err := f.RawConfig()
+	if err != nil {
+		return "", err
+	}
+	return raw.CurrentContext, nil
 }
 
 // ConfigFor returns the client configuration of a kubeconfig context; empty

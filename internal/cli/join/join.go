@@ -93,13 +93,9 @@ func (o *Options) Complete(args []string) error {
 	o.Join.KubeFedNamespace = o.factory.KubeFedNamespace
 	o.Join.RBAC = membership.RBACMode(o.rbac)
 	o.Join.Say = func(line string) { _, _ = fmt.Fprintln(o.factory.Out, line) }
-	hostContext := o.factory.HostClusterContext
-	if hostContext == "" {
-		raw, err := o.factory.RawConfig()
-		if err != nil {
-			return err
-		}
-		hostContext = raw.CurrentContext
+	hostContext, err := o.factory.HostContext()
+	if err != nil {
+		return err
 	}
 	o.Join.HostClusterName = o.HostClusterName
 	if o.HostClusterName == "" {

@@ -70,13 +70,9 @@ func (o *Options) Complete(args []string) error {
 	}
 	o.Unjoin.KubeFedNamespace = o.factory.KubeFedNamespace
 	o.Unjoin.Say = func(line string) { _, _ = fmt.Fprintln(o.factory.Out, line) }
-	hostContext := o.factory.HostClusterContext
-	if hostContext == "" {
-		raw, err := o.factory.RawConfig()
-		if err != nil {
-			return err
-		}
-		hostContext = raw.CurrentContext
+	hostContext, err := o.factory.HostContext()
+	if err != nil {
+		return err
 	}
 	o.Unjoin.DefaultHostClusterName = membership.HostClusterName(hostContext)
 	return nil
