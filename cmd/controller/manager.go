@@ -142,13 +142,16 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 	if err != nil {
 		return nil, err
 	}
-	if err := typeconfig.SetupController(local, typeconfig.ControllerOptions{
-		Namespace:     settings.KubeFedNamespace,
-		Registrar:     engine,
-		CollectStatus: settings.CollectStatus,
-		LimitedScope:  settings.TargetNamespace() != "",
-	}); err != nil {
-		return nil, err
+	// Without the gate PushReconciler no type is ever registered with the engine.
+	if settings.PushReconciler {
+		if err := typeconfig.SetupController(local, typeconfig.ControllerOptions{
+			Namespace:     settings.KubeFedNamespace,
+			Registrar:     engine,
+			CollectStatus: settings.CollectStatus,
+			LimitedScope:  settings.TargetNamespace() != "",
+		}); err != nil {
+			return nil, err
+		}
 	}
 	return mgr, errors.Join(
 		mgr.AddHealthzCheck("ping", healthz.Ping),

@@ -42,6 +42,9 @@ type Config struct {
 	HealthCheckFailureThreshold int           `mapstructure:"cluster-health-check-failure-threshold"`
 	HealthCheckSuccessThreshold int           `mapstructure:"cluster-health-check-success-threshold"`
 
+	PushReconciler       bool `mapstructure:"push-reconciler"`
+	SchedulerPreferences bool `mapstructure:"scheduler-preferences"`
+
 	AdoptResources         bool          `mapstructure:"adopt-resources"`
 	CollectStatus          bool          `mapstructure:"collect-status"`
 	Workers                int           `mapstructure:"workers"`
@@ -80,6 +83,8 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.Int("cluster-health-check-failure-threshold", 3, "Probes that must fail in a row before a ready cluster is unready.")
 	flags.Int("cluster-health-check-success-threshold", 1, "Probes that must succeed in a row before an unready cluster is ready.")
 
+	flags.Bool("push-reconciler", true, "Propagate federated objects to the members (feature gate PushReconciler).")
+	flags.Bool("scheduler-preferences", true, "Serve ReplicaSchedulingPreferences (feature gate SchedulerPreferences).")
 	flags.Bool("adopt-resources", true, "Take over objects that exist in a member cluster already.")
 	flags.Bool("collect-status", true, "Collect the status of the members' objects for types that ask for it (feature gate RawResourceStatusCollection).")
 	flags.Int("workers", 256, "Items in work at a time, over all clusters.")

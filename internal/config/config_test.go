@@ -92,6 +92,37 @@ func TestKubeFedConfigIsHonoured(t *testing.T) {
 	}
 }
 
+func TestFeatureGates(t *testing.T) {
+	gates := func(configuration fedcorev1beta1.ConfigurationMode, names ...string) *fedcorev1beta1.KubeFedConfig {
+		config := &fedcorev1beta1.KubeFedConfig{}
+		for _, name := range names {
+			config.Spec.FeatureGates = append(config.Spec.FeatureGates, fedcorev1beta1.FeatureGatesConfig{Name: name, Configuration: configuration})
+		}
+		return config
+	}
+	all := []string{"PushReconciler", "SchedulerPreferences", statusGate}
+	for _, test := range []struct {
+		name                    string
+		kubefed                 *fedcorev1beta1.KubeFedConfig
+		args                    []string
+		push, schedule, collect bool
+	}{
+		{"all on", gates(fedcorev1beta1.ConfigurationEnabled, all...), nil, true, true, true},
+		{"all off", gates(fedcorev1beta1.ConfigurationDisabled, all...), nil, false, false, false},
+		{"one off", gates(fedcorev1beta1.ConfigurationDisabled, "SchedulerPreferences"), nil, true, false, true},
+		{"an unknown one changes nothing", gates(fedcorev1beta1.ConfigurationDisabled, "FederatedIngress"), nil, true, true, true},
+		{"a flag beats them", gates(fedcorev1beta1.ConfigurationDisabled, all...), []string{"--push-reconciler"}, true, false, false},
+	} {
+		c, err := load(t, test.args, "", test.kubefed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.PushReconciler != test.push || c.SchedulerPreferences != test.schedule || c.CollectStatus != test.collect {
+			t.Errorf("%s: push %t, schedule %t, collect %t", test.name, c.PushReconciler, c.SchedulerPreferences, c.CollectStatus)
+		}
+	}
+}
+
 func TestBadConfigurationIsNamed(t *testing.T) {
 	bad := kubeFedConfig()
 	bad.Spec.SyncController.AdoptResources = ptr.To[fedcorev1beta1.ResourceAdoption]("Sometimes")

@@ -16,6 +16,13 @@ const KubeFedConfigName = "kubefed"
 // statusGate is the KubeFed feature gate that allows the collection of status.
 const statusGate = "RawResourceStatusCollection"
 
+// gateSettings are the settings that KubeFed's feature gates switch.
+var gateSettings = map[string]string{
+	"PushReconciler":       "push-reconciler",
+	"SchedulerPreferences": "scheduler-preferences",
+	statusGate:             "collect-status",
+}
+
 // ReadKubeFedConfig reads a KubeFedConfig from a file. Unknown fields are errors.
 func ReadKubeFedConfig(path string) (*fedcorev1beta1.KubeFedConfig, error) {
 	content, err := os.ReadFile(path)
@@ -70,8 +77,8 @@ func applyKubeFedConfig(v *viper.Viper, config *fedcorev1beta1.KubeFedConfig) er
 		}
 	}
 	for _, gate := range spec.FeatureGates {
-		if gate.Name == statusGate {
-			v.SetDefault("collect-status", gate.Configuration == fedcorev1beta1.ConfigurationEnabled)
+		if setting, known := gateSettings[gate.Name]; known {
+			v.SetDefault(setting, gate.Configuration == fedcorev1beta1.ConfigurationEnabled)
 		}
 	}
 	return nil
