@@ -138,6 +138,7 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 		SettleTimeout:          settings.SettleTimeout,
 		RetryMax:               settings.RetryMax,
 		UnreadyDeletionTimeout: settings.UnreadyDeletionTimeout,
+		PropagatedVersions:     settings.VersionRecords == config.RecordPropagatedVersion,
 	})
 	if err != nil {
 		return nil, err

@@ -56,7 +56,14 @@ type Config struct {
 	SettleTimeout          time.Duration `mapstructure:"settle-timeout"`
 	RetryMax               time.Duration `mapstructure:"retry-max"`
 	UnreadyDeletionTimeout time.Duration `mapstructure:"unready-deletion-timeout"`
+	VersionRecords         string        `mapstructure:"version-records"`
 }
+
+// The values of VersionRecords.
+const (
+	RecordInStatus          = "Status"
+	RecordPropagatedVersion = "PropagatedVersion"
+)
 
 // AddFlags adds a flag for every setting, with its default.
 func AddFlags(flags *pflag.FlagSet) {
@@ -96,6 +103,7 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.Duration("settle-timeout", 5*time.Second, "How long a status waits for clusters that have not answered.")
 	flags.Duration("retry-max", 5*time.Minute, "Longest time between two tries of what fails.")
 	flags.Duration("unready-deletion-timeout", 0, "How long a deletion waits for a member cluster that is not ready; 0 until it is ready or unjoined.")
+	flags.String("version-records", RecordInStatus, "Where what was propagated is recorded: Status, or PropagatedVersion to write KubeFed's PropagatedVersions as well.")
 }
 
 // SettingsFile reads --config into v and makes v prefer flags and the environment.
@@ -151,6 +159,7 @@ func (c *Config) validate() error {
 	check(c.KubeFedNamespace != "", "kubefed-namespace must not be empty")
 	check(slices.Contains([]string{"Cluster", "Namespaced"}, c.Scope), "scope is %q: it must be Cluster or Namespaced", c.Scope)
 	check(slices.Contains([]string{"json", "text"}, c.LogFormat), "log-format is %q: it must be json or text", c.LogFormat)
+	check(slices.Contains([]string{RecordInStatus, RecordPropagatedVersion}, c.VersionRecords), "version-records is %q: it must be Status or PropagatedVersion", c.VersionRecords)
 	check(c.RenewDeadline < c.LeaseDuration, "leader-elect-renew-deadline (%s) must be less than leader-elect-lease-duration (%s)", c.RenewDeadline, c.LeaseDuration)
 	check(c.RetryPeriod > 0 && c.RetryPeriod < c.RenewDeadline, "leader-elect-retry-period (%s) must be more than 0 and less than leader-elect-renew-deadline (%s)", c.RetryPeriod, c.RenewDeadline)
 	for name, d := range map[string]time.Duration{

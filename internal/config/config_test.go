@@ -135,6 +135,7 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 	}{
 		{"scope", []string{"--scope=Galaxy"}, "", nil, `scope is "Galaxy"`},
 		{"log format", []string{"--log-format=xml"}, "", nil, `log-format is "xml"`},
+		{"records", []string{"--version-records=Nowhere"}, "", nil, `version-records is "Nowhere"`},
 		{"workers", []string{"--workers-per-cluster=0"}, "", nil, "workers-per-cluster is 0"},
 		{"election", []string{"--leader-elect-renew-deadline=1m"}, "", nil, "leader-elect-renew-deadline (1m0s) must be less"},
 		{"several at once", []string{"--scope=x", "--settle-timeout=0"}, "", nil, "settle-timeout is 0s"},

@@ -63,7 +63,11 @@ func (e *Engine) decide(ctx context.Context, t *runningType, item Item) (reconci
 		e.queue.AddAfter(item, wait)
 		return reconcile.Result{}, nil
 	}
-	return e.writeStatus(ctx, t, item, host, o, reason, message, decision.Unknown)
+	result, err := e.writeStatus(ctx, t, item, host, o, reason, message, decision.Unknown)
+	if err != nil || !result.IsZero() {
+		return result, err
+	}
+	return e.record(ctx, t, item, host, o, decision)
 }
 
 // misnamed works on a FederatedNamespace that has not the name of the namespace

@@ -20,6 +20,8 @@
 //	decide.go      host items: placement, what each cluster needs, queueing
 //	finalize.go    host items of objects that are being deleted
 //	status.go      host items: folding the outcomes and writing the status
+//	record.go      host items: KubeFed's version records, where they are switched on
+//	recordstore.go the records that there are in the host
 //	carryout.go    member items: preparing a try, recording its outcome
 //	apply.go       ... the object is to be there; with retain.go, takeover.go and
 //	               replace.go for what plain apply cannot do

@@ -61,6 +61,8 @@ type Options struct {
 	// UnreadyDeletionTimeout is how long a deletion waits for a cluster that is
 	// not ready; 0 means until it is ready or has been removed.
 	UnreadyDeletionTimeout time.Duration
+	// PropagatedVersions says that KubeFed's records are written as well.
+	PropagatedVersions bool
 }
 
 // Default returns the options with every value that is not set filled in.
@@ -102,8 +104,10 @@ type Engine struct {
 	watches   *watchSet
 	// namespaces are the FederatedNamespaces, whose placement bounds that of what is in them.
 	namespaces namespaceStore
-	metrics    *metricsSet
-	now        func() time.Time
+	// records are KubeFed's, if they are written; nil otherwise.
+	records *versionRecords
+	metrics *metricsSet
+	now     func() time.Time
 
 	mu       sync.RWMutex
 	types    map[string]*runningType
@@ -153,6 +157,9 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: fair}),
 	})
 	e.watches = newWatchSet(opts.TargetNamespace, e.memberChanged, e.memberSynced)
+	if opts.PropagatedVersions {
+		e.records = newVersionRecords(e)
+	}
 	e.metrics = newMetrics(e)
 	inventory.Subscribe(e.clusterChanged)
 
@@ -196,6 +203,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	e.ctx = ctx
 	close(e.starting)
 	e.mu.Unlock()
+	e.watchRecords(ctx)
 	<-ctx.Done()
 	return nil
 }
@@ -264,6 +272,9 @@ func (e *Engine) memberChanged(clusterName, typeName string, key types.Namespace
 	fedKey := t.federatedKey(key)
 	host := t.host.Get(fedKey)
 	if before != nil && after != nil && before.remote != after.remote && host != nil {
+		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, e.opts.StatusInterval)
+	}
+	if e.records != nil && host != nil && before.recorded() != after.recorded() {
 		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, e.opts.StatusInterval)
 	}
 	if o := t.object(fedKey); o != nil && host != nil {

@@ -21,6 +21,8 @@ import (
 type live struct {
 	uid     types.UID
 	version uint64 // the resource version; comparable within one resource of one cluster
+	// generation is 0 for objects that have none.
+	generation int64
 	// owned is a hash of the fields that the cluster says are ours (our entry in
 	// managedFields). Whoever changes or removes one of them takes it out of
 	// that entry, so an unchanged hash means that what we applied is still there,
@@ -215,11 +217,12 @@ func (s *memberStore) Bookmark(resourceVersion string) error {
 
 func (s *memberStore) liveOf(obj metav1.Object) *live {
 	l := &live{
-		uid:      obj.GetUID(),
-		version:  parseVersion(obj.GetResourceVersion()),
-		owned:    ownedHash(obj.GetManagedFields()),
-		managed:  obj.GetLabels()[federate.ManagedLabel] == federate.ManagedLabelValue,
-		deleting: obj.GetDeletionTimestamp() != nil,
+		uid:        obj.GetUID(),
+		version:    parseVersion(obj.GetResourceVersion()),
+		generation: obj.GetGeneration(),
+		owned:      ownedHash(obj.GetManagedFields()),
+		managed:    obj.GetLabels()[federate.ManagedLabel] == federate.ManagedLabelValue,
+		deleting:   obj.GetDeletionTimestamp() != nil,
 	}
 	if u, ok := obj.(*unstructured.Unstructured); ok && s.collectStatus {
 		if status, ok := u.Object["status"]; ok {

@@ -177,7 +177,7 @@ func (e *Engine) Unregister(ctx context.Context, name string) error {
 }
 
 // hostReflector keeps store filled with the objects of a resource in the host cluster.
-func (e *Engine) hostReflector(r typeconfig.Resource, store *hostStore) *cache.Reflector {
+func (e *Engine) hostReflector(r typeconfig.Resource, store cache.ReflectorStore) *cache.Reflector {
 	resource := e.host.Resource(r.GVR)
 	inScope := resource.Namespace(e.opts.TargetNamespace)
 	if !r.Namespaced {
