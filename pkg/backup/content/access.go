@@ -61,17 +61,17 @@ func isOwned(object map[string]any) bool {
 }
 
 // remove deletes the field at a path, and the maps around it that this leaves empty.
-func remove(object map[string]any, path ...string) {
-	if len(path) == 1 {
-		delete(object, path[0])
+func remove(object map[string]any, field string, inner ...string) {
+	if len(inner) == 0 {
+		delete(object, field)
 		return
 	}
-	inner, ok := object[path[0]].(map[string]any)
-	if !ok || len(inner) == 0 {
+	value, ok := object[field].(map[string]any)
+	if !ok || len(value) == 0 {
 		return
 	}
-	if remove(inner, path[1:]...); len(inner) == 0 {
-		delete(object, path[0])
+	if remove(value, inner[0], inner[1:]...); len(value) == 0 {
+		delete(object, field)
 	}
 }
 

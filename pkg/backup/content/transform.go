@@ -108,7 +108,7 @@ func (o operation) change(node any, depth int) (any, error) {
 		return o.changeList(node, depth)
 	case nil:
 		if o.op == "remove" {
-			return nil, nil
+			return node, nil
 		}
 		if o.tokens[depth] == "-" || o.tokens[depth] == "0" {
 			return o.changeList([]any{}, depth)
