@@ -64,7 +64,7 @@ type BackupSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be more than 0"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// Retry repeats a run that failed.
+	// Retry repeats a run that failed; three times by default.
 	// +optional
 	Retry *Retry `json:"retry,omitempty"`
 	// Source says which objects are saved; by default all of this namespace.
@@ -135,7 +135,8 @@ type Retry struct {
 	// +kubebuilder:default=3
 	// +optional
 	Limit *int32 `json:"limit,omitempty"`
-	// Backoff is the time before the first repetition; it doubles with each.
+	// Backoff is the time before the first repetition, one minute by default; it
+	// doubles with each, up to an hour.
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="must be more than 0"
 	// +optional
 	Backoff *metav1.Duration `json:"backoff,omitempty"`
@@ -220,6 +221,17 @@ type BackupStatus struct {
 	// NextRun is when the next run starts, after jitter.
 	// +optional
 	NextRun *metav1.Time `json:"nextRun,omitempty"`
+	// LastTick is the latest time of the schedule, before jitter, that was dealt with:
+	// by a run, or by passing it over.
+	// +optional
+	LastTick *metav1.Time `json:"lastTick,omitempty"`
+	// ObservedSchedule is the schedule and time zone that lastTick belongs to. Times of
+	// a new schedule count from its change on.
+	// +optional
+	ObservedSchedule string `json:"observedSchedule,omitempty"`
+	// LastVerification is when data was last read back, with whatever result.
+	// +optional
+	LastVerification *metav1.Time `json:"lastVerification,omitempty"`
 	// Missed counts the runs that were skipped since the last good one.
 	// +optional
 	Missed int32 `json:"missed,omitempty"`

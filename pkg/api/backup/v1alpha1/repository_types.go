@@ -44,6 +44,10 @@ type BackupRepositorySpec struct {
 	// EncryptionSecretRef names the password that the data is encrypted with. Without
 	// it nobody can read the repository: keep a copy outside the cluster.
 	EncryptionSecretRef SecretKeyReference `json:"encryptionSecretRef"`
+	// ReadOnly repositories are only read: Restores can name them, Backups cannot. The
+	// data may then belong to another cluster, which is how it is restored into this one.
+	// +optional
+	ReadOnly bool `json:"readOnly,omitempty"`
 }
 
 // S3Repository is a bucket of an S3 server.

@@ -125,6 +125,9 @@ type RestoreStatus struct {
 	// Message says why, in a sentence.
 	// +optional
 	Message string `json:"message,omitempty"`
+	// Executor is who carries or carried it out.
+	// +optional
+	Executor string `json:"executor,omitempty"`
 	// Run is the run that was chosen.
 	// +optional
 	Run string `json:"run,omitempty"`

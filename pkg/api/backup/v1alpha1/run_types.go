@@ -59,6 +59,11 @@ const (
 	RunCancelled       RunPhase = "Cancelled"
 )
 
+// Done says whether a phase is final.
+func (p RunPhase) Done() bool {
+	return p == RunSucceeded || p == RunPartiallyFailed || p == RunFailed || p == RunCancelled
+}
+
 // BackupRunStatus is what became of a run.
 type BackupRunStatus struct {
 	ConditionedStatus `json:",inline"`
@@ -83,6 +88,9 @@ type BackupRunStatus struct {
 	// Attempts counts how often it was tried.
 	// +optional
 	Attempts int32 `json:"attempts,omitempty"`
+	// NextAttempt is when a run that failed is tried again.
+	// +optional
+	NextAttempt *metav1.Time `json:"nextAttempt,omitempty"`
 	// Executor is who holds or held the run.
 	// +optional
 	Executor string `json:"executor,omitempty"`

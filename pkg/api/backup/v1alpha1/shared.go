@@ -74,3 +74,12 @@ const (
 	// ConditionVerified says whether what was written could be read back.
 	ConditionVerified = "Verified"
 )
+
+const (
+	// VerifyAnnotation on a BackupRun asks for its data to be read back now; its value
+	// is a mode of Verify, Checksum or Restore. It is removed when that is done, and
+	// the run's condition Verified tells the result.
+	VerifyAnnotation = "backup.fedctl.io/verify"
+	// Finalizer is on Backups whose stored data is to be deleted with them.
+	Finalizer = "backup.fedctl.io/stored-data"
+)

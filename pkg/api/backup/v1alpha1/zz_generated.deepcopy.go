@@ -271,6 +271,10 @@ func (in *BackupRunStatus) DeepCopyInto(out *BackupRunStatus) {
 		*out = new(v1.Duration)
 		**out = **in
 	}
+	if in.NextAttempt != nil {
+		in, out := &in.NextAttempt, &out.NextAttempt
+		*out = (*in).DeepCopy()
+	}
 	if in.Verified != nil {
 		in, out := &in.Verified, &out.Verified
 		*out = (*in).DeepCopy()
@@ -406,6 +410,14 @@ func (in *BackupStatus) DeepCopyInto(out *BackupStatus) {
 	}
 	if in.NextRun != nil {
 		in, out := &in.NextRun, &out.NextRun
+		*out = (*in).DeepCopy()
+	}
+	if in.LastTick != nil {
+		in, out := &in.LastTick, &out.LastTick
+		*out = (*in).DeepCopy()
+	}
+	if in.LastVerification != nil {
+		in, out := &in.LastVerification, &out.LastVerification
 		*out = (*in).DeepCopy()
 	}
 	if in.RecentRuns != nil {
