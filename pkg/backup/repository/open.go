@@ -1,0 +1,215 @@
+package repository
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kopia/kopia/repo"
+	"github.com/kopia/kopia/repo/content"
+)
+
+// Repository is an open repository. Its methods may be called concurrently.
+type Repository struct {
+	config   Config
+	target   backend
+	storage  *storage
+	direct   repo.DirectRepository
+	owner    Owner
+	identity string
+	dir      string
+}
+
+// Open opens the repository of a cluster for reading and writing, and creates it
+// where there is none, unless config.MustExist. What belongs to another cluster is
+// refused with ForeignOwner and not written to. ctx limits the opening only.
+func Open(ctx context.Context, config Config, owner Owner) (*Repository, error) {
+	if owner.ClusterUID == "" {
+		return nil, &Error{Reason: InvalidConfiguration, Message: "the cluster's UID is empty"}
+	}
+	return open(ctx, config, &owner)
+}
+
+// OpenReadOnly opens the repository of any cluster to read it.
+func OpenReadOnly(ctx context.Context, config Config) (*Repository, error) {
+	return open(ctx, config, nil)
+}
+
+func open(ctx context.Context, config Config, owner *Owner) (*Repository, error) {
+	if err := config.Validate(); err != nil {
+		return nil, &Error{Reason: InvalidConfiguration, Message: "the repository's configuration is wrong", Err: err}
+	}
+	target, err := config.backend()
+	if err != nil {
+		return nil, wrap(ctx, err, "cannot open the repository at %s", config)
+	}
+	r := &Repository{config: config, target: target}
+	if err := r.open(ctx, owner); err != nil {
+		_ = r.Close(context.WithoutCancel(ctx))
+		return nil, wrap(ctx, err, "cannot open the repository at %s", config)
+	}
+	return r, nil
+}
+
+func (r *Repository) open(ctx context.Context, owner *Owner) error {
+	if err := r.identify(ctx, owner); err != nil {
+		return err
+	}
+	if err := r.openStorage(ctx); err != nil {
+		return err
+	}
+	return r.openKopia(ctx, owner == nil)
+}
+
+// identify finds out, with few small requests, whose repository this is.
+func (r *Repository) identify(ctx context.Context, owner *Owner) error {
+	return r.brief(ctx, func(ctx context.Context) error {
+		if owner == nil {
+			return r.identifyForeign(ctx)
+		}
+		r.owner = *owner
+		if !r.config.MustExist {
+			if err := r.target.makeDirectory(); err != nil {
+				return err
+			}
+		}
+		if err := r.target.check(ctx); err != nil {
+			return err
+		}
+		if err := own(ctx, r.target, r.config, *owner); err != nil {
+			return err
+		}
+		identity, err := readIdentity(ctx, r.target)
+		r.identity = identity
+		return err
+	})
+}
+
+func (r *Repository) identifyForeign(ctx context.Context) error {
+	if err := r.target.check(ctx); err != nil {
+		return err
+	}
+	found, err := readMark(ctx, r.target)
+	if err != nil {
+		return err
+	}
+	if found != nil {
+		r.owner = Owner{ClusterUID: found.ClusterUID}
+	}
+	if r.identity, err = readIdentity(ctx, r.target); err != nil {
+		return err
+	}
+	if found == nil || r.identity == "" {
+		return &Error{Reason: NotFound, Message: "there is no repository: check the prefix or path"}
+	}
+	return nil
+}
+
+// brief runs small requests within the time of one each, three at most.
+func (r *Repository) brief(ctx context.Context, requests func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, 3*r.config.timeout())
+	defer cancel()
+	err := requests(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return errors.Join(errNoAnswer, err)
+	}
+	return err
+}
+
+func (r *Repository) openStorage(ctx context.Context) error {
+	wrapped := &storage{timeout: r.config.timeout(), cancellable: r.target.cancellable()}
+	err := r.brief(ctx, func(ctx context.Context) (err error) {
+		wrapped.Storage, err = r.target.open(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	wrapped.register()
+	r.storage = wrapped
+	return nil
+}
+
+// How much of a bucket's data is kept in temporary files while it is open, so that
+// reading does not fetch the same pack again and again. A directory needs none.
+const (
+	contentCacheBytes  = 512 << 20
+	metadataCacheBytes = 256 << 20
+)
+
+func (r *Repository) openKopia(ctx context.Context, readOnly bool) (err error) {
+	if r.config.CacheDir != "" {
+		if err := os.MkdirAll(r.config.CacheDir, 0o700); err != nil {
+			return err
+		}
+	}
+	if r.dir, err = os.MkdirTemp(r.config.CacheDir, "repository-"); err != nil {
+		return err
+	}
+	file := filepath.Join(r.dir, "kopia.config")
+	if err := r.writeConfig(file, readOnly); err != nil {
+		return err
+	}
+	// kopia exits the process on errors that it calls fatal, unless told otherwise: the
+	// operation fails as well, which is enough.
+	opened, err := repo.Open(ctx, file, r.config.Password, &repo.Options{
+		DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {},
+	})
+	if err != nil {
+		return err
+	}
+	direct, ok := opened.(repo.DirectRepository)
+	if !ok {
+		return errors.Join(errors.New("kopia opened no repository of its own kind"), opened.Close(ctx))
+	}
+	r.direct = direct
+	return nil
+}
+
+// writeConfig writes the file that kopia opens a repository by. There is no credential
+// in it.
+func (r *Repository) writeConfig(file string, readOnly bool) error {
+	connection := r.storage.ConnectionInfo()
+	config := repo.LocalConfig{
+		Storage: &connection, Caching: &content.CachingOptions{},
+		ClientOptions: repo.ClientOptions{
+			Username: userName, Hostname: r.owner.ClusterUID, ReadOnly: readOnly,
+			FormatBlobCacheDuration: 15 * time.Minute,
+		},
+	}
+	if r.target.cancellable() {
+		config.Caching = &content.CachingOptions{
+			CacheDirectory:        filepath.Join(r.dir, "cache"),
+			ContentCacheSizeBytes: contentCacheBytes, MetadataCacheSizeBytes: metadataCacheBytes,
+		}
+	}
+	data, err := json.Marshal(&config)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o600)
+}
+
+// ClusterUID is the cluster that the repository belongs to.
+func (r *Repository) ClusterUID() string { return r.owner.ClusterUID }
+
+// String says where the repository is.
+func (r *Repository) String() string { return r.config.String() }
+
+// Close ends the use of the repository and removes temporary files.
+func (r *Repository) Close(ctx context.Context) error {
+	var errs []error
+	if r.direct != nil {
+		errs = append(errs, r.direct.Close(ctx))
+	}
+	if r.storage != nil {
+		r.storage.unregister()
+	}
+	if r.dir != "" {
+		errs = append(errs, os.RemoveAll(r.dir))
+	}
+	return wrap(ctx, errors.Join(errs...), "cannot close the repository at %s", r.config)
+}

@@ -1,0 +1,175 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kopia/kopia/repo/blob"
+)
+
+// backend is what differs between the kinds of storage.
+type backend interface {
+	// makeDirectory creates what a repository is created in, as far as that is ours to do.
+	makeDirectory() error
+	// open returns kopia's storage.
+	open(ctx context.Context) (blob.Storage, error)
+	// putNew writes a blob unless it exists; then it returns blob.ErrBlobAlreadyExists.
+	// Of several who try at once, one succeeds.
+	putNew(ctx context.Context, id blob.ID, data []byte) error
+	// get reads a small blob; without one it returns blob.ErrBlobNotFound.
+	get(ctx context.Context, id blob.ID) ([]byte, error)
+	// check says whether the bucket or the directory is there, as an *Error.
+	check(ctx context.Context) error
+	// cancellable says that requests end with their context.
+	cancellable() bool
+}
+
+func (c Config) backend() (backend, error) {
+	if c.S3 != nil {
+		return newS3Backend(c.S3)
+	}
+	return &filesystemBackend{path: c.Filesystem.Path}, nil
+}
+
+// storage is kopia's storage with a time-out for every request, and counters.
+type storage struct {
+	blob.Storage
+	handle      string
+	timeout     time.Duration
+	cancellable bool
+
+	written atomic.Int64
+	read    atomic.Int64
+	// silent is set when a request got no answer: those after it, which kopia may still
+	// make to clean up, fail at once, so that time-outs do not add up.
+	silent atomic.Bool
+}
+
+// bytesPerSecond is the least that an upload must achieve on average.
+const bytesPerSecond = 128 << 10
+
+// call makes a request within its time.
+func (s *storage) call(ctx context.Context, extra time.Duration, request func(ctx context.Context) error) error {
+	if !s.cancellable {
+		return request(ctx)
+	}
+	if s.silent.Load() {
+		return errNoAnswer
+	}
+	limited, cancel := context.WithTimeout(ctx, s.timeout+extra)
+	defer cancel()
+	err := request(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && !errors.Is(err, blob.ErrBlobNotFound) {
+		s.silent.Store(true)
+		return fmt.Errorf("%w (%s): %w", errNoAnswer, s.timeout+extra, err)
+	}
+	return err
+}
+
+func (s *storage) GetBlob(ctx context.Context, id blob.ID, offset, length int64, output blob.OutputBuffer) error {
+	err := s.call(ctx, s.timeout, func(ctx context.Context) error {
+		return s.Storage.GetBlob(ctx, id, offset, length, output)
+	})
+	if err == nil {
+		s.read.Add(int64(output.Length()))
+	}
+	return err
+}
+
+func (s *storage) GetMetadata(ctx context.Context, id blob.ID) (metadata blob.Metadata, err error) {
+	err = s.call(ctx, 0, func(ctx context.Context) error {
+		metadata, err = s.Storage.GetMetadata(ctx, id)
+		return err
+	})
+	return metadata, err
+}
+
+func (s *storage) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, options blob.PutOptions) error {
+	extra := time.Duration(data.Length()/bytesPerSecond) * time.Second
+	err := s.call(ctx, extra, func(ctx context.Context) error {
+		return s.Storage.PutBlob(ctx, id, data, options)
+	})
+	if err == nil {
+		s.written.Add(int64(data.Length()))
+	}
+	return err
+}
+
+func (s *storage) DeleteBlob(ctx context.Context, id blob.ID) error {
+	return s.call(ctx, 0, func(ctx context.Context) error { return s.Storage.DeleteBlob(ctx, id) })
+}
+
+// ListBlobs may take many requests: the time counts from one blob to the next.
+func (s *storage) ListBlobs(ctx context.Context, prefix blob.ID, callback func(blob.Metadata) error) error {
+	if !s.cancellable {
+		return s.Storage.ListBlobs(ctx, prefix, callback)
+	}
+	if s.silent.Load() {
+		return errNoAnswer
+	}
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(s.timeout, func() { cancel(errNoAnswer) })
+	defer watchdog.Stop()
+	err := s.Storage.ListBlobs(limited, prefix, func(metadata blob.Metadata) error {
+		watchdog.Stop()
+		defer watchdog.Reset(s.timeout)
+		return callback(metadata)
+	})
+	if errors.Is(context.Cause(limited), errNoAnswer) {
+		s.silent.Store(true)
+		return fmt.Errorf("%w (%s): %w", errNoAnswer, s.timeout, limited.Err())
+	}
+	return err
+}
+
+// ConnectionInfo names the storage in kopia's configuration file, which must hold no
+// credentials: kopia looks the storage up in this process instead of opening it.
+func (s *storage) ConnectionInfo() blob.ConnectionInfo {
+	return blob.ConnectionInfo{Type: handleType, Config: &handleOptions{Handle: s.handle}}
+}
+
+// handleType is the kind of storage that kopia finds by its handle.
+const handleType = "fedctl-handle"
+
+type handleOptions struct {
+	Handle string `json:"handle"`
+}
+
+// handles are the open storages of this process.
+var handles = struct {
+	sync.Mutex
+	once     sync.Once
+	next     int
+	byHandle map[string]*storage
+}{byHandle: map[string]*storage{}}
+
+func (s *storage) register() {
+	handles.once.Do(func() {
+		blob.AddSupportedStorage(handleType, handleOptions{},
+			func(_ context.Context, options *handleOptions, _ bool) (blob.Storage, error) {
+				handles.Lock()
+				defer handles.Unlock()
+				if found := handles.byHandle[options.Handle]; found != nil {
+					return found, nil
+				}
+				return nil, fmt.Errorf("the storage %s is not open", options.Handle)
+			})
+	})
+	handles.Lock()
+	defer handles.Unlock()
+	handles.next++
+	s.handle = strconv.Itoa(handles.next)
+	handles.byHandle[s.handle] = s
+}
+
+func (s *storage) unregister() {
+	handles.Lock()
+	defer handles.Unlock()
+	delete(handles.byHandle, s.handle)
+}

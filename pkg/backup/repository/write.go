@@ -1,0 +1,256 @@
+package repository
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kopia/kopia/fs"
+	"github.com/kopia/kopia/repo"
+	"github.com/kopia/kopia/repo/object"
+	"github.com/kopia/kopia/snapshot"
+	"github.com/kopia/kopia/snapshot/snapshotfs"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+)
+
+// Writer writes one snapshot. Its methods may be called concurrently.
+type Writer struct {
+	session repo.RepositoryWriter
+	work    *work
+
+	mu       sync.Mutex
+	manifest Manifest
+	entries  map[string]*snapshot.DirEntry
+}
+
+// Write makes a snapshot of what fill writes. When fill fails, or the process dies,
+// there is no snapshot, and what was uploaded is reused by the next one or cleaned
+// up by Maintain. Write returns when the snapshot was written, read back and found
+// to be what was written.
+func (r *Repository) Write(ctx context.Context, source Source, fill func(ctx context.Context, w *Writer) error) (*Snapshot, error) {
+	if source.Namespace == "" || source.Backup == "" || source.Run == "" {
+		return nil, &Error{Reason: InvalidConfiguration, Message: "a snapshot needs the namespace and the names of its Backup and BackupRun"}
+	}
+	w := &Writer{entries: map[string]*snapshot.DirEntry{}, manifest: Manifest{
+		Version: ManifestVersion, Cluster: ClusterInfo{UID: r.owner.ClusterUID}, Source: source, StartTime: time.Now().UTC(),
+	}}
+	before := r.storage.written.Load()
+	var written *snapshot.Manifest
+	err := repo.WriteSession(ctx, r.direct, repo.WriteSessionOptions{Purpose: "backup"},
+		func(ctx context.Context, session repo.RepositoryWriter) error {
+			w.session = session
+			var workers context.Context
+			w.work, workers = newWork(ctx)
+			err := callback(fill(workers, w))
+			if err = errors.Join(err, w.work.wait()); err != nil {
+				return err
+			}
+			written, err = r.finish(ctx, w, before)
+			return err
+		})
+	if err != nil {
+		return nil, r.wrapLost(ctx, err, "cannot write to the repository at %s", r.config)
+	}
+	if err := r.readBack(ctx, written.ID, &w.manifest); err != nil {
+		return nil, r.wrapLost(ctx, err, "what was written to the repository at %s cannot be read back", r.config)
+	}
+	return toSnapshot(written), nil
+}
+
+func callback(err error) error {
+	if err == nil {
+		return nil
+	}
+	var typed *Error
+	if errors.As(err, &typed) {
+		return err
+	}
+	return &callbackError{err}
+}
+
+// finish writes the directory and, when all data is in the storage, the entry that
+// makes it a snapshot.
+func (r *Repository) finish(ctx context.Context, w *Writer, before int64) (*snapshot.Manifest, error) {
+	root, err := w.writeRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.session.Flush(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.checkIdentity(ctx); err != nil {
+		return nil, err
+	}
+	entry := &snapshot.Manifest{
+		Source:    r.kopiaSource(w.manifest.Source.Namespace, w.manifest.Source.Backup),
+		StartTime: fs.UTCTimestamp(w.manifest.StartTime.UnixNano()), EndTime: fs.UTCTimestamp(time.Now().UnixNano()),
+		Description: "fedctl BackupRun " + w.manifest.Source.Namespace + "/" + w.manifest.Source.Run,
+		RootEntry:   root,
+		Tags:        tags(&w.manifest, r.storage.written.Load()-before),
+	}
+	entry.Stats.TotalFileCount = int32(min(root.DirSummary.TotalFileCount, 1<<30)) //nolint:gosec // bounded
+	entry.Stats.TotalFileSize = root.DirSummary.TotalFileSize
+	entry.Stats.TotalDirectoryCount = 2
+	_, err = snapshot.SaveSnapshot(ctx, w.session, entry)
+	return entry, err
+}
+
+func (w *Writer) writeRoot(ctx context.Context) (*snapshot.DirEntry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := &w.manifest
+	slices.SortFunc(m.Resources, func(a, b ResourceFile) int { return strings.Compare(a.Name(), b.Name()) })
+	data, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	id, err := w.writeObject(ctx, append(data, '\n'), manifestName)
+	if err != nil {
+		return nil, err
+	}
+	var objects snapshotfs.DirManifestBuilder
+	for _, entry := range w.entries {
+		objects.AddEntry(entry)
+	}
+	start := fs.UTCTimestamp(m.StartTime.UnixNano())
+	directory, err := w.writeDirectory(ctx, &objects, objectsDir, start)
+	if err != nil {
+		return nil, err
+	}
+	var root snapshotfs.DirManifestBuilder
+	root.AddEntry(directory)
+	root.AddEntry(&snapshot.DirEntry{Name: manifestName, Type: snapshot.EntryTypeFile, Permissions: 0o600,
+		FileSize: int64(len(data)) + 1, ModTime: start, ObjectID: id})
+	return w.writeDirectory(ctx, &root, "backup", start)
+}
+
+func (w *Writer) writeDirectory(ctx context.Context, content *snapshotfs.DirManifestBuilder, name string, at fs.UTCTimestamp) (*snapshot.DirEntry, error) {
+	built := content.Build(at, "")
+	id, err := snapshotfs.WriteDirManifest(ctx, w.session, name, built, compressor)
+	return &snapshot.DirEntry{Name: name, Type: snapshot.EntryTypeDirectory, Permissions: 0o700,
+		ModTime: at, ObjectID: id, DirSummary: built.Summary}, err
+}
+
+// SetKubernetesVersion records the version of the cluster.
+func (w *Writer) SetKubernetesVersion(version string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.manifest.Cluster.KubernetesVersion = version
+}
+
+// Warn records something that went wrong and makes the snapshot partial.
+func (w *Writer) Warn(warning v1alpha1.ResourceWarning) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.manifest.Warnings = append(w.manifest.Warnings, warning)
+	w.manifest.Partial = true
+}
+
+// Note records something worth knowing that does not make the snapshot partial.
+func (w *Writer) Note(warning v1alpha1.ResourceWarning) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.manifest.Warnings = append(w.manifest.Warnings, warning)
+}
+
+// LeaveOut records what is not saved on purpose.
+func (w *Writer) LeaveOut(left LeftOut) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.manifest.LeftOut = append(w.manifest.LeftOut, left)
+}
+
+// AddVolumeSnapshot records a VolumeSnapshot that was made for this run.
+func (w *Writer) AddVolumeSnapshot(record v1alpha1.VolumeSnapshotRecord) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.manifest.VolumeSnapshots = append(w.manifest.VolumeSnapshots, record)
+}
+
+// Manifest returns a copy of what was recorded so far.
+func (w *Writer) Manifest() Manifest {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := w.manifest
+	m.Resources = slices.Clone(m.Resources)
+	m.Warnings = slices.Clone(m.Warnings)
+	m.LeftOut = slices.Clone(m.LeftOut)
+	m.VolumeSnapshots = slices.Clone(m.VolumeSnapshots)
+	return m
+}
+
+// checkIdentity says whether the repository is still the one that was opened. One
+// that was removed, or made anew by somebody else, cannot be read with our keys.
+func (r *Repository) checkIdentity(ctx context.Context) error {
+	return r.brief(ctx, func(ctx context.Context) error {
+		identity, err := readIdentity(ctx, r.target)
+		switch {
+		case err != nil:
+			return err
+		case identity == "":
+			if err := r.target.check(ctx); err != nil {
+				return err
+			}
+			return &Error{Reason: NotFound, Message: "the repository is gone"}
+		case identity != r.identity:
+			return &Error{Reason: ForeignOwner, Message: "the repository was replaced by another one"}
+		}
+		return nil
+	})
+}
+
+// readBack is what makes a run a success: the storage, not our memory, has to give
+// back the manifest and know every piece that the snapshot consists of.
+func (r *Repository) readBack(ctx context.Context, id snapshotID, want *Manifest) error {
+	if err := r.direct.Refresh(ctx); err != nil {
+		return err
+	}
+	reader, err := r.Read(ctx, string(id))
+	if err != nil {
+		return err
+	}
+	expected, err := json.Marshal(want)
+	if err != nil {
+		return err
+	}
+	got, err := json.Marshal(reader.manifest)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(expected, got) {
+		return &Error{Reason: Corrupt, Message: fmt.Sprintf("%s is not what was written", manifestName)}
+	}
+	return r.verifyPieces(ctx, reader)
+}
+
+// wrapLost gives an error a reason; what is missing from the storage may be missing
+// because all of it is.
+func (r *Repository) wrapLost(ctx context.Context, err error, format string, args ...any) error {
+	wrapped := wrap(ctx, err, format, args...)
+	if ReasonOf(wrapped) != Corrupt || r.storage.silent.Load() {
+		return wrapped
+	}
+	lost := r.brief(ctx, r.target.check)
+	if lost == nil {
+		return wrapped
+	}
+	return wrap(ctx, lost, format, args...)
+}
+
+func (w *Writer) writeObject(ctx context.Context, data []byte, description string) (object.ID, error) {
+	writer := w.session.NewObjectWriter(ctx, object.WriterOptions{
+		Description: description, Compressor: compressor, MetadataCompressor: compressor,
+	})
+	defer func() { _ = writer.Close() }()
+	if _, err := writer.Write(data); err != nil {
+		return object.EmptyID, err
+	}
+	return writer.Result()
+}
