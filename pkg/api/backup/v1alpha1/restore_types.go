@@ -41,7 +41,17 @@ type RestoreSpec struct {
 	// +kubebuilder:validation:MaxProperties=500
 	// +optional
 	NamespaceMapping map[string]string `json:"namespaceMapping,omitempty"`
-	// IncludedResources limits what is restored, each <plural>[.<group>].
+	// Namespaces limits what is restored to objects of these namespaces, by their
+	// names in the backup, and the namespaces themselves. Objects in no namespace are
+	// then restored only if IncludedResources lists their resource.
+	// +kubebuilder:validation:MaxItems=500
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:MinLength=1
+	// +listType=set
+	// +optional
+	Namespaces []string `json:"namespaces,omitempty"`
+	// IncludedResources limits what is restored, each <plural>[.<group>]. Namespaces
+	// that objects need are made in any case.
 	// +kubebuilder:validation:MaxItems=500
 	// +kubebuilder:validation:items:MaxLength=316
 	// +kubebuilder:validation:items:MinLength=1
@@ -137,12 +147,32 @@ type RestoreStatus struct {
 	// CompletionTime is when it ended.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-	// Totals is what was restored.
+	// Totals is what was restored: created and updated objects.
 	// +optional
 	Totals Totals `json:"totals,omitempty"`
+	// Counts says what became of the objects.
+	// +optional
+	Counts RestoreCounts `json:"counts,omitempty"`
 	// Warnings tell what was not restored, the first of them.
 	// +kubebuilder:validation:MaxItems=100
 	// +listType=atomic
 	// +optional
 	Warnings []ResourceWarning `json:"warnings,omitempty"`
+}
+
+// RestoreCounts says what became of the objects that were to be restored; in a dry
+// run, what would.
+type RestoreCounts struct {
+	// Created objects did not exist.
+	// +optional
+	Created int64 `json:"created,omitempty"`
+	// Updated objects existed.
+	// +optional
+	Updated int64 `json:"updated,omitempty"`
+	// Skipped objects exist, or must not be restored: a Job that has ended.
+	// +optional
+	Skipped int64 `json:"skipped,omitempty"`
+	// Failed objects were refused.
+	// +optional
+	Failed int64 `json:"failed,omitempty"`
 }
