@@ -18,6 +18,7 @@ GO_LDFLAGS := -s -w -X github.com/fedctl/fedctl/internal/version.version=$(VERSI
 include hack/kubernetes.mk
 include hack/generate.mk
 include hack/e2e.mk
+include hack/kubefed.mk
 
 .PHONY: help
 help: ## list the targets
@@ -51,12 +52,12 @@ test: test-unit test-clusters ## all tests
 test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
 	go vet ./...
 	go test $$(go list ./... | grep -v -E '$(SUITES_PATTERN)')
-test-clusters: build bin/kubernetes ## the suites on real control planes
+test-clusters: build bin/kubernetes bin/kubefedctl ## the suites on real control planes
 	go test -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(SUITES_PATTERN)')
 
 # The packages whose tests start control planes: one after the other, because two
 # fleets at a time do not fit on a small machine.
-SUITES_PATTERN := /internal/localcluster$$|/pkg/membership$$|/pkg/typeconfig$$|/internal/cli/install$$|/internal/cli/federate$$|/test/e2e$$
+SUITES_PATTERN := /internal/localcluster$$|/pkg/membership$$|/pkg/typeconfig$$|/internal/cli/install$$|/internal/cli/federate$$|/test/e2e$$|/test/kubefed$$
 
 .PHONY: bench
 bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --members 5"

@@ -104,5 +104,5 @@ func New(ctx context.Context, log io.Writer) (Environment, error) {
 	if dir := os.Getenv(DirEnv); dir != "" {
 		return attach(dir)
 	}
-	return startLocal(ctx, log)
+	return startLocal(ctx, log, localMembers)
 }

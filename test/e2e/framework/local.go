@@ -24,14 +24,14 @@ type local struct {
 // takes one, leaves one, and one more that joins or breaks.
 const localMembers = 3
 
-func startLocal(ctx context.Context, log io.Writer) (Environment, error) {
+func startLocal(ctx context.Context, log io.Writer, members int) (Environment, error) {
 	dir, err := os.MkdirTemp("", "fedctl-e2e-")
 	if err != nil {
 		return nil, err
 	}
 	fleet, err := localcluster.Up(ctx, localcluster.Options{
 		Dir:           filepath.Join(dir, "clusters"),
-		Members:       localMembers,
+		Members:       members,
 		GPUMembers:    1,
 		DieWithParent: true,
 		Log:           log,

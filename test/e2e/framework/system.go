@@ -46,6 +46,23 @@ func Setup(ctx context.Context, log io.Writer) (*System, error) {
 	return s, nil
 }
 
+// Prepare starts local clusters of its own and builds the programs; nothing is
+// installed and no member joined.
+func Prepare(ctx context.Context, log io.Writer, members int) (*System, error) {
+	dir, err := os.MkdirTemp("", "fedctl-e2e-bin-")
+	if err != nil {
+		return nil, err
+	}
+	s := &System{dir: dir}
+	if s.Environment, err = startLocal(ctx, log, members); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	if s.Programs, err = Build(ctx, s.dir, s); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	return s, nil
+}
+
 func (s *System) setUp(ctx context.Context, log io.Writer) error {
 	var err error
 	if s.Environment, err = New(ctx, log); err != nil {
@@ -71,14 +88,7 @@ func (s *System) setUp(ctx context.Context, log io.Writer) error {
 }
 
 func (s *System) install(ctx context.Context) error {
-	if _, err := s.Run(ctx, "install", "--without-controller"); err != nil {
-		return err
-	}
-	var err error
-	if s.Controller, err = NewController(ctx, s.Programs.Controller, s.dir, s.Host()); err != nil {
-		return err
-	}
-	if err := s.Controller.Start(ctx); err != nil {
+	if err := s.StartControlPlane(ctx); err != nil {
 		return err
 	}
 	for _, member := range s.Members() {
@@ -91,6 +101,24 @@ func (s *System) install(ctx context.Context) error {
 	}
 	return nil
 }
+
+// StartControlPlane installs the control plane into the host, without its
+// Deployment, and runs the controller as a process.
+func (s *System) StartControlPlane(ctx context.Context) error {
+	if _, err := s.Run(ctx, "install", "--without-controller"); err != nil {
+		return err
+	}
+	if s.Controller == nil {
+		var err error
+		if s.Controller, err = NewController(ctx, s.Programs.Controller, s.dir, s.Host()); err != nil {
+			return err
+		}
+	}
+	return s.Controller.Start(ctx)
+}
+
+// Dir is a directory for the files of the system's programs; Close removes it.
+func (s *System) Dir() string { return s.dir }
 
 // Join joins a cluster, or again one that has joined: its rights and token are
 // brought up to date, its address stays.

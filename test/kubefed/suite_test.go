@@ -1,0 +1,101 @@
+// Package kubefed holds fedctl against KubeFed v0.10.0 itself, on real clusters:
+// its command-line client drives fedctl's control plane, and its controller hands
+// a running federation over to fedctl's and takes it back. Both programs are
+// built from KubeFed's own module (make bin/kubefedctl).
+package kubefed
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
+)
+
+var (
+	system  *framework.System
+	host    *framework.Cluster
+	members []*framework.Cluster
+	// kubefedctlPath and kubefedPath are KubeFed's client and its controller.
+	kubefedctlPath, kubefedPath string
+)
+
+func TestKubeFed(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	ctrl.SetLogger(klog.NewKlogr())
+	RunSpecs(t, "fedctl and KubeFed v0.10.0")
+}
+
+var _ = BeforeSuite(func() {
+	root, err := framework.Root()
+	Expect(err).NotTo(HaveOccurred())
+	kubefedctlPath = filepath.Join(root, "bin", "kubefedctl")
+	kubefedPath = filepath.Join(root, "bin", "kubefed-controller-manager")
+	for _, program := range []string{kubefedctlPath, kubefedPath} {
+		_, err := os.Stat(program)
+		Expect(err).NotTo(HaveOccurred(), "run: make bin/kubefedctl")
+	}
+})
+
+// startClusters gives a container of specs a host and two members of its own:
+// each needs a control plane from the start.
+func startClusters(ctx SpecContext) {
+	GinkgoHelper()
+	var err error
+	system, err = framework.Prepare(ctx, GinkgoWriter, 2)
+	Expect(err).NotTo(HaveOccurred())
+	host, members = system.Host(), system.Members()
+	DeferCleanup(func(ctx SpecContext) { Expect(system.Close(ctx)).To(Succeed()) }, NodeTimeout(time.Minute))
+}
+
+// output is what a run of kubefedctl printed, and how it ended.
+type output struct {
+	stdout, stderr string
+	err            error
+}
+
+// kubefedctl runs KubeFed's client on the clusters; it must succeed.
+func kubefedctl(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	out := tryKubefedctl(ctx, args...)
+	Expect(out.err).NotTo(HaveOccurred(), "kubefedctl %s:\n%s%s", strings.Join(args, " "), out.stdout, out.stderr)
+	return out.stdout
+}
+
+func tryKubefedctl(ctx context.Context, args ...string) output {
+	command := exec.CommandContext(ctx, kubefedctlPath, append(args, "--kubeconfig", system.Kubeconfig(), "--host-cluster-context", host.Name)...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	_, _ = fmt.Fprintf(GinkgoWriter, "$ kubefedctl %s\n%s%s", strings.Join(args, " "), stdout.String(), stderr.String())
+	return output{stdout.String(), stderr.String(), err}
+}
+
+// fedctl runs fedctl; it must succeed.
+func fedctl(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	out, err := system.Run(ctx, args...)
+	Expect(err).NotTo(HaveOccurred())
+	_, _ = fmt.Fprintf(GinkgoWriter, "$ fedctl %s\n%s", strings.Join(args, " "), out)
+	return out
+}
+
+var _ = JustAfterEach(func() {
+	if CurrentSpecReport().Failed() && system != nil && system.Controller != nil {
+		AddReportEntry("End of the controller's log", system.Controller.LogTail(25), ReportEntryVisibilityFailureOrVerbose)
+	}
+})
