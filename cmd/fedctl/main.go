@@ -13,13 +13,14 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/fedctl/fedctl/internal/cli"
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 )
 
 func main() {
 	os.Exit(run())
 }
 
-// run returns the exit code: 1 for a failure.
+// run returns the exit code.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -29,9 +30,9 @@ func run() int {
 		name = "kubectl fed"
 	}
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	if err := cli.NewCommand(name, streams).ExecuteContext(ctx); err != nil {
+	err := cli.NewCommand(name, streams).ExecuteContext(ctx)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
-		return 1
 	}
-	return 0
+	return cmdutil.ExitCode(err)
 }

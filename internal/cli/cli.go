@@ -14,6 +14,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/cli/join"
 	"github.com/fedctl/fedctl/internal/cli/local"
+	"github.com/fedctl/fedctl/internal/cli/migrate"
 	"github.com/fedctl/fedctl/internal/cli/orphaning"
 	"github.com/fedctl/fedctl/internal/cli/status"
 	"github.com/fedctl/fedctl/internal/cli/unjoin"
@@ -40,5 +41,6 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
+	root.AddCommand(migrate.NewCommand(factory))
 	return root
 }

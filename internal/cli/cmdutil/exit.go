@@ -1,0 +1,24 @@
+package cmdutil
+
+import "errors"
+
+// ExitError is an error that ends the program with another exit code than 1.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e ExitError) Error() string { return e.Err.Error() }
+func (e ExitError) Unwrap() error { return e.Err }
+
+// ExitCode is the exit code for the error of a command: 0 without one, 1 for most.
+func ExitCode(err error) int {
+	var exit ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.Code
+	}
+	return 1
+}

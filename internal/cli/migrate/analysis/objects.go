@@ -1,0 +1,162 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// stuckAfter is how long a deletion may take before it is called stuck.
+const stuckAfter = 10 * time.Minute
+
+// Objects is what was found of one federated type. Objects are judged one by one
+// and let go, since a host may hold more than fits into memory. The zero value is
+// not usable; call NewObjects.
+type Objects struct {
+	// Count is the number of objects, NotPropagated of those whose condition
+	// Propagation is not True, and Held of those with the finalizer of propagation.
+	Count, NotPropagated, Held int
+
+	findings []Finding
+	index    map[string]int
+	subject  string
+	target   *federate.Target // nil for a type without a FederatedTypeConfig
+	clusters []string
+	served   Served
+	now      time.Time
+}
+
+// NewObjects prepares to judge the objects of the federated type whose CRD is
+// named subject. target is what it federates, nil if no FederatedTypeConfig says;
+// clusters are the names of the joined clusters.
+func NewObjects(subject string, target *federate.Target, clusters []string, served Served, now time.Time) *Objects {
+	return &Objects{subject: subject, target: target, clusters: clusters, served: served, now: now, index: map[string]int{}}
+}
+
+// Add judges one object. It is not kept.
+func (o *Objects) Add(u *unstructured.Unstructured) {
+	o.Count++
+	if slices.Contains(u.GetFinalizers(), federate.Finalizer) {
+		o.Held++
+	}
+	name := strings.TrimPrefix(u.GetNamespace()+"/"+u.GetName(), "/")
+	if deleted := u.GetDeletionTimestamp(); deleted != nil && o.now.Sub(deleted.Time) > stuckAfter {
+		o.find(Warning, "deletion-stuck", name,
+			"deletion began more than "+stuckAfter.String()+" ago and has not ended: a member does not answer, or nobody removes the finalizer",
+			"after the move see \"fedctl status\"; it names the cluster that is waited for and the command that ends the wait")
+	}
+	if o.target == nil {
+		return
+	}
+	object, err := federate.Parse(u)
+	if err != nil {
+		o.find(Blocks, "object-unreadable", name, err.Error(), "mend the field")
+	}
+	if reason, bad := notPropagated(u); bad {
+		o.NotPropagated++
+		o.find(Note, "not-propagated", name, "KubeFed has not propagated it everywhere: "+reason,
+			"after the move \"fedctl status -o wide\" says why")
+	}
+	o.unknownClusters(object, name)
+	if err == nil {
+		o.render(object, name)
+	}
+}
+
+// render makes the object for each cluster as the controller will.
+func (o *Objects) render(object *federate.Object, name string) {
+	if gvk := templateKind(object.Template, o.target.GVK); gvk != o.target.GVK && o.served.lacks(gvk) {
+		o.find(Warning, "template-version-gone", name, fmt.Sprintf("spec.template: the host does not serve %s %s%s", gvk.GroupVersion(), gvk.Kind, goneSince(gvk)),
+			"set spec.template.apiVersion to "+o.target.GVK.GroupVersion().String()+" and adapt the template, or leave apiVersion out")
+		return
+	}
+	renderer, err := federate.NewRenderer(object, *o.target)
+	if err != nil {
+		o.find(Blocks, "template-refused", name, err.Error(), "mend the field; KubeFed may send it as it is, fedctl does not")
+		return
+	}
+	for _, warning := range renderer.Warnings() {
+		o.find(Note, "partly-ignored", name, warning, "")
+	}
+	if _, err := renderer.For(""); err != nil {
+		o.find(Blocks, "template-refused", name, err.Error(), "mend the field; KubeFed may send it as it is, fedctl does not")
+		return
+	}
+	for i := range object.Overrides {
+		cluster := object.Overrides[i].ClusterName
+		if cluster == "" || !slices.Contains(o.clusters, cluster) {
+			continue
+		}
+		if _, err := renderer.For(cluster); err != nil {
+			o.find(Blocks, "override-refused", name, err.Error(),
+				"mend the override; until then fedctl leaves the object in that cluster as it is (ApplyOverridesFailed)")
+		}
+	}
+}
+
+// unknownClusters finds names that mean no joined cluster.
+func (o *Objects) unknownClusters(object *federate.Object, name string) {
+	for field, names := range map[string][]string{"spec.placement.clusters": object.Placement.Clusters, "spec.overrides": overridden(object)} {
+		var unknown []string
+		for _, cluster := range names {
+			if !slices.Contains(o.clusters, cluster) && !slices.Contains(unknown, cluster) {
+				unknown = append(unknown, cluster)
+			}
+		}
+		if len(unknown) > 0 {
+			slices.Sort(unknown)
+			o.find(Warning, "unknown-cluster", name, field+" names what has not joined: "+strings.Join(unknown, ", "),
+				"join the cluster, or remove its name; the other clusters go on")
+		}
+	}
+}
+
+// templateKind is the kind that a template names; what it leaves out is target's.
+func templateKind(template map[string]any, target schema.GroupVersionKind) schema.GroupVersionKind {
+	kind, apiVersion := target.Kind, target.GroupVersion().String()
+	if s, ok := template["kind"].(string); ok && s != "" {
+		kind = s
+	}
+	if s, ok := template["apiVersion"].(string); ok && s != "" {
+		apiVersion = s
+	}
+	return schema.FromAPIVersionAndKind(apiVersion, kind)
+}
+
+func overridden(object *federate.Object) []string {
+	var names []string
+	for i := range object.Overrides {
+		names = append(names, object.Overrides[i].ClusterName)
+	}
+	return names
+}
+
+func (o *Objects) find(level Level, code, name, message, do string) {
+	key := string(level) + code + "\x00" + message
+	i, seen := o.index[key]
+	if !seen {
+		i = len(o.findings)
+		o.index[key] = i
+		o.findings = append(o.findings, Finding{Level: level, Code: code, Subject: o.subject, Message: message, Do: do})
+	}
+	if f := &o.findings[i]; len(f.Objects) == 0 || f.Objects[len(f.Objects)-1] != name {
+		f.Objects = append(f.Objects, name)
+	}
+}
+
+// notPropagated reads the condition that KubeFed wrote.
+func notPropagated(u *unstructured.Unstructured) (reason string, bad bool) {
+	status := federate.ParseStatus(u.Object["status"])
+	for i := range status.Conditions {
+		if c := &status.Conditions[i]; c.Type == federate.ConditionPropagation && c.Status != "True" {
+			return c.Reason, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,155 @@
+package migrate_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/internal/cli"
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/localcluster"
+)
+
+const namespace = "kube-federation-system"
+
+var (
+	host       client.Client
+	hostConfig *rest.Config
+	// reader is a kubeconfig of an account that has only the rights that the
+	// documentation says the check needs: so it cannot change anything.
+	reader string
+)
+
+func TestMigrate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a real API server")
+	}
+	RegisterFailHandler(Fail)
+	logf.SetLogger(GinkgoLogr)
+	RunSpecs(t, "migrate check")
+}
+
+// An API server with KubeFed's CRDs is enough: the check reads the host only.
+var _ = BeforeSuite(func(ctx context.Context) {
+	dir := GinkgoT().TempDir()
+	fleet, err := localcluster.Up(ctx, localcluster.Options{
+		Dir: dir, DieWithParent: true, Log: GinkgoWriter,
+		Without: []string{localcluster.ControllerManager, localcluster.Scheduler, localcluster.Kwok},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func(ctx context.Context) { Expect(localcluster.Down(ctx, dir)).To(Succeed()) })
+	hostConfig, err = fleet.Config("host")
+	Expect(err).NotTo(HaveOccurred())
+	hostConfig.WarningHandler = rest.NoWarnings{}
+	host, err = client.New(hostConfig, client.Options{Scheme: cmdutil.Scheme})
+	Expect(err).NotTo(HaveOccurred())
+	reader = readerKubeconfig(ctx)
+	installKubeFed(ctx)
+}, NodeTimeout(3*time.Minute))
+
+// installKubeFed creates the CRDs of KubeFed's chart, which is in its module.
+func installKubeFed(ctx context.Context) {
+	GinkgoHelper()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kubefed").Output()
+	Expect(err).NotTo(HaveOccurred())
+	chart := filepath.Join(strings.TrimSpace(string(out)), "charts", "kubefed")
+	for _, file := range []string{"crds/crds.yaml", "charts/controllermanager/crds/crds.yaml"} {
+		content, err := os.ReadFile(filepath.Join(chart, file))
+		Expect(err).NotTo(HaveOccurred())
+		create(ctx, string(content))
+	}
+	Eventually(func() error {
+		return host.List(ctx, listOf("types.kubefed.io/v1beta1", "FederatedIngressList"))
+	}).WithTimeout(time.Minute).Should(Succeed())
+}
+
+func listOf(apiVersion, kind string) *unstructured.UnstructuredList {
+	list := &unstructured.UnstructuredList{}
+	list.SetAPIVersion(apiVersion)
+	list.SetKind(kind)
+	return list
+}
+
+// create creates the objects of a manifest, with their status.
+func create(ctx context.Context, manifest string) {
+	GinkgoHelper()
+	for _, document := range strings.Split("\n"+manifest, "\n---") {
+		object := &unstructured.Unstructured{}
+		Expect(yaml.Unmarshal([]byte(document), &object.Object)).To(Succeed(), document)
+		if len(object.Object) == 0 {
+			continue
+		}
+		status := object.Object["status"]
+		Eventually(func() error { return host.Create(ctx, object.DeepCopy()) }).WithTimeout(time.Minute).Should(Succeed(), document)
+		if status != nil && object.GetKind() != "CustomResourceDefinition" {
+			Expect(host.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+			object.Object["status"] = status
+			Expect(host.Status().Update(ctx, object)).To(Succeed())
+		}
+	}
+}
+
+// readerKubeconfig makes an account with the rights that docs/kubefed.md lists.
+func readerKubeconfig(ctx context.Context) string {
+	GinkgoHelper()
+	create(ctx, "{apiVersion: v1, kind: Namespace, metadata: {name: "+namespace+"}}")
+	rule := func(group string, resources ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: []string{"get", "list"}}
+	}
+	meta := metav1.ObjectMeta{Name: "checker"}
+	Expect(host.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
+		rule("", "namespaces", "secrets", "configmaps", "endpoints"),
+		rule("apps", "deployments"), rule("coordination.k8s.io", "leases"),
+		rule("admissionregistration.k8s.io", "validatingwebhookconfigurations", "mutatingwebhookconfigurations"),
+		rule("apiextensions.k8s.io", "customresourcedefinitions"),
+		rule("core.kubefed.io", "*"), rule("types.kubefed.io", "*"), rule("scheduling.kubefed.io", "*"),
+	}})).To(Succeed())
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "checker", Namespace: namespace}}
+	Expect(host.Create(ctx, account)).To(Succeed())
+	Expect(host.Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta,
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "checker"},
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: "checker", Namespace: namespace}},
+	})).To(Succeed())
+	request := &authenticationv1.TokenRequest{}
+	Expect(host.SubResource("token").Create(ctx, account, request)).To(Succeed())
+
+	config := clientcmdapi.NewConfig()
+	config.Clusters["host"] = &clientcmdapi.Cluster{Server: hostConfig.Host, CertificateAuthorityData: hostConfig.CAData, CertificateAuthority: hostConfig.CAFile}
+	config.AuthInfos["checker"] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
+	config.Contexts["host"] = &clientcmdapi.Context{Cluster: "host", AuthInfo: "checker"}
+	config.CurrentContext = "host"
+	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
+	return path
+}
+
+// check runs the program as the account that can only read.
+func check(ctx context.Context, args ...string) (out string, err error) {
+	var stdout bytes.Buffer
+	streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: io.MultiWriter(&stdout, GinkgoWriter), ErrOut: GinkgoWriter}
+	command := cli.NewCommand("fedctl", streams)
+	command.SetArgs(append([]string{"migrate", "check", "--kubeconfig", reader}, args...))
+	err = command.ExecuteContext(ctx)
+	return stdout.String(), err
+}
