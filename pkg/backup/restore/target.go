@@ -1,0 +1,163 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/backup/content"
+)
+
+const (
+	requestTimeout = 30 * time.Second
+	// patience is how long a request is repeated that fails for a passing reason.
+	patience = time.Minute
+)
+
+// target is the cluster that is restored into.
+type target struct {
+	client client.Client
+	dryRun bool
+}
+
+func newTarget(config *rest.Config, dryRun bool) (target, error) {
+	config = rest.CopyConfig(config)
+	if config.QPS == 0 && config.RateLimiter == nil {
+		config.QPS, config.Burst = 200, 400
+	}
+	// Warnings of deprecated versions were for those who wrote the objects.
+	config.WarningHandler = rest.NoWarnings{}
+	if config.Timeout == 0 {
+		config.Timeout = requestTimeout
+	}
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return target{}, err
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return target{}, &Error{Reason: ReasonUnreachable, Message: "cannot connect to the cluster", Err: err}
+	}
+	return target{client: c, dryRun: dryRun}, nil
+}
+
+// serve finds the version of a resource that the cluster serves. problem says why
+// there is none.
+func (t *target) serve(ctx context.Context, resource content.Resource) (served content.Resource, problem string) {
+	var found *meta.RESTMapping
+	err := t.retry(ctx, func(context.Context) (err error) {
+		// Without a version, the cluster's preferred one; its own if it has it.
+		kind := schema.GroupKind{Group: resource.Group, Kind: resource.Kind}
+		found, err = t.client.RESTMapper().RESTMapping(kind, resource.Version)
+		if meta.IsNoMatchError(err) {
+			found, err = t.client.RESTMapper().RESTMapping(kind)
+		}
+		return err
+	})
+	switch {
+	case meta.IsNoMatchError(err):
+		return resource, fmt.Sprintf("the cluster does not serve %s: install what defines it, and restore again", resource.Name())
+	case err != nil:
+		return resource, fmt.Sprintf("cannot find out whether the cluster serves %s: %v", resource.Name(), err)
+	}
+	served = resource
+	served.Version = found.GroupVersionKind.Version
+	return served, ""
+}
+
+// retry repeats a request while it fails for reasons that pass.
+func (t *target) retry(ctx context.Context, request func(ctx context.Context) error) error {
+	var last error
+	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 12, Cap: 10 * time.Second}
+	deadline := time.Now().Add(patience)
+	for {
+		limited, cancel := context.WithTimeout(ctx, requestTimeout)
+		last = request(limited)
+		cancel()
+		if last == nil || ctx.Err() != nil || !passing(last) || time.Now().After(deadline) {
+			return last
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-time.After(backoff.Step()):
+		}
+	}
+}
+
+// passing says whether an error may be gone a moment later.
+func passing(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return !meta.IsNoMatchError(err) && !errors.Is(err, context.Canceled) // the network
+	}
+	switch code := status.Status().Code; {
+	case code == http.StatusTooManyRequests, code >= 500 && code != http.StatusNotImplemented:
+		return true
+	case apierrors.IsForbidden(err):
+		// A namespace that is going, or has not got its account yet.
+		return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) ||
+			strings.Contains(err.Error(), "error looking up service account")
+	}
+	return false
+}
+
+// lost says whether an error means that the cluster does not answer, so that
+// there is no use in going on with other objects.
+func lost(err error) bool {
+	var request *url.Error
+	return apierrors.IsServiceUnavailable(err) || apierrors.IsUnauthorized(err) || errors.As(err, &request) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// fatal is the error that ends a restore.
+func (t *target) fatal(what string, err error) error {
+	reason := ReasonUnreachable
+	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
+		reason, what = ReasonNotAllowed, what+" ("+RightsHint+")"
+	}
+	return &Error{Reason: reason, Message: what, Err: err}
+}
+
+// explain is a message about an object that was refused.
+func explain(err error) string {
+	if apierrors.IsForbidden(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) && strings.Contains(err.Error(), "cannot ") {
+		return err.Error() + "; " + RightsHint
+	}
+	return err.Error()
+}
+
+// waitForTypes waits until the cluster serves the types of the
+// CustomResourceDefinitions that were restored.
+func (r *run) waitForTypes(ctx context.Context, resource content.Resource) error {
+	return r.each(ctx, resource, func(ctx context.Context, object *saved) error {
+		crd := newObject(resource)
+		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+			if err := r.client.Get(ctx, client.ObjectKey{Name: object.name}, crd); err != nil {
+				return apierrors.IsNotFound(err), nil // refused: it has its warning
+			}
+			return slices.ContainsFunc(conditions(crd.Object), func(c map[string]any) bool {
+				return c["type"] == "Established" && c["status"] == "True"
+			}), nil
+		})
+		if wait.Interrupted(err) && ctx.Err() == nil {
+			r.warn(resource.Name(), "", object.name, "is not established after a minute; objects of its type may not be restored")
+			return nil
+		}
+		return err
+	})
+}
