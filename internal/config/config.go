@@ -93,7 +93,7 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.Bool("push-reconciler", true, "Propagate federated objects to the members (feature gate PushReconciler).")
 	flags.Bool("scheduler-preferences", true, "Serve ReplicaSchedulingPreferences (feature gate SchedulerPreferences).")
 	flags.Bool("adopt-resources", true, "Take over objects that exist in a member cluster already.")
-	flags.Bool("collect-status", true, "Collect the status of the members' objects for types that ask for it (feature gate RawResourceStatusCollection).")
+	flags.Bool("collect-status", false, "Collect the status of the members' objects for types that ask for it (feature gate RawResourceStatusCollection).")
 	flags.Int("workers", 256, "Items in work at a time, over all clusters.")
 	flags.Int("workers-per-cluster", 16, "Items of one member cluster in work at a time.")
 	flags.Int("host-workers", 16, "Items of the host cluster in work at a time.")

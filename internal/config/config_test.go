@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // load reads a configuration from flags, a settings file ("" for none) and a KubeFedConfig.
@@ -42,7 +44,7 @@ func kubeFedConfig() *fedcorev1beta1.KubeFedConfig {
 		ClusterHealthCheck: &fedcorev1beta1.ClusterHealthCheckConfig{Period: &metav1.Duration{Duration: 4 * time.Second}, FailureThreshold: ptr.To[int64](7)},
 		LeaderElect:        &fedcorev1beta1.LeaderElectConfig{LeaseDuration: &metav1.Duration{Duration: 40 * time.Second}},
 		SyncController:     &fedcorev1beta1.SyncControllerConfig{AdoptResources: ptr.To(fedcorev1beta1.AdoptResourcesDisabled)},
-		FeatureGates:       []fedcorev1beta1.FeatureGatesConfig{{Name: statusGate, Configuration: fedcorev1beta1.ConfigurationDisabled}},
+		FeatureGates:       []fedcorev1beta1.FeatureGatesConfig{{Name: kubefedconfig.SchedulerPreferences, Configuration: fedcorev1beta1.ConfigurationDisabled}},
 	}}
 }
 
@@ -84,10 +86,10 @@ func TestKubeFedConfigIsHonoured(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.TargetNamespace() != "kube-federation-system" || c.HealthCheckFailureThreshold != 7 ||
-		c.LeaseDuration != 40*time.Second || c.AdoptResources || c.CollectStatus {
+		c.LeaseDuration != 40*time.Second || c.AdoptResources || c.SchedulerPreferences {
 		t.Errorf("%+v", c)
 	}
-	if c, err = load(t, nil, "", nil); err != nil || !c.AdoptResources || !c.CollectStatus || c.TargetNamespace() != "" {
+	if c, err = load(t, nil, "", nil); err != nil || !c.AdoptResources || c.CollectStatus || c.TargetNamespace() != "" {
 		t.Errorf("without a KubeFedConfig: %+v, %v", c, err)
 	}
 }
@@ -100,7 +102,7 @@ func TestFeatureGates(t *testing.T) {
 		}
 		return config
 	}
-	all := []string{"PushReconciler", "SchedulerPreferences", statusGate}
+	all := []string{"PushReconciler", "SchedulerPreferences", kubefedconfig.RawResourceStatusCollection}
 	for _, test := range []struct {
 		name                    string
 		kubefed                 *fedcorev1beta1.KubeFedConfig
@@ -109,8 +111,8 @@ func TestFeatureGates(t *testing.T) {
 	}{
 		{"all on", gates(fedcorev1beta1.ConfigurationEnabled, all...), nil, true, true, true},
 		{"all off", gates(fedcorev1beta1.ConfigurationDisabled, all...), nil, false, false, false},
-		{"one off", gates(fedcorev1beta1.ConfigurationDisabled, "SchedulerPreferences"), nil, true, false, true},
-		{"an unknown one changes nothing", gates(fedcorev1beta1.ConfigurationDisabled, "FederatedIngress"), nil, true, true, true},
+		{"one off", gates(fedcorev1beta1.ConfigurationDisabled, "SchedulerPreferences"), nil, true, false, false},
+		{"an unknown one changes nothing", gates(fedcorev1beta1.ConfigurationDisabled, "FederatedIngress"), nil, true, true, false},
 		{"a flag beats them", gates(fedcorev1beta1.ConfigurationDisabled, all...), []string{"--push-reconciler"}, true, false, false},
 	} {
 		c, err := load(t, test.args, "", test.kubefed)

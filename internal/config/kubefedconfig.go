@@ -8,19 +8,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // KubeFedConfigName is the name of the KubeFedConfig that counts.
 const KubeFedConfigName = "kubefed"
 
-// statusGate is the KubeFed feature gate that allows the collection of status.
-const statusGate = "RawResourceStatusCollection"
-
 // gateSettings are the settings that KubeFed's feature gates switch.
 var gateSettings = map[string]string{
-	"PushReconciler":       "push-reconciler",
-	"SchedulerPreferences": "scheduler-preferences",
-	statusGate:             "collect-status",
+	kubefedconfig.PushReconciler:              "push-reconciler",
+	kubefedconfig.SchedulerPreferences:        "scheduler-preferences",
+	kubefedconfig.RawResourceStatusCollection: "collect-status",
 }
 
 // ReadKubeFedConfig reads a KubeFedConfig from a file. Unknown fields are errors.
@@ -39,12 +38,13 @@ func ReadKubeFedConfig(path string) (*fedcorev1beta1.KubeFedConfig, error) {
 	return config, nil
 }
 
-// applyKubeFedConfig makes what a KubeFedConfig sets the defaults of v. What has
-// no equivalent is left alone: delays and cache time-outs, because nothing waits
-// for all caches; the kind of the leader lock, because only Leases are left in
-// Kubernetes; and the reconcile counts, because KubeFed's are per type and 1.
+// applyKubeFedConfig makes what a KubeFedConfig sets, and what KubeFed's
+// defaulting adds, the defaults of v: the stored object is defaulted sooner or
+// later, and that must not change anything. kubefedconfig.WithoutEffect tells
+// which fields have no equivalent.
 func applyKubeFedConfig(v *viper.Viper, config *fedcorev1beta1.KubeFedConfig) error {
-	spec := &config.Spec
+	spec := config.Spec.DeepCopy()
+	kubefedconfig.Default(spec)
 	if spec.Scope != "" {
 		v.SetDefault("scope", string(spec.Scope))
 	}
