@@ -4,7 +4,8 @@ package config
 
 import "embed"
 
-// Files are the manifests; default/ is the kustomization of the whole.
+// Files are the manifests; default/ is the kustomization of the whole,
+// namespaced/ that of a control plane for one namespace.
 //
-//go:embed crd default manager policies rbac types
+//go:embed crd default manager namespaced policies rbac types webhook
 var Files embed.FS

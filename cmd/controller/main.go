@@ -59,7 +59,7 @@ func run(ctx context.Context, v *viper.Viper) error {
 	}
 	setUpLogging(settings)
 	ctrl.Log.Info("Starting", "version", version.Get(), "host", hostConfig.Host, "settings", *settings, "kubeFedConfig", kubefed != nil)
-	mgr, err := newManager(hostConfig, settings)
+	mgr, err := newManager(hostConfig, settings, kubefed)
 	if err != nil {
 		return err
 	}

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/spf13/viper"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -21,7 +17,6 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -29,6 +24,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 
 	"github.com/fedctl/fedctl/internal/config"
+	"github.com/fedctl/fedctl/internal/configcontroller"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -51,28 +47,6 @@ func hostConfig(kubeconfig, context string) (*rest.Config, error) {
 		return nil, fmt.Errorf("kubeconfig of the host cluster: %w", err)
 	}
 	return host, nil
-}
-
-// kubeFedConfig returns the KubeFedConfig from the file or the host cluster; nil if there is none.
-func kubeFedConfig(ctx context.Context, host *rest.Config, v *viper.Viper) (*fedcorev1beta1.KubeFedConfig, error) {
-	if path := v.GetString("kubefed-config"); path != "" {
-		return config.ReadKubeFedConfig(path)
-	}
-	hostClient, err := client.New(host, client.Options{Scheme: newScheme()})
-	if err != nil {
-		return nil, fmt.Errorf("client of the host cluster: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	found := &fedcorev1beta1.KubeFedConfig{}
-	key := client.ObjectKey{Namespace: v.GetString("kubefed-namespace"), Name: config.KubeFedConfigName}
-	switch err := hostClient.Get(ctx, key, found); {
-	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
-		return nil, nil //nolint:nilnil // documented: there is none
-	case err != nil:
-		return nil, fmt.Errorf("reading KubeFedConfig %s: %w", key, err)
-	}
-	return found, nil
 }
 
 func newScheme() *runtime.Scheme {
@@ -99,13 +73,24 @@ func setUpLogging(settings *config.Config) {
 
 // newManager wires the parts together: the provider of member clusters, the
 // engine, and the controller that tells the engine which types run.
-func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, error) {
+func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1beta1.KubeFedConfig) (mcmanager.Manager, error) {
 	host = rest.CopyConfig(host)
 	host.UserAgent = "fedctl-controller"
 	host.QPS, host.Burst = -1, -1 // the API server's own priority and fairness decides
-	local, err := manager.New(host, managerOptions(settings))
+	options := managerOptions(settings)
+	hook, err := newWebhook(settings)
+	if err != nil {
+		return nil, err
+	}
+	if hook != nil {
+		options.WebhookServer = hook.Server()
+	}
+	local, err := manager.New(host, options)
 	if err != nil {
 		return nil, fmt.Errorf("manager: %w", err)
+	}
+	if err := setUpKubeFedConfig(local, hook, settings, kubefed); err != nil {
+		return nil, err
 	}
 	provider, err := membership.New(local, membership.Options{
 		KubeFedNamespace: settings.KubeFedNamespace,
@@ -166,12 +151,14 @@ func newManager(host *rest.Config, settings *config.Config) (mcmanager.Manager, 
 }
 
 func managerOptions(settings *config.Config) manager.Options {
+	cached := typeconfig.CacheByObject(settings.KubeFedNamespace)
+	maps.Copy(cached, configcontroller.CacheByObject(settings.KubeFedNamespace))
 	return manager.Options{
 		Scheme: newScheme(),
 		Logger: ctrl.Log,
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject:         typeconfig.CacheByObject(settings.KubeFedNamespace),
+			ByObject:         cached,
 		},
 		LeaderElection:                settings.LeaderElect,
 		LeaderElectionID:              "fedctl-controller",

@@ -16,20 +16,28 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // Config is the controller's configuration. Durations that are 0 mean "none"
 // only where the flag's help says so.
 type Config struct {
-	Kubeconfig       string `mapstructure:"kubeconfig"`
-	Context          string `mapstructure:"context"`
-	KubeFedNamespace string `mapstructure:"kubefed-namespace"`
-	Scope            string `mapstructure:"scope"`
+	Kubeconfig        string `mapstructure:"kubeconfig"`
+	Context           string `mapstructure:"context"`
+	KubeFedNamespace  string `mapstructure:"kubefed-namespace"`
+	KubeFedConfigFile string `mapstructure:"kubefed-config"`
+	Scope             string `mapstructure:"scope"`
 
 	LeaderElect   bool          `mapstructure:"leader-elect"`
 	LeaseDuration time.Duration `mapstructure:"leader-elect-lease-duration"`
 	RenewDeadline time.Duration `mapstructure:"leader-elect-renew-deadline"`
 	RetryPeriod   time.Duration `mapstructure:"leader-elect-retry-period"`
+
+	WebhookAddress             string        `mapstructure:"webhook-bind-address"`
+	WebhookURL                 string        `mapstructure:"webhook-url"`
+	WebhookCAValidity          time.Duration `mapstructure:"webhook-ca-validity"`
+	WebhookCertificateValidity time.Duration `mapstructure:"webhook-certificate-validity"`
 
 	HealthProbeAddress string `mapstructure:"health-probe-bind-address"`
 	MetricsAddress     string `mapstructure:"metrics-bind-address"`
@@ -71,13 +79,18 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.String("kubefed-config", "", "File with a KubeFedConfig; by default the object kubefed in the KubeFed namespace.")
 	flags.String("kubeconfig", "", "Kubeconfig of the host cluster; by default the Pod's own service account, else $KUBECONFIG, else ~/.kube/config.")
 	flags.String("context", "", "Context of the host cluster in the kubeconfig; by default the current one.")
-	flags.String("kubefed-namespace", "kube-federation-system", "Namespace of the control plane in the host cluster.")
+	flags.String("kubefed-namespace", kubefedconfig.DefaultNamespace, "Namespace of the control plane in the host cluster.")
 	flags.String("scope", "Cluster", "Cluster, or Namespaced: the KubeFed namespace is then the only one that is federated.")
 
 	flags.Bool("leader-elect", true, "Elect a leader among several controllers, by a Lease in the KubeFed namespace.")
 	flags.Duration("leader-elect-lease-duration", 15*time.Second, "How long a leader that has stopped renewing its Lease is waited for.")
 	flags.Duration("leader-elect-renew-deadline", 10*time.Second, "How long the leader tries to renew its Lease before it gives up.")
 	flags.Duration("leader-elect-retry-period", 5*time.Second, "Time between tries to get or renew the Lease.")
+
+	flags.String("webhook-bind-address", "", "Address of the admission webhook that defaults KubeFedConfigs, such as :9443; empty for none.")
+	flags.String("webhook-url", "", "Address of the webhook as the host's API server reaches it, https://host:port, for a controller outside of the host cluster; by default the Service fedctl-controller-webhook.")
+	flags.Duration("webhook-ca-validity", 365*24*time.Hour, "How long a certificate authority of the webhook is valid; it is replaced when half of that has passed.")
+	flags.Duration("webhook-certificate-validity", 30*24*time.Hour, "How long a serving certificate of the webhook is valid; it is replaced when half of that has passed.")
 
 	flags.String("health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
 	flags.String("metrics-bind-address", ":8080", "Address of /metrics; 0 for none.")

@@ -111,7 +111,7 @@ func (r *reconciler) tell(config *fedcorev1beta1.KubeFedConfig) {
 			r.warn(config, "WithoutEffect", note.String())
 		}
 	}
-	var used fedcorev1beta1.KubeFedConfigSpec
+	used := fedcorev1beta1.KubeFedConfigSpec{Scope: "Cluster"}
 	if r.Used != nil {
 		used = r.Used.Spec
 	}
@@ -123,5 +123,9 @@ func (r *reconciler) tell(config *fedcorev1beta1.KubeFedConfig) {
 }
 
 func (r *reconciler) warn(config *fedcorev1beta1.KubeFedConfig, reason, message string) {
+	const longest = 1000 // the API server takes 1024 bytes
+	if len(message) > longest {
+		message = message[:longest] + "…"
+	}
 	r.events.Eventf(config, nil, corev1.EventTypeWarning, reason, "Configure", "%s", message)
 }

@@ -24,14 +24,11 @@ const (
 	// controllers and the Secret that holds the certificates.
 	ServiceName = "fedctl-controller-webhook"
 	SecretName  = "fedctl-controller-webhook" //nolint:gosec // a name
-	// ConfigurationName is the MutatingWebhookConfiguration's, with the namespace at
-	// its end unless that is KubeFed's default one.
-	ConfigurationName = "fedctl-controller"
 )
 
 // Options say where the webhook is served and how it is reached.
 type Options struct {
-	// BindAddress is host:port to listen on; empty: there is no webhook.
+	// BindAddress is host:port to listen on; no host: on all addresses.
 	BindAddress string
 	// URL is the webhook's address as the host's API server reaches it, without a
 	// path; empty: it is reached through the Service.
@@ -43,9 +40,6 @@ type Options struct {
 	// AuthorityValidity and Validity are webhookcerts.Options'.
 	AuthorityValidity, Validity time.Duration
 }
-
-// Enabled says whether a webhook is asked for.
-func (o Options) Enabled() bool { return o.BindAddress != "" }
 
 // Webhook is the server with what keeps its certificates.
 type Webhook struct {

@@ -2,6 +2,8 @@ package typeconfig
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // ControllerServiceAccount is the account that the controller runs as, in the
@@ -27,10 +29,12 @@ func (e *Enablement) rights() []*unstructured.Unstructured {
 			"verbs":     []any{"get", "list", "watch", "patch"},
 		}},
 	}}
+	// Each control plane in the cluster has its own binding.
+	bindingName := kubefedconfig.ClusterWideName(name, e.TypeConfig.Namespace)
 	binding := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": api + "/v1",
 		"kind":       "ClusterRoleBinding",
-		"metadata":   map[string]any{"name": name},
+		"metadata":   map[string]any{"name": bindingName},
 		"roleRef":    map[string]any{"apiGroup": api, "kind": "ClusterRole", "name": name},
 		"subjects": []any{map[string]any{
 			"kind": "ServiceAccount", "name": ControllerServiceAccount, "namespace": e.TypeConfig.Namespace,

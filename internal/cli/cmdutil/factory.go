@@ -19,10 +19,12 @@ import (
 	fedcorev1alpha1 "sigs.k8s.io/kubefed/pkg/apis/core/v1alpha1"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	fedschedulingv1alpha1 "sigs.k8s.io/kubefed/pkg/apis/scheduling/v1alpha1"
+
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // DefaultKubeFedNamespace is the host namespace of the control plane, KubeFed's.
-const DefaultKubeFedNamespace = "kube-federation-system"
+const DefaultKubeFedNamespace = kubefedconfig.DefaultNamespace
 
 // Factory finds clusters the way every command does and makes clients for them.
 // The zero value is not usable; call NewFactory.

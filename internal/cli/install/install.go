@@ -24,6 +24,11 @@ already is updated; settings (KubeFedConfig) and the configuration of types
 (FederatedTypeConfig) that exist are left as they are. On a host where KubeFed ran,
 stop its controller first; members stay joined and objects stay as they are.
 
+Several control planes can live in one cluster: each has a namespace
+(--kubefed-namespace) and names of its own. One of scope Namespaced federates only
+what is in its namespace, and may do next to nothing outside of it. The scope of a
+control plane cannot be changed later.
+
 With --member, members get what they need for federated types that are not part of
 Kubernetes: the definitions of the backup API. The host is then left alone.`
 
@@ -32,6 +37,9 @@ Kubernetes: the definitions of the backup API. The host is then left alone.`
 
   # All but the controller, to run it elsewhere
   fedctl install --without-controller
+
+  # A control plane for one namespace, beside others
+  fedctl install --scope Namespaced --kubefed-namespace team-a
 
   # What members need for federated Backups
   fedctl install --member member-1 --member member-2
@@ -73,6 +81,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 }
 
 func (o *Options) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Manifests.Scope, "scope", "", "Cluster, or Namespaced: the KubeFed namespace is then the only one that is federated; by default that of the KubeFedConfig, else Cluster.")
 	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default the shipped one.")
 	flags.BoolVar(&o.Manifests.WithoutController, "without-controller", false, "Install everything but the controller's Deployment.")
 	flags.StringArrayVar(&o.Members, "member", nil, "Context of a member cluster to install the backup API into, instead of the host; may be repeated.")
@@ -86,12 +95,18 @@ func (o *Options) Complete() error {
 	if o.Output != "" && o.Output != "yaml" {
 		return fmt.Errorf("--output takes yaml, not %q", o.Output)
 	}
+	if _, known := folders[o.Manifests.Scope]; !known {
+		return fmt.Errorf("--scope takes %s and %s, not %q", scopeCluster, scopeNamespaced, o.Manifests.Scope)
+	}
 	o.Manifests.Namespace = o.factory.KubeFedNamespace
 	return nil
 }
 
 // Run installs the control plane.
 func (o *Options) Run(ctx context.Context) error {
+	if o.Output == "" && len(o.Members) == 0 {
+		return o.installHost(ctx)
+	}
 	objects, err := Manifests(o.Manifests)
 	if err != nil {
 		return fmt.Errorf("building the manifests: %w", err)
@@ -111,12 +126,20 @@ func (o *Options) Run(ctx context.Context) error {
 		}
 		return nil
 	}
-	if len(o.Members) > 0 {
-		return o.installMembers(ctx, objects)
-	}
+	return o.installMembers(ctx, objects)
+}
+
+func (o *Options) installHost(ctx context.Context) error {
 	installer, err := o.installer(o.factory.HostClusterContext)
 	if err != nil {
 		return err
+	}
+	if o.Manifests.Scope, err = installer.scope(ctx, o.Manifests); err != nil {
+		return err
+	}
+	objects, err := Manifests(o.Manifests)
+	if err != nil {
+		return fmt.Errorf("building the manifests: %w", err)
 	}
 	if err := installer.Install(ctx, objects); err != nil || o.DryRun {
 		return err

@@ -21,14 +21,14 @@ var _ = Describe("fedctl install", Ordered, func() {
 	It("changes nothing when repeated", func(ctx context.Context) {
 		out, err := fedctl(ctx, "install", "--without-controller")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(ContainSubstring("0 created, 0 configured, 49 unchanged"))
+		Expect(out).To(ContainSubstring("0 created, 0 configured, 55 unchanged"))
 	})
 
 	It("says what it would do, without doing it", func(ctx context.Context) {
 		out, err := fedctl(ctx, "install", "--dry-run")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).To(ContainSubstring("deployment.apps/fedctl-controller in namespace kube-federation-system created"))
-		Expect(out).To(ContainSubstring("2 created, 0 configured, 49 unchanged (dry run: nothing was done)"))
+		Expect(out).To(ContainSubstring("3 created, 0 configured, 55 unchanged (dry run: nothing was done)"))
 		deployment := parse(`{apiVersion: apps/v1, kind: Deployment}`)
 		Expect(host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "fedctl-controller"}, deployment)).NotTo(Succeed())
 	})
@@ -43,7 +43,7 @@ var _ = Describe("fedctl install", Ordered, func() {
 
 		out, err := fedctl(ctx, "install", "--without-controller")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(HavePrefix("clusterrole.rbac.authorization.k8s.io/fedctl-controller configured\n0 created, 1 configured, 48 unchanged"))
+		Expect(out).To(HavePrefix("clusterrole.rbac.authorization.k8s.io/fedctl-controller configured\n0 created, 1 configured, 54 unchanged"))
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(config), config)).To(Succeed())
 		Expect(*config.Spec.SyncController.AdoptResources).To(Equal(fedcorev1beta1.AdoptResourcesDisabled))
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(secrets), secrets)).To(Succeed())
@@ -56,8 +56,22 @@ var _ = Describe("fedctl install", Ordered, func() {
 		Expect(err).To(MatchError(ContainSubstring("the controller is not ready after 1s: 0 of 2 replicas are available")))
 		deployment := parse(`{apiVersion: apps/v1, kind: Deployment}`)
 		Expect(host.Get(ctx, client.ObjectKey{Namespace: "other", Name: "fedctl-controller"}, deployment)).To(Succeed())
-		_, err = fedctl(ctx, "install", "--without-controller") // cluster-wide objects name the namespace
+		out, err := fedctl(ctx, "install", "--without-controller")
 		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("0 created, 0 configured"), "one control plane leaves another alone")
+	})
+
+	It("keeps the scope of a control plane", func(ctx context.Context) {
+		out, err := fedctl(ctx, "install", "--without-controller", "--scope", "Namespaced", "--kubefed-namespace", "team-a")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("kubefedconfig.core.kubefed.io/kubefed in namespace team-a created"))
+		out, err = fedctl(ctx, "install", "--without-controller", "--kubefed-namespace", "team-a")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("0 created, 0 configured"))
+		_, err = fedctl(ctx, "install", "--without-controller", "--scope", "Cluster", "--kubefed-namespace", "team-a")
+		Expect(err).To(MatchError(ContainSubstring("has scope Namespaced (KubeFedConfig team-a/kubefed), which cannot be changed")))
+		_, err = fedctl(ctx, "install", "--scope", "Galaxy")
+		Expect(err).To(MatchError(ContainSubstring(`--scope takes Cluster and Namespaced, not "Galaxy"`)))
 	})
 
 	It("tells versions", func(ctx context.Context) {

@@ -15,12 +15,15 @@ import (
 
 	"github.com/fedctl/fedctl/config"
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // ManifestOptions say how the shipped manifests are changed.
 type ManifestOptions struct {
 	// Namespace of the control plane.
 	Namespace string
+	// Scope of the control plane: Cluster, which is also what empty means, or Namespaced.
+	Scope string
 	// Image of the controller, with tag or digest; empty keeps the shipped one.
 	Image string
 	// WithoutController leaves out the controller's Deployment, for a controller
@@ -28,19 +31,27 @@ type ManifestOptions struct {
 	WithoutController bool
 }
 
+// The scopes of a control plane, KubeFed's.
 const (
-	defaultKustomization = "default/kustomization.yaml"
-	controllerImage      = "fedctl/controller"
+	scopeCluster    = "Cluster"
+	scopeNamespaced = "Namespaced"
 )
+
+const controllerImage = "fedctl/controller"
+
+// folders are the kustomizations of the whole for each scope; that for one
+// namespace stands on the other.
+var folders = map[string]string{"": "default", scopeCluster: "default", scopeNamespaced: "namespaced"}
 
 // Manifests builds the shipped kustomization and returns its objects in the order
 // they are to be applied in.
 func Manifests(options ManifestOptions) ([]*unstructured.Unstructured, error) {
+	options.Namespace = cmp.Or(options.Namespace, kubefedconfig.DefaultNamespace)
 	files, err := kustomization(options)
 	if err != nil {
 		return nil, err
 	}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, "default")
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, folders[options.Scope])
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +68,7 @@ func Manifests(options ManifestOptions) ([]*unstructured.Unstructured, error) {
 		if strings.HasPrefix(object.GetKind(), "ValidatingAdmissionPolicy") {
 			object.SetNamespace("") // kustomize does not know that these have none
 		}
+		ownNames(object, options.Namespace)
 		objects = append(objects, object)
 	}
 	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return cmp.Compare(rank(a), rank(b)) })
@@ -77,7 +89,7 @@ func MemberManifests(objects []*unstructured.Unstructured) []*unstructured.Unstr
 }
 
 // kustomization copies the embedded files into memory, with options written into
-// the topmost kustomization.
+// the topmost kustomizations.
 func kustomization(options ManifestOptions) (filesys.FileSystem, error) {
 	files := filesys.MakeFsInMemory()
 	err := fs.WalkDir(config.Files, ".", func(file string, entry fs.DirEntry, err error) error {
@@ -88,10 +100,14 @@ func kustomization(options ManifestOptions) (filesys.FileSystem, error) {
 		if err != nil {
 			return err
 		}
-		if file == defaultKustomization {
-			if data, err = customize(data, options); err != nil {
-				return err
-			}
+		switch file {
+		case "default/kustomization.yaml":
+			data, err = customize(data, options)
+		case "namespaced/kustomization.yaml":
+			data, err = customize(data, ManifestOptions{Namespace: options.Namespace})
+		}
+		if err != nil {
+			return err
 		}
 		return files.WriteFile(file, data)
 	})
@@ -103,9 +119,7 @@ func customize(data []byte, options ManifestOptions) ([]byte, error) {
 	if err := yaml.UnmarshalStrict(data, &top); err != nil {
 		return nil, err
 	}
-	if options.Namespace != "" {
-		top.Namespace = options.Namespace
-	}
+	top.Namespace = options.Namespace
 	if options.WithoutController {
 		top.Resources = slices.DeleteFunc(top.Resources, func(resource string) bool { return path.Base(resource) == "manager" })
 	}
@@ -135,7 +149,7 @@ func parseImage(image string) types.Image {
 // order lists kinds in the order in which others need them; the rest comes last.
 var order = []string{
 	"CustomResourceDefinition", "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
-	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "KubeFedConfig", "FederatedTypeConfig", "Service",
+	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "Secret", "MutatingWebhookConfiguration", "KubeFedConfig", "FederatedTypeConfig", "Service",
 }
 
 func rank(object *unstructured.Unstructured) int {

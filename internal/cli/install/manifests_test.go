@@ -1,6 +1,7 @@
 package install
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,54 @@ func TestManifests(t *testing.T) {
 	}
 	if got := len(MemberManifests(objects)); got != 4 {
 		t.Errorf("%d objects for members, want the 4 definitions of the backup API", got)
+	}
+}
+
+// What two control planes in a cluster both have must be the same in both.
+func TestControlPlanesDoNotCollide(t *testing.T) {
+	planes := []ManifestOptions{{}, {Namespace: "team-a", Scope: scopeNamespaced}, {Namespace: "team-b", Scope: scopeNamespaced}, {Namespace: "team-c"}}
+	seen := map[string]*unstructured.Unstructured{}
+	own := map[string]int{}
+	for _, plane := range planes {
+		objects, err := Manifests(plane)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range objects {
+			key := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
+			if earlier, ok := seen[key]; !ok {
+				own[plane.Namespace]++
+			} else if diff := cmp.Diff(earlier.Object, object.Object); diff != "" {
+				t.Errorf("%s differs in %q\n%s", key, plane.Namespace, diff)
+			}
+			seen[key] = object
+			if scope, found, _ := unstructured.NestedString(object.Object, "spec", "scope"); object.GetKind() == "KubeFedConfig" && (!found || (scope == scopeNamespaced) != (plane.Scope == scopeNamespaced)) {
+				t.Errorf("%s: scope %q", key, scope)
+			}
+		}
+	}
+	if own["team-b"] < 20 {
+		t.Errorf("team-b has %d objects of its own", own["team-b"])
+	}
+}
+
+// A control plane for one namespace gets no right to federated objects elsewhere.
+func TestRightsOfANamespacedControlPlane(t *testing.T) {
+	objects, err := Manifests(ManifestOptions{Namespace: "team-a", Scope: scopeNamespaced})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bound []string
+	for _, object := range objects {
+		if object.GetKind() == "ClusterRoleBinding" {
+			role, _, _ := unstructured.NestedString(object.Object, "roleRef", "name")
+			bound = append(bound, object.GetName()+" "+role)
+		}
+	}
+	want := []string{"fedctl-controller-namespaced-team-a fedctl-controller-namespaced", "fedctl-controller-webhook-team-a fedctl-controller-webhook-team-a"}
+	slices.Sort(bound)
+	if diff := cmp.Diff(want, bound); diff != "" {
+		t.Errorf("roles for the whole cluster (-want +got)\n%s", diff)
 	}
 }
 
