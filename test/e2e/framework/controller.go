@@ -30,6 +30,9 @@ const ServiceAccount = "fedctl-controller"
 // of its service account: it has the rights that an installation gives it, and
 // no others.
 type Controller struct {
+	// Flags are given to every start, before those of the start itself.
+	Flags []string
+
 	program    string
 	kubeconfig string
 	logPath    string
@@ -56,8 +59,21 @@ var fast = []string{
 
 // NewController prepares a controller for the host cluster; its files go to dir.
 func NewController(ctx context.Context, program, dir string, host *Cluster) (*Controller, error) {
-	c := &Controller{program: program, kubeconfig: filepath.Join(dir, "controller.kubeconfig"), logPath: filepath.Join(dir, "controller.log")}
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: KubeFedNamespace, Name: ServiceAccount}}
+	c, err := NewControllerIn(ctx, program, dir, host, "controller", KubeFedNamespace)
+	if err == nil {
+		c.Flags = fast
+	}
+	return c, err
+}
+
+// NewControllerIn prepares a controller of the control plane in namespace, with
+// the defaults of the program; its files in dir begin with name.
+func NewControllerIn(ctx context.Context, program, dir string, host *Cluster, name, namespace string) (*Controller, error) {
+	c := &Controller{
+		Flags: []string{"--log-format=text", "--log-level=1", "--kubefed-namespace=" + namespace}, program: program,
+		kubeconfig: filepath.Join(dir, name+".kubeconfig"), logPath: filepath.Join(dir, name+".log"),
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: ServiceAccount}}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](12 * 60 * 60)}}
 	if err := host.SubResource("token").Create(ctx, account, request); err != nil {
 		return nil, fmt.Errorf("token of the controller's service account: %w", err)
@@ -71,16 +87,21 @@ func NewController(ctx context.Context, program, dir string, host *Cluster) (*Co
 		return nil, err
 	}
 	for _, address := range []*string{&c.MetricsAddress, &c.HealthAddress} {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		*address = listener.Addr().String()
-		if err := listener.Close(); err != nil {
+		var err error
+		if *address, err = FreeAddress(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
+}
+
+// FreeAddress returns a host:port of this machine that nothing listens on.
+func FreeAddress(ctx context.Context) (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 // Start starts the process and returns when it leads. flags come after the
@@ -88,6 +109,21 @@ func NewController(ctx context.Context, program, dir string, host *Cluster) (*Co
 func (c *Controller) Start(ctx context.Context, flags ...string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.launch(flags); err != nil {
+		return err
+	}
+	return c.waitUntilLeading(ctx, c.exited)
+}
+
+// Launch starts the process and returns at once, for one that may have to wait
+// for another's Lease.
+func (c *Controller) Launch(flags ...string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.launch(flags)
+}
+
+func (c *Controller) launch(flags []string) error {
 	if c.command != nil {
 		return errors.New("the controller runs already")
 	}
@@ -96,7 +132,7 @@ func (c *Controller) Start(ctx context.Context, flags ...string) error {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // the process has its own descriptor
-	args := append([]string{"--kubeconfig", c.kubeconfig, "--metrics-bind-address", c.MetricsAddress, "--health-probe-bind-address", c.HealthAddress}, fast...)
+	args := append([]string{"--kubeconfig", c.kubeconfig, "--metrics-bind-address", c.MetricsAddress, "--health-probe-bind-address", c.HealthAddress}, c.Flags...)
 	c.command = exec.Command(c.program, append(args, flags...)...)
 	c.command.Stdout, c.command.Stderr = log, log
 	c.command.SysProcAttr = dieWithParent()
@@ -111,7 +147,7 @@ func (c *Controller) Start(ctx context.Context, flags ...string) error {
 		_ = command.Wait() // how it ended is told by the log
 		close(exited)
 	}()
-	return c.waitUntilLeading(ctx, exited)
+	return nil
 }
 
 func (c *Controller) waitUntilLeading(ctx context.Context, exited <-chan struct{}) error {
