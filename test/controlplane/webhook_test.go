@@ -183,6 +183,6 @@ func handshake(ctx context.Context, address string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer connection.Close()                                               //nolint:errcheck // only looked at
+	defer connection.Close()                                                 //nolint:errcheck // only looked at
 	return connection.(*tls.Conn).ConnectionState().PeerCertificates[0], nil //nolint:forcetypeassert // it is one
 }
