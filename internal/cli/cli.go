@@ -3,8 +3,13 @@
 package cli
 
 import (
+	goflag "flag"
+	"strings"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/klog/v2"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/disable"
@@ -35,6 +40,11 @@ work; fedctl needs only kubeconfig contexts.`,
 		SilenceErrors: true,
 	}
 	factory.AddHostFlags(root.PersistentFlags())
+	addLogFlag(root.PersistentFlags())
+	root.SetGlobalNormalizationFunc(dashes)
+	for _, flag := range []string{"host-cluster-context", "context"} {
+		_ = root.RegisterFlagCompletionFunc(flag, factory.CompleteContexts)
+	}
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
@@ -42,5 +52,32 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory))
+	completeNoFiles(root)
 	return root
+}
+
+// completeNoFiles keeps shells from offering files as arguments of the commands
+// that do not complete theirs: none takes files.
+func completeNoFiles(command *cobra.Command) {
+	for _, child := range command.Commands() {
+		completeNoFiles(child)
+	}
+	if !command.HasSubCommands() && command.ValidArgsFunction == nil {
+		command.ValidArgsFunction = cobra.NoFileCompletions
+	}
+}
+
+// addLogFlag adds client-go's verbosity, under the name that it has for kubefedctl
+// and kubectl: scripts call "kubefedctl join … --v=2".
+func addLogFlag(flags *pflag.FlagSet) {
+	all := goflag.NewFlagSet("klog", goflag.ContinueOnError)
+	klog.InitFlags(all)
+	flag := pflag.PFlagFromGoFlag(all.Lookup("v"))
+	flag.Usage = "How much to log of the requests to clusters, to standard error; 6 names them, 8 shows them."
+	flags.AddFlag(flag)
+}
+
+// dashes lets underscores stand for dashes in the names of flags, as kubefedctl does.
+func dashes(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 }

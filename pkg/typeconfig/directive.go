@@ -1,13 +1,7 @@
 package typeconfig
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"os"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 )
@@ -29,26 +23,6 @@ type DirectiveSpec struct {
 	FederatedGroup string `json:"federatedGroup,omitempty"`
 	// FederatedVersion is the version of the federated type; by default DefaultFederatedVersion.
 	FederatedVersion string `json:"federatedVersion,omitempty"`
-}
-
-// ReadDirective reads the first YAML or JSON document of a file.
-func ReadDirective(path string) (Directive, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return Directive{}, err
-	}
-	defer file.Close() //nolint:errcheck // read only
-	var directive Directive
-	if err := yaml.NewYAMLOrJSONDecoder(file, 4096).Decode(&directive); err != nil && !errors.Is(err, io.EOF) {
-		return Directive{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if directive.Kind != "" && directive.Kind != "EnableTypeDirective" {
-		return Directive{}, fmt.Errorf("%s: kind is %s, want EnableTypeDirective", path, directive.Kind)
-	}
-	if directive.Name == "" {
-		return Directive{}, fmt.Errorf("%s: metadata.name must name the type to enable, such as deployments.apps", path)
-	}
-	return directive, nil
 }
 
 // TypeConfigFor returns the FederatedTypeConfig that enables target (as

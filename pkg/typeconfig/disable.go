@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // DisableOptions says how to disable a type.
@@ -75,7 +77,45 @@ func (h *Host) Disable(ctx context.Context, directive Directive, options Disable
 	if !exists {
 		return nil
 	}
-	return h.delete(ctx, config, "federatedtypeconfig.core.kubefed.io/"+name, options.DryRun)
+	if err := h.delete(ctx, config, "federatedtypeconfig.core.kubefed.io/"+name, options.DryRun); err != nil {
+		return err
+	}
+	h.sayWhatStays(ctx, config)
+	return nil
+}
+
+// sayWhatStays tells of the objects that nobody looks after any more. That it
+// cannot be found out is no failure: the type is disabled.
+func (h *Host) sayWhatStays(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) {
+	objects, err := h.federatedObjects(ctx, config, 1)
+	if err != nil || len(objects.Items) == 0 {
+		return
+	}
+	target, all := config.Spec.TargetType, " -A"
+	if target.Scope == "Cluster" {
+		all = ""
+	}
+	name := qualifiedName(target.PluralName, target.Group)
+	h.say("")
+	h.say("Its federated objects stay in the host, and what they propagated stays in the members, labelled as managed.")
+	h.say("To be rid of both: enable the type again, delete the federated objects, disable it again.")
+	h.say("To keep what is in the members for good, take off the label in each:")
+	h.say("  kubectl --context MEMBER label %s%s -l %s=true %s-", name, all, federate.ManagedLabel, federate.ManagedLabel)
+}
+
+// federatedObjects lists at most limit objects of the federated type.
+func (h *Host) federatedObjects(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, limit int64) (metav1.PartialObjectMetadataList, error) {
+	federated := config.Spec.FederatedType
+	var objects metav1.PartialObjectMetadataList
+	objects.SetGroupVersionKind(resource(federated).GVK.GroupVersion().WithKind(federated.Kind + "List"))
+	err := h.Client.List(ctx, &objects, client.Limit(limit))
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return metav1.PartialObjectMetadataList{}, nil
+	}
+	if err != nil {
+		return objects, fmt.Errorf("listing %s: %w", federated.PluralName, err)
+	}
+	return objects, nil
 }
 
 // stopPropagation switches the propagation off and waits for the controller to
@@ -101,14 +141,9 @@ func (h *Host) stopPropagation(ctx context.Context, config *fedcorev1beta1.Feder
 // there are any.
 func (h *Host) refuseWhileInUse(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) error {
 	federated := config.Spec.FederatedType
-	var objects metav1.PartialObjectMetadataList
-	objects.SetGroupVersionKind(resource(federated).GVK.GroupVersion().WithKind(federated.Kind + "List"))
-	err := h.Client.List(ctx, &objects, client.Limit(4))
-	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-		return nil
-	}
+	objects, err := h.federatedObjects(ctx, config, 4)
 	if err != nil {
-		return fmt.Errorf("listing %s: %w", federated.PluralName, err)
+		return err
 	}
 	if len(objects.Items) == 0 {
 		return nil

@@ -46,13 +46,17 @@ func (h *Host) Prepare(ctx context.Context, directive Directive) (*Enablement, e
 	if err != nil {
 		return nil, err
 	}
-	config := TypeConfigFor(target, directive)
-	config.Namespace = h.Namespace
-	federatedType, err := FromFederatedTypeConfig(config)
+	definitions, err := h.definitions(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := h.definitions(ctx, target)
+	return h.enablement(target, directive, definitions)
+}
+
+func (h *Host) enablement(target metav1.APIResource, directive Directive, definitions map[string]*spec.Schema) (*Enablement, error) {
+	config := TypeConfigFor(target, directive)
+	config.Namespace = h.Namespace
+	federatedType, err := FromFederatedTypeConfig(config)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +148,8 @@ func conflict(wanted, other *fedcorev1beta1.FederatedTypeConfig) error {
 	otherName := qualifiedName(otherFederated.PluralName, otherFederated.Group) + "/" + otherFederated.Version
 	target, otherTarget := wanted.Spec.TargetType, other.Spec.TargetType
 	switch {
+	case target.PluralName == otherFederated.PluralName && target.Group == otherFederated.Group:
+		return fmt.Errorf("%s cannot be enabled: it is the federated type of %s", wanted.Name, other.Name)
 	case wanted.Name == other.Name && name != otherName:
 		return fmt.Errorf("%s is already enabled with the federated type %s; changing that to %s is not supported: disable the type first", wanted.Name, otherName, name)
 	case wanted.Name == other.Name:

@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 )
 
 // ResourceLister is the part of a discovery client that LookupTarget needs.
@@ -42,6 +43,25 @@ func LookupTarget(lister ResourceLister, name, version string) (metav1.APIResour
 		return metav1.APIResource{}, fmt.Errorf("%s cannot be federated: %s", qualifiedName(found.Name, found.Group), why)
 	}
 	return found, nil
+}
+
+// Federable returns the names, <plural>[.<group>], of the resources in lists that
+// can be federated.
+func Federable(lists []*metav1.APIResourceList) []string {
+	var names []string
+	for _, list := range lists {
+		gv, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			continue
+		}
+		for _, resource := range list.APIResources {
+			resource.Group = gv.Group
+			if !strings.Contains(resource.Name, "/") && notFederable(resource) == "" {
+				names = append(names, qualifiedName(resource.Name, gv.Group))
+			}
+		}
+	}
+	return names
 }
 
 func matches(lists []*metav1.APIResourceList, name, version string) []metav1.APIResource {
@@ -132,6 +152,12 @@ var perCluster = map[schema.GroupResource]string{
 func notFederable(resource metav1.APIResource) string {
 	if why, ok := perCluster[schema.GroupResource{Group: resource.Group, Resource: resource.Name}]; ok {
 		return why
+	}
+	switch {
+	case resource.Group == DefaultFederatedGroup && strings.HasPrefix(resource.Kind, "Federated"):
+		return "it is a federated type itself; enable the type that it federates"
+	case resource.Group == fedcorev1beta1.SchemeGroupVersion.Group:
+		return "its objects belong to the control plane in the host"
 	}
 	var missing []string
 	for _, verb := range []string{"get", "list", "watch", "create", "patch", "delete"} {

@@ -2,8 +2,6 @@ package typeconfig
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,6 +51,10 @@ func TestLookupTarget(t *testing.T) {
 		),
 		resources("networking.k8s.io/v1", metav1.APIResource{Name: "ingresses", SingularName: "ingress", Kind: "Ingress", ShortNames: []string{"ing"}}),
 		resources("serving.knative.dev/v1", metav1.APIResource{Name: "services", SingularName: "service", Kind: "Service"}),
+		resources("types.kubefed.io/v1beta1",
+			metav1.APIResource{Name: "federatedservices", SingularName: "federatedservice", Kind: "FederatedService"},
+			metav1.APIResource{Name: "gizmos", SingularName: "gizmo", Kind: "Gizmo"}),
+		resources("core.kubefed.io/v1beta1", metav1.APIResource{Name: "kubefedclusters", SingularName: "kubefedcluster", Kind: "KubeFedCluster"}),
 		resources("a.example.com/v1", metav1.APIResource{Name: "widgets", SingularName: "widget", Kind: "Widget"}),
 		resources("b.example.com/v1", metav1.APIResource{Name: "widgets", SingularName: "widget", Kind: "Widget"}),
 	}
@@ -75,6 +77,9 @@ func TestLookupTarget(t *testing.T) {
 		{name: "ambiguous", lookup: "widgets", problem: `"widgets" may mean widgets.a.example.com or widgets.b.example.com`},
 		{name: "unknown", lookup: "gadgets", problem: `the host cluster has no type "gadgets"`},
 		{name: "subresource", lookup: "deployments/scale", problem: "is a subresource"},
+		{name: "a federated type", lookup: "federatedservices", problem: "federatedservices.types.kubefed.io cannot be federated: it is a federated type itself"},
+		{name: "another type in its group", lookup: "gizmos", want: "gizmos.types.kubefed.io/v1beta1"},
+		{name: "the control plane's", lookup: "kubefedclusters", problem: "belong to the control plane"},
 		{name: "nodes", lookup: "nodes", problem: "nodes cannot be federated: a node belongs to the cluster"},
 		{name: "no verbs", lookup: "bindings", problem: "bindings cannot be federated: its API has no get, list, watch, patch, delete"},
 	} {
@@ -109,29 +114,15 @@ func TestLookupTargetWithIncompleteDiscovery(t *testing.T) {
 	}
 }
 
-func TestReadDirective(t *testing.T) {
-	for _, test := range []struct{ name, file, want, problem string }{
-		{"KubeFed's", "apiVersion: core.kubefed.io/v1beta1\nkind: EnableTypeDirective\nmetadata:\n  name: jobs.batch\nspec:\n  targetVersion: v1\n", "jobs.batch", ""},
-		{"no name", "kind: EnableTypeDirective\n", "", "metadata.name must name the type"},
-		{"empty", "", "", "metadata.name must name the type"},
-		{"another kind", "kind: Deployment\nmetadata: {name: x}\n", "", "kind is Deployment, want EnableTypeDirective"},
-		{"no YAML", "{", "", "yaml"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "directive.yaml")
-			if err := os.WriteFile(path, []byte(test.file), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			got, err := ReadDirective(path)
-			if test.problem != "" {
-				if err == nil || !strings.Contains(err.Error(), test.problem) {
-					t.Errorf("got error %v, want %q", err, test.problem)
-				}
-				return
-			}
-			if err != nil || got.Name != test.want {
-				t.Errorf("got %q, %v, want %q", got.Name, err, test.want)
-			}
-		})
+func TestFederable(t *testing.T) {
+	got := Federable([]*metav1.APIResourceList{
+		resources("v1", metav1.APIResource{Name: "pods"}, metav1.APIResource{Name: "pods/log"}, metav1.APIResource{Name: "nodes"}),
+		resources("apps/v1", metav1.APIResource{Name: "deployments"}),
+		resources("authentication.k8s.io/v1", metav1.APIResource{Name: "tokenreviews", Verbs: metav1.Verbs{"create"}}),
+		resources("types.kubefed.io/v1beta1", metav1.APIResource{Name: "federatedpods", Kind: "FederatedPod"}),
+		{GroupVersion: "a/b/c", APIResources: []metav1.APIResource{{Name: "x", Verbs: everyVerb}}},
+	})
+	if want := "pods deployments.apps"; strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s", got, want)
 	}
 }

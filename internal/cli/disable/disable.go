@@ -11,6 +11,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/enable"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -19,7 +20,8 @@ const (
 
 The controller stops to propagate it, lets go of its federated objects, and its
 FederatedTypeConfig is deleted. What is in the member clusters stays there as it
-is. With --delete-crd the federated type is removed from the host as well, unless
+is, with the label kubefed.io/managed; the command says how to take that off. To have
+it deleted, delete the federated objects first. With --delete-crd the federated type is removed from the host as well, unless
 objects of it exist. The type itself need not exist any more if it is given by its
 full name, such as widgets.example.com.`
 
@@ -48,6 +50,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long:    long,
 		Example: example,
 		Args:    cobra.MaximumNArgs(1),
+
+		ValidArgsFunction: fedtypes.First(fedtypes.CompleteTypeNames(f)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Complete(args); err != nil {
 				return err
@@ -63,7 +67,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	const onlyWithout = " Matters only with --delete-crd when there is no FederatedTypeConfig."
 	flags.StringVar(&o.Directive.Spec.TargetVersion, "version", "", "Version of the type."+onlyWithout)
 	flags.StringVar(&o.Directive.Spec.FederatedGroup, "federated-group", typeconfig.DefaultFederatedGroup, "Group of the federated type."+onlyWithout)
-	flags.StringVarP(&o.Filename, "filename", "f", "", "File with the EnableTypeDirective that the type was enabled with.")
+	flags.StringVarP(&o.Filename, "filename", "f", "", "File with the EnableTypeDirective or the CustomResourceDefinition that the type was enabled with, - for standard input.")
 	flags.BoolVar(&o.Disable.DeleteCRD, "delete-crd", false, "Delete the CustomResourceDefinition of the federated type as well.")
 	flags.BoolVar(&o.Disable.DryRun, "dry-run", false, "Say what would be done, and do nothing.")
 	flags.DurationVar(&o.Disable.Wait, "wait", 30*time.Second, "How long to wait for the controller to stop the propagation; 0 does not wait, and may leave finalizers behind if no controller runs.")
@@ -75,11 +79,11 @@ func (o *Options) Complete(args []string) error {
 	case o.Filename != "" && len(args) > 0:
 		return errors.New("give a NAME or --filename, not both")
 	case o.Filename != "":
-		directive, err := typeconfig.ReadDirective(o.Filename)
+		file, err := typeconfig.ReadFile(o.Filename, o.factory.In)
 		if err != nil {
 			return err
 		}
-		o.Directive = directive
+		o.Directive = file.Directive
 	case len(args) == 0:
 		return errors.New("give the NAME of a type such as deployments.apps, or --filename")
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -31,6 +32,9 @@ after the type has changed.`
   # Federate a custom resource, with its federated type in a group of one's own
   fedctl enable widgets.example.com --federated-group federated.example.com
 
+  # Federate a type that only the members have
+  fedctl enable -f widgets-crd.yaml
+
   # See what would be created
   fedctl enable cronjobs -o yaml`
 )
@@ -40,10 +44,12 @@ type Options struct {
 	factory *cmdutil.Factory
 
 	Directive typeconfig.Directive
-	Filename  string
-	Output    string
-	DryRun    bool
-	Wait      time.Duration
+	// CRD defines the type if that is what the file holds.
+	CRD      *apiextensionsv1.CustomResourceDefinition
+	Filename string
+	Output   string
+	DryRun   bool
+	Wait     time.Duration
 }
 
 // NewCommand returns the command.
@@ -55,6 +61,8 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long:    long,
 		Example: example,
 		Args:    cobra.MaximumNArgs(1),
+
+		ValidArgsFunction: completeTargets(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Complete(args); err != nil {
 				return err
@@ -63,6 +71,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -70,7 +79,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Directive.Spec.TargetVersion, "version", "", "Version of the type; by default the one the host cluster prefers.")
 	flags.StringVar(&o.Directive.Spec.FederatedGroup, "federated-group", typeconfig.DefaultFederatedGroup, "Group of the federated type.")
 	flags.StringVar(&o.Directive.Spec.FederatedVersion, "federated-version", typeconfig.DefaultFederatedVersion, "Version of the federated type.")
-	flags.StringVarP(&o.Filename, "filename", "f", "", "File with an EnableTypeDirective that says all this instead.")
+	flags.StringVarP(&o.Filename, "filename", "f", "", "File with an EnableTypeDirective, which says all this instead, or with the CustomResourceDefinition of the type, which the host need not have; - for standard input.")
 	flags.StringVarP(&o.Output, "output", "o", "", "Print what would be created and do nothing: yaml.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
 	flags.DurationVar(&o.Wait, "wait", 30*time.Second, "How long to wait for the controller to start the propagation; 0 does not wait.")
@@ -85,11 +94,14 @@ func (o *Options) Complete(args []string) error {
 	case o.Filename != "" && len(args) > 0:
 		return errors.New("give a NAME or --filename, not both")
 	case o.Filename != "":
-		directive, err := typeconfig.ReadDirective(o.Filename)
+		file, err := typeconfig.ReadFile(o.Filename, o.factory.In)
 		if err != nil {
 			return err
 		}
-		o.Directive = directive
+		if o.CRD = file.CRD; o.CRD != nil {
+			file.Directive.Spec = o.Directive.Spec // which a definition does not say
+		}
+		o.Directive = file.Directive
 	case len(args) == 0:
 		return errors.New("give the NAME of a type such as deployments.apps, or --filename")
 	default:
@@ -104,7 +116,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	enablement, err := host.Prepare(ctx, o.Directive)
+	enablement, err := o.prepare(ctx, host)
 	if err != nil {
 		return err
 	}
@@ -129,6 +141,13 @@ func (o *Options) Run(ctx context.Context) error {
   %-*s   again for each member joined earlier: it gives the rights to %s there
 `, name, width, explain, federated.Kind, width, join, enablement.TypeConfig.Spec.TargetType.PluralName)
 	return err
+}
+
+func (o *Options) prepare(ctx context.Context, host *typeconfig.Host) (*typeconfig.Enablement, error) {
+	if o.CRD != nil {
+		return host.PrepareCRD(o.CRD, o.Directive)
+	}
+	return host.Prepare(ctx, o.Directive)
 }
 
 func (o *Options) print(enablement *typeconfig.Enablement) error {

@@ -68,6 +68,7 @@ spec: {automountServiceAccountToken: false, containers: [{name: c, image: exampl
 var _ = Describe("fedctl", Ordered, func() {
 	Describe("federate", federateSpecs)
 	Describe("orphaning-deletion", orphaningSpecs)
+	Describe("enable and disable", typesSpecs)
 })
 
 func federateSpecs() {
@@ -104,7 +105,7 @@ spec:
 			"pods lonely -n shop":                       "pods cannot be federated: a pod runs on a node of one cluster",
 			"endpoints web -n shop":                     "endpoints cannot be federated: each cluster makes the endpoints of its own Services",
 			"events e -n shop":                          "events cannot be federated: an event tells what happened in one cluster",
-			"federatedservices web -n shop":             "federatedservices.types.kubefed.io is a federated type itself",
+			"federatedservices web -n shop":             "federatedservices.types.kubefed.io cannot be federated: it is a federated type itself",
 			"widgets w":                                 `the host cluster has no type "widgets"`,
 			"service api -n shop":                       `the host cluster has no Service "api" in namespace shop: choose another namespace with -n`,
 			"rs web-1 -n shop":                          `ReplicaSet "web-1" cannot be federated: it is controlled by Deployment "web"; federate that`,

@@ -49,6 +49,16 @@ spec: {placement: {clusters: []}, template: {data: {a: b}}}`)
 		Expect(annotation(ctx)).To(Equal(map[string]string{"note": "kept"}))
 	})
 
+	It("prints the object as it is afterwards", func(ctx context.Context) {
+		_, _, err := fedctl(ctx, "orphaning-deletion", "enable", "cm", "c", "-n", namespace, "-o", "wide")
+		Expect(err).To(MatchError(ContainSubstring(`--output takes yaml, json or name, not "wide"`)))
+		Expect(annotation(ctx)).To(Equal(map[string]string{"note": "kept"}), "a mistake changes nothing")
+		out := mustFedctl(ctx, "orphaning-deletion", "enable", "cm", "c", "-n", namespace, "--dry-run", "-o", "yaml")
+		Expect(parse(out).GetAnnotations()).To(HaveKeyWithValue("kubefed.io/orphan", "true"))
+		Expect(annotation(ctx)).To(Equal(map[string]string{"note": "kept"}))
+		Expect(mustFedctl(ctx, "orphaning-deletion", "disable", "cm", "c", "-n", namespace, "-o", "name")).To(Equal("federatedconfigmap.types.kubefed.io/c\n"))
+	})
+
 	It("finds a FederatedNamespace in its namespace", func(ctx context.Context) {
 		mustFedctl(ctx, "orphaning-deletion", "enable", "namespaces", namespace)
 		object, err := federated(ctx, namespace, "FederatedNamespace/"+namespace)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -94,7 +97,7 @@ func CompleteNames(ctx context.Context, f *cmdutil.Factory, in Names) []string {
 	if err != nil {
 		return nil
 	}
-	client, err := metadata.NewForConfig(config)
+	lister, err := metadata.NewForConfig(config)
 	if err != nil {
 		return nil
 	}
@@ -102,7 +105,7 @@ func CompleteNames(ctx context.Context, f *cmdutil.Factory, in Names) []string {
 	if in.Targets {
 		resource = t.Target
 	}
-	list, err := client.Resource(resource.GVR).Namespace(in.namespace(f, t, resource)).List(ctx, metav1.ListOptions{LabelSelector: in.Selector})
+	list, err := lister.Resource(resource.GVR).Namespace(in.namespace(f, t, resource)).List(ctx, metav1.ListOptions{LabelSelector: in.Selector})
 	if err != nil {
 		return nil
 	}
@@ -166,5 +169,56 @@ func CompleteTypeAndName(f *cmdutil.Factory, in func() Names) cobra.CompletionFu
 			return CompleteNames(ctx, f, names), cobra.ShellCompDirectiveNoFileComp
 		}
 		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// CompleteClusters completes the names of the joined clusters, as many as are given.
+func CompleteClusters(f *cmdutil.Factory) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := CompletionContext(cmd)
+		defer cancel()
+		host, err := f.HostClient()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var list fedcorev1beta1.KubeFedClusterList
+		if err := host.List(ctx, &list, client.InNamespace(f.KubeFedNamespace)); err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []string
+		for i := range list.Items {
+			if !slices.Contains(args, list.Items[i].Name) {
+				names = append(names, list.Items[i].Name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// First completes only the first argument.
+func First(complete cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(cmd, args, word)
+	}
+}
+
+// CompleteTypeNames completes the names of the enabled types, those of their
+// FederatedTypeConfigs.
+func CompleteTypeNames(f *cmdutil.Factory) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := CompletionContext(cmd)
+		defer cancel()
+		host, err := f.HostClient()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		types, err := List(ctx, host, f)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return strings.Split(typeNames(types), ", "), cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -17,6 +17,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 )
 
 const clustersExample = `  # List the members
@@ -54,6 +55,7 @@ dash is something that is not known.`,
 			o.Names = args
 			return o.Run(cmd.Context())
 		},
+		ValidArgsFunction: fedtypes.CompleteClusters(f),
 	}
 	flags := cmd.Flags()
 	output := ""

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/membership"
 )
 
@@ -60,7 +61,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long:              long,
 		Example:           example,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: f.CompleteContexts,
+		ValidArgsFunction: fedtypes.First(f.CompleteContexts),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Complete(args); err != nil {
 				return err
@@ -70,6 +71,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 	o.addFlags(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("cluster-context", f.CompleteContexts)
+	_ = cmd.RegisterFlagCompletionFunc("rbac", cobra.FixedCompletions([]string{string(membership.RBACTypes), string(membership.RBACAdmin)}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -66,10 +68,12 @@ type Options struct {
 	Type, Name string
 	Namespace  string
 	DryRun     bool
+	// print prints the federated object as it is afterwards, instead of a line.
+	print *genericclioptions.PrintFlags
 }
 
 func newSubcommand(f *cmdutil.Factory, name, short string, run func(*Options, context.Context) error) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, print: genericclioptions.NewPrintFlags("")}
 	cmd := &cobra.Command{
 		Use:     name + " TYPE NAME",
 		Short:   short,
@@ -86,7 +90,10 @@ func newSubcommand(f *cmdutil.Factory, name, short string, run func(*Options, co
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Namespace of the federated object; by default that of the context.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
-	if name == "status" {
+	if name != "status" {
+		flags.StringVarP(o.print.OutputFormat, "output", "o", "", "Print the federated object as it is afterwards: yaml, json or name.")
+		_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"yaml", "json", "name"}, cobra.ShellCompDirectiveNoFileComp))
+	} else {
 		_ = flags.MarkHidden("dry-run") // accepted, as kubefedctl does; there is nothing to do
 	}
 	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
@@ -116,6 +123,9 @@ func (o *Options) RunStatus(ctx context.Context) error {
 }
 
 func (o *Options) set(ctx context.Context, enable bool) error {
+	if format := *o.print.OutputFormat; !slices.Contains([]string{"", "yaml", "json", "name"}, format) {
+		return fmt.Errorf("--output takes yaml, json or name, not %q", format)
+	}
 	resource, u, err := o.find(ctx)
 	if err != nil {
 		return err
@@ -134,6 +144,13 @@ func (o *Options) set(ctx context.Context, enable bool) error {
 }
 
 func (o *Options) say(u *unstructured.Unstructured, enabled bool, already string) error {
+	if *o.print.OutputFormat != "" {
+		printer, err := o.print.ToPrinter()
+		if err != nil {
+			return err
+		}
+		return printer.PrintObj(u, o.factory.Out)
+	}
 	suffix := ""
 	if o.DryRun {
 		suffix = " (dry run)"

@@ -54,11 +54,14 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "version",
 		Short: "Tell the versions of fedctl and of the controller",
 		Args:  cobra.NoArgs,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.Run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVarP(&o.Output, "output", "o", "", "Format: json or yaml.")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVar(&o.ClientOnly, "client", false, "Do not ask the host cluster.")
 	return cmd
 }

@@ -1,0 +1,85 @@
+package federate_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+)
+
+// gadgets is a type that the host does not have.
+const gadgets = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Gadget, plural: gadgets, singular: gadget}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}]
+`
+
+// Enabling and disabling as far as they need no controller; with one it is in the
+// end-to-end suite.
+func typesSpecs() {
+	It("enables a type that only the members have, from its definition", func(ctx context.Context) {
+		file := filepath.Join(GinkgoT().TempDir(), "crd.yaml")
+		Expect(os.WriteFile(file, []byte(gadgets), 0o600)).To(Succeed())
+		printed := mustFedctl(ctx, "enable", "-f", file, "-o", "yaml")
+		Expect(printed).To(And(ContainSubstring("name: gadgets.example.com"), ContainSubstring("name: federatedgadgets.types.kubefed.io")))
+
+		mustFedctl(ctx, "enable", "-f", file, "--wait", "0")
+		config := &fedcorev1beta1.FederatedTypeConfig{}
+		Expect(host.Get(ctx, client.ObjectKey{Namespace: "kube-federation-system", Name: "gadgets.example.com"}, config)).To(Succeed())
+		Expect(config.Spec.TargetType.Version).To(Equal("v1"))
+
+		By("which disable says how to be rid of, once there is an object")
+		create(ctx, "{apiVersion: types.kubefed.io/v1beta1, kind: FederatedGadget, metadata: {name: one, namespace: default}, spec: {template: {spec: {size: 1}}}}")
+		_, _, err := fedctl(ctx, "disable", "-f", file, "--delete-crd", "--wait", "0")
+		Expect(err).To(MatchError(ContainSubstring("is not deleted while federated objects exist (default/one): delete them, or leave out --delete-crd")))
+		out := mustFedctl(ctx, "disable", "-f", file, "--wait", "0")
+		Expect(out).To(And(ContainSubstring("federatedtypeconfig.core.kubefed.io/gadgets.example.com deleted"),
+			ContainSubstring("kubectl --context MEMBER label gadgets.example.com -A -l kubefed.io/managed=true kubefed.io/managed-")))
+
+		By("and nothing more when there is none")
+		object, err := federated(ctx, "default", "FederatedGadget/one")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(host.Delete(ctx, object)).To(Succeed())
+		mustFedctl(ctx, "enable", "-f", file, "--wait", "0")
+		out = mustFedctl(ctx, "disable", "gadgets.example.com", "--delete-crd", "--wait", "0")
+		Expect(out).NotTo(ContainSubstring("kubectl"))
+		Eventually(func() bool {
+			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKey{Name: "federatedgadgets.types.kubefed.io"}, &apiextensionsv1.CustomResourceDefinition{}))
+		}).WithTimeout(time.Minute).Should(BeTrue())
+	})
+
+	It("refuses what cannot be federated, and says why", func(ctx context.Context) {
+		for name, why := range map[string]string{
+			"federatedconfigmaps": "it is a federated type itself; enable the type that it federates",
+			"tokenreviews":        "its API has no get, list, watch, patch, delete",
+			"kubefedclusters":     "its objects belong to the control plane in the host",
+			"pods/log":            "is a subresource",
+			"nosuch":              `the host cluster has no type "nosuch"`,
+		} {
+			_, _, err := fedctl(ctx, "enable", name)
+			Expect(err).To(MatchError(ContainSubstring(why)), name)
+		}
+	})
+
+	It("completes types, type names and clusters", func(ctx context.Context) {
+		create(ctx, `{apiVersion: core.kubefed.io/v1beta1, kind: KubeFedCluster, metadata: {name: oslo, namespace: kube-federation-system}, spec: {apiEndpoint: "https://oslo.example.com", secretRef: {name: x}}}`)
+		Expect(mustFedctl(ctx, "__complete", "enable", "")).To(And(ContainSubstring("cronjobs.batch\n"), Not(ContainSubstring("federated")), Not(ContainSubstring("\nnodes\n"))))
+		Expect(mustFedctl(ctx, "__complete", "disable", "")).To(ContainSubstring("deployments.apps\n"))
+		Expect(mustFedctl(ctx, "__complete", "unjoin", "")).To(HavePrefix("oslo\n"))
+		Expect(mustFedctl(ctx, "__complete", "unjoin", "oslo", "")).NotTo(ContainSubstring("oslo\n"))
+		Expect(mustFedctl(ctx, "__complete", "get", "clusters", "")).To(HavePrefix("oslo\n"))
+		Expect(mustFedctl(ctx, "__complete", "unjoin", "--cluster-context", "")).To(ContainSubstring("host\n"))
+	})
+}
