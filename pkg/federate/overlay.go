@@ -1,6 +1,9 @@
 package federate
 
-import "maps"
+import (
+	"maps"
+	"reflect"
+)
 
 // Overlay returns live with everything that desired says: objects are merged
 // field by field, lists and single values are desired's. Neither is modified; the
@@ -21,4 +24,37 @@ func Overlay(live, desired map[string]any) map[string]any {
 		}
 	}
 	return out
+}
+
+// Holds says whether live has everything that desired says, so that writing it
+// would change nothing. Lists have to be of the same length and order, and numbers of
+// the same kind: where live says the same in another way, Holds says no.
+func Holds(live, desired map[string]any) bool {
+	for key, value := range desired {
+		have, ok := live[key]
+		if !ok || !holds(have, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func holds(live, desired any) bool {
+	switch want := desired.(type) {
+	case map[string]any:
+		have, ok := live.(map[string]any)
+		return ok && Holds(have, want)
+	case []any:
+		have, ok := live.([]any)
+		if !ok || len(have) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !holds(have[i], want[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(live, desired)
 }

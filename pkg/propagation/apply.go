@@ -37,9 +37,13 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if !e.announce(a, l) {
 		return reconcile.Result{}, nil // decided anew: that has queued its own item
 	}
-	if l.mayBeKubeFeds() {
-		if err := a.takeOver(ctx); err != nil {
+	if a.mayBeKubeFeds(l) {
+		held, err := a.takeOver(ctx)
+		if err != nil {
 			return e.fail(a, e.failure(a, err), err)
+		}
+		if held != nil {
+			return e.tookOver(a, held)
 		}
 	}
 	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {

@@ -105,15 +105,15 @@ func (c *memberClient) DropManager(ctx context.Context, r typeconfig.Resource, k
 	if err != nil {
 		return err
 	}
-	return c.patchMetadata(ctx, r, key, types.JSONPatchType, body)
+	_, err = c.patchMetadata(ctx, r, key, types.JSONPatchType, body)
+	return err
 }
 
-// patchMetadata changes an object's metadata.
-func (c *memberClient) patchMetadata(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, kind types.PatchType, body []byte) error {
+// patchMetadata changes an object's metadata and returns it.
+func (c *memberClient) patchMetadata(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, kind types.PatchType, body []byte) (*metav1.PartialObjectMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	_, err := c.resource(r, key.Namespace).Patch(ctx, key.Name, kind, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
-	return err
+	return c.resource(r, key.Namespace).Patch(ctx, key.Name, kind, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
 }
 
 // Delete deletes the object with this UID, and no other that took its name.
@@ -143,7 +143,8 @@ func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Reso
 	if err != nil {
 		return err
 	}
-	return c.patchMetadata(ctx, r, key, types.MergePatchType, body)
+	_, err = c.patchMetadata(ctx, r, key, types.MergePatchType, body)
+	return err
 }
 
 // listWatch returns what a reflector lists and watches of a type in the member,

@@ -30,6 +30,7 @@ type live struct {
 	owned    uint64
 	managed  bool // labelled kubefed.io/managed=true, not another value
 	deleting bool
+	kubeFeds bool   // KubeFed's controller owns fields of it
 	remote   string // the status as JSON; only for types that collect it
 }
 
@@ -223,6 +224,7 @@ func (s *memberStore) liveOf(obj metav1.Object) *live {
 		owned:      ownedHash(obj.GetManagedFields()),
 		managed:    obj.GetLabels()[federate.ManagedLabel] == federate.ManagedLabelValue,
 		deleting:   obj.GetDeletionTimestamp() != nil,
+		kubeFeds:   wroteByKubeFed(obj.GetManagedFields()),
 	}
 	if u, ok := obj.(*unstructured.Unstructured); ok && s.collectStatus {
 		if status, ok := u.Object["status"]; ok {

@@ -3,12 +3,17 @@ package propagation
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/csaupgrade"
 	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 )
@@ -17,12 +22,32 @@ import (
 // programs, which API servers take from the user agent.
 var kubeFedManagers = sets.New("controller-manager", "hyperfed")
 
+// mayBeKubeFeds says whether fields are to be taken over before the object is applied
+// to: there are such, and no record says that we were the last to write. A federation
+// can go back to KubeFed and return; KubeFed drops our record when it writes. As long
+// as there is one, a manager of KubeFed's name is somebody else's controller.
+func (a *attempt) mayBeKubeFeds(l *live) bool {
+	return l != nil && l.kubeFeds && (a.first || l.owned == 0)
+}
+
+// wroteByKubeFed says whether KubeFed's controller owns fields of the object.
+func wroteByKubeFed(entries []metav1.ManagedFieldsEntry) bool {
+	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
+		return e.Operation == metav1.ManagedFieldsOperationUpdate && e.Subresource == "" && kubeFedManagers.Has(e.Manager)
+	})
+}
+
 // takeOver makes the fields that KubeFed's controller wrote ours. Otherwise they
 // would stay its own beside ours, and a field that is later removed from the
 // template would stay in the member.
-func (a *attempt) takeOver(ctx context.Context) error {
-	return retry.OnError(retry.DefaultRetry, apierrors.IsConflict, func() error {
-		object, err := a.client.Get(ctx, a.resource, a.key)
+//
+// It returns the object's metadata if there is nothing left to write: KubeFed had
+// brought the object up to date, and the member holds all that is wanted.
+func (a *attempt) takeOver(ctx context.Context) (*metav1.PartialObjectMetadata, error) {
+	var held *metav1.PartialObjectMetadata
+	err := retry.OnError(retry.DefaultRetry, apierrors.IsConflict, func() error {
+		held = nil
+		object, err := a.client.GetWhole(ctx, a.resource, a.key)
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
@@ -34,11 +59,41 @@ func (a *attempt) takeOver(ctx context.Context) error {
 			return fmt.Errorf("taking over KubeFed's fields: %w", err)
 		}
 		if patch == nil {
-			return nil // KubeFed has written nothing here
+			return nil // the watch is behind: they are ours already
 		}
-		return a.client.patchMetadata(ctx, a.resource, a.key, types.JSONPatchType, patch)
+		taken, err := a.client.patchMetadata(ctx, a.resource, a.key, types.JSONPatchType, patch)
+		if err == nil && a.heldFromKubeFed(object) {
+			held = taken
+		}
+		return err
 	})
+	return held, err
 }
 
-// mayBeKubeFeds says whether the object is managed, but nothing of it was applied by us.
-func (l *live) mayBeKubeFeds() bool { return l != nil && l.managed && l.owned == 0 }
+// heldFromKubeFed says whether the object in the member is what is wanted, as
+// KubeFed's last write left it. That KubeFed has reported this generation means that
+// it has removed what left the template before; what is in the template is looked at.
+func (a *attempt) heldFromKubeFed(object *unstructured.Unstructured) bool {
+	reported := a.host.fed.Status
+	if reported.ObservedGeneration != a.host.fed.Generation {
+		return false
+	}
+	cluster := a.item.ClusterName.String()
+	if !slices.ContainsFunc(reported.Clusters, func(c federate.ClusterStatus) bool {
+		return c.Name == cluster && c.Status == federate.ClusterPropagationOK
+	}) {
+		return false
+	}
+	var wanted map[string]any
+	return utiljson.Unmarshal(a.rendered.JSON, &wanted) == nil && federate.Holds(object.Object, wanted)
+}
+
+// tookOver records that the member holds what is wanted, without a write of ours to
+// any field: who retains its replicas is still to be told.
+func (e *Engine) tookOver(a *attempt, held *metav1.PartialObjectMetadata) (reconcile.Result, error) {
+	seen := a.watch.store.Observe(held)
+	e.mark(a, func(p *place) {
+		p.applied, p.owned, p.updated, p.retained = a.hash, seen.owned, true, false
+	})
+	return e.finish(a, federate.ClusterPropagationOK, "")
+}
