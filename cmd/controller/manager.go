@@ -27,6 +27,7 @@ import (
 	"github.com/fedctl/fedctl/internal/configcontroller"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
+	"github.com/fedctl/fedctl/pkg/schedule"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -72,7 +73,8 @@ func setUpLogging(settings *config.Config) {
 }
 
 // newManager wires the parts together: the provider of member clusters, the
-// engine, and the controller that tells the engine which types run.
+// engine, the scheduler of replicas, and the controller that tells those two
+// which types run.
 func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1beta1.KubeFedConfig) (mcmanager.Manager, error) {
 	host = rest.CopyConfig(host)
 	host.UserAgent = "fedctl-controller"
@@ -128,16 +130,8 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 	if err != nil {
 		return nil, err
 	}
-	// Without the gate PushReconciler no type is ever registered with the engine.
-	if settings.PushReconciler {
-		if err := typeconfig.SetupController(local, typeconfig.ControllerOptions{
-			Namespace:     settings.KubeFedNamespace,
-			Registrar:     engine,
-			CollectStatus: settings.CollectStatus,
-			LimitedScope:  settings.TargetNamespace() != "",
-		}); err != nil {
-			return nil, err
-		}
+	if err := followTypes(mgr, provider, engine, settings); err != nil {
+		return nil, err
 	}
 	return mgr, errors.Join(
 		mgr.AddHealthzCheck("ping", healthz.Ping),
@@ -148,6 +142,32 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 			return nil
 		}),
 	)
+}
+
+// followTypes has the engine and the scheduler of replicas told which types run.
+// Without the gate PushReconciler they are told of none.
+func followTypes(mgr mcmanager.Manager, provider *membership.Provider, engine *propagation.Engine, settings *config.Config) error {
+	if !settings.PushReconciler {
+		return nil
+	}
+	registrars := typeconfig.Registrars{engine}
+	if settings.SchedulerPreferences {
+		scheduler, err := schedule.New(mgr, provider, schedule.Options{
+			TargetNamespace:    settings.TargetNamespace(),
+			UnschedulableAfter: settings.UnschedulableAfter,
+			RequestTimeout:     settings.RequestTimeout,
+		})
+		if err != nil {
+			return err
+		}
+		registrars = append(registrars, scheduler)
+	}
+	return typeconfig.SetupController(mgr.GetLocalManager(), typeconfig.ControllerOptions{
+		Namespace:     settings.KubeFedNamespace,
+		Registrar:     registrars,
+		CollectStatus: settings.CollectStatus,
+		LimitedScope:  settings.TargetNamespace() != "",
+	})
 }
 
 func managerOptions(settings *config.Config) manager.Options {

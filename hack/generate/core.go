@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 )
 
@@ -37,6 +38,53 @@ func coreCRDs() error {
 	return nil
 }
 
+// preferences is the definition of ReplicaSchedulingPreferences, whose status
+// KubeFed leaves empty.
+const preferences = "replicaschedulingpreferences.scheduling.kubefed.io"
+
+// addScheduledStatus adds the status that pkg/schedule writes.
+func addScheduledStatus(version *apiextensionsv1.CustomResourceDefinitionVersion) {
+	version.Subresources = &apiextensionsv1.CustomResourceSubresources{Status: &apiextensionsv1.CustomResourceSubresourceStatus{}}
+	text := func(description string) apiextensionsv1.JSONSchemaProps {
+		return apiextensionsv1.JSONSchemaProps{Type: "string", Description: description}
+	}
+	whole := func(description string) apiextensionsv1.JSONSchemaProps {
+		return apiextensionsv1.JSONSchemaProps{Type: "integer", Format: "int64", Description: description}
+	}
+	listOf := func(description, key string, required []string, properties map[string]apiextensionsv1.JSONSchemaProps) apiextensionsv1.JSONSchemaProps {
+		return apiextensionsv1.JSONSchemaProps{
+			Type: "array", Description: description, XListType: ptr.To("map"), XListMapKeys: []string{key},
+			Items: &apiextensionsv1.JSONSchemaPropsOrArray{Schema: &apiextensionsv1.JSONSchemaProps{
+				Type: "object", Required: required, Properties: properties,
+			}},
+		}
+	}
+	since := text("When the status became what it is.")
+	since.Format = "date-time"
+	version.Schema.OpenAPIV3Schema.Properties["status"] = apiextensionsv1.JSONSchemaProps{
+		Type:        "object",
+		Description: "What came of the preference.",
+		Properties: map[string]apiextensionsv1.JSONSchemaProps{
+			"observedGeneration": whole("The generation that the status speaks of."),
+			"conditions": listOf("The condition Scheduled, which is True when the federated object says what the preference asks for.", "type",
+				[]string{"type", "status", "reason", "message", "lastTransitionTime"}, map[string]apiextensionsv1.JSONSchemaProps{
+					"type":               text("Scheduled."),
+					"status":             text("True, False or Unknown."),
+					"reason":             text("One word for programs."),
+					"message":            text("A sentence for people."),
+					"observedGeneration": whole("The generation that the condition speaks of."),
+					"lastTransitionTime": since,
+				}),
+			"clusters": listOf("The clusters that the federated object is placed in.", "name",
+				[]string{"name", "replicas"}, map[string]apiextensionsv1.JSONSchemaProps{
+					"name":          text("The name of the KubeFedCluster."),
+					"replicas":      whole("How many replicas the cluster was given."),
+					"unschedulable": whole("How many of them the cluster's nodes have no room for."),
+				}),
+		},
+	}
+}
+
 func finishCoreCRD(file string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -51,6 +99,9 @@ func finishCoreCRD(file string) error {
 	}
 	if columns, ok := coreColumns[crd.Name]; ok {
 		crd.Spec.Versions[0].AdditionalPrinterColumns = columns
+	}
+	if crd.Name == preferences {
+		addScheduledStatus(&crd.Spec.Versions[0])
 	}
 	// KubeFed's Go comments hold notes to its developers.
 	dropNotes(crd.Spec.Versions[0].Schema.OpenAPIV3Schema)
@@ -92,9 +143,11 @@ var coreColumns = map[string][]apiextensionsv1.CustomResourceColumnDefinition{
 		{Name: "Controller", Type: "string", JSONPath: ".status.propagationController"},
 		age,
 	},
-	"replicaschedulingpreferences.scheduling.kubefed.io": {
+	preferences: {
 		{Name: "Kind", Type: "string", JSONPath: ".spec.targetKind"},
 		{Name: "Replicas", Type: "integer", JSONPath: ".spec.totalReplicas"},
+		{Name: "Scheduled", Type: "string", JSONPath: `.status.conditions[?(@.type=="Scheduled")].status`},
+		{Name: "Reason", Type: "string", JSONPath: `.status.conditions[?(@.type=="Scheduled")].reason`},
 		age,
 	},
 }

@@ -65,6 +65,7 @@ type Config struct {
 	RetryMax               time.Duration `mapstructure:"retry-max"`
 	UnreadyDeletionTimeout time.Duration `mapstructure:"unready-deletion-timeout"`
 	VersionRecords         string        `mapstructure:"version-records"`
+	UnschedulableAfter     time.Duration `mapstructure:"unschedulable-after"`
 }
 
 // The values of VersionRecords.
@@ -117,6 +118,7 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.Duration("retry-max", 5*time.Minute, "Longest time between two tries of what fails.")
 	flags.Duration("unready-deletion-timeout", 0, "How long a deletion waits for a member cluster that is not ready; 0 until it is ready or unjoined.")
 	flags.String("version-records", RecordInStatus, "Where what was propagated is recorded: Status, or PropagatedVersion to write KubeFed's PropagatedVersions as well.")
+	flags.Duration("unschedulable-after", time.Minute, "How long a pod may have no node before ReplicaSchedulingPreferences take its cluster for full.")
 }
 
 // SettingsFile reads --config into v and makes v prefer flags and the environment.
@@ -181,6 +183,7 @@ func (c *Config) validate() error {
 		"request-timeout":              c.RequestTimeout,
 		"settle-timeout":               c.SettleTimeout,
 		"retry-max":                    c.RetryMax,
+		"unschedulable-after":          c.UnschedulableAfter,
 	} {
 		check(d > 0, "%s is %s: it must be more than 0", name, d)
 	}

@@ -2,7 +2,9 @@ package typeconfig
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
@@ -107,4 +109,27 @@ func resource(in fedcorev1beta1.APIResource) Resource {
 		GVK:        gv.WithKind(in.Kind),
 		Namespaced: in.Namespaced(),
 	}
+}
+
+// Registrars are several that hear of the same types: started in their order,
+// stopped in the opposite one.
+type Registrars []Registrar
+
+// Register implements Registrar.
+func (r Registrars) Register(ctx context.Context, t Type) error {
+	for _, registrar := range r {
+		if err := registrar.Register(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unregister implements Registrar. All are told, also when one fails.
+func (r Registrars) Unregister(ctx context.Context, name string) error {
+	var errs []error
+	for _, registrar := range slices.Backward(r) {
+		errs = append(errs, registrar.Unregister(ctx, name))
+	}
+	return errors.Join(errs...)
 }

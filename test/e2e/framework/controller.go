@@ -44,8 +44,9 @@ type Controller struct {
 	exited  chan struct{}
 }
 
-// fast makes the controller notice a broken member within a second or two, and a
-// dead leader within some more. Nothing else differs from the defaults.
+// fast makes the controller notice a broken member within a second or two, a
+// dead leader within some more, and a pod that gets no node within two. Nothing
+// else differs from the defaults.
 var fast = []string{
 	"--cluster-health-check-period=500ms",
 	"--cluster-health-check-timeout=1s",
@@ -53,6 +54,7 @@ var fast = []string{
 	"--leader-elect-lease-duration=8s",
 	"--leader-elect-renew-deadline=6s",
 	"--leader-elect-retry-period=1s",
+	"--unschedulable-after=2s",
 	"--log-format=text",
 	"--log-level=1",
 }
