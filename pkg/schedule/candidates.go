@@ -47,7 +47,7 @@ func (s *Scheduler) candidates(ctx context.Context, t typeconfig.Type, fed *fede
 	}
 	decision, err := placement.Decide(in)
 	if err != nil {
-		return candidates{}, failed(ReasonInvalidFederatedObject, "%v", err), nil //nolint:nilerr // reported: trying again does not mend a selector
+		return candidates{}, failed(ReasonInvalidFederatedObject, "%v", err), nil
 	}
 	var found candidates
 	for _, name := range decision.Clusters {

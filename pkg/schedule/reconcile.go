@@ -52,7 +52,7 @@ func (s *Scheduler) schedule(ctx context.Context, key types.NamespacedName, p *p
 		return result, nil
 	}
 	if p.invalid != nil {
-		return failed(ReasonInvalidPreference, "%v", p.invalid), nil
+		return failed(ReasonInvalidPreference, "%v", p.invalid), nil //nolint:nilerr // reported: trying again does not mend it
 	}
 	if !s.informed() {
 		return outcome{}, nil // queued again when it is

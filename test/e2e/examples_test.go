@@ -83,6 +83,14 @@ var _ = Describe("The examples", localOnly, Ordered, Serial, func() {
 		expectField(ctx, members[2], backup, "/spec/repositoryRef/name", "local-object-store")
 	})
 
+	It("divide replicas", func(ctx SpecContext) {
+		shop := demoRef("Deployment", "shop")
+		for i, ready := range []int{4, 2} {
+			expectField(ctx, members[i], shop, "/status/readyReplicas", ready)
+		}
+		expectField(ctx, members[2], shop, "/spec/replicas", 0)
+	})
+
 	It("bind GPU pods where GPUs are, with the toleration only", func(ctx SpecContext) {
 		Eventually(ctx, func(g Gomega) {
 			phases, nodes := podPhases(ctx, members[2], "inference")

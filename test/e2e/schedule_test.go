@@ -204,7 +204,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		f.override(members[0].Name, patch("", "/spec/minReadySeconds", 7), patch("add", "/spec/paused", false))
 		f.override(members[2].Name, patch("", "/spec/replicas", 9), patch("", "/spec/revisionHistoryLimit", 3))
 		create(ctx, f)
-		p := prefer(ctx, f, fields{"totalReplicas": 4, "clusters": weights(1, 1, 0)})
+		p := prefer(ctx, f, fields{"totalReplicas": 4, "rebalance": true, "clusters": weights(1, 1, 0)})
 		expectScheduled(ctx, f, replicas(2, 2, 0))
 		u := found(ctx, host, f.ref())
 		Expect(asJSON(at(u.Object, "/spec/overrides"))).To(MatchJSON(fmt.Sprintf(`[
