@@ -1,0 +1,11 @@
+# The programs that the tests of backups use beside fedctl's own: an S3 server and
+# kopia's command line. Included by the Makefile at the top.
+
+BACKUP_TOOLS := bin/versitygw bin/kopia
+
+bin/versitygw: hack/backup/go.mod hack/backup/go.sum
+	@echo "Building $@, an S3 server (some minutes, once)"
+	@cd hack/backup && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ github.com/versity/versitygw/cmd/versitygw
+bin/kopia: hack/backup/go.mod hack/backup/go.sum
+	@echo "Building $@ (some minutes, once)"
+	@cd hack/backup && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ github.com/kopia/kopia

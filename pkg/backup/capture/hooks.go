@@ -1,0 +1,163 @@
+package capture
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/remotecommand"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+)
+
+const (
+	defaultHookTimeout = 30 * time.Second
+	// maxHookOutput of a command that failed is shown.
+	maxHookOutput = 300
+)
+
+// HookError is a command that failed with onError Fail.
+type HookError struct {
+	// Hook such as pre[0].
+	Hook string
+	Err  error
+}
+
+func (e *HookError) Error() string { return fmt.Sprintf("spec.hooks.%s: %v", e.Hook, e.Err) }
+func (e *HookError) Unwrap() error { return e.Err }
+
+// preHooks run in their order; the first that fails with onError Fail ends the run.
+func (c *capture) preHooks(ctx context.Context) error {
+	for i := range c.Hooks.Pre {
+		name := fmt.Sprintf("pre[%d]", i)
+		err := c.hook(ctx, name, &c.Hooks.Pre[i])
+		switch {
+		case err == nil:
+		case c.Hooks.Pre[i].OnError == "Continue":
+			c.writer.Note(v1alpha1.ResourceWarning{Message: fmt.Sprintf("spec.hooks.%s: %v", name, err)})
+		default:
+			return &HookError{Hook: name, Err: err}
+		}
+	}
+	return nil
+}
+
+// postHooks all run. One that fails does not undo what was saved: with onError Fail
+// the snapshot is partial.
+func (c *capture) postHooks(ctx context.Context) {
+	for i := range c.Hooks.Post {
+		name := fmt.Sprintf("post[%d]", i)
+		err := c.hook(ctx, name, &c.Hooks.Post[i])
+		if err == nil {
+			continue
+		}
+		warning := v1alpha1.ResourceWarning{Message: fmt.Sprintf("spec.hooks.%s: %v", name, err)}
+		if c.Hooks.Post[i].OnError == "Continue" {
+			c.writer.Note(warning)
+			continue
+		}
+		c.writer.Warn(warning)
+	}
+}
+
+// hook runs a command in all pods that are selected and running, one after the other.
+func (c *capture) hook(ctx context.Context, name string, hook *v1alpha1.Hook) error {
+	timeout := defaultHookTimeout
+	if hook.Timeout != nil && hook.Timeout.Duration > 0 {
+		timeout = hook.Timeout.Duration
+	}
+	client, err := kubernetes.NewForConfig(execConfig(c.Config))
+	if err != nil {
+		return err
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&hook.PodSelector)
+	if err != nil {
+		return fmt.Errorf("podSelector: %w", err)
+	}
+	namespace := cmp.Or(hook.Namespace, c.Run.Namespace)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	pods, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	if err != nil {
+		return fmt.Errorf("cannot list the pods in the namespace %s: %w", namespace, err)
+	}
+	running := slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
+		return pod.Status.Phase != corev1.PodRunning || pod.DeletionTimestamp != nil
+	})
+	if len(running) == 0 {
+		c.writer.Note(v1alpha1.ResourceWarning{Resource: "pods", Namespace: namespace,
+			Message: fmt.Sprintf("spec.hooks.%s selects no running pod: the command did not run", name)})
+	}
+	var errs []error
+	for i := range running {
+		if err := c.exec(ctx, client, &running[i], hook); err != nil {
+			if ctx.Err() != nil {
+				err = fmt.Errorf("the command did not end within %s: %w", timeout, err)
+			}
+			errs = append(errs, fmt.Errorf("pod %s/%s: %w", namespace, running[i].Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// execConfig is for typed requests, which the capture's own is not.
+func execConfig(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.Timeout = 0
+	return config
+}
+
+func (c *capture) exec(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, hook *v1alpha1.Hook) error {
+	container := hook.Container
+	if container == "" && len(pod.Spec.Containers) > 0 {
+		container = pod.Spec.Containers[0].Name
+	}
+	request := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{Container: container, Command: hook.Command, Stdout: true, Stderr: true}, scheme.ParameterCodec)
+	config := execConfig(c.Config)
+	websocket, err := remotecommand.NewWebSocketExecutor(config, http.MethodGet, request.URL().String())
+	if err != nil {
+		return err
+	}
+	spdy, err := remotecommand.NewSPDYExecutor(config, http.MethodPost, request.URL())
+	if err != nil {
+		return err
+	}
+	executor, err := remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	})
+	if err != nil {
+		return err
+	}
+	output := &tail{}
+	if err := executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: output}); err != nil {
+		if text := strings.TrimSpace(output.String()); text != "" {
+			return fmt.Errorf("%w: %s", err, text)
+		}
+		return err
+	}
+	return nil
+}
+
+// tail keeps the end of what a command says.
+type tail struct{ bytes.Buffer }
+
+func (t *tail) Write(data []byte) (int, error) {
+	t.Buffer.Write(data)
+	if extra := t.Len() - maxHookOutput; extra > 0 {
+		t.Next(extra)
+	}
+	return len(data), nil
+}

@@ -1,0 +1,120 @@
+package capture
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/content"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+)
+
+// plan is what is to be read.
+type plan struct {
+	resources []content.Resource
+	// namespaces to read; nil means all at once.
+	namespaces []string
+	// claims says that VolumeSnapshots are to be made.
+	claims bool
+}
+
+const namespacesName = "namespaces"
+
+func (c *capture) plan(ctx context.Context) (*plan, error) {
+	version, err := c.discovery.ServerVersion()
+	if err != nil {
+		return nil, &ClusterError{err}
+	}
+	c.writer.SetKubernetesVersion(version.GitVersion)
+	resources, err := c.discover()
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{resources: c.choose(resources), namespaces: c.namespaces(), claims: c.Source.Volumes == "Snapshot"}
+	c.reportUnknown(resources)
+	return p, ctx.Err()
+}
+
+// namespaces that were asked for, sorted, so that keys come in order.
+func (c *capture) namespaces() []string {
+	switch {
+	case len(c.Source.Namespaces) == 0:
+		return []string{c.Run.Namespace}
+	case slices.Contains(c.Source.Namespaces, "*"):
+		return nil
+	}
+	return slices.Compact(slices.Sorted(slices.Values(c.Source.Namespaces)))
+}
+
+// discover lists what can be listed and created, sorted by name. A group that does
+// not tell its resources is a warning.
+func (c *capture) discover() ([]content.Resource, error) {
+	lists, err := discovery.ServerPreferredResources(c.discovery)
+	var failed *discovery.ErrGroupDiscoveryFailed
+	switch {
+	case errors.As(err, &failed):
+		for version, cause := range failed.Groups {
+			c.writer.Warn(v1alpha1.ResourceWarning{Resource: "*." + version.Group, Message: fmt.Sprintf(
+				"the API server does not tell the resources of %s, they are not saved: %v", version, cause)})
+		}
+	case err != nil:
+		return nil, &ClusterError{err}
+	}
+	var resources []content.Resource
+	for _, list := range lists {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			continue
+		}
+		for i := range list.APIResources {
+			found := &list.APIResources[i]
+			if strings.Contains(found.Name, "/") || !slices.Contains(found.Verbs, "list") || !slices.Contains(found.Verbs, "create") {
+				continue
+			}
+			resources = append(resources, content.Resource{
+				Group: version.Group, Version: version.Version, Plural: found.Name, Kind: found.Kind, Namespaced: found.Namespaced,
+			})
+		}
+	}
+	slices.SortFunc(resources, func(a, b content.Resource) int { return cmp.Compare(a.Name(), b.Name()) })
+	return slices.CompactFunc(resources, func(a, b content.Resource) bool { return a.Name() == b.Name() }), nil
+}
+
+// choose says which of the resources are read, and records which are not although
+// they were asked for. The namespaces themselves always are, unless excluded: their
+// labels and annotations are part of what works in them.
+func (c *capture) choose(resources []content.Resource) []content.Resource {
+	var chosen []content.Resource
+	for _, resource := range resources {
+		isNamespaces := resource.Name() == namespacesName
+		if resource.Matches(c.Source.ExcludedResources) ||
+			(len(c.Source.IncludedResources) > 0 && !resource.Matches(c.Source.IncludedResources) && !isNamespaces) ||
+			(!resource.Namespaced && !c.Source.IncludeClusterResources && !isNamespaces) {
+			continue
+		}
+		if reason, omit := content.OmitResource(resource.Group, resource.Plural); omit {
+			c.writer.LeaveOut(repository.LeftOut{Resource: resource.Name(), Reason: reason})
+			continue
+		}
+		chosen = append(chosen, resource)
+	}
+	return chosen
+}
+
+// reportUnknown warns of resources that were asked for by name and are not there.
+func (c *capture) reportUnknown(resources []content.Resource) {
+	for _, name := range c.Source.IncludedResources {
+		known := slices.ContainsFunc(resources, func(r content.Resource) bool { return r.Matches([]string{name}) })
+		if !known {
+			c.writer.Warn(v1alpha1.ResourceWarning{Resource: name,
+				Message: "the cluster has no such resource that can be listed and created: check spec.source.includedResources, each is <plural>[.<group>]"})
+		}
+	}
+}
