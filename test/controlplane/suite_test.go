@@ -46,7 +46,6 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	system, err = framework.Prepare(ctx, GinkgoWriter, 2)
 	Expect(err).NotTo(HaveOccurred())
 	host, members = system.Host(), system.Members()
-	fedctl(ctx, "install", "--without-controller")
 	for _, namespace := range []string{teamA, teamB} {
 		fedctl(ctx, "install", "--without-controller", "--scope", "Namespaced", "--kubefed-namespace", namespace)
 	}

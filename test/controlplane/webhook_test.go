@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,6 +27,7 @@ var _ = Describe("the webhook for KubeFedConfigs", Ordered, func() {
 	)
 
 	BeforeAll(func(ctx SpecContext) {
+		fedctl(ctx, "install", "--without-controller")
 		for range 2 {
 			address, err := framework.FreeAddress(ctx)
 			Expect(err).NotTo(HaveOccurred())
@@ -42,7 +44,13 @@ var _ = Describe("the webhook for KubeFedConfigs", Ordered, func() {
 	AfterAll(func(ctx SpecContext) {
 		Expect(leader.Stop(ctx)).To(Succeed())
 		Expect(second.Stop(ctx)).To(Succeed())
-	}, NodeTimeout(time.Minute))
+		// The rules of scope Cluster hold everywhere; other specs are about those that do not.
+		for _, rules := range []string{"federatedtypeconfigs", "kubefedclusters", "kubefedconfigs"} {
+			Expect(host.Delete(ctx, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: rules + ".core.kubefed.io"}})).To(Succeed())
+		}
+		Expect(host.Delete(ctx, webhookConfiguration(ctx))).To(Succeed())
+		Eventually(ctx, func() error { return host.Create(ctx, kubeFedConfigOf("Galaxy"), client.DryRunAll) }).Should(Succeed())
+	}, NodeTimeout(2*time.Minute))
 
 	It("fills in what is left out, when an object is created, updated or patched", func(ctx SpecContext) {
 		config := kubeFedConfig(central, "webhook")
@@ -75,8 +83,9 @@ var _ = Describe("the webhook for KubeFedConfigs", Ordered, func() {
 		Expect(config.Object["spec"]).To(Equal(complete.Object["spec"]))
 	}, SpecTimeout(time.Minute))
 
-	It("leaves other namespaces alone", func(ctx SpecContext) {
-		Expect(defaulted(ctx, teamA)).NotTo(Succeed(), "its controller has no webhook")
+	It("serves all namespaces with scope Cluster, and the rules hold in all", func(ctx SpecContext) {
+		Expect(defaulted(ctx, "default")).To(Succeed())
+		Expect(host.Create(ctx, kubeFedConfigOf("Galaxy"), client.DryRunAll)).To(MatchError(ContainSubstring("spec.scope must be Cluster or Namespaced")))
 	}, SpecTimeout(time.Minute))
 
 	It("renews its certificates while not one request fails, in both replicas", func(ctx SpecContext) {
@@ -130,6 +139,13 @@ var _ = Describe("the webhook for KubeFedConfigs", Ordered, func() {
 func kubeFedConfig(namespace, name string) *unstructured.Unstructured {
 	config := object("core.kubefed.io/v1beta1", "KubeFedConfig", namespace, name)
 	config.Object["spec"] = map[string]any{"scope": "Cluster"}
+	return config
+}
+
+// kubeFedConfigOf is one of a scope in a namespace without a control plane.
+func kubeFedConfigOf(scope string) *unstructured.Unstructured {
+	config := kubeFedConfig("default", "of-a-scope")
+	config.Object["spec"] = map[string]any{"scope": scope}
 	return config
 }
 

@@ -21,14 +21,14 @@ var _ = Describe("fedctl install", Ordered, func() {
 	It("changes nothing when repeated", func(ctx context.Context) {
 		out, err := fedctl(ctx, "install", "--without-controller")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(ContainSubstring("0 created, 0 configured, 55 unchanged"))
+		Expect(out).To(ContainSubstring("0 created, 0 configured, 59 unchanged"))
 	})
 
 	It("says what it would do, without doing it", func(ctx context.Context) {
 		out, err := fedctl(ctx, "install", "--dry-run")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).To(ContainSubstring("deployment.apps/fedctl-controller in namespace kube-federation-system created"))
-		Expect(out).To(ContainSubstring("3 created, 0 configured, 55 unchanged (dry run: nothing was done)"))
+		Expect(out).To(ContainSubstring("3 created, 0 configured, 59 unchanged (dry run: nothing was done)"))
 		deployment := parse(`{apiVersion: apps/v1, kind: Deployment}`)
 		Expect(host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "fedctl-controller"}, deployment)).NotTo(Succeed())
 	})
@@ -43,7 +43,7 @@ var _ = Describe("fedctl install", Ordered, func() {
 
 		out, err := fedctl(ctx, "install", "--without-controller")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(HavePrefix("clusterrole.rbac.authorization.k8s.io/fedctl-controller configured\n0 created, 1 configured, 54 unchanged"))
+		Expect(out).To(HavePrefix("clusterrole.rbac.authorization.k8s.io/fedctl-controller configured\n0 created, 1 configured, 58 unchanged"))
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(config), config)).To(Succeed())
 		Expect(*config.Spec.SyncController.AdoptResources).To(Equal(fedcorev1beta1.AdoptResourcesDisabled))
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(secrets), secrets)).To(Succeed())

@@ -115,14 +115,20 @@ var _ = Describe("objects of the control plane", Ordered, func() {
 		return parse(fmt.Sprintf("{apiVersion: core.kubefed.io/v1beta1, kind: %s, metadata: {name: %s, namespace: %s}, spec: %s}", kind, name, in, spec))
 	}
 	const fooTarget = `targetType: {group: x.io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}`
+	const fooFederated = `federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}`
 
 	DescribeTable("are refused", func(ctx context.Context, kind, name, spec, message string) {
 		Expect(rejected(ctx, manifest(kind, name, namespace, spec))).To(MatchError(ContainSubstring(message)))
-		// KubeFed's rules are those of its control plane's namespace.
-		Expect(rejected(ctx, manifest(kind, name, "default", spec))).To(Succeed())
+		// The rules of a control plane of scope Cluster hold everywhere, as KubeFed's.
+		Expect(rejected(ctx, manifest(kind, name, "default", spec))).To(MatchError(ContainSubstring(message)))
 	},
 		Entry("a cluster without an endpoint", "KubeFedCluster", "x", `{apiEndpoint: "", secretRef: {name: s}}`, "spec.apiEndpoint must not be empty"),
 		Entry("a cluster with an odd endpoint", "KubeFedCluster", "x", `{apiEndpoint: "ftp://x", secretRef: {name: s}}`, "spec.apiEndpoint must be a host"),
+		Entry("a cluster with an odd port", "KubeFedCluster", "x", `{apiEndpoint: "https://x:99999", secretRef: {name: s}}`, "the port must be a number"),
+		Entry("a cluster with an odd port and no scheme", "KubeFedCluster", "x", `{apiEndpoint: "10.0.0.1:0", secretRef: {name: s}}`, "the port must be a number"),
+		Entry("a cluster without a Secret", "KubeFedCluster", "x", `{apiEndpoint: "https://x", secretRef: {name: ""}}`, "spec.secretRef.name"),
+		Entry("a cluster with an odd Secret", "KubeFedCluster", "x", `{apiEndpoint: "https://x", secretRef: {name: A_b}}`, "spec.secretRef.name"),
+		Entry("a cluster with unknown TLS settings", "KubeFedCluster", "x", `{apiEndpoint: "https://x", secretRef: {name: s}, disabledTLSValidations: [Trust]}`, "disabledTLSValidations"),
 		Entry("a cluster with an odd proxy", "KubeFedCluster", "x", `{apiEndpoint: "https://x", proxyURL: "ftp://x", secretRef: {name: s}}`, "spec.proxyURL must be"),
 		Entry("a cluster with odd TLS settings", "KubeFedCluster", "x", `{apiEndpoint: "https://x", secretRef: {name: s}, disabledTLSValidations: ["*", SubjectName]}`, "* means all"),
 		Entry("a type without a federated group", "FederatedTypeConfig", "foos.x.io",
@@ -133,8 +139,60 @@ var _ = Describe("objects of the control plane", Ordered, func() {
 			`{propagation: "On", `+fooTarget+`, federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "spec.propagation must be"),
 		Entry("settings with odd words", "KubeFedConfig", "x", `{scope: Cluster, syncController: {adoptResources: Sometimes}}`, "spec.syncController.adoptResources must be"),
 		Entry("settings with odd times", "KubeFedConfig", "x", `{scope: Cluster, leaderElect: {leaseDuration: 5s, renewDeadline: 10s}}`, "leaseDuration must be greater than renewDeadline"),
+		Entry("a type with a federated group that is no domain", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, `+fooTarget+`, federatedType: {group: types, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "a domain with at least one dot"),
+		Entry("a type with a status type without a group", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, `+fooTarget+`, `+fooFederated+`, statusType: {group: "", version: v1, kind: FooStatus, pluralName: foostatuses, scope: Namespaced}}`, "spec.statusType.group"),
+		Entry("a type with an odd version", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, `+fooTarget+`, federatedType: {group: a.b, version: "1", kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "version, kind and pluralName"),
+		Entry("a type without a plural name", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, `+fooTarget+`, federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: "", scope: Namespaced}}`, "version, kind and pluralName"),
+		Entry("a type with an odd scope", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, `+fooTarget+`, federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: World}}`, "must be Cluster or Namespaced"),
+		Entry("a type with an odd status collection", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, statusCollection: Sometimes, `+fooTarget+`, `+fooFederated+`}`, "spec.statusCollection must be"),
+		Entry("settings with an odd scope", "KubeFedConfig", "x", `{scope: Galaxy}`, "spec.scope must be"),
+		Entry("settings with a delay of nothing", "KubeFedConfig", "x", `{scope: Cluster, controllerDuration: {unavailableDelay: 0s}}`, "durations must be greater than 0"),
+		Entry("settings with a negative period", "KubeFedConfig", "x", `{scope: Cluster, clusterHealthCheck: {period: -1s}}`, "durations must be greater than 0"),
+		Entry("settings with a threshold of nothing", "KubeFedConfig", "x", `{scope: Cluster, clusterHealthCheck: {failureThreshold: 0}}`, "must be greater than 0"),
+		Entry("settings with no reconciles", "KubeFedConfig", "x", `{scope: Cluster, statusController: {maxConcurrentReconciles: 0}}`, "must be greater than 0"),
+		Entry("settings with a long retry period", "KubeFedConfig", "x", `{scope: Cluster, leaderElect: {retryPeriod: 9s}}`, "1.2 times retryPeriod"),
+		Entry("settings with an odd lock", "KubeFedConfig", "x", `{scope: Cluster, leaderElect: {resourceLock: files}}`, "resourceLock must be"),
+		Entry("settings with a gate twice", "KubeFedConfig", "x",
+			`{scope: Cluster, featureGates: [{name: PushReconciler, configuration: Enabled}, {name: PushReconciler, configuration: Enabled}]}`, "a gate may appear once"),
+		Entry("settings with an odd gate", "KubeFedConfig", "x", `{scope: Cluster, featureGates: [{name: PushReconciler, configuration: "On"}]}`, "configuration must be Enabled or Disabled"),
 		Entry("settings with odd gates", "KubeFedConfig", "x", `{scope: Cluster, featureGates: [{name: Foo, configuration: Enabled}]}`, "spec.featureGates"),
 	)
+
+	It("are refused with odd statuses", func(ctx context.Context) {
+		writeStatus := func(object *unstructured.Unstructured, status string) error {
+			return host.Status().Patch(ctx, object.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"status":`+status+`}`)))
+		}
+		foos := manifest("FederatedTypeConfig", "foos.x.io", namespace, `{propagation: Disabled, `+fooTarget+`, `+fooFederated+`}`)
+		cluster := manifest("KubeFedCluster", "odd", namespace, `{apiEndpoint: "192.0.2.1:6443", secretRef: {name: s}}`)
+		for _, object := range []*unstructured.Unstructured{foos, cluster} {
+			Expect(host.Create(ctx, object)).To(Succeed())
+			DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, object)).To(Succeed()) })
+		}
+		Eventually(func() error { return writeStatus(foos, `{"observedGeneration":1,"propagationController":"Walking"}`) }).Should(MatchError(ContainSubstring("status.propagationController must be")))
+		Expect(writeStatus(foos, `{"observedGeneration":-1,"propagationController":"Running"}`)).To(MatchError(ContainSubstring("must not be negative")))
+		Expect(writeStatus(foos, `{"observedGeneration":1,"propagationController":"Running","statusController":"Flying"}`)).To(MatchError(ContainSubstring("status.statusController must be")))
+		Expect(writeStatus(foos, `{"observedGeneration":1,"propagationController":"Running","statusController":"NotRunning"}`)).To(Succeed())
+
+		condition := func(kind, status string) string {
+			return `{"conditions":[{"type":"` + kind + `","status":"` + status + `","lastProbeTime":"2030-01-01T00:00:00Z"}]}`
+		}
+		Eventually(func() error { return writeStatus(cluster, condition("Happy", "True")) }).Should(MatchError(ContainSubstring("the types are Ready, Offline and ConfigMalformed")))
+		Expect(writeStatus(cluster, condition("Ready", "Perhaps"))).To(MatchError(ContainSubstring("status must be True, False or Unknown")))
+		Expect(writeStatus(cluster, `{"conditions":[{"type":"Ready","status":"True"}]}`)).To(MatchError(ContainSubstring("lastProbeTime")))
+		Expect(writeStatus(cluster, condition("Ready", "True"))).To(Succeed())
+	})
+
+	It("keep the scope of a control plane", func(ctx context.Context) {
+		config := manifest("KubeFedConfig", "kubefed", namespace, `{scope: Namespaced}`)
+		patch := []byte(`{"spec":{"scope":"Namespaced"}}`)
+		Expect(host.Patch(ctx, config, client.RawPatch("application/merge-patch+json", patch), client.DryRunAll)).To(MatchError(ContainSubstring("spec.scope cannot be changed")))
+	})
 
 	It("are taken as KubeFed's chart has them", func(ctx context.Context) {
 		Expect(rejected(ctx, manifest("KubeFedConfig", "x", namespace, `{scope: Cluster,
