@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -133,7 +134,13 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 	if err := followTypes(mgr, provider, engine, settings); err != nil {
 		return nil, err
 	}
+	// Runs in the leader only. The words are KubeFed's.
+	promoted := manager.RunnableFunc(func(context.Context) error {
+		ctrl.Log.Info("This controller was promoted as leader")
+		return nil
+	})
 	return mgr, errors.Join(
+		local.Add(promoted),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("host-cache", func(r *http.Request) error {
 			if !local.GetCache().WaitForCacheSync(r.Context()) {
