@@ -131,7 +131,7 @@ func (k *keeper) clientConfig(bundle []byte) admissionv1.WebhookClientConfig {
 		return config
 	}
 	config.Service = &admissionv1.ServiceReference{
-		Namespace: k.options.Namespace, Name: ServiceName, Path: ptr.To(path), Port: ptr.To[int32](443),
+		Namespace: k.options.Namespace, Name: serviceName, Path: ptr.To(path), Port: ptr.To[int32](443),
 	}
 	return config
 }

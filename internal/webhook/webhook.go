@@ -20,10 +20,10 @@ import (
 const (
 	// path of the webhook, as KubeFed has it.
 	path = "/default-kubefedconfig"
-	// ServiceName and SecretName are what config/ calls the Service in front of the
+	// serviceName and secretName are what config/ calls the Service in front of the
 	// controllers and the Secret that holds the certificates.
-	ServiceName = "fedctl-controller-webhook"
-	SecretName  = "fedctl-controller-webhook" //nolint:gosec // a name
+	serviceName = "fedctl-controller-webhook"
+	secretName  = "fedctl-controller-webhook" //nolint:gosec // a name
 )
 
 // Options say where the webhook is served and how it is reached.
@@ -78,7 +78,7 @@ func New(o Options) (*Webhook, error) {
 // hosts are the names that the certificate is for.
 func hosts(o Options) ([]string, error) {
 	if o.URL == "" {
-		return []string{ServiceName + "." + o.Namespace + ".svc", ServiceName + "." + o.Namespace}, nil
+		return []string{serviceName + "." + o.Namespace + ".svc", serviceName + "." + o.Namespace}, nil
 	}
 	parsed, err := url.Parse(o.URL)
 	if err != nil || parsed.Scheme != "https" || parsed.Hostname() == "" || (parsed.Path != "" && parsed.Path != "/") || parsed.RawQuery != "" || parsed.User != nil {
@@ -97,7 +97,7 @@ func (w *Webhook) Setup(mgr manager.Manager) error {
 		return errors.New("the manager was made without the webhook's server")
 	}
 	w.server.Register(path, &admission.Webhook{Handler: defaulter{}})
-	secret := types.NamespacedName{Namespace: w.options.Namespace, Name: SecretName}
+	secret := types.NamespacedName{Namespace: w.options.Namespace, Name: secretName}
 	log := mgr.GetLogger().WithName("webhook")
 	w.source.secret, w.source.period = secret, w.certs.CheckPeriod()
 	w.source.reader, w.source.log = mgr.GetAPIReader(), log
