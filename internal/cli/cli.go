@@ -22,6 +22,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/migrate"
 	"github.com/fedctl/fedctl/internal/cli/orphaning"
 	"github.com/fedctl/fedctl/internal/cli/status"
+	"github.com/fedctl/fedctl/internal/cli/uninstall"
 	"github.com/fedctl/fedctl/internal/cli/unjoin"
 	"github.com/fedctl/fedctl/internal/cli/version"
 )
@@ -49,7 +50,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
 	root.AddCommand(get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
-	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), version.NewCommand(factory))
+	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory))
 	completeNoFiles(root)

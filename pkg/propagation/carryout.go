@@ -50,6 +50,11 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 		return e.park(t, item) // not engaged, or nothing is known yet
 	}
 	a := &attempt{item: item, t: t, host: host, client: client, watch: watched, key: t.targetKey(item.Object)}
+	info, joined := e.cluster(cluster)
+	if !joined {
+		return reconcile.Result{}, nil
+	}
+	a.info = info
 	if host == nil {
 		return e.disown(ctx, a)
 	}
@@ -57,16 +62,14 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 		e.queue.Add(Item{Type: t.Name, Object: item.Object}) // not decided yet
 		return reconcile.Result{}, nil
 	}
-	info, joined := e.cluster(cluster)
-	if !joined {
-		return reconcile.Result{}, nil
-	}
-	a.info = info
 	if !info.Ready || !watched.synced() {
 		return e.park(t, item)
 	}
 	switch e.prepare(a) {
 	case wantApplied:
+		if watched.unserved() {
+			return e.park(t, item) // the status says so; when it is served, all is queued again
+		}
 		return e.apply(ctx, a)
 	case wantAbsent:
 		return e.remove(ctx, a)

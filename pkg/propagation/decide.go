@@ -258,6 +258,10 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 			p.settle(federate.CachedRetrievalFailed, describe(err))
 		}
 		return false
+	case watched.unserved():
+		p.retrying = false
+		p.settle(federate.CachedRetrievalFailed, describe(watched.err()))
+		return false
 	case p.upToDate(l):
 		p.retrying = false
 		p.settle(federate.ClusterPropagationOK, "")

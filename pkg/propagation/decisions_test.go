@@ -55,7 +55,7 @@ func newBench(t *testing.T, kind string) *bench {
 	b.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter(), workqueue.TypedRateLimitingQueueConfig[Item]{
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: b.fair}),
 	})
-	b.watches = newWatchSet("", b.memberChanged, b.memberSynced)
+	b.watches = newWatchSet(logr.Discard(), "", b.memberChanged, b.memberSynced)
 	definition := typeconfig.Type{
 		Name: kind, IsNamespace: kind == "Namespace",
 		Target: typeconfig.Resource{GVK: schema.GroupVersionKind{Version: "v1", Kind: kind}},

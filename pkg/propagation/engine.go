@@ -156,7 +156,7 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 	e.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[Item]{
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: fair}),
 	})
-	e.watches = newWatchSet(opts.TargetNamespace, e.memberChanged, e.memberSynced)
+	e.watches = newWatchSet(e.log, opts.TargetNamespace, e.memberChanged, e.memberSynced)
 	if opts.PropagatedVersions {
 		e.records = newVersionRecords(e)
 	}

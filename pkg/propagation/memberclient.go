@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -28,7 +31,9 @@ import (
 type memberClient struct {
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
-	timeout  time.Duration // of one request that is not a watch
+	// discovery asks what the cluster serves.
+	discovery rest.Interface
+	timeout   time.Duration // of one request that is not a watch
 }
 
 // newMemberClient returns a client on a member's connection. timeout bounds
@@ -44,7 +49,11 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 	if err != nil {
 		return nil, fmt.Errorf("dynamic client: %w", err)
 	}
-	return &memberClient{metadata: meta, dynamic: dyn, timeout: timeout}, nil
+	disco, err := discovery.NewDiscoveryClientForConfigAndClient(config, cl.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("discovery client: %w", err)
+	}
+	return &memberClient{metadata: meta, dynamic: dyn, discovery: disco.RESTClient(), timeout: timeout}, nil
 }
 
 func (c *memberClient) resource(r typeconfig.Resource, namespace string) metadata.ResourceInterface {
@@ -147,13 +156,55 @@ func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Reso
 	return err
 }
 
+// whyNotFound explains a list of a resource that was not found. missing: the
+// cluster serves the resource in no version, so there are no objects of it.
+func (c *memberClient) whyNotFound(ctx context.Context, r typeconfig.Resource, notFound error) (err error, missing bool) {
+	name := r.GVR.GroupResource().String() + "/" + r.GVR.Version
+	versions, err := c.servedVersions(ctx, r)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w; what else the cluster serves could not be read: %w", notFound, err), false
+	case slices.Contains(versions, r.GVR.Version):
+		return notFound, false
+	case len(versions) > 0:
+		return fmt.Errorf("the cluster does not serve %s, which spec.targetType.version of the FederatedTypeConfig names, but only %s", name, strings.Join(versions, ", ")), false
+	}
+	return fmt.Errorf("the cluster does not serve %s; install its CustomResourceDefinition there", name), true
+}
+
+// servedVersions returns the versions that the cluster serves a resource in.
+func (c *memberClient) servedVersions(ctx context.Context, r typeconfig.Resource) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if r.GVR.Group == "" {
+		return []string{r.GVR.Version}, nil // the core group has only one, which is always there
+	}
+	group := &metav1.APIGroup{}
+	if err := c.discovery.Get().AbsPath("/apis", r.GVR.Group).Do(ctx).Into(group); apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var versions []string
+	for _, version := range group.Versions {
+		resources := &metav1.APIResourceList{}
+		if err := c.discovery.Get().AbsPath("/apis", r.GVR.Group, version.Version).Do(ctx).Into(resources); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(resources.APIResources, func(a metav1.APIResource) bool { return a.Name == r.GVR.Resource }) {
+			versions = append(versions, version.Version)
+		}
+	}
+	return versions, nil
+}
+
 // listWatch returns what a reflector lists and watches of a type in the member,
 // and an example of the objects; of a namespaced type only those in namespace, if one
 // is given. onErr is told why a list or watch failed.
 //
 // It selects what bears KubeFed's label whatever its value: "false" means that
 // the owner of the member keeps us out, and that must be known before writing.
-func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func(error)) (cache.ListerWatcher, runtime.Object) {
+func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func(context.Context, error)) (cache.ListerWatcher, runtime.Object) {
 	if !t.Target.Namespaced {
 		namespace = ""
 	}
@@ -176,7 +227,7 @@ func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func
 }
 
 func managedListWatch(
-	onErr func(error),
+	onErr func(context.Context, error),
 	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
 	watchFunc func(context.Context, metav1.ListOptions) (watch.Interface, error),
 ) *cache.ListWatch {
@@ -185,7 +236,7 @@ func managedListWatch(
 			options.LabelSelector = federate.ManagedLabel
 			result, err := list(ctx, options)
 			if err != nil {
-				onErr(err)
+				onErr(ctx, err)
 			}
 			return result, err
 		},
@@ -193,7 +244,7 @@ func managedListWatch(
 			options.LabelSelector = federate.ManagedLabel
 			result, err := watchFunc(ctx, options)
 			if err != nil {
-				onErr(err)
+				onErr(ctx, err)
 			}
 			return result, err
 		},

@@ -10,7 +10,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
 	"k8s.io/utils/ptr"
@@ -32,7 +31,7 @@ var (
 )
 
 func recordResource(kind, plural string, namespaced bool) typeconfig.Resource {
-	gv := schema.GroupVersion(fedcorev1alpha1.SchemeGroupVersion)
+	gv := fedcorev1alpha1.SchemeGroupVersion
 	return typeconfig.Resource{GVR: gv.WithResource(plural), GVK: gv.WithKind(kind), Namespaced: namespaced}
 }
 
@@ -94,7 +93,7 @@ func (e *Engine) record(ctx context.Context, t *runningType, item Item, host *ho
 		store.Forget(key)
 		return reconcile.Result{RequeueAfter: conflictDelay}, nil // deleted by somebody: it is created again
 	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
-		return reconcile.Result{}, nil // the object goes as well
+		return reconcile.Result{}, nil //nolint:nilerr // the object goes as well
 	case err != nil:
 		return reconcile.Result{}, fmt.Errorf("writing %s %s: %w", resource.GVK.Kind, key, err)
 	}

@@ -101,8 +101,12 @@ func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
 // disown takes the label off an object whose federated object is gone.
 func (e *Engine) disown(ctx context.Context, a *attempt) (reconcile.Result, error) {
 	l := a.watch.get(a.key)
-	if l == nil || !l.managed || l.deleting || !a.watch.synced() || a.t.IsNamespace && e.isSystemNamespace(a.key.Name) {
+	if l == nil || !l.managed || l.deleting || a.t.IsNamespace && e.isSystemNamespace(a.key.Name) {
 		return reconcile.Result{}, nil
+	}
+	if !a.info.Ready || !a.watch.synced() {
+		e.backoff.Forget(a.item)
+		return reconcile.Result{}, nil // the next list queues us again
 	}
 	start := e.now()
 	err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l.uid)

@@ -5,9 +5,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -16,6 +19,7 @@ import (
 // Every watch runs in its own goroutine with its own back-off: a member that
 // hangs or refuses delays no other, and nothing here ever waits for one.
 type watchSet struct {
+	log       logr.Logger
 	namespace string // the only one that is watched; empty: all
 	onChange  func(cluster, typeName string, key types.NamespacedName, before, after *live)
 	onSynced  func(cluster, typeName string)
@@ -39,14 +43,17 @@ type memberWatch struct {
 
 	mu      sync.Mutex
 	lastErr error
+	missing bool // the cluster does not serve the resource in any version
 }
 
 func newWatchSet(
+	log logr.Logger,
 	namespace string,
 	onChange func(cluster, typeName string, key types.NamespacedName, before, after *live),
 	onSynced func(cluster, typeName string),
 ) *watchSet {
 	return &watchSet{
+		log:       log,
 		namespace: namespace,
 		onChange:  onChange,
 		onSynced:  onSynced,
@@ -159,10 +166,24 @@ func (m *memberWatch) err() error {
 	return m.lastErr
 }
 
-func (m *memberWatch) setErr(err error) {
+// unserved says that the cluster does not serve the resource at all, so that it
+// holds none of the objects; err says the same in words.
+func (m *memberWatch) unserved() bool {
+	if m == nil {
+		return false
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lastErr = err
+	return m.missing
+}
+
+// set notes how the last list or watch went, and says whether that is news.
+func (m *memberWatch) set(err error, missing bool) (news bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	news = (m.lastErr == nil) != (err == nil) || err != nil && describe(m.lastErr) != describe(err)
+	m.lastErr, m.missing = err, missing
+	return news
 }
 
 // start runs a watch into store, a new one if nil. The caller holds w.mu.
@@ -174,14 +195,36 @@ func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Typ
 			func(key types.NamespacedName, before, after *live) { w.onChange(cluster, t.Name, key, before, after) },
 			func() { w.onSynced(cluster, t.Name) })
 	}
-	lw, example := member.client.listWatch(t, w.namespace, running.setErr)
+	lw, example := member.client.listWatch(t, w.namespace, func(ctx context.Context, err error) { w.failed(ctx, member, cluster, t, running, err) })
 	reflector := cache.NewReflectorWithOptions(lw, example, &gatedStore{memberStore: running.store, cancelled: func() bool { return ctx.Err() != nil }, running: running}, cache.ReflectorOptions{
 		Name:            "member " + cluster + ": " + t.Name,
 		TypeDescription: t.Target.GVR.String(),
-		Backoff:         &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 30 * time.Second},
+		Backoff:         &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 10 * time.Second},
 	})
-	go reflector.RunWithContext(ctx)
+	// The reflector logs every try that fails as an error; failed says it once.
+	go reflector.RunWithContext(klog.NewContext(ctx, logr.Discard()))
 	return running
+}
+
+// failed notes why a list or watch has failed.
+func (w *watchSet) failed(ctx context.Context, member *engagedMember, cluster string, t typeconfig.Type, running *memberWatch, err error) {
+	if ctx.Err() != nil {
+		return // it was ended
+	}
+	missing := false
+	if apierrors.IsNotFound(err) {
+		err, missing = member.client.whyNotFound(ctx, t.Target, err)
+	}
+	if !missing && running.unserved() && !apierrors.IsNotFound(err) {
+		missing = true // nothing is known that speaks against it
+	}
+	first := missing && !running.unserved()
+	if running.set(err, missing) {
+		w.log.Info("Could not follow the objects of a member cluster; trying again", "cluster", cluster, "type", t.Name, "error", describe(err))
+	}
+	if first {
+		_ = running.store.Replace(nil, "0") // its objects have gone with the resource; an empty list is always accepted
+	}
 }
 
 // gatedStore drops what a reflector delivers after it has been cancelled, and
@@ -217,6 +260,6 @@ func (g *gatedStore) Replace(list []any, resourceVersion string) error {
 	if g.cancelled() {
 		return nil
 	}
-	g.running.setErr(nil)
+	g.running.set(nil, false)
 	return g.memberStore.Replace(list, resourceVersion)
 }

@@ -230,23 +230,25 @@ var _ = Describe("the controller", Ordered, func() {
 		Expect(types.names()).NotTo(ContainElement(gadget.Name))
 	})
 
-	It("does not run types in namespaces without the type namespaces", func(ctx context.Context) {
+	It("runs types in namespaces without the type namespaces for their deletions", func(ctx context.Context) {
 		types := newRecord()
 		start(ctx, types)
 		Eventually(types.names).Should(Equal(defaultTypes))
 		namespaces := typeConfig(ctx, "namespaces")
 		ofNamespace, ofConfigMap := held(ctx, "FederatedNamespace"), held(ctx, "FederatedConfigMap")
 		Expect(host.Delete(ctx, namespaces)).To(Succeed())
-		Eventually(types.names).Should(Equal([]string{"clusterroles.rbac.authorization.k8s.io"}))
+		Eventually(types.names).ShouldNot(ContainElement("namespaces"))
+		Eventually(func() typeconfig.Resource { return types.get("configmaps").FederatedNamespace }).Should(BeZero())
 		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, "namespaces") }).Should(BeNil())
 		Expect(ofNamespace(ctx)).To(ConsistOf("example.com/other"))
 		Expect(ofConfigMap(ctx)).To(ContainElement(federate.Finalizer), "it goes on when namespaces are back")
-		Eventually(stopped(ctx, "configmaps")).Should(BeTrue())
+		Eventually(running(ctx, "configmaps")).Should(BeTrue())
 
 		namespaces.ResourceVersion, namespaces.UID, namespaces.Finalizers = "", "", nil
 		namespaces.Status = fedcorev1beta1.FederatedTypeConfigStatus{}
 		Expect(host.Create(ctx, namespaces)).To(Succeed())
 		Eventually(types.names).Should(Equal(defaultTypes))
+		Eventually(func() typeconfig.Resource { return types.get("configmaps").FederatedNamespace }).Should(Equal(types.get("namespaces").Federated))
 	})
 
 	It("keeps types in namespaces running while namespaces are only not propagated", func(ctx context.Context) {

@@ -41,11 +41,9 @@ func (r *reconciler) plan(ctx context.Context, config *fedcorev1beta1.FederatedT
 	}
 	wanted.StatusCollection = wanted.StatusCollection && r.CollectStatus
 	if wanted.Target.Namespaced {
-		namespaces, why, err := r.federatedNamespace(ctx)
-		if why != nil || err != nil {
-			return Type{}, why, err
+		if wanted.FederatedNamespace, err = r.federatedNamespace(ctx, config); err != nil {
+			return Type{}, nil, err
 		}
-		wanted.FederatedNamespace = namespaces
 	}
 	if r.registered[wanted.Name] == wanted {
 		// It ran a moment ago; only its definition can have gone away since.
@@ -60,25 +58,29 @@ func (r *reconciler) plan(ctx context.Context, config *fedcorev1beta1.FederatedT
 	return wanted, why, err
 }
 
-// federatedNamespace returns the resource of FederatedNamespaces. Without it the
-// placement of objects in namespaces cannot be known, and taking it for empty
-// would delete them everywhere.
-func (r *reconciler) federatedNamespace(ctx context.Context) (Resource, *pause, error) {
+// federatedNamespace returns the resource of FederatedNamespaces, empty while the
+// type namespaces is not enabled. The placement of objects in namespaces cannot be
+// known then: what is there stays as it is, and only deletions are carried out.
+func (r *reconciler) federatedNamespace(ctx context.Context, of *fedcorev1beta1.FederatedTypeConfig) (Resource, error) {
 	config := &fedcorev1beta1.FederatedTypeConfig{}
 	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: fedcommon.NamespaceName}, config)
-	missing := apierrors.IsNotFound(err)
-	if err != nil && !missing {
-		return Resource{}, nil, err
+	if client.IgnoreNotFound(err) != nil {
+		return Resource{}, err
 	}
-	if missing || config.DeletionTimestamp != nil {
-		return Resource{}, &pause{Warn: true, Reason: "NamespacesNotEnabled", Message: fmt.Sprintf(
-			"types in namespaces need the FederatedTypeConfig %s/%s, which does not exist: fedctl enable namespaces", r.Namespace, fedcommon.NamespaceName)}, nil
+	why := ""
+	if err != nil || config.DeletionTimestamp != nil {
+		why = fmt.Sprintf("types in namespaces need the FederatedTypeConfig %s/%s, which does not exist: fedctl enable namespaces", r.Namespace, fedcommon.NamespaceName)
+	} else {
+		namespaces, err := FromFederatedTypeConfig(config)
+		if err == nil {
+			return namespaces.Federated, nil
+		}
+		why = "types in namespaces need " + err.Error()
 	}
-	namespaces, err := FromFederatedTypeConfig(config)
-	if err != nil {
-		return Resource{}, &pause{Warn: true, Reason: "NamespacesNotEnabled", Message: "types in namespaces need " + err.Error()}, nil //nolint:nilerr // a mistake to report
+	if running, ok := r.registered[of.Name]; !r.LimitedScope && (!ok || running.FederatedNamespace != Resource{}) {
+		r.warn(of, "NamespacesNotEnabled", why)
 	}
-	return namespaces.Federated, nil, nil
+	return Resource{}, nil
 }
 
 // served says why the API server does not serve the federated type, if it does not.
@@ -132,12 +134,12 @@ func (r *reconciler) release(ctx context.Context, config *fedcorev1beta1.Federat
 }
 
 // removeFinalizers removes the finalizer of propagation from all objects of a
-// federated type, in pages.
-func removeFinalizers(ctx context.Context, reader client.Reader, writer client.Writer, federated Resource) error {
+// federated type, or of those within the options, in pages.
+func removeFinalizers(ctx context.Context, reader client.Reader, writer client.Writer, federated Resource, within ...client.ListOption) error {
 	var page metav1.PartialObjectMetadataList
 	for {
 		page.SetGroupVersionKind(federated.GVK.GroupVersion().WithKind(federated.GVK.Kind + "List"))
-		err := reader.List(ctx, &page, client.Limit(500), client.Continue(page.Continue))
+		err := reader.List(ctx, &page, append([]client.ListOption{client.Limit(500), client.Continue(page.Continue)}, within...)...)
 		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 			return nil // no type, no objects
 		}

@@ -75,7 +75,7 @@ func (s *System) setUp(ctx context.Context, log io.Writer) error {
 	}
 	if !s.Installed() {
 		say("Installing the control plane and joining the members")
-		if err := s.install(ctx); err != nil {
+		if err := s.Install(ctx); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,9 @@ func (s *System) setUp(ctx context.Context, log io.Writer) error {
 	return nil
 }
 
-func (s *System) install(ctx context.Context) error {
+// Install installs the control plane, starts the controller and joins the members.
+// A controller from before must have ended.
+func (s *System) Install(ctx context.Context) error {
 	if err := s.StartControlPlane(ctx); err != nil {
 		return err
 	}

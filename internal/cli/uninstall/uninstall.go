@@ -1,0 +1,210 @@
+// Package uninstall is the command that removes the control plane from a host cluster.
+package uninstall
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/enable"
+	"github.com/fedctl/fedctl/internal/cli/install"
+	"github.com/fedctl/fedctl/pkg/serverapply"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+const (
+	long = `Remove the control plane from the host cluster: the controller, its namespace with
+all that is in it, its rights and policies.
+
+What was propagated stays in the member clusters, and federated objects stay in the
+host without their finalizers, so that they can be deleted. Their definitions stay
+as well, because deleting those would delete the objects.
+
+Members are unjoined first, each with "fedctl unjoin"; with --force they need not be:
+what join created in them then stays there.
+
+If the namespace of the control plane has been deleted already, and waits for
+finalizers that no controller is left to remove, this ends the wait.`
+
+	example = `  # Remove the control plane
+  fedctl uninstall --host-cluster-context host
+
+  # End the wait after: kubectl delete namespace kube-federation-system
+  fedctl uninstall --force`
+)
+
+// Options are the flags of the command.
+type Options struct {
+	factory *cmdutil.Factory
+
+	Force  bool
+	DryRun bool
+	Wait   time.Duration
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f}
+	cmd := &cobra.Command{
+		Use:     "uninstall",
+		Short:   "Remove the control plane from the host cluster",
+		Long:    long,
+		Example: example,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.Run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.Force, "force", false, "Remove it although member clusters are joined.")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, and do nothing.")
+	flags.DurationVar(&o.Wait, "wait", 2*time.Minute, "How long to wait until the controller and the namespace are gone.")
+	return cmd
+}
+
+// Run removes the control plane.
+func (o *Options) Run(ctx context.Context) error {
+	host, err := enable.NewHost(o.factory)
+	if err != nil {
+		return err
+	}
+	if err := o.refuseWhileJoined(ctx, host.Client); err != nil {
+		return err
+	}
+	if err := o.stopController(ctx, host.Client); err != nil {
+		return err
+	}
+	alone, err := host.ReleaseAll(ctx, o.DryRun)
+	if err != nil {
+		return err
+	}
+	if err := o.removeNamespace(ctx, host.Client); err != nil {
+		return err
+	}
+	if !alone {
+		o.say("kept what is cluster-wide: another control plane is installed in this cluster")
+		return nil
+	}
+	return o.removeClusterWide(ctx, host.Client)
+}
+
+// refuseWhileJoined returns an error that names the clusters that are joined.
+func (o *Options) refuseWhileJoined(ctx context.Context, host client.Client) error {
+	var joined fedcorev1beta1.KubeFedClusterList
+	err := host.List(ctx, &joined, client.InNamespace(o.factory.KubeFedNamespace))
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("listing the KubeFedClusters: %w", err)
+	}
+	if len(joined.Items) == 0 || o.Force {
+		return nil
+	}
+	var commands []string
+	for _, cluster := range joined.Items {
+		commands = append(commands, "fedctl unjoin "+cluster.Name)
+	}
+	return fmt.Errorf("%d clusters are joined; unjoin them first, or leave in them what join created with --force:\n  %s",
+		len(commands), strings.Join(commands, "\n  "))
+}
+
+// stopController deletes the controller's Deployment and waits for its Pods.
+func (o *Options) stopController(ctx context.Context, host client.Client) error {
+	deployment := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: o.factory.KubeFedNamespace, Name: typeconfig.ControllerServiceAccount}
+	if err := host.Get(ctx, key, deployment); apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("reading Deployment %s: %w", key, err)
+	}
+	if o.DryRun {
+		o.say("deployment.apps/%s deleted (dry run)", key.Name)
+		return nil
+	}
+	if err := client.IgnoreNotFound(host.Delete(ctx, deployment, client.PropagationPolicy(metav1.DeletePropagationBackground))); err != nil {
+		return fmt.Errorf("deleting Deployment %s: %w", key, err)
+	}
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, o.Wait, true, func(ctx context.Context) (bool, error) {
+		var pods corev1.PodList
+		err := host.List(ctx, &pods, client.InNamespace(key.Namespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels))
+		return err == nil && len(pods.Items) == 0, err
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the controller's Pods in namespace %s to end: %w", key.Namespace, err)
+	}
+	o.say("deployment.apps/%s deleted", key.Name)
+	return nil
+}
+
+// removeNamespace deletes the control plane's namespace and waits until it is gone.
+func (o *Options) removeNamespace(ctx context.Context, host client.Client) error {
+	namespace := &corev1.Namespace{}
+	namespace.Name = o.factory.KubeFedNamespace
+	if !o.DryRun {
+		if err := host.Delete(ctx, namespace); apierrors.IsNotFound(err) {
+			return nil
+		} else if err != nil && !apierrors.IsConflict(err) { // a conflict: it is being deleted already
+			return fmt.Errorf("deleting Namespace %s: %w", namespace.Name, err)
+		}
+		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, o.Wait, true, func(ctx context.Context) (bool, error) {
+			err := host.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)
+			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+		})
+		if err != nil {
+			var why []string
+			for _, condition := range namespace.Status.Conditions {
+				if condition.Status == corev1.ConditionTrue {
+					why = append(why, condition.Message)
+				}
+			}
+			return fmt.Errorf("Namespace %s has been deleted but is not gone: %s: %w", namespace.Name, strings.Join(why, "; "), err) //nolint:staticcheck // a kind begins it
+		}
+	}
+	o.say("namespace/%s deleted%s", namespace.Name, o.suffix())
+	return nil
+}
+
+// removeClusterWide deletes what install has put beside the namespace, but for
+// definitions: with those, the objects would go.
+func (o *Options) removeClusterWide(ctx context.Context, host client.Client) error {
+	objects, err := install.Manifests(install.ManifestOptions{Namespace: o.factory.KubeFedNamespace})
+	if err != nil {
+		return fmt.Errorf("building the manifests: %w", err)
+	}
+	for _, object := range objects {
+		if object.GetNamespace() != "" || object.GetKind() == "CustomResourceDefinition" || object.GetKind() == "Namespace" {
+			continue
+		}
+		if !o.DryRun {
+			if err := host.Delete(ctx, object); apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+				continue
+			} else if err != nil {
+				return fmt.Errorf("deleting %s: %w", serverapply.Describe(object), err)
+			}
+		}
+		o.say("%s deleted%s", serverapply.Describe(object), o.suffix())
+	}
+	return nil
+}
+
+func (o *Options) suffix() string {
+	if o.DryRun {
+		return " (dry run)"
+	}
+	return ""
+}
+
+func (o *Options) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(o.factory.Out, format+"\n", args...)
+}
