@@ -42,23 +42,23 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 		if err != nil {
 			return e.fail(a, e.failure(a, err), err)
 		}
-		if held != nil {
+		if held != nil && !l.replaced {
 			return e.tookOver(a, held)
 		}
 	}
 	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {
-		if err := e.retainReplicas(ctx, a); err != nil {
+		if err := e.retainReplicas(ctx, a); err != nil && !refused(err) {
 			return e.fail(a, e.failure(a, err), err)
 		}
 	}
-	applied, err := e.applyOrReplace(ctx, a)
+	applied, refusal, err := e.applyOrReplace(ctx, a)
 	e.metrics.observe(a, "apply", err, e.since(start))
 	if err != nil {
 		return e.fail(a, e.failure(a, err), err)
 	}
 	seen := a.watch.store.Observe(applied)
 	e.mark(a, func(p *place) {
-		p.applied, p.owned, p.updated = a.hash, seen.owned, true
+		p.applied, p.owned, p.updated, p.refusal = a.hash, seen.owned, true, refusal
 		p.retained = a.host.fed.RetainReplicas
 	})
 	return e.finish(a, federate.ClusterPropagationOK, "")

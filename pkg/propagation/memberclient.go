@@ -93,6 +93,13 @@ func (c *memberClient) whole(r typeconfig.Resource, namespace string) dynamic.Re
 	return c.dynamic.Resource(r.GVR)
 }
 
+// Create creates an object as manager.
+func (c *memberClient) Create(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, object *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.whole(r, key.Namespace).Create(ctx, object, metav1.CreateOptions{FieldManager: manager})
+}
+
 // Update writes an object as manager; the version in it must still be the server's.
 func (c *memberClient) Update(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, object *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)

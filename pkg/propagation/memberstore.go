@@ -27,7 +27,9 @@ type live struct {
 	// managedFields). Whoever changes or removes one of them takes it out of
 	// that entry, so an unchanged hash means that what we applied is still there,
 	// whatever others have done to the rest of the object.
-	owned    uint64
+	owned uint64
+	// replaced says that they were written by an update, because an apply was refused.
+	replaced bool
 	managed  bool // labelled kubefed.io/managed=true, not another value
 	deleting bool
 	kubeFeds bool   // KubeFed's controller owns fields of it
@@ -217,11 +219,13 @@ func (s *memberStore) Bookmark(resourceVersion string) error {
 }
 
 func (s *memberStore) liveOf(obj metav1.Object) *live {
+	owned, replaced := ownedHash(obj.GetManagedFields())
 	l := &live{
 		uid:        obj.GetUID(),
 		version:    parseVersion(obj.GetResourceVersion()),
 		generation: obj.GetGeneration(),
-		owned:      ownedHash(obj.GetManagedFields()),
+		owned:      owned,
+		replaced:   replaced,
 		managed:    obj.GetLabels()[federate.ManagedLabel] == federate.ManagedLabelValue,
 		deleting:   obj.GetDeletionTimestamp() != nil,
 		kubeFeds:   wroteByKubeFed(obj.GetManagedFields()),
@@ -236,19 +240,27 @@ func (s *memberStore) liveOf(obj metav1.Object) *live {
 	return l
 }
 
-// ownedHash returns a hash of the fields that were applied by fedctl; 0 if none were.
-func ownedHash(entries []metav1.ManagedFieldsEntry) uint64 {
+// ownedHash returns a hash of which fields were written by fedctl, and when, which
+// tells two writes of the same fields apart; 0 if none were. replaced: some were
+// written by an update, because an apply was refused.
+func ownedHash(entries []metav1.ManagedFieldsEntry) (hash uint64, replaced bool) {
 	for i := range entries {
 		e := &entries[i]
-		if e.Manager != federate.FieldManager || e.Operation != metav1.ManagedFieldsOperationApply || e.Subresource != "" || e.FieldsV1 == nil {
+		applied := e.Manager == federate.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply
+		updated := e.Manager == replacingManager && e.Operation == metav1.ManagedFieldsOperationUpdate
+		if !applied && !updated || e.Subresource != "" || e.FieldsV1 == nil {
 			continue
 		}
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(e.APIVersion)) // a hash's Write never fails
 		_, _ = h.Write(e.FieldsV1.GetRawBytes())
-		return h.Sum64()
+		if e.Time != nil {
+			_, _ = h.Write([]byte(strconv.FormatInt(e.Time.Unix(), 10)))
+		}
+		hash ^= h.Sum64() // in any order
+		replaced = replaced || updated
 	}
-	return 0
+	return hash, replaced
 }
 
 func keyOf(obj metav1.Object) types.NamespacedName {

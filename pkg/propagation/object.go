@@ -53,11 +53,13 @@ type place struct {
 	retained bool
 	// irreplaceable is the hash of what the cluster refuses as an update as well.
 	irreplaceable string
-	status        federate.PropagationStatus
-	message       string
-	pending       bool // an item for it is queued or waits for something
-	retrying      bool // the last try failed; the next one is scheduled
-	updated       bool // written since the status was folded last
+	// refusal says why the object was written, but not applied.
+	refusal  string
+	status   federate.PropagationStatus
+	message  string
+	pending  bool // an item for it is queued or waits for something
+	retrying bool // the last try failed; the next one is scheduled
+	updated  bool // written since the status was folded last
 	// removed is the UID of the object that was deleted at removedAt.
 	removed   types.UID
 	removedAt time.Time
@@ -105,10 +107,14 @@ func (p *place) settle(status federate.PropagationStatus, message string) {
 // newObject starts from what the status says was applied before.
 func newObject(host *hostObject) *object {
 	o := &object{uid: host.fed.UID, places: map[string]*place{}}
+	refusal := ""
+	if accepted := host.fed.Status.Condition(federate.ConditionAccepted); accepted != nil && accepted.Reason == applyRefused {
+		refusal = accepted.Message
+	}
 	for _, c := range host.fed.Status.Clusters {
 		applied, owned := parseRecord(c.Version)
 		// What a status lists may be there, also without a record: KubeFed keeps none.
-		o.places[c.Name] = &place{applied: applied, owned: owned, attempted: true, status: c.Status, message: c.Message}
+		o.places[c.Name] = &place{applied: applied, owned: owned, attempted: true, refusal: refusal, status: c.Status, message: c.Message}
 	}
 	return o
 }

@@ -4,36 +4,86 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // replacingManager is the field manager of an update in place of an apply. Its
-// entry does not stay: apply would not remove what another manager owns as well.
+// entry stays only while apply is refused: it would not remove what another manager
+// owns as well.
 const replacingManager = "fedctl-replace"
 
 // applyOrReplace applies the rendered object. Where somebody has changed the key
 // of a list's item, such as a Service's port, applying adds ours beside theirs,
 // and the result may be invalid. Lists are then replaced whole, as KubeFed's
 // updates do, before the object is applied again.
-func (e *Engine) applyOrReplace(ctx context.Context, a *attempt) (*metav1.PartialObjectMetadata, error) {
-	applied, err := a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager)
+//
+// What can never be applied is only created or updated; refusal says why.
+func (e *Engine) applyOrReplace(ctx context.Context, a *attempt) (written metav1.Object, refusal string, err error) {
+	written, err = a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager)
+	if refused(err) {
+		written, writeErr := a.createOrUpdate(ctx)
+		return written, describeRefusal(err), writeErr
+	}
 	if !apierrors.IsInvalid(err) || a.irreplaceable == a.hash {
-		return applied, err
+		return written, "", err
 	}
 	replaced, replaceErr := a.replace(ctx)
 	if replaceErr != nil {
 		// Why it cannot be applied comes first: that is what the user can mend.
-		return nil, fmt.Errorf("%w (replacing its lists instead failed: %w)", err, replaceErr)
+		return nil, "", fmt.Errorf("%w (replacing its lists instead failed: %w)", err, replaceErr)
 	}
 	if !replaced { // it is what we want that is invalid
 		e.mark(a, func(p *place) { p.irreplaceable = a.hash })
+		return nil, "", err
+	}
+	written, err = a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager)
+	return written, "", err
+}
+
+// duplicateKeys is how API servers say, with the status of an internal error, that
+// two items of a list have the same key, such as two variables of one name. Create
+// and update accept that, apply does not.
+const duplicateKeys = "duplicate entries for key"
+
+// refused says whether an object can never be applied, but may be created.
+func refused(err error) bool { return err != nil && strings.Contains(err.Error(), duplicateKeys) }
+
+// describeRefusal says it in the status.
+func describeRefusal(err error) string {
+	text := err.Error()
+	if _, detail, ok := strings.Cut(text, "): "); ok { // after the object's name and kind
+		text = detail
+	}
+	return fmt.Sprintf("spec.template: %s: it is updated instead of applied, so fields that leave it stay in the clusters", text)
+}
+
+// createOrUpdate writes the object without apply, as KubeFed did. It is taken over
+// when it can be applied again.
+func (a *attempt) createOrUpdate(ctx context.Context) (metav1.Object, error) {
+	var desired map[string]any
+	if err := json.Unmarshal(a.rendered.JSON, &desired); err != nil {
 		return nil, err
 	}
-	return a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager)
+	object, err := a.client.GetWhole(ctx, a.resource, a.key)
+	if apierrors.IsNotFound(err) {
+		if a.rendered.Initial != nil { // with the replicas that are the member's later
+			if err := json.Unmarshal(a.rendered.Initial, &desired); err != nil {
+				return nil, err
+			}
+		}
+		return a.client.Create(ctx, a.resource, a.key, &unstructured.Unstructured{Object: desired}, replacingManager)
+	}
+	if err != nil {
+		return nil, err
+	}
+	object.Object = federate.Overlay(object.Object, desired)
+	return a.client.Update(ctx, a.resource, a.key, object, replacingManager)
 }
 
 // replace updates the object in the member; false if there is none, or the

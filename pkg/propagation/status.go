@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,15 +31,20 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 			p.status, p.message = timedOut(p), "the cluster has not answered yet"
 		}
 	}
-	warnings := e.warnings(o, host, unknown)
+	faults, faultReason := problems(unknown), "ClusterNotFound"
+	if len(faults) == 0 {
+		faultReason = applyRefused
+	}
+	faults = append(faults, e.refusals(t, item, o)...)
+	warnings := e.warnings(o, host, faults)
 	next, changed := federate.Fold(federate.FoldInput{
 		Previous:      o.previousStatus(host),
 		Generation:    host.fed.Generation,
 		Reason:        reason,
 		Message:       message,
 		Outcomes:      o.outcomes(func(cluster string) any { return e.remoteStatus(t, cluster, item.Object) }),
-		Problems:      problems(unknown),
-		ProblemReason: "ClusterNotFound",
+		Problems:      faults,
+		ProblemReason: faultReason,
 		Now:           e.now(),
 	})
 	if !changed {
@@ -165,9 +171,26 @@ func problems(unknown []placement.UnknownCluster) []string {
 	return list
 }
 
+// applyRefused is the reason of the Accepted condition when the template cannot be applied.
+const applyRefused = "ApplyRefused"
+
+// refusals says why the object is updated, and not applied, in clusters that hold
+// it. The caller holds o.mu.
+func (e *Engine) refusals(t *runningType, item Item, o *object) []string {
+	var list []string
+	for name, p := range o.places {
+		_, watched := e.watches.Get(name, t.Name)
+		if l := watched.get(t.targetKey(item.Object)); p.want == wantApplied && l != nil && l.replaced && p.refusal != "" {
+			list = append(list, p.refusal)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // warnings returns an event for each outcome that differs from what the status
 // said before. The caller holds o.mu.
-func (e *Engine) warnings(o *object, host *hostObject, unknown []placement.UnknownCluster) []warning {
+func (e *Engine) warnings(o *object, host *hostObject, faults []string) []warning {
 	before := map[string]federate.ClusterStatus{}
 	for _, c := range host.fed.Status.Clusters {
 		before[c.Name] = c
@@ -179,7 +202,7 @@ func (e *Engine) warnings(o *object, host *hostObject, unknown []placement.Unkno
 		}
 		list = append(list, warning{name, string(p.status), fmt.Sprintf("cluster %s: %s", name, p.message)})
 	}
-	text := problems(unknown)
+	text := slices.Clone(faults)
 	if o.renderer != nil {
 		text = append(text, o.renderer.Warnings()...)
 	}

@@ -19,15 +19,17 @@ import (
 )
 
 // kubeFedManagers are the field managers of KubeFed's controller: the names of its
-// programs, which API servers take from the user agent.
-var kubeFedManagers = sets.New("controller-manager", "hyperfed")
+// programs, which API servers take from the user agent. Our own updates, in place of
+// an apply that was refused, are taken over in the same way.
+var kubeFedManagers = sets.New("controller-manager", "hyperfed", replacingManager)
 
 // mayBeKubeFeds says whether fields are to be taken over before the object is applied
 // to: there are such, and no record says that we were the last to write. A federation
 // can go back to KubeFed and return; KubeFed drops our record when it writes. As long
-// as there is one, a manager of KubeFed's name is somebody else's controller.
+// as there is one, a manager of KubeFed's name is somebody else's controller. What we
+// have written by an update is taken over in any case.
 func (a *attempt) mayBeKubeFeds(l *live) bool {
-	return l != nil && l.kubeFeds && (a.first || l.owned == 0)
+	return l != nil && (l.replaced || l.kubeFeds && (a.first || l.owned == 0))
 }
 
 // wroteByKubeFed says whether KubeFed's controller owns fields of the object.
@@ -37,7 +39,7 @@ func wroteByKubeFed(entries []metav1.ManagedFieldsEntry) bool {
 	})
 }
 
-// takeOver makes the fields that KubeFed's controller wrote ours. Otherwise they
+// takeOver makes the fields ours that KubeFed's controller wrote, or we by an update. Otherwise they
 // would stay its own beside ours, and a field that is later removed from the
 // template would stay in the member.
 //

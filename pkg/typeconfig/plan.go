@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
@@ -147,7 +148,7 @@ func removeFinalizers(ctx context.Context, reader client.Reader, writer client.W
 			return fmt.Errorf("listing %s: %w", federated.GVR.Resource, err)
 		}
 		for i := range page.Items {
-			if err := removeFinalizer(ctx, writer, &page.Items[i], federated); err != nil {
+			if err := removeFinalizer(ctx, reader, writer, &page.Items[i], federated); err != nil {
 				return err
 			}
 		}
@@ -157,13 +158,24 @@ func removeFinalizers(ctx context.Context, reader client.Reader, writer client.W
 	}
 }
 
-func removeFinalizer(ctx context.Context, writer client.Writer, obj *metav1.PartialObjectMetadata, federated Resource) error {
+// removeFinalizer removes the finalizer of propagation from an object as it was
+// listed; others may be writing to it as well.
+func removeFinalizer(ctx context.Context, reader client.Reader, writer client.Writer, obj *metav1.PartialObjectMetadata, federated Resource) error {
 	obj.SetGroupVersionKind(federated.GVK)
-	before := obj.DeepCopy()
-	if !controllerutil.RemoveFinalizer(obj, federate.Finalizer) {
-		return nil
-	}
-	err := writer.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	listed := true
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if !listed {
+			if err := reader.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
+				return err
+			}
+		}
+		listed = false
+		before := obj.DeepCopy()
+		if !controllerutil.RemoveFinalizer(obj, federate.Finalizer) {
+			return nil
+		}
+		return writer.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	})
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("removing the finalizer from %s %s/%s: %w", federated.GVK.Kind, obj.Namespace, obj.Name, err)
 	}

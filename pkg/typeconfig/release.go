@@ -43,6 +43,15 @@ func (h *Host) ReleaseAll(ctx context.Context, dryRun bool) (alone bool, err err
 			return alone, err
 		}
 	}
+	// A controller that had not yet seen the deletions may have put some back.
+	for _, config := range ours {
+		if dryRun {
+			break
+		}
+		if err := removeFinalizers(ctx, h.Client, h.Client, federatedResource(WithDefaults(config)), within...); err != nil {
+			return alone, err
+		}
+	}
 	return alone, nil
 }
 

@@ -90,6 +90,7 @@ func (s *System) setUp(ctx context.Context, log io.Writer) error {
 // Install installs the control plane, starts the controller and joins the members.
 // A controller from before must have ended.
 func (s *System) Install(ctx context.Context) error {
+	s.Controller = nil // the token of the one before is that of an account that may be gone
 	if err := s.StartControlPlane(ctx); err != nil {
 		return err
 	}
