@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
@@ -91,11 +92,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := o.removeNamespace(ctx, host.Client); err != nil {
 		return err
 	}
-	if !alone {
-		o.say("kept what is cluster-wide: another control plane is installed in this cluster")
-		return nil
-	}
-	return o.removeClusterWide(ctx, host.Client)
+	return o.removeClusterWide(ctx, host.Client, alone)
 }
 
 // refuseWhileJoined returns an error that names the clusters that are joined.
@@ -176,14 +173,26 @@ func (o *Options) removeNamespace(ctx context.Context, host client.Client) error
 }
 
 // removeClusterWide deletes what install has put beside the namespace, but for
-// definitions: with those, the objects would go.
-func (o *Options) removeClusterWide(ctx context.Context, host client.Client) error {
-	objects, err := install.Manifests(install.ManifestOptions{Namespace: o.factory.KubeFedNamespace})
+// definitions, with which the objects would go, and, unless this control plane is
+// alone, for what the others use as well.
+func (o *Options) removeClusterWide(ctx context.Context, host client.Client, alone bool) error {
+	ours, err := clusterWide(o.factory.KubeFedNamespace)
 	if err != nil {
-		return fmt.Errorf("building the manifests: %w", err)
+		return err
 	}
-	for _, object := range objects {
-		if object.GetNamespace() != "" || object.GetKind() == "CustomResourceDefinition" || object.GetKind() == "Namespace" {
+	shared := map[string]bool{}
+	if !alone {
+		theirs, err := clusterWide(o.factory.KubeFedNamespace + "-other")
+		if err != nil {
+			return err
+		}
+		for _, object := range theirs {
+			shared[serverapply.Describe(object)] = true
+		}
+		o.say("kept the roles and policies that another control plane in this cluster uses as well")
+	}
+	for _, object := range ours {
+		if shared[serverapply.Describe(object)] {
 			continue
 		}
 		if !o.DryRun {
@@ -196,6 +205,27 @@ func (o *Options) removeClusterWide(ctx context.Context, host client.Client) err
 		o.say("%s deleted%s", serverapply.Describe(object), o.suffix())
 	}
 	return nil
+}
+
+// clusterWide returns the objects without a namespace, but for definitions, that
+// install makes for a control plane in namespace, whatever its scope.
+func clusterWide(namespace string) ([]*unstructured.Unstructured, error) {
+	var list []*unstructured.Unstructured
+	seen := map[string]bool{}
+	for _, scope := range []string{"Cluster", "Namespaced"} {
+		objects, err := install.Manifests(install.ManifestOptions{Namespace: namespace, Scope: scope})
+		if err != nil {
+			return nil, fmt.Errorf("building the manifests: %w", err)
+		}
+		for _, object := range objects {
+			what := serverapply.Describe(object)
+			if object.GetNamespace() == "" && object.GetKind() != "CustomResourceDefinition" && object.GetKind() != "Namespace" && !seen[what] {
+				seen[what] = true
+				list = append(list, object)
+			}
+		}
+	}
+	return list, nil
 }
 
 func (o *Options) suffix() string {
