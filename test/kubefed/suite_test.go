@@ -85,15 +85,6 @@ func tryKubefedctl(ctx context.Context, args ...string) output {
 	return output{stdout.String(), stderr.String(), err}
 }
 
-// fedctl runs fedctl; it must succeed.
-func fedctl(ctx context.Context, args ...string) string {
-	GinkgoHelper()
-	out, err := system.Run(ctx, args...)
-	Expect(err).NotTo(HaveOccurred())
-	_, _ = fmt.Fprintf(GinkgoWriter, "$ fedctl %s\n%s", strings.Join(args, " "), out)
-	return out
-}
-
 var _ = JustAfterEach(func() {
 	if CurrentSpecReport().Failed() && system != nil && system.Controller != nil {
 		AddReportEntry("End of the controller's log", system.Controller.LogTail(25), ReportEntryVisibilityFailureOrVerbose)
