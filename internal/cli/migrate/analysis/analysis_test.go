@@ -289,12 +289,12 @@ func TestSettings(t *testing.T) {
 	}
 	for field, part := range map[string]string{
 		"spec.scope=Cluster":                            "as in KubeFed",
-		"spec.leaderElect.resourceLock=configmaps":      "no effect: the lock is a Lease",
+		"spec.leaderElect.resourceLock=configmaps":      "no effect: the controllers elect their leader by a Lease",
 		"spec.leaderElect.retryPeriod=1s":               "as in KubeFed",
 		"spec.syncController.adoptResources=Disabled":   "as in KubeFed",
 		"spec.syncController.maxConcurrentReconciles=5": "no effect",
-		"spec.featureGates[PushReconciler]=Disabled":    "no effect",
-		"spec.featureGates[Other]=Enabled":              "knows no such gate",
+		"spec.featureGates[0]=PushReconciler=Disabled":  "as in KubeFed",
+		"spec.featureGates[1]=Other=Enabled":            "no effect: there is no gate",
 	} {
 		if !strings.Contains(effects[field], part) {
 			t.Errorf("%s: %q, want %q", field, effects[field], part)

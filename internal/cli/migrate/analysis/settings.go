@@ -5,9 +5,10 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
-const noEffect = "no effect: "
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+)
 
 // limited says whether only the control plane's namespace is federated.
 func (a *analyzer) limited() bool {
@@ -28,63 +29,65 @@ func (a *analyzer) config() {
 		a.find(Finding{Level: Blocks, Code: "config-invalid", Subject: "kubefedconfig " + a.in.Config.Name, Message: "fedctl's controller does not start with it: " + a.in.ConfigError,
 			Do: "mend it: kubectl -n " + a.in.Namespace + " edit kubefedconfig " + a.in.Config.Name})
 	}
-	set := func(field, value, effect string) {
+	effects := map[string]string{}
+	for _, note := range kubefedconfig.WithoutEffect(*spec) {
+		effects[note.Field] = "no effect: " + note.Why
+	}
+	set := func(field, value string) {
+		effect, without := effects["spec."+field]
+		if !without {
+			effect = "as in KubeFed"
+		}
 		a.report.Settings = append(a.report.Settings, Setting{Field: "spec." + field, Value: value, Effect: effect})
 	}
-	duration := func(field string, d *metav1.Duration, effect string) {
-		if d != nil {
-			set(field, d.Duration.String(), effect)
-		}
-	}
-	number := func(field string, n *int64, effect string) {
-		if n != nil {
-			set(field, fmt.Sprint(*n), effect)
-		}
-	}
-	set("scope", string(spec.Scope), "as in KubeFed")
-	if d := spec.ControllerDuration; d != nil {
-		duration("controllerDuration.availableDelay", d.AvailableDelay, noEffect+"changes are carried out at once")
-		duration("controllerDuration.unavailableDelay", d.UnavailableDelay, noEffect+"failed work is tried again ever more slowly, up to --retry-max")
-		duration("controllerDuration.cacheSyncTimeout", d.CacheSyncTimeout, noEffect+"nothing waits for all caches")
-	}
-	if e := spec.LeaderElect; e != nil {
-		duration("leaderElect.leaseDuration", e.LeaseDuration, "as in KubeFed")
-		duration("leaderElect.renewDeadline", e.RenewDeadline, "as in KubeFed")
-		duration("leaderElect.retryPeriod", e.RetryPeriod, "as in KubeFed")
-		if e.ResourceLock != nil {
-			set("leaderElect.resourceLock", string(*e.ResourceLock), noEffect+"the lock is a Lease")
-		}
-	}
-	if h := spec.ClusterHealthCheck; h != nil {
-		duration("clusterHealthCheck.period", h.Period, "as in KubeFed")
-		duration("clusterHealthCheck.timeout", h.Timeout, "as in KubeFed")
-		number("clusterHealthCheck.failureThreshold", h.FailureThreshold, "as in KubeFed")
-		number("clusterHealthCheck.successThreshold", h.SuccessThreshold, "as in KubeFed")
-	}
-	if s := spec.SyncController; s != nil {
-		number("syncController.maxConcurrentReconciles", s.MaxConcurrentReconciles, noEffect+"--workers and --workers-per-cluster say how much is done at a time")
-		if s.AdoptResources != nil {
-			set("syncController.adoptResources", string(*s.AdoptResources), "as in KubeFed")
-		}
-	}
-	if s := spec.StatusController; s != nil {
-		number("statusController.maxConcurrentReconciles", s.MaxConcurrentReconciles, noEffect+"--workers and --workers-per-cluster say how much is done at a time")
-	}
-	for _, gate := range spec.FeatureGates {
-		set("featureGates["+gate.Name+"]", string(gate.Configuration), gateEffect(gate.Name))
+	set("scope", string(spec.Scope))
+	setAll(spec, set)
+	for i, gate := range spec.FeatureGates {
+		field := fmt.Sprintf("featureGates[%d]", i)
+		set(field, gate.Name+"="+string(gate.Configuration))
 	}
 }
 
-func gateEffect(name string) string {
-	switch name {
-	case "RawResourceStatusCollection":
-		return "as in KubeFed, but collection is on where the gate is not named"
-	case "PushReconciler":
-		return noEffect + "propagation is switched for each type, by its FederatedTypeConfig"
-	case "SchedulerPreferences":
-		return "see docs/kubefed.md"
+// setAll calls set for the fields that are set, but for the scope and the gates.
+func setAll(spec *fedcorev1beta1.KubeFedConfigSpec, set func(field, value string)) {
+	duration := func(field string, d *metav1.Duration) {
+		if d != nil {
+			set(field, d.Duration.String())
+		}
 	}
-	return noEffect + "fedctl knows no such gate"
+	number := func(field string, n *int64) {
+		if n != nil {
+			set(field, fmt.Sprint(*n))
+		}
+	}
+	if d := spec.ControllerDuration; d != nil {
+		duration("controllerDuration.availableDelay", d.AvailableDelay)
+		duration("controllerDuration.unavailableDelay", d.UnavailableDelay)
+		duration("controllerDuration.cacheSyncTimeout", d.CacheSyncTimeout)
+	}
+	if e := spec.LeaderElect; e != nil {
+		duration("leaderElect.leaseDuration", e.LeaseDuration)
+		duration("leaderElect.renewDeadline", e.RenewDeadline)
+		duration("leaderElect.retryPeriod", e.RetryPeriod)
+		if e.ResourceLock != nil {
+			set("leaderElect.resourceLock", string(*e.ResourceLock))
+		}
+	}
+	if h := spec.ClusterHealthCheck; h != nil {
+		duration("clusterHealthCheck.period", h.Period)
+		duration("clusterHealthCheck.timeout", h.Timeout)
+		number("clusterHealthCheck.failureThreshold", h.FailureThreshold)
+		number("clusterHealthCheck.successThreshold", h.SuccessThreshold)
+	}
+	if s := spec.SyncController; s != nil {
+		number("syncController.maxConcurrentReconciles", s.MaxConcurrentReconciles)
+		if s.AdoptResources != nil {
+			set("syncController.adoptResources", string(*s.AdoptResources))
+		}
+	}
+	if s := spec.StatusController; s != nil {
+		number("statusController.maxConcurrentReconciles", s.MaxConcurrentReconciles)
+	}
 }
 
 // counts tells of objects that are taken over, or are not written any more.
@@ -100,7 +103,7 @@ func (a *analyzer) counts() {
 		switch {
 		case strings.HasSuffix(plural, "propagatedversions"):
 			a.find(Finding{Level: Note, Code: "version-records", Subject: plural,
-				Message: fmt.Sprintf("there are %d of KubeFed's version records; fedctl keeps its own in the status of federated objects", n),
+				Message: fmt.Sprintf("there are %d of KubeFed's version records; fedctl keeps its own in the status of federated objects, and writes these only with --version-records=PropagatedVersion", n),
 				Do:      "leave them for the way back to KubeFed, or delete them after the move"})
 		case plural == "federatedservicestatuses":
 			a.find(Finding{Level: Note, Code: "status-objects", Subject: plural,
