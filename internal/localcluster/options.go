@@ -24,8 +24,9 @@ const (
 var Components = []string{Etcd, APIServer, ControllerManager, Scheduler, Kwok}
 
 // DefaultControllers are the controllers that run in every cluster's
-// kube-controller-manager. What needs a kubelet, a cloud or volumes is left
-// out, and so is node-lifecycle-controller: kwok nodes send no heartbeat.
+// kube-controller-manager. What needs a kubelet, a cloud or disks is left out,
+// and so is node-lifecycle-controller: kwok nodes send no heartbeat. Claims of
+// volumes have their controllers, since nobody else lets one that is deleted go.
 var DefaultControllers = []string{
 	"clusterrole-aggregation-controller",
 	"cronjob-controller",
@@ -35,6 +36,9 @@ var DefaultControllers = []string{
 	"garbage-collector-controller",
 	"job-controller",
 	"namespace-controller",
+	"persistentvolume-binder-controller",
+	"persistentvolume-protection-controller",
+	"persistentvolumeclaim-protection-controller",
 	"replicaset-controller",
 	"resourceclaim-controller",
 	"root-ca-certificate-publisher-controller",
