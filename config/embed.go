@@ -5,7 +5,8 @@ package config
 import "embed"
 
 // Files are the manifests; default/ is the kustomization of the whole,
-// namespaced/ that of a control plane for one namespace.
+// namespaced/ that of a control plane for one namespace, backup-rights/ and
+// backup-executor/ those of members that execute backups.
 //
-//go:embed crd default manager namespaced policies rbac types webhook
+//go:embed backup-executor backup-rights crd default manager namespaced policies rbac types webhook
 var Files embed.FS

@@ -30,7 +30,11 @@ what is in its namespace, and may do next to nothing outside of it. The scope of
 control plane cannot be changed later.
 
 With --member, members get what they need for federated types that are not part of
-Kubernetes: the definitions of the backup API. The host is then left alone.`
+Kubernetes: the definitions of the backup API. The host is then left alone.
+--backup-rights lets the host's controller execute backups there: "save" lets it read
+everything, "restore" also write anything, "none" takes both away. With --executor, an
+executor inside the member does the work, so that schedules outlive the host; the
+rights are then that executor's.`
 
 	example = `  # Install into the cluster of the current context
   fedctl install --image registry.example.com/fedctl/controller:v1
@@ -44,6 +48,9 @@ Kubernetes: the definitions of the backup API. The host is then left alone.`
   # What members need for federated Backups
   fedctl install --member member-1 --member member-2
 
+  # Let the host's controller save and restore a member that has joined
+  fedctl install --member member-1 --backup-rights restore
+
   # See what would be applied
   fedctl install -o yaml`
 )
@@ -54,6 +61,7 @@ type Options struct {
 
 	Manifests ManifestOptions
 	Members   []string
+	Member    MemberOptions
 	Output    string
 	DryRun    bool
 	Wait      time.Duration
@@ -77,6 +85,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 	o.addFlags(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("member", f.CompleteContexts)
+	_ = cmd.RegisterFlagCompletionFunc("backup-rights", cobra.FixedCompletions([]string{rightsNone, rightsSave, rightsRestore}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -85,6 +94,8 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default the shipped one.")
 	flags.BoolVar(&o.Manifests.WithoutController, "without-controller", false, "Install everything but the controller's Deployment.")
 	flags.StringArrayVar(&o.Members, "member", nil, "Context of a member cluster to install the backup API into, instead of the host; may be repeated.")
+	flags.StringVar(&o.Member.Rights, "backup-rights", "", "With --member, what may be done with backups there: none, save or restore; by default as it is.")
+	flags.BoolVar(&o.Member.Executor, "executor", false, "With --member, install an executor of backups inside it.")
 	flags.StringVarP(&o.Output, "output", "o", "", "Print the manifests and do nothing: yaml.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
 	flags.DurationVar(&o.Wait, "wait", 2*time.Minute, "How long to wait for the controller to be ready; 0 does not wait.")
@@ -99,7 +110,7 @@ func (o *Options) Complete() error {
 		return fmt.Errorf("--scope takes %s and %s, not %q", scopeCluster, scopeNamespaced, o.Manifests.Scope)
 	}
 	o.Manifests.Namespace = o.factory.KubeFedNamespace
-	return nil
+	return o.Member.complete(o.Members)
 }
 
 // Run installs the control plane.
@@ -107,12 +118,9 @@ func (o *Options) Run(ctx context.Context) error {
 	if o.Output == "" && len(o.Members) == 0 {
 		return o.installHost(ctx)
 	}
-	objects, err := Manifests(o.Manifests)
+	objects, err := o.build()
 	if err != nil {
 		return fmt.Errorf("building the manifests: %w", err)
-	}
-	if len(o.Members) > 0 {
-		objects = MemberManifests(objects)
 	}
 	if o.Output == "yaml" {
 		for _, object := range objects {
@@ -127,6 +135,13 @@ func (o *Options) Run(ctx context.Context) error {
 		return nil
 	}
 	return o.installMembers(ctx, objects)
+}
+
+func (o *Options) build() ([]*unstructured.Unstructured, error) {
+	if len(o.Members) > 0 {
+		return MemberManifests(o.Manifests, o.Member)
+	}
+	return Manifests(o.Manifests)
 }
 
 func (o *Options) installHost(ctx context.Context) error {
@@ -165,6 +180,11 @@ func (o *Options) installMembers(ctx context.Context, objects []*unstructured.Un
 		}
 		if err := installer.Install(ctx, copies); err != nil {
 			return fmt.Errorf("%s: %w", member, err)
+		}
+		if o.Member.Rights != "" && !o.Member.Executor {
+			if err := installer.grant(ctx, o.Manifests.Namespace, o.Member.Rights); err != nil {
+				return fmt.Errorf("%s: %w", member, err)
+			}
 		}
 	}
 	return nil

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/config"
-	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
@@ -46,12 +45,17 @@ var folders = map[string]string{"": "default", scopeCluster: "default", scopeNam
 // Manifests builds the shipped kustomization and returns its objects in the order
 // they are to be applied in.
 func Manifests(options ManifestOptions) ([]*unstructured.Unstructured, error) {
+	return build(options, folders[options.Scope])
+}
+
+// build builds one of the shipped kustomizations.
+func build(options ManifestOptions, folder string) ([]*unstructured.Unstructured, error) {
 	options.Namespace = cmp.Or(options.Namespace, kubefedconfig.DefaultNamespace)
 	files, err := kustomization(options)
 	if err != nil {
 		return nil, err
 	}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, folders[options.Scope])
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -71,21 +75,12 @@ func Manifests(options ManifestOptions) ([]*unstructured.Unstructured, error) {
 		ownNames(object, options.Namespace)
 		objects = append(objects, object)
 	}
-	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return cmp.Compare(rank(a), rank(b)) })
+	sortByRank(objects)
 	return objects, nil
 }
 
-// MemberManifests picks what members need: the definitions of targets that are not
-// part of Kubernetes.
-func MemberManifests(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
-	var out []*unstructured.Unstructured
-	for _, object := range objects {
-		group, _, _ := unstructured.NestedString(object.Object, "spec", "group")
-		if object.GetKind() == "CustomResourceDefinition" && group == backupv1alpha1.GroupVersion.Group {
-			out = append(out, object)
-		}
-	}
-	return out
+func sortByRank(objects []*unstructured.Unstructured) {
+	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
 // kustomization copies the embedded files into memory, with options written into
@@ -101,7 +96,7 @@ func kustomization(options ManifestOptions) (filesys.FileSystem, error) {
 			return err
 		}
 		switch file {
-		case "default/kustomization.yaml":
+		case "default/kustomization.yaml", "backup-executor/kustomization.yaml", "backup-rights/kustomization.yaml":
 			data, err = customize(data, options)
 		case "namespaced/kustomization.yaml":
 			data, err = customize(data, ManifestOptions{Namespace: options.Namespace})

@@ -61,9 +61,6 @@ func TestManifests(t *testing.T) {
 	if image := containers[0].(map[string]any)["image"]; image != "example.com/c:v1" { //nolint:forcetypeassert // a test may panic
 		t.Errorf("the image is %v", image)
 	}
-	if got := len(MemberManifests(objects)); got != 4 {
-		t.Errorf("%d objects for members, want the 4 definitions of the backup API", got)
-	}
 }
 
 // What two control planes in a cluster both have must be the same in both.
@@ -155,5 +152,63 @@ func TestRightsOfTheController(t *testing.T) {
 				t.Errorf("%s %s: reads secrets of all namespaces", role.Kind, role.Name)
 			}
 		}
+	}
+}
+
+func TestMemberManifests(t *testing.T) {
+	for name, test := range map[string]struct {
+		options MemberOptions
+		want    []string
+	}{
+		"the API":    {MemberOptions{}, nil},
+		"no rights":  {MemberOptions{Rights: rightsNone}, nil},
+		"to save":    {MemberOptions{Rights: rightsSave}, []string{"ClusterRole/fedctl-backup-save", "Role/fedctl-backup-lease"}},
+		"to restore": {MemberOptions{Rights: rightsRestore}, []string{"ClusterRole/fedctl-backup-save", "ClusterRole/fedctl-backup-restore", "Role/fedctl-backup-lease"}},
+		"an executor": {MemberOptions{Rights: rightsSave, Executor: true}, []string{
+			"Namespace/elsewhere", "ServiceAccount/fedctl-backup-executor", "ClusterRole/fedctl-backup-save",
+			"ClusterRoleBinding/fedctl-backup-save:fedctl-backup-executor", "Role/fedctl-backup-lease",
+			"RoleBinding/fedctl-backup-lease:fedctl-backup-executor", "Deployment/fedctl-backup-executor",
+		}},
+	} {
+		objects, err := MemberManifests(ManifestOptions{Namespace: "elsewhere", Image: "example.com/c:v1"}, test.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		definitions := 0
+		for _, object := range objects {
+			if data, err := object.MarshalJSON(); err != nil || strings.Contains(string(data), "kube-federation-system") || strings.Contains(string(data), `"fedctl/controller"`) {
+				t.Errorf("%s: %s %s names another namespace or image (%v)", name, object.GetKind(), object.GetName(), err)
+			}
+			if object.GetKind() == "CustomResourceDefinition" {
+				definitions++
+				continue
+			}
+			got = append(got, object.GetKind()+"/"+object.GetName())
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" || definitions != 4 {
+			t.Errorf("%s: %d definitions and\n%s", name, definitions, diff)
+		}
+	}
+}
+
+func TestMemberOptions(t *testing.T) {
+	for _, test := range []struct {
+		options MemberOptions
+		members []string
+		want    string
+	}{
+		{MemberOptions{Rights: "all"}, []string{"a"}, "--backup-rights takes"},
+		{MemberOptions{Rights: rightsSave}, nil, "--member CONTEXT"},
+		{MemberOptions{Executor: true}, nil, "--member CONTEXT"},
+		{MemberOptions{Executor: true, Rights: rightsNone}, []string{"a"}, "without rights"},
+	} {
+		if err := test.options.complete(test.members); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v", test.options, err)
+		}
+	}
+	options := MemberOptions{Executor: true}
+	if err := options.complete([]string{"a"}); err != nil || options.Rights != rightsSave {
+		t.Errorf("%+v, %v", options, err)
 	}
 }

@@ -76,7 +76,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // RightsHint says how a member cluster gives the executor what it lacks.
-const RightsHint = `"fedctl install --member --context CONTEXT --backup-rights restore" grants it`
+const RightsHint = `"fedctl install --member CONTEXT --backup-rights restore" grants it`
 
 // maxWarnings is how many warnings a result lists, as many as a Restore's status takes.
 const maxWarnings = 100

@@ -36,7 +36,7 @@ func (r *run) volume(ctx context.Context, claim *saved, options *content.Options
 	var volume corev1.PersistentVolume
 	err := r.retry(ctx, func(ctx context.Context) error { return r.client.Get(ctx, client.ObjectKey{Name: name}, &volume) })
 	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
-		return nil //nolint:nilerr // then there is none that the claim could get
+		return nil
 	}
 	if err != nil {
 		return err
