@@ -74,7 +74,7 @@ func (r *versionRecords) of(t *runningType) (*recordStore, typeconfig.Resource) 
 // record brings KubeFed's record of an object up to date.
 func (e *Engine) record(ctx context.Context, t *runningType, item Item, host *hostObject, o *object, decision placement.Decision) (reconcile.Result, error) {
 	if e.records == nil || host.invalid != nil {
-		return reconcile.Result{}, nil
+		return reconcile.Result{}, nil //nolint:nilerr // the status says what is invalid
 	}
 	store, resource := e.records.of(t)
 	key := t.recordKey(item.Object)
@@ -93,7 +93,7 @@ func (e *Engine) record(ctx context.Context, t *runningType, item Item, host *ho
 		store.Forget(key)
 		return reconcile.Result{RequeueAfter: conflictDelay}, nil // deleted by somebody: it is created again
 	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
-		return reconcile.Result{}, nil //nolint:nilerr // the object goes as well
+		return reconcile.Result{}, nil // the object goes as well
 	case err != nil:
 		return reconcile.Result{}, fmt.Errorf("writing %s %s: %w", resource.GVK.Kind, key, err)
 	}

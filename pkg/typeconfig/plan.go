@@ -68,7 +68,7 @@ func (r *reconciler) federatedNamespace(ctx context.Context, of *fedcorev1beta1.
 	if client.IgnoreNotFound(err) != nil {
 		return Resource{}, err
 	}
-	why := ""
+	var why string
 	if err != nil || config.DeletionTimestamp != nil {
 		why = fmt.Sprintf("types in namespaces need the FederatedTypeConfig %s/%s, which does not exist: fedctl enable namespaces", r.Namespace, fedcommon.NamespaceName)
 	} else {
