@@ -156,7 +156,7 @@ func (c *Controller) waitUntilLeading(ctx context.Context, exited <-chan struct{
 	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
 	for {
-		if leads, err := c.Metric(ctx, "leader_election_master_status"); err == nil && leads == 1 {
+		if leads, err := c.Metric(ctx, "leader_election_master_status"); err == nil && leads >= 1 { // backups of members have Leases of their own
 			return nil
 		}
 		select {
