@@ -1,6 +1,7 @@
 // Command controller is the federation's control plane in the host cluster: it
-// connects to the member clusters, reads which types are federated, and
-// propagates. Everything but the wiring lives in the packages it imports.
+// connects to the member clusters, reads which types are federated, propagates,
+// and executes backups. With --mode=member it executes the backups of its own
+// cluster, and nothing else. Everything but the wiring lives in the packages it imports.
 package main
 
 import (
@@ -48,6 +49,9 @@ func run(ctx context.Context, v *viper.Viper) error {
 	hostConfig, err := hostConfig(v.GetString("kubeconfig"), v.GetString("context"))
 	if err != nil {
 		return err
+	}
+	if v.GetString("mode") == config.ModeMember {
+		return runMember(ctx, hostConfig, v)
 	}
 	kubefed, err := kubeFedConfig(ctx, hostConfig, v)
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/configcontroller"
+	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
 	"github.com/fedctl/fedctl/pkg/schedule"
@@ -133,6 +134,13 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 	}
 	if err := followTypes(mgr, provider, engine, settings); err != nil {
 		return nil, err
+	}
+	if settings.Backups {
+		options := backupOptions(settings)
+		options.Shared = executor.NewSlots(settings.BackupJobs)
+		if err := mgr.Add(&executor.Fleet{Options: options}); err != nil {
+			return nil, err
+		}
 	}
 	// Runs in the leader only. The words are KubeFed's.
 	promoted := manager.RunnableFunc(func(context.Context) error {

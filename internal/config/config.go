@@ -27,6 +27,7 @@ type Config struct {
 	Context           string `mapstructure:"context"`
 	KubeFedNamespace  string `mapstructure:"kubefed-namespace"`
 	KubeFedConfigFile string `mapstructure:"kubefed-config"`
+	Mode              string `mapstructure:"mode"`
 	Scope             string `mapstructure:"scope"`
 
 	LeaderElect   bool          `mapstructure:"leader-elect"`
@@ -66,7 +67,19 @@ type Config struct {
 	UnreadyDeletionTimeout time.Duration `mapstructure:"unready-deletion-timeout"`
 	VersionRecords         string        `mapstructure:"version-records"`
 	UnschedulableAfter     time.Duration `mapstructure:"unschedulable-after"`
+
+	Backups           bool          `mapstructure:"backups"`
+	BackupJobs        int           `mapstructure:"backup-jobs"`
+	BackupClusterJobs int           `mapstructure:"backup-jobs-per-cluster"`
+	BackupPoll        time.Duration `mapstructure:"backup-poll"`
+	BackupCacheDir    string        `mapstructure:"backup-cache-dir"`
 }
+
+// The values of Mode.
+const (
+	ModeHost   = "host"
+	ModeMember = "member"
+)
 
 // The values of VersionRecords.
 const (
@@ -81,6 +94,7 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.String("kubeconfig", "", "Kubeconfig of the host cluster; by default the Pod's own service account, else $KUBECONFIG, else ~/.kube/config.")
 	flags.String("context", "", "Context of the host cluster in the kubeconfig; by default the current one.")
 	flags.String("kubefed-namespace", kubefedconfig.DefaultNamespace, "Namespace of the control plane in the host cluster.")
+	flags.String("mode", ModeHost, "host, for the control plane; or member, to execute this cluster's own backups and nothing else.")
 	flags.String("scope", "Cluster", "Cluster, or Namespaced: the KubeFed namespace is then the only one that is federated.")
 
 	flags.Bool("leader-elect", true, "Elect a leader among several controllers, by a Lease in the KubeFed namespace.")
@@ -119,6 +133,12 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.Duration("unready-deletion-timeout", 0, "How long a deletion waits for a member cluster that is not ready; 0 until it is ready or unjoined.")
 	flags.String("version-records", RecordInStatus, "Where what was propagated is recorded: Status, or PropagatedVersion to write KubeFed's PropagatedVersions as well.")
 	flags.Duration("unschedulable-after", time.Minute, "How long a pod may have no node before ReplicaSchedulingPreferences take its cluster for full.")
+
+	flags.Bool("backups", true, "Execute the Backups of the members that know them, unless an executor inside a member does.")
+	flags.Int("backup-jobs", 16, "Runs, restores and verifications of backups in work at a time, over all clusters.")
+	flags.Int("backup-jobs-per-cluster", 2, "Runs, restores and verifications of one cluster in work at a time.")
+	flags.Duration("backup-poll", 5*time.Second, "How long a run that has to wait waits at most before it is looked at again.")
+	flags.String("backup-cache-dir", "", "Directory for temporary files of backup repositories; the system's by default.")
 }
 
 // SettingsFile reads --config into v and makes v prefer flags and the environment.
@@ -172,6 +192,7 @@ func (c *Config) validate() error {
 		}
 	}
 	check(c.KubeFedNamespace != "", "kubefed-namespace must not be empty")
+	check(slices.Contains([]string{ModeHost, ModeMember}, c.Mode), "mode is %q: it must be host or member", c.Mode)
 	check(slices.Contains([]string{"Cluster", "Namespaced"}, c.Scope), "scope is %q: it must be Cluster or Namespaced", c.Scope)
 	check(slices.Contains([]string{"json", "text"}, c.LogFormat), "log-format is %q: it must be json or text", c.LogFormat)
 	check(slices.Contains([]string{RecordInStatus, RecordPropagatedVersion}, c.VersionRecords), "version-records is %q: it must be Status or PropagatedVersion", c.VersionRecords)
@@ -184,6 +205,7 @@ func (c *Config) validate() error {
 		"settle-timeout":               c.SettleTimeout,
 		"retry-max":                    c.RetryMax,
 		"unschedulable-after":          c.UnschedulableAfter,
+		"backup-poll":                  c.BackupPoll,
 	} {
 		check(d > 0, "%s is %s: it must be more than 0", name, d)
 	}
@@ -193,6 +215,8 @@ func (c *Config) validate() error {
 		"workers":                                c.Workers,
 		"workers-per-cluster":                    c.WorkersPerCluster,
 		"host-workers":                           c.HostWorkers,
+		"backup-jobs":                            c.BackupJobs,
+		"backup-jobs-per-cluster":                c.BackupClusterJobs,
 	} {
 		check(n > 0, "%s is %d: it must be more than 0", name, n)
 	}

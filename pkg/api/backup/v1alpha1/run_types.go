@@ -94,6 +94,9 @@ type BackupRunStatus struct {
 	// Executor is who holds or held the run.
 	// +optional
 	Executor string `json:"executor,omitempty"`
+	// Repository is the name of the BackupRepository that holds the data.
+	// +optional
+	Repository string `json:"repository,omitempty"`
 	// SnapshotID names the data in the repository.
 	// +optional
 	SnapshotID string `json:"snapshotID,omitempty"`

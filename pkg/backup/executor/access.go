@@ -1,0 +1,115 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+)
+
+// RepositoryConfig says how to open what a BackupRepository names; it reads the
+// Secrets that hold the password and the credentials.
+func RepositoryConfig(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository) (repository.Config, error) {
+	var config repository.Config
+	key := of.Spec.EncryptionSecretRef.Key
+	if key == "" {
+		key = "password"
+	}
+	secret, err := readSecret(ctx, reader, of, of.Spec.EncryptionSecretRef.Name, "spec.encryptionSecretRef")
+	if err != nil {
+		return config, err
+	}
+	if config.Password, err = valueOf(secret, key, "spec.encryptionSecretRef"); err != nil {
+		return config, err
+	}
+	if fs := of.Spec.Filesystem; fs != nil {
+		config.Filesystem = &repository.Filesystem{Path: fs.Path}
+	}
+	if s3 := of.Spec.S3; s3 != nil {
+		config.S3 = &repository.S3{Endpoint: s3.Endpoint, Bucket: s3.Bucket, Region: s3.Region, Prefix: s3.Prefix, CABundle: s3.CABundle}
+		if s3.CredentialsSecretRef != nil {
+			return config, readCredentials(ctx, reader, of, config.S3)
+		}
+	}
+	return config, nil
+}
+
+func readCredentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, s3 *repository.S3) error {
+	const field = "spec.s3.credentialsSecretRef"
+	secret, err := readSecret(ctx, reader, of, of.Spec.S3.CredentialsSecretRef.Name, field)
+	if err != nil {
+		return err
+	}
+	if s3.AccessKeyID, err = valueOf(secret, "accessKeyID", field); err != nil {
+		return err
+	}
+	s3.SessionToken = string(secret.Data["sessionToken"])
+	s3.SecretAccessKey, err = valueOf(secret, "secretAccessKey", field)
+	return err
+}
+
+func readSecret(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, name, field string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := reader.Get(ctx, client.ObjectKey{Namespace: of.Namespace, Name: name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, &problem{"SecretNotFound", fmt.Sprintf("there is no Secret %s in namespace %s: create it, or correct %s", name, of.Namespace, field)}
+	case err != nil:
+		return nil, fmt.Errorf("%s: reading Secret %s/%s: %w", field, of.Namespace, name, err)
+	}
+	return secret, nil
+}
+
+func valueOf(secret *corev1.Secret, key, field string) (string, error) {
+	if value := string(secret.Data[key]); value != "" {
+		return value, nil
+	}
+	return "", &problem{"SecretIncomplete", fmt.Sprintf("Secret %s/%s has nothing under the key %s, which %s needs", secret.Namespace, secret.Name, key, field)}
+}
+
+// open opens a repository of this cluster to write to it.
+func (c *core) open(ctx context.Context, namespace, name string) (*repository.Repository, error) {
+	config, spec, err := c.configOf(ctx, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	if spec.ReadOnly {
+		return nil, &problem{reasonReadOnly, fmt.Sprintf("BackupRepository %s/%s is read-only", namespace, name)}
+	}
+	return repository.Open(ctx, config, repository.Owner{ClusterUID: c.clusterUID})
+}
+
+// openReadOnly opens a repository of any cluster.
+func (c *core) openReadOnly(ctx context.Context, namespace, name string) (*repository.Repository, error) {
+	config, _, err := c.configOf(ctx, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	return repository.OpenReadOnly(ctx, config)
+}
+
+func (c *core) configOf(ctx context.Context, namespace, name string) (repository.Config, *v1alpha1.BackupRepositorySpec, error) {
+	found := &v1alpha1.BackupRepository{}
+	err := c.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, found)
+	if apierrors.IsNotFound(err) {
+		return repository.Config{}, nil, &problem{reasonRepository, fmt.Sprintf("there is no BackupRepository %s in namespace %s: create it, or correct the reference", name, namespace)}
+	}
+	if err != nil {
+		return repository.Config{}, nil, err
+	}
+	config, err := RepositoryConfig(ctx, c.live, found)
+	config.CacheDir, config.Timeout = c.opts.CacheDir, c.opts.StorageTimeout
+	return config, &found.Spec, err
+}
+
+func closeRepository(ctx context.Context, r *repository.Repository) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	_ = r.Close(ctx) // what was written is safe before
+}

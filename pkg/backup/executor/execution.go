@@ -1,0 +1,194 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/capture"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+)
+
+// writeTimeout bounds writes that must be tried even when the job was cancelled.
+const writeTimeout = 15 * time.Second
+
+// execution is the job of one attempt of a run.
+type execution struct {
+	*core
+	backup *v1alpha1.Backup
+	run    *v1alpha1.BackupRun
+	others []v1alpha1.BackupRun
+}
+
+func (x *execution) execute(ctx context.Context) {
+	log := x.log.WithValues("backup", x.backup.Namespace+"/"+x.backup.Name, "run", x.run.Name, "attempt", x.run.Status.Attempts)
+	log.Info("Run started")
+	if x.backup.Spec.Timeout != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, x.backup.Spec.Timeout.Duration, errTimeout)
+		defer cancel()
+	}
+	result, check, err := x.attempt(ctx)
+	run, writeErr := x.record(ctx, result, check, err)
+	if writeErr != nil {
+		log.Error(writeErr, "What became of a run could not be written; it will be taken for interrupted")
+		return
+	}
+	if run == nil {
+		log.Info("The run is no longer this executor's", "result", errText(err))
+		return
+	}
+	recordRun(x.opts.Cluster, run)
+	log.Info("Run ended", "phase", run.Status.Phase, "reason", run.Status.Reason, "message", run.Status.Message,
+		"objects", run.Status.Totals.Objects, "bytes", run.Status.Totals.Bytes, "storedBytes", run.Status.Totals.StoredBytes)
+	if run.Status.Reason != "" && run.Status.Reason != reasonReplaced {
+		x.warn(x.backup, run.Status.Reason, "run %s: %s", run.Name, run.Status.Message)
+	}
+}
+
+// attempt saves, verifies if it is due, and removes what is not kept any more.
+func (x *execution) attempt(ctx context.Context) (result *capture.Result, check *verification, err error) {
+	r, err := x.open(ctx, x.backup.Namespace, x.backup.Spec.RepositoryRef.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer closeRepository(ctx, r)
+	result, err = x.save(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !result.Partial && verifyThis(x.backup.Spec.Verify, x.run, x.others) {
+		if check = x.verify(ctx, r, result.Snapshot.ID, x.backup.Spec.Verify.Mode); check.unfinished() {
+			check = nil
+		}
+	}
+	if problem := x.retain(ctx, r, result.Snapshot.ID); problem != nil {
+		// The run is good all the same; the next one tries again.
+		x.warn(x.backup, "RetentionFailed", "what is not kept any more could not be removed: %s", problem)
+		x.log.Info("Retention failed", "backup", x.backup.Namespace+"/"+x.backup.Name, "error", problem.Error())
+	}
+	return result, check, nil
+}
+
+// record writes what became of the attempt; nil if the run is no longer ours.
+func (x *execution) record(ctx context.Context, result *capture.Result, check *verification, problem error) (*v1alpha1.BackupRun, error) {
+	cause := context.Cause(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	return x.updateRun(ctx, func(run *v1alpha1.BackupRun) bool {
+		if !x.owns(run) {
+			return false
+		}
+		if problem == nil {
+			x.succeed(run, result, check)
+		} else {
+			x.giveUp(run, problem, cause)
+		}
+		return true
+	})
+}
+
+func (x *execution) succeed(run *v1alpha1.BackupRun, result *capture.Result, check *verification) {
+	status := &run.Status
+	status.Repository = x.backup.Spec.RepositoryRef.Name
+	status.SnapshotID, status.Totals = result.Snapshot.ID, result.Totals
+	status.Warnings, status.VolumeSnapshots = result.Warnings, result.VolumeSnapshots
+	now, phase := x.opts.Clock.Now(), v1alpha1.RunSucceeded
+	if result.Partial {
+		phase = v1alpha1.RunPartiallyFailed
+		status.Reason, status.Message = "PartiallyFailed", partialMessage(result.Warnings)
+	}
+	if check != nil {
+		check.apply(run)
+		if check.err != nil {
+			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, check.err.Error()
+		}
+	}
+	x.finish(run, phase, now)
+}
+
+// giveUp ends an attempt that did not save, for the reason that it was cancelled for
+// or the problem it had.
+func (x *execution) giveUp(run *v1alpha1.BackupRun, problem, cause error) {
+	status := &run.Status
+	switch {
+	case errors.Is(cause, errStopped):
+		// Not its fault: the next executor begins at once, and the attempt does not count.
+		status.Phase, status.NextAttempt, status.Executor = v1alpha1.RunPending, nil, ""
+		status.Reason, status.Message = reasonInterrupted, "its executor has stopped"
+		status.Attempts--
+	case errors.Is(cause, errReplaced), errors.Is(cause, errDeleted):
+		status.Reason, status.Message = reasonReplaced, cause.Error()
+		if errors.Is(cause, errDeleted) {
+			status.Reason = reasonDeleted
+		}
+		x.finish(run, v1alpha1.RunCancelled, x.opts.Clock.Now())
+	case errors.Is(cause, errTimeout):
+		x.fail(run, x.backup.Spec.Retry, reasonTimeout, fmt.Sprintf("it took longer than spec.timeout, %s", x.backup.Spec.Timeout.Duration))
+	default:
+		x.fail(run, x.backup.Spec.Retry, reasonOf(problem), problem.Error())
+	}
+}
+
+// updateRun changes the status of the run as it is now; nil if change says no or the
+// run is gone.
+func (x *execution) updateRun(ctx context.Context, change func(*v1alpha1.BackupRun) bool) (*v1alpha1.BackupRun, error) {
+	return x.core.updateRun(ctx, x.run, change)
+}
+
+func (c *core) updateRun(ctx context.Context, of *v1alpha1.BackupRun, change func(*v1alpha1.BackupRun) bool) (*v1alpha1.BackupRun, error) {
+	var written *v1alpha1.BackupRun
+	err := retry.OnError(retry.DefaultBackoff, retriable, func() error {
+		run := &v1alpha1.BackupRun{}
+		if err := c.live.Get(ctx, client.ObjectKeyFromObject(of), run); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		if run.UID != of.UID || !change(run) {
+			return nil
+		}
+		if err := c.client.Status().Update(ctx, run); err != nil {
+			return err
+		}
+		written = run
+		return nil
+	})
+	return written, err
+}
+
+func retriable(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsServerTimeout(err) || apierrors.IsTooManyRequests(err) ||
+		apierrors.IsTimeout(err) || apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
+}
+
+// reasonOf is the word for an error: its own if it has one.
+func reasonOf(err error) string {
+	var typed *repository.Error
+	if errors.As(err, &typed) {
+		return string(typed.Reason)
+	}
+	if reason, ok := restoreReason(err); ok {
+		return reason
+	}
+	if reason, ok := captureReason(err); ok {
+		return reason
+	}
+	var named *problem
+	if errors.As(err, &named) {
+		return named.reason
+	}
+	if apierrors.IsForbidden(err) {
+		return "Forbidden"
+	}
+	return "Failed"
+}
+
+// problem is an error of this package with a reason.
+type problem struct{ reason, message string }
+
+func (p *problem) Error() string { return p.message }

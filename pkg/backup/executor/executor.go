@@ -1,0 +1,208 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+)
+
+// LeaseName is the Lease that decides who executes in a cluster.
+const LeaseName = "backup-executor"
+
+// Options configure an Executor. Zero values mean the default named with each field.
+type Options struct {
+	// Config connects to the cluster. Required.
+	Config *rest.Config
+	// Cluster is the name of the cluster in logs and metrics; empty inside a member.
+	Cluster string
+	// Namespace limits the executor to what is in one namespace; empty: all.
+	Namespace string
+	// LeaseNamespace is where the Lease is. Required.
+	LeaseNamespace string
+	// LeaseDuration, RenewDeadline and RetryPeriod are the Lease's times (15s, 10s, 2s).
+	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+	// Jobs is how many runs, restores and verifications go on at a time (2).
+	Jobs int
+	// Shared limits the jobs of several executors together; nil does not.
+	Shared Slots
+	// ProbePeriod is the time between two looks whether the cluster knows the types of
+	// backups (15s).
+	ProbePeriod time.Duration
+	// Poll is how long something waits at most before it is looked at again, where
+	// nothing tells that it has changed (5s).
+	Poll time.Duration
+	// MaxSleep is the longest time for which a Backup is not looked at (10m). Timers do
+	// not see a clock that is set or a machine that sleeps.
+	MaxSleep time.Duration
+	// CheckPeriod is the time between two looks at a repository (10m).
+	CheckPeriod time.Duration
+	// CacheDir is for temporary files of repositories; the system's by default.
+	CacheDir string
+	// StorageTimeout is how long a repository's storage may take to answer a request;
+	// the repository's default by default.
+	StorageTimeout time.Duration
+	// Clock that schedules follow; the machine's by default.
+	Clock clock.PassiveClock
+	// Logger is the parent of the executor's loggers.
+	Logger logr.Logger
+}
+
+func (o *Options) setDefaults() {
+	setDefault(&o.LeaseDuration, 15*time.Second)
+	setDefault(&o.RenewDeadline, 10*time.Second)
+	setDefault(&o.RetryPeriod, 2*time.Second)
+	setDefault(&o.Jobs, 2)
+	setDefault(&o.ProbePeriod, 15*time.Second)
+	setDefault(&o.Poll, 5*time.Second)
+	setDefault(&o.MaxSleep, 10*time.Minute)
+	setDefault(&o.CheckPeriod, 10*time.Minute)
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if o.Logger.GetSink() == nil {
+		o.Logger = logf.Log.WithName("backup")
+	}
+	if o.Cluster != "" {
+		o.Logger = o.Logger.WithValues("cluster", o.Cluster)
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Executor carries out what one cluster's backup objects ask for.
+type Executor struct {
+	opts Options
+	log  logr.Logger
+	// identity is what the Lease and the runs of this executor carry.
+	identity string
+	scheme   *runtime.Scheme
+}
+
+// New returns an executor, which does nothing before Run.
+func New(opts Options) (*Executor, error) {
+	if opts.Config == nil || opts.LeaseNamespace == "" {
+		return nil, errors.New("backup executor: Config and LeaseNamespace are needed")
+	}
+	opts.setDefaults()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("backup executor: building the scheme: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("backup executor: %w", err)
+	}
+	return &Executor{opts: opts, log: opts.Logger, identity: host + "_" + string(uuid.NewUUID()), scheme: scheme}, nil
+}
+
+// Run executes until ctx ends. What goes wrong with the cluster is logged and tried
+// again; there is no error to return.
+func (e *Executor) Run(ctx context.Context) {
+	defer forgetCluster(e.opts.Cluster)
+	backoff := wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.2, Steps: 7, Cap: time.Minute}
+	failed, told := backoff, ""
+	for ctx.Err() == nil {
+		pause := e.opts.ProbePeriod
+		uid, problem := e.probe(ctx)
+		if problem == "" {
+			told = ""
+			began := time.Now()
+			err := e.lead(ctx, uid)
+			if ctx.Err() != nil {
+				return
+			}
+			if time.Since(began) > time.Minute {
+				failed = backoff
+			}
+			pause = failed.Step()
+			e.log.Info("Executing backups was interrupted; will go on", "in", pause.String(), "error", errText(err))
+		} else if problem != told && ctx.Err() == nil {
+			told = problem
+			e.log.Info("Backups cannot be executed in this cluster", "why", problem)
+		}
+		sleep(ctx, wait.Jitter(pause, 0.1))
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return "the Lease was lost"
+	}
+	return err.Error()
+}
+
+// probe asks whether the cluster knows and allows what the executor needs; it
+// returns the cluster's UID, or what is missing.
+func (e *Executor) probe(ctx context.Context) (uid, problem string) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	reader, err := client.New(e.opts.Config, client.Options{Scheme: e.scheme})
+	if err != nil {
+		return "", err.Error()
+	}
+	if problem := e.served(); problem != "" {
+		return "", problem
+	}
+	for _, list := range []client.ObjectList{&v1alpha1.BackupList{}, &v1alpha1.BackupRunList{}, &v1alpha1.BackupRepositoryList{}, &v1alpha1.RestoreList{}} {
+		switch err := reader.List(ctx, list, client.Limit(1), client.InNamespace(e.opts.Namespace)); {
+		case apierrors.IsForbidden(err):
+			return "", "rights are missing, which \"fedctl install --member\" grants: " + err.Error()
+		case err != nil:
+			return "", err.Error()
+		}
+	}
+	system := &metav1.PartialObjectMetadata{}
+	system.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := reader.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, system); err != nil {
+		return "", "the cluster's identity cannot be read: " + err.Error()
+	}
+	return string(system.UID), ""
+}
+
+// served says what is wrong if the cluster does not know the types of backups. It
+// asks discovery, which anybody may, before rights play a part.
+func (e *Executor) served() string {
+	config := rest.CopyConfig(e.opts.Config)
+	config.Timeout = 15 * time.Second
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return err.Error()
+	}
+	switch _, err := client.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String()); {
+	case apierrors.IsNotFound(err):
+		return "the cluster does not know the types of backup.fedctl.io; \"fedctl install --member\" installs them"
+	case err != nil:
+		return err.Error()
+	}
+	return ""
+}

@@ -1,0 +1,148 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Why jobs are cancelled.
+var (
+	errStopped  = errors.New("the executor stops")
+	errReplaced = errors.New("a newer run took its place, as concurrencyPolicy Replace says")
+	errDeleted  = errors.New("the object was deleted")
+	errTimeout  = errors.New("it took longer than spec.timeout")
+)
+
+// stopPatience is how long jobs may take to end.
+const stopPatience = 15 * time.Second
+
+// Slots limits how many jobs go on at a time.
+type Slots chan struct{}
+
+// NewSlots returns n free slots.
+func NewSlots(n int) Slots { return make(Slots, n) }
+
+func (s Slots) take() bool {
+	if s == nil {
+		return true
+	}
+	select {
+	case s <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s Slots) free() {
+	if s != nil {
+		<-s
+	}
+}
+
+// jobs are what goes on in the background, at most one for each object. They end
+// when the Lease is lost.
+type jobs struct {
+	own, shared Slots
+	ctx         context.Context //nolint:containedctx // the term of the Lease, in which jobs come and go
+	cancel      context.CancelCauseFunc
+	running     sync.WaitGroup
+
+	mu      sync.Mutex
+	stopped bool
+	byUID   map[types.UID]context.CancelCauseFunc
+}
+
+func newJobs(n int, shared Slots) *jobs {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return &jobs{own: NewSlots(n), shared: shared, ctx: ctx, cancel: cancel, byUID: map[types.UID]context.CancelCauseFunc{}}
+}
+
+// Start waits for the end of the term and ends the jobs with it.
+func (j *jobs) Start(ctx context.Context) error {
+	<-ctx.Done()
+	j.stop()
+	return nil
+}
+
+// NeedLeaderElection ties the jobs to the Lease.
+func (j *jobs) NeedLeaderElection() bool { return true }
+
+func (j *jobs) stop() {
+	j.mu.Lock()
+	j.stopped = true
+	j.mu.Unlock()
+	j.cancel(errStopped)
+	ended := make(chan struct{})
+	go func() {
+		j.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(stopPatience):
+		// A directory on a dead server cannot be left alone; what the job writes later
+		// is refused, because the run is no longer its own.
+	}
+}
+
+// has says whether there is a job for an object.
+func (j *jobs) has(uid types.UID) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_, ok := j.byUID[uid]
+	return ok
+}
+
+// abort cancels an object's job, if there is one, for a reason that the job finds
+// with context.Cause.
+func (j *jobs) abort(uid types.UID, why error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if cancel, ok := j.byUID[uid]; ok {
+		cancel(why)
+	}
+}
+
+// reserve takes a place for an object's job; false if there is none, or the object
+// has a job. The place is used by run or given back by release.
+func (j *jobs) reserve(uid types.UID) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, ok := j.byUID[uid]; ok || j.stopped || !j.own.take() {
+		return false
+	}
+	if !j.shared.take() {
+		j.own.free()
+		return false
+	}
+	j.byUID[uid] = func(error) {}
+	j.running.Add(1)
+	return true
+}
+
+func (j *jobs) release(uid types.UID) {
+	j.mu.Lock()
+	delete(j.byUID, uid)
+	j.mu.Unlock()
+	j.own.free()
+	j.shared.free()
+	j.running.Done()
+}
+
+// run starts the job of an object for which a place was reserved.
+func (j *jobs) run(uid types.UID, job func(ctx context.Context)) {
+	ctx, cancel := context.WithCancelCause(j.ctx)
+	j.mu.Lock()
+	j.byUID[uid] = cancel
+	j.mu.Unlock()
+	go func() {
+		defer cancel(nil)
+		defer j.release(uid)
+		job(ctx)
+	}()
+}

@@ -1,0 +1,89 @@
+package executor
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+)
+
+var (
+	labels = []string{"cluster", "namespace", "backup"}
+
+	lastSuccess = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fedctl_backup_last_success_timestamp_seconds", Help: "When the last good run of a Backup ended, in seconds since 1970.",
+	}, labels)
+	objectiveSeconds = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fedctl_backup_objective_seconds", Help: "How old the last good run of a Backup may be; no series without an objective.",
+	}, labels)
+	lastDuration = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fedctl_backup_last_run_duration_seconds", Help: "How long the last run of a Backup took.",
+	}, labels)
+	lastBytes = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fedctl_backup_last_run_bytes", Help: "Size of the objects that the last run of a Backup saved.",
+	}, labels)
+	lastStoredBytes = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fedctl_backup_last_run_stored_bytes", Help: "What the last run of a Backup added to the repository.",
+	}, labels)
+	failures = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fedctl_backup_failures_total", Help: "Attempts of a Backup's runs that failed or saved only a part.",
+	}, labels)
+	leading = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fedctl_backup_executor_leading", Help: "1 where this process executes the backups of a cluster.",
+	}, []string{"cluster"})
+)
+
+func init() {
+	metrics.Registry.MustRegister(lastSuccess, objectiveSeconds, lastDuration, lastBytes, lastStoredBytes, failures, leading)
+}
+
+func recordLeading(cluster string, leads bool) {
+	value := 0.0
+	if leads {
+		value = 1
+	}
+	leading.WithLabelValues(cluster).Set(value)
+}
+
+// recordBackup tells what is known of a Backup from its status.
+func recordBackup(cluster string, b *v1alpha1.Backup) {
+	values := []string{cluster, b.Namespace, b.Name}
+	if success := b.Status.LastSuccess; success != nil && success.Time != nil {
+		lastSuccess.WithLabelValues(values...).Set(float64(success.Time.Unix()))
+	}
+	if b.Spec.Objective != nil {
+		objectiveSeconds.WithLabelValues(values...).Set(b.Spec.Objective.MaxAge.Seconds())
+	} else {
+		objectiveSeconds.DeleteLabelValues(values...)
+	}
+	failures.WithLabelValues(values...).Add(0) // so that the first failure is a change
+}
+
+func recordRun(cluster string, run *v1alpha1.BackupRun) {
+	values := []string{cluster, run.Namespace, run.Spec.BackupRef.Name}
+	again := run.Status.Phase == v1alpha1.RunPending && run.Status.NextAttempt != nil
+	if again || run.Status.Phase == v1alpha1.RunFailed || run.Status.Phase == v1alpha1.RunPartiallyFailed {
+		failures.WithLabelValues(values...).Inc()
+	}
+	if run.Status.Duration != nil && run.Status.SnapshotID != "" {
+		lastDuration.WithLabelValues(values...).Set(run.Status.Duration.Seconds())
+		lastBytes.WithLabelValues(values...).Set(float64(run.Status.Totals.Bytes))
+		lastStoredBytes.WithLabelValues(values...).Set(float64(run.Status.Totals.StoredBytes))
+	}
+}
+
+func forgetBackup(cluster, namespace, name string) {
+	forget(prometheus.Labels{"cluster": cluster, "namespace": namespace, "backup": name})
+}
+
+func forgetCluster(cluster string) {
+	forget(prometheus.Labels{"cluster": cluster})
+	leading.DeleteLabelValues(cluster)
+}
+
+func forget(of prometheus.Labels) {
+	for _, vec := range []*prometheus.GaugeVec{lastSuccess, objectiveSeconds, lastDuration, lastBytes, lastStoredBytes} {
+		vec.DeletePartialMatch(of)
+	}
+	failures.DeletePartialMatch(of)
+}

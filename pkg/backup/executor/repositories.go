@@ -1,0 +1,108 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+)
+
+// repositories reconciles BackupRepositories: it opens them, which creates what is
+// not there, and says what it found.
+type repositories struct{ *core }
+
+func setUpRepositories(mgr manager.Manager, c *core) error {
+	return builder.ControllerManagedBy(mgr).Named("backuprepository").
+		For(&v1alpha1.BackupRepository{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: c.limiter()}).
+		Complete(&repositories{c})
+}
+
+// Reconcile looks at one repository, and again after a while: the Secrets that it
+// names are not watched, and storage comes and goes.
+func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	object := &v1alpha1.BackupRepository{}
+	if err := r.client.Get(ctx, request.NamespacedName, object); err != nil || !object.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	found, err := r.look(ctx, object)
+	if ctx.Err() != nil {
+		return reconcile.Result{}, ctx.Err() // whatever failed, failed because we are leaving
+	}
+	status, now := object.Status.DeepCopy(), r.opts.Clock.Now()
+	status.ObservedGeneration = object.Generation
+	c := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonReady, Message: "the repository can be used",
+		ObservedGeneration: object.Generation, LastTransitionTime: metav1.NewTime(now)}
+	sleep := r.opts.CheckPeriod
+	if err != nil {
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(err), err.Error()
+		sleep = min(sleep, 3*r.opts.Poll)
+	} else {
+		status.ClusterUID, status.Totals, status.LastChecked = found.uid, found.totals, ptr.To(metav1.NewTime(now))
+	}
+	if meta.SetStatusCondition(&status.Conditions, c) && err != nil {
+		r.events.Eventf(object, nil, corev1.EventTypeWarning, c.Reason, "Open", "%s", c.Message)
+	}
+	if !equality.Semantic.DeepEqual(*status, object.Status) {
+		object.Status = *status
+		if err := r.client.Status().Update(ctx, object); err != nil {
+			return ignoreConflict(reconcile.Result{}, err)
+		}
+	}
+	return reconcile.Result{RequeueAfter: sleep}, nil
+}
+
+// contents is what a repository holds.
+type contents struct {
+	uid    string
+	totals v1alpha1.Totals
+}
+
+// look opens a repository and counts what is in it.
+func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupRepository) (*contents, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	config, err := RepositoryConfig(ctx, r.live, object)
+	if err != nil {
+		return nil, err
+	}
+	config.CacheDir, config.Timeout = r.opts.CacheDir, r.opts.StorageTimeout
+	var open *repository.Repository
+	if object.Spec.ReadOnly {
+		open, err = repository.OpenReadOnly(ctx, config)
+	} else {
+		open, err = repository.Open(ctx, config, repository.Owner{ClusterUID: r.clusterUID})
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer closeRepository(ctx, open)
+	snapshots, err := open.Snapshots(ctx, repository.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	usage, err := open.Usage(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("counting what the repository takes: %w", err)
+	}
+	found := &contents{uid: open.ClusterUID(), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
+	for _, s := range snapshots {
+		found.totals.Objects += s.Objects
+		found.totals.Bytes += s.Bytes
+	}
+	return found, nil
+}

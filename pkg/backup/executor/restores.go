@@ -1,0 +1,114 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+)
+
+// restores reconciles Restores: each is carried out once.
+type restores struct{ *core }
+
+func setUpRestores(mgr manager.Manager, c *core) error {
+	return builder.ControllerManagedBy(mgr).Named("restore").
+		For(&v1alpha1.Restore{}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 2, RateLimiter: c.limiter()}).
+		Complete(&restores{c})
+}
+
+// Reconcile looks at one Restore.
+func (r *restores) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	object := &v1alpha1.Restore{}
+	if err := r.client.Get(ctx, request.NamespacedName, object); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	again := reconcile.Result{RequeueAfter: r.opts.Poll}
+	switch {
+	case r.jobs.has(object.UID):
+		if !object.DeletionTimestamp.IsZero() {
+			r.jobs.abort(object.UID, errDeleted)
+		}
+		return again, nil
+	case !object.DeletionTimestamp.IsZero(), object.Status.Phase.Done():
+		return reconcile.Result{}, nil
+	case object.Status.Phase == v1alpha1.RunRunning:
+		changed := object.DeepCopy()
+		r.end(changed, v1alpha1.RunFailed, reasonInterrupted, fmt.Sprintf(
+			"its executor %s ended before the restore did; make another Restore, whose spec.existing says what becomes of the objects that are there already", object.Status.Executor))
+		return ignoreConflict(again, r.client.Status().Update(ctx, changed))
+	case !r.jobs.reserve(object.UID):
+		return again, nil
+	}
+	claimed := object.DeepCopy()
+	claimed.Status.ObservedGeneration = object.Generation
+	claimed.Status.Phase, claimed.Status.Executor = v1alpha1.RunRunning, r.identity
+	claimed.Status.StartTime = ptr.To(metav1.NewTime(r.opts.Clock.Now()))
+	if err := r.client.Status().Update(ctx, claimed); err != nil {
+		r.jobs.release(object.UID)
+		return ignoreConflict(again, err)
+	}
+	r.jobs.run(object.UID, func(ctx context.Context) { r.execute(ctx, claimed) })
+	return again, nil
+}
+
+func (r *restores) end(object *v1alpha1.Restore, phase v1alpha1.RunPhase, reason, message string) {
+	object.Status.Phase, object.Status.Reason, object.Status.Message = phase, reason, message
+	object.Status.CompletionTime = ptr.To(metav1.NewTime(r.opts.Clock.Now()))
+}
+
+// execute is the job of a restore.
+func (r *restores) execute(ctx context.Context, object *v1alpha1.Restore) {
+	log := r.log.WithValues("restore", object.Namespace+"/"+object.Name)
+	log.Info("Restore started")
+	result, err := r.restore(ctx, object)
+	cause := context.Cause(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	writeErr := retry.OnError(retry.DefaultBackoff, retriable, func() error {
+		current := &v1alpha1.Restore{}
+		if err := r.live.Get(ctx, client.ObjectKeyFromObject(object), current); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		if current.UID != object.UID || current.Status.Phase != v1alpha1.RunRunning || current.Status.Executor != r.identity {
+			return nil
+		}
+		r.conclude(current, result, err, cause)
+		log.Info("Restore ended", "phase", current.Status.Phase, "message", current.Status.Message, "objects", current.Status.Totals.Objects)
+		return r.client.Status().Update(ctx, current)
+	})
+	if writeErr != nil && !apierrors.IsNotFound(writeErr) {
+		log.Error(writeErr, "What became of a restore could not be written")
+	}
+}
+
+// conclude writes what was restored, also where it was not all.
+func (r *restores) conclude(object *v1alpha1.Restore, result *restored, err, cause error) {
+	if result != nil {
+		object.Status.Run, object.Status.Counts, object.Status.Totals = result.Run, result.Result.Counts, result.Result.Totals()
+		object.Status.Warnings = result.Result.Warnings
+	}
+	switch {
+	case errors.Is(cause, errStopped):
+		r.end(object, v1alpha1.RunFailed, reasonInterrupted, "its executor has stopped; make another Restore")
+	case err != nil:
+		r.end(object, v1alpha1.RunFailed, reasonOf(err), err.Error())
+		r.warn(object, reasonOf(err), "%s", err)
+	case result.Result.Phase() != v1alpha1.RunSucceeded:
+		r.end(object, result.Result.Phase(), "ObjectsFailed", restoreMessage(object.Status.Counts, object.Spec.DryRun))
+		r.warn(object, "ObjectsFailed", "%s", object.Status.Message)
+	default:
+		r.end(object, v1alpha1.RunSucceeded, "", restoreMessage(object.Status.Counts, object.Spec.DryRun))
+	}
+}

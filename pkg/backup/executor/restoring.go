@@ -1,0 +1,116 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/backup/restore"
+)
+
+// progressPeriod is the time between two writes of how far a restore is.
+const progressPeriod = 3 * time.Second
+
+// reasonDifferent is data that was restored and is not as it was saved.
+const reasonDifferent = "Different"
+
+// restored is what became of a restore.
+type restored struct {
+	Run    string
+	Result restore.Result
+}
+
+// restore brings back what a Restore asks for. The result is there also with an
+// error, with what was restored before it.
+func (c *core) restore(ctx context.Context, object *v1alpha1.Restore) (*restored, error) {
+	from := object.Spec.From
+	r, err := c.openReadOnly(ctx, object.Namespace, from.RepositoryRef.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer closeRepository(ctx, r)
+	if from.Cluster == "" && r.ClusterUID() != c.clusterUID {
+		return nil, &problem{string(repository.ForeignOwner), fmt.Sprintf(
+			"the repository holds the data of another cluster; to restore it into this one, set spec.from.cluster to %s", r.ClusterUID())}
+	}
+	snapshots, err := r.Snapshots(ctx, repository.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := restore.Choose(snapshots, from, object.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := r.Read(ctx, chosen.ID)
+	if err != nil {
+		return nil, err
+	}
+	result, err := restore.Run(ctx, restore.Params{
+		Config: c.config, Reader: reader, Spec: object.Spec, Progress: c.restoreProgress(ctx, object, chosen.Run),
+	})
+	return &restored{Run: chosen.Run, Result: result}, err
+}
+
+// restoreProgress writes now and then how far a restore is.
+func (c *core) restoreProgress(ctx context.Context, object *v1alpha1.Restore, run string) func(restore.Result) {
+	var last atomic.Int64
+	last.Store(time.Now().UnixNano())
+	return func(result restore.Result) {
+		now, before := time.Now().UnixNano(), last.Load()
+		if time.Duration(now-before) < progressPeriod || !last.CompareAndSwap(before, now) {
+			return
+		}
+		current := &v1alpha1.Restore{}
+		if err := c.live.Get(ctx, client.ObjectKeyFromObject(object), current); err != nil ||
+			current.Status.Phase != v1alpha1.RunRunning || current.Status.Executor != c.identity {
+			return // the end is written in any case
+		}
+		current.Status.Run, current.Status.Counts, current.Status.Totals = run, result.Counts, result.Totals()
+		_ = c.client.Status().Update(ctx, current) // as above
+	}
+}
+
+// restoreAndCompare restores a snapshot into scratch namespaces and compares.
+func (c *core) restoreAndCompare(ctx context.Context, r *repository.Repository, snapshot string) error {
+	reader, err := r.Read(ctx, snapshot)
+	if err != nil {
+		return err
+	}
+	result, err := restore.Verify(ctx, c.config, reader)
+	if err != nil {
+		return err
+	}
+	if result.Counts.Failed == 0 {
+		return nil
+	}
+	message := fmt.Sprintf("%d objects could not be restored or are not as they were saved", result.Counts.Failed)
+	if len(result.Warnings) > 0 {
+		first := result.Warnings[0]
+		message += fmt.Sprintf("; the first is %s %s/%s: %s", first.Resource, first.Namespace, first.Name, first.Message)
+	}
+	return &problem{reasonDifferent, message}
+}
+
+// restoreReason is the word for an error of a restore, if it is one.
+func restoreReason(err error) (string, bool) {
+	var typed *restore.Error
+	if errors.As(err, &typed) {
+		return typed.Reason, true
+	}
+	return "", false
+}
+
+// restoreMessage sums up a restore that came to its end.
+func restoreMessage(counts v1alpha1.RestoreCounts, dryRun bool) string {
+	would := ""
+	if dryRun {
+		would = "dry run: "
+	}
+	return fmt.Sprintf("%s%d objects created, %d updated, %d skipped, %d failed", would, counts.Created, counts.Updated, counts.Skipped, counts.Failed)
+}

@@ -1,0 +1,247 @@
+package executor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/schedule"
+)
+
+// Reasons of a Backup's conditions; Ready has those of runs and repositories, too.
+const (
+	reasonReady           = "Ready"
+	reasonScheduled       = "Scheduled"
+	reasonInvalidSchedule = "InvalidSchedule"
+	reasonRepository      = "RepositoryNotFound"
+	reasonReadOnly        = "RepositoryReadOnly"
+	reasonNoRunYet        = "NoRunYet"
+	reasonRecent          = "Recent"
+	reasonTooOld          = "TooOld"
+	reasonVerified        = "Verified"
+	reasonNotYet          = "NotYetVerified"
+	reasonStoredDataKept  = "StoredDataKept"
+)
+
+// maxRecent is how many runs a Backup's status lists.
+const maxRecent = 10
+
+// statusInput is what a Backup's status is computed from.
+type statusInput struct {
+	Backup *v1alpha1.Backup
+	Runs   []v1alpha1.BackupRun
+	// Repository is nil if there is none.
+	Repository *v1alpha1.BackupRepository
+	// ScheduleError is why the schedule cannot be used; Decision is then empty.
+	ScheduleError error
+	Decision      schedule.Decision
+	// Skipped counts ticks that were not run although they were due.
+	Skipped int
+	Now     time.Time
+}
+
+// newStatus computes a Backup's status, and when it changes by time alone; zero if
+// it does not.
+func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
+	status := *in.Backup.Status.DeepCopy()
+	status.ObservedGeneration = in.Backup.Generation
+	goodRuns := good(in.Runs)
+	if len(goodRuns) > 0 {
+		newest := summary(goodRuns[0])
+		if last := status.LastSuccess; last == nil || last.Time == nil || last.Time.Before(newest.Time) {
+			status.LastSuccess, status.Missed = &newest, 0
+		}
+	}
+	status.Missed += int32(min(in.Decision.Missed+in.Skipped, 1<<30)) //nolint:gosec // limited
+	status.NextRun = nil
+	if !in.Decision.Next.IsZero() {
+		status.NextRun = ptr.To(metav1.NewTime(in.Decision.Next))
+	}
+	if in.ScheduleError == nil {
+		status.ObservedSchedule = scheduleText(&in.Backup.Spec)
+		if tick := in.Decision.Since; tick.After(in.Backup.CreationTimestamp.Time) {
+			status.LastTick = ptr.To(metav1.NewTime(tick))
+		}
+	}
+	status.RecentRuns = recent(in.Runs)
+	status.Totals = totals(in.Runs)
+	if at := lastVerification(in.Backup, in.Runs); !at.IsZero() {
+		status.LastVerification = ptr.To(metav1.NewTime(at))
+	}
+	set := func(c metav1.Condition) {
+		c.ObservedGeneration = in.Backup.Generation
+		c.LastTransitionTime = metav1.NewTime(in.Now)
+		meta.SetStatusCondition(&status.Conditions, c)
+	}
+	set(ready(in))
+	set(scheduled(in, status.NextRun))
+	if verified, ok := verified(in, &status); ok {
+		set(verified)
+	} else {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionVerified)
+	}
+	within, changes, ok := withinObjective(in.Backup, status.LastSuccess, in.Now)
+	if ok {
+		set(within)
+	} else {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionWithinObjective)
+	}
+	return status, changes
+}
+
+func summary(run *v1alpha1.BackupRun) v1alpha1.RunSummary {
+	at := run.Status.CompletionTime
+	if at == nil {
+		at = run.Status.StartTime
+	}
+	return v1alpha1.RunSummary{Name: run.Name, Time: at, Phase: cmp.Or(run.Status.Phase, v1alpha1.RunPending)}
+}
+
+func recent(runs []v1alpha1.BackupRun) []v1alpha1.RunSummary {
+	sorted := newestFirst(runs)
+	var list []v1alpha1.RunSummary
+	for _, run := range sorted[:min(len(sorted), maxRecent)] {
+		list = append(list, summary(run))
+	}
+	return list
+}
+
+func newestFirst(runs []v1alpha1.BackupRun) []*v1alpha1.BackupRun {
+	list := make([]*v1alpha1.BackupRun, 0, len(runs))
+	for i := range runs {
+		list = append(list, &runs[i])
+	}
+	slices.SortFunc(list, func(a, b *v1alpha1.BackupRun) int {
+		return cmp.Or(orderTime(b).Compare(orderTime(a)), cmp.Compare(b.Name, a.Name))
+	})
+	return list
+}
+
+func totals(runs []v1alpha1.BackupRun) v1alpha1.Totals {
+	var sum v1alpha1.Totals
+	for i := range runs {
+		if status := &runs[i].Status; status.SnapshotID != "" {
+			sum.Objects += status.Totals.Objects
+			sum.Bytes += status.Totals.Bytes
+			sum.StoredBytes += status.Totals.StoredBytes
+		}
+	}
+	return sum
+}
+
+// ready says whether the Backup does what it is for: its parts are in order, and the
+// last run did not fail.
+func ready(in statusInput) metav1.Condition {
+	no := func(reason, format string, args ...any) metav1.Condition {
+		return metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	}
+	name := in.Backup.Spec.RepositoryRef.Name
+	switch {
+	case in.ScheduleError != nil:
+		return no(reasonInvalidSchedule, "%s", in.ScheduleError)
+	case in.Repository == nil:
+		return no(reasonRepository, "there is no BackupRepository %s in namespace %s: create it, or correct spec.repositoryRef", name, in.Backup.Namespace)
+	case in.Repository.Spec.ReadOnly:
+		return no(reasonReadOnly, "BackupRepository %s is read-only: name another one in spec.repositoryRef", name)
+	}
+	if c := condition(in.Repository.Status.Conditions, v1alpha1.ConditionReady); c != nil && c.Status == metav1.ConditionFalse {
+		return no(c.Reason, "BackupRepository %s: %s", name, c.Message)
+	}
+	for _, run := range newestFirst(in.Runs) {
+		status := &run.Status
+		failed := status.Phase == v1alpha1.RunFailed || (status.Phase == v1alpha1.RunPending && status.Attempts > 0)
+		if failed {
+			return no(cmp.Or(status.Reason, "Failed"), "run %s failed: %s", run.Name, status.Message)
+		}
+		if status.Phase == v1alpha1.RunPartiallyFailed {
+			return no(cmp.Or(status.Reason, "PartiallyFailed"), "run %s saved only a part: %s", run.Name, status.Message)
+		}
+		if status.Phase == v1alpha1.RunSucceeded {
+			break
+		}
+	}
+	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonReady, Message: "the schedule and the repository are in order"}
+}
+
+func scheduled(in statusInput, next *metav1.Time) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionScheduled, Status: metav1.ConditionFalse}
+	switch {
+	case in.ScheduleError != nil:
+		c.Reason, c.Message = reasonInvalidSchedule, in.ScheduleError.Error()
+	case in.Backup.Spec.Suspend:
+		c.Reason, c.Message = string(schedule.Suspended), "spec.suspend is set"
+	case next == nil:
+		c.Reason, c.Message = string(schedule.NoMoreTimes), "the schedule has no time in the next ten years"
+	default:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, reasonScheduled, "the schedule is followed; status.nextRun is the next run"
+	}
+	return c
+}
+
+// verified follows the newest run that was read back.
+func verified(in statusInput, status *v1alpha1.BackupStatus) (metav1.Condition, bool) {
+	var newest *v1alpha1.BackupRun
+	var found *metav1.Condition
+	for i := range in.Runs {
+		run := &in.Runs[i]
+		if run.Status.Verified != nil && (status.LastVerified == nil || status.LastVerified.Time.Before(run.Status.Verified)) {
+			status.LastVerified = &v1alpha1.RunSummary{Name: run.Name, Time: run.Status.Verified, Phase: run.Status.Phase}
+		}
+		c := condition(run.Status.Conditions, v1alpha1.ConditionVerified)
+		if c != nil && (found == nil || found.LastTransitionTime.Before(&c.LastTransitionTime)) {
+			newest, found = run, c
+		}
+	}
+	out := metav1.Condition{Type: v1alpha1.ConditionVerified}
+	switch {
+	case found != nil && found.Status == metav1.ConditionTrue:
+		out.Status, out.Reason, out.Message = metav1.ConditionTrue, reasonVerified, "run "+newest.Name+" was read back and is as it was written"
+	case found != nil:
+		out.Status, out.Reason, out.Message = found.Status, found.Reason, "run "+newest.Name+": "+found.Message
+	case status.LastVerified != nil: // the run is gone, by retention
+		return out, condition(status.Conditions, v1alpha1.ConditionVerified) != nil && keepCondition(status, &out)
+	case in.Backup.Spec.Verify == nil:
+		return out, false
+	default:
+		out.Status, out.Reason, out.Message = metav1.ConditionUnknown, reasonNotYet, "no run was read back yet, as spec.verify asks for"
+	}
+	return out, true
+}
+
+func keepCondition(status *v1alpha1.BackupStatus, out *metav1.Condition) bool {
+	*out = *condition(status.Conditions, out.Type)
+	return true
+}
+
+// withinObjective compares the last good run with spec.objective; changes is when
+// the answer becomes another one if nothing happens.
+func withinObjective(b *v1alpha1.Backup, last *v1alpha1.RunSummary, now time.Time) (c metav1.Condition, changes time.Time, ok bool) {
+	if b.Spec.Objective == nil {
+		return c, changes, false
+	}
+	age := b.Spec.Objective.MaxAge.Duration
+	c.Type = v1alpha1.ConditionWithinObjective
+	from := b.CreationTimestamp.Time
+	if last != nil && last.Time != nil {
+		from = last.Time.Time
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, reasonRecent, fmt.Sprintf("run %s is the last good one", last.Name)
+	} else {
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, reasonNoRunYet, "there is no good run yet"
+	}
+	if limit := from.Add(age); now.Before(limit) {
+		return c, limit, true
+	}
+	c.Status = metav1.ConditionFalse
+	if c.Reason == reasonRecent {
+		c.Reason, c.Message = reasonTooOld, fmt.Sprintf("the last good run, %s, ended more than %s ago, at %s", last.Name, age, from.UTC().Format(time.RFC3339))
+	} else {
+		c.Message = fmt.Sprintf("there has been no good run since the Backup was created, more than %s ago", age)
+	}
+	return c, time.Time{}, true
+}

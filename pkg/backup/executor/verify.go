@@ -1,0 +1,176 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/backup/restore"
+	"github.com/fedctl/fedctl/pkg/backup/schedule"
+)
+
+// The modes of spec.verify.
+const (
+	verifyChecksum = "Checksum"
+	verifyRestore  = "Restore"
+)
+
+// verification is the result of reading a run's data back.
+type verification struct {
+	mode string
+	at   time.Time
+	err  error
+}
+
+// unfinished says that nothing was found out: the storage does not answer now, or
+// the job was cancelled.
+func (v *verification) unfinished() bool {
+	if v.err == nil {
+		return false
+	}
+	var here *problem
+	if errors.As(v.err, &here) && here.reason != reasonDifferent {
+		return true
+	}
+	var typed *repository.Error
+	if errors.As(v.err, &typed) {
+		switch typed.Reason {
+		case repository.Unreachable, repository.Cancelled, repository.AccessDenied, repository.StorageError:
+			return true
+		}
+	}
+	if reason, ok := restoreReason(v.err); ok && reason == restore.ReasonUnreachable {
+		return true
+	}
+	return errors.Is(v.err, context.Canceled) || errors.Is(v.err, context.DeadlineExceeded)
+}
+
+// apply writes the result to the run's status.
+func (v *verification) apply(run *v1alpha1.BackupRun) {
+	c := metav1.Condition{Type: v1alpha1.ConditionVerified, ObservedGeneration: run.Generation, LastTransitionTime: metav1.NewTime(v.at)}
+	switch {
+	case v.err == nil:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v.mode, "the data was read back and is as it was written"
+		run.Status.Verified = ptr.To(metav1.NewTime(v.at))
+	case v.unfinished():
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, cmp.Or(reasonOf(v.err), "Failed"), v.err.Error()
+	default:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, cmp.Or(reasonOf(v.err), "Failed"), v.err.Error()
+	}
+	// Replaced whole: the time tells when it was last tried, not when the result changed.
+	meta.RemoveStatusCondition(&run.Status.Conditions, c.Type)
+	run.Status.Conditions = append(run.Status.Conditions, c)
+}
+
+// verify reads a snapshot back.
+func (c *core) verify(ctx context.Context, r *repository.Repository, snapshot, mode string) *verification {
+	v := &verification{mode: cmp.Or(mode, verifyChecksum)}
+	v.err = r.Verify(ctx, snapshot, true)
+	if v.err == nil && v.mode == verifyRestore {
+		v.err = c.restoreAndCompare(ctx, r, snapshot)
+	}
+	v.at = c.opts.Clock.Now()
+	return v
+}
+
+// verifyOnDemand reads back a run whose annotation asks for it.
+func (r *runs) verifyOnDemand(ctx context.Context, run *v1alpha1.BackupRun) (reconcile.Result, error) {
+	mode, asked := run.Annotations[v1alpha1.VerifyAnnotation]
+	if !asked {
+		return reconcile.Result{}, nil
+	}
+	backup := &v1alpha1.Backup{}
+	if err := r.client.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.BackupRef.Name}, backup); err != nil {
+		// Without its Backup nothing says where a run's data is.
+		return reconcile.Result{}, errors.Join(client.IgnoreNotFound(err), r.unask(ctx, run))
+	}
+	if run.Status.SnapshotID == "" {
+		return reconcile.Result{}, r.unask(ctx, run)
+	}
+	if mode != verifyRestore {
+		mode = verifyChecksum
+	}
+	if !r.jobs.reserve(run.UID) {
+		return reconcile.Result{RequeueAfter: r.opts.Poll}, nil
+	}
+	r.jobs.run(run.UID, func(ctx context.Context) { r.verifyRun(ctx, backup, run, mode) })
+	return reconcile.Result{RequeueAfter: r.opts.Poll}, nil
+}
+
+// unask removes the annotation.
+func (c *core) unask(ctx context.Context, run *v1alpha1.BackupRun) error {
+	if _, ok := run.Annotations[v1alpha1.VerifyAnnotation]; !ok {
+		return nil
+	}
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+v1alpha1.VerifyAnnotation+`":null}}}`))
+	return client.IgnoreNotFound(c.client.Patch(ctx, &v1alpha1.BackupRun{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Name}}, patch))
+}
+
+// verifyRun is the job that reads a run's data back and writes what it found.
+func (c *core) verifyRun(ctx context.Context, backup *v1alpha1.Backup, run *v1alpha1.BackupRun, mode string) {
+	log := c.log.WithValues("run", run.Namespace+"/"+run.Name, "mode", mode)
+	v := &verification{mode: mode, at: c.opts.Clock.Now()}
+	r, err := c.open(ctx, run.Namespace, cmp.Or(run.Status.Repository, backup.Spec.RepositoryRef.Name))
+	if err != nil {
+		v.err = err
+	} else {
+		defer closeRepository(ctx, r)
+		v = c.verify(ctx, r, run.Status.SnapshotID, mode)
+	}
+	if errors.Is(context.Cause(ctx), errStopped) {
+		return // the next executor finds that it is still due
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if _, err := c.updateRun(ctx, run, func(run *v1alpha1.BackupRun) bool { v.apply(run); return true }); err != nil && !apierrors.IsNotFound(err) {
+		log.Error(err, "The result of a verification could not be written")
+		return
+	}
+	if err := c.unask(ctx, run); err != nil {
+		log.Error(err, "The request for a verification could not be removed")
+	}
+	if v.err != nil {
+		c.warn(backup, reasonVerifyFailed, "run %s could not be read back: %s", run.Name, v.err)
+		log.Info("Verification failed", "error", v.err.Error())
+	}
+}
+
+// verifyScheduled starts a verification of the newest good run if spec.verify's
+// schedule says that it is due, and returns when the next one is; zero if none is.
+func (r *backups) verifyScheduled(backup *v1alpha1.Backup, all []v1alpha1.BackupRun, now time.Time) time.Time {
+	if backup.Spec.Verify == nil || backup.Spec.Verify.Schedule == "" {
+		return time.Time{}
+	}
+	parsed, err := schedule.Parse(backup.Spec.Verify.Schedule, backup.Spec.TimeZone)
+	if err != nil {
+		r.warn(backup, reasonInvalidSchedule, "spec.verify.schedule: %s", err)
+		return time.Time{}
+	}
+	after := lastVerification(backup, all)
+	if after.IsZero() {
+		after = backup.CreationTimestamp.Time
+	}
+	decision := schedule.Decide(schedule.Input{Schedule: parsed, Offset: offset(backup, r.clusterUID), Since: after, Now: now})
+	newest := good(all)
+	if decision.Tick.IsZero() || len(newest) == 0 {
+		return decision.Next
+	}
+	run := newest[0]
+	if !r.jobs.reserve(run.UID) {
+		return now.Add(r.opts.Poll)
+	}
+	mode := cmp.Or(backup.Spec.Verify.Mode, verifyChecksum)
+	backup, run = backup.DeepCopy(), run.DeepCopy()
+	r.jobs.run(run.UID, func(ctx context.Context) { r.verifyRun(ctx, backup, run, mode) })
+	return decision.Next
+}

@@ -1,0 +1,148 @@
+package backup
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/executor"
+	"github.com/fedctl/fedctl/test/e2e/framework"
+)
+
+// The executor as a program, as it runs inside a member.
+var _ = Describe("Executors of one cluster", func() {
+	var (
+		c  client.Client
+		ns string
+	)
+	BeforeEach(func(ctx SpecContext) {
+		c = clients[host.Name]
+		ns = namespace(ctx, c)
+	}, NodeTimeout(time.Minute))
+
+	start := func() *framework.Process {
+		GinkgoHelper()
+		log := filepath.Join(GinkgoT().TempDir(), "executor.log")
+		p, err := framework.StartProcess(log, system.Programs.Controller, "--mode=member",
+			"--kubeconfig", system.Kubeconfig(), "--context", host.Name,
+			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=text", "--backup-poll=200ms",
+			"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=4s", "--leader-elect-retry-period=500ms")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(p.Kill()).To(Succeed()) })
+		return p
+	}
+	holder := func(ctx context.Context) string {
+		lease := &coordinationv1.Lease{}
+		if err := c.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: executor.LeaseName}, lease); err != nil {
+			return ""
+		}
+		return ptr.Deref(lease.Spec.HolderIdentity, "")
+	}
+	// executes says whether a process is the one that executes: it says so in its log.
+	executes := func(p *framework.Process) bool {
+		content, err := os.ReadFile(p.LogPath)
+		Expect(err).NotTo(HaveOccurred())
+		return strings.Contains(string(content), "Executing backups")
+	}
+	whoExecutes := func(ctx context.Context, a, b *framework.Process) (first, second *framework.Process) {
+		GinkgoHelper()
+		Eventually(ctx, func() bool { return executes(a) || executes(b) }).Should(BeTrue())
+		if executes(a) {
+			return a, b
+		}
+		return b, a
+	}
+
+	It("run each time of a schedule once", func(ctx SpecContext) {
+		store(ctx, c, ns)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			s.Schedule, s.ConcurrencyPolicy = "@every 2s", v1alpha1.ConcurrencyQueue
+		})
+		whoExecutes(ctx, start(), start())
+		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).WithTimeout(2 * time.Minute).Should(HaveLen(5))
+		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.Suspend = true })
+		Eventually(ctx, func(g Gomega) {
+			for _, run := range runsIn(ctx, c, ns) {
+				g.Expect(run.Status.Phase).To(Equal(v1alpha1.RunSucceeded))
+			}
+		}).Should(Succeed())
+		ran := map[string]int{}
+		for _, s := range snapshots(ctx, ns) {
+			ran[s.Run]++
+		}
+		for _, run := range runsIn(ctx, c, ns) {
+			Expect(ran[run.Name]).To(Equal(1), "snapshots of run %s", run.Name)
+			Expect(run.Status.Attempts).To(Equal(int32(1)))
+			Expect(run.Status.Executor).To(Equal(holder(ctx)))
+		}
+	}, SpecTimeout(5*time.Minute))
+
+	It("take over what one that was killed has left", func(ctx SpecContext) {
+		repo := store(ctx, c, ns, hanging)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			s.Retry = &v1alpha1.Retry{Backoff: &metav1.Duration{Duration: time.Second}}
+		})
+		first, second := whoExecutes(ctx, start(), start())
+		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunRunning)
+		before := holder(ctx)
+		Expect(run.Status.Executor).To(Equal(before))
+		Expect(first.Kill()).To(Succeed())
+
+		// The storage works again, for the one who takes over.
+		change(ctx, c, repo, func(r *v1alpha1.BackupRepository) {
+			r.Spec.S3, r.Spec.Filesystem = nil, &v1alpha1.FilesystemRepository{Path: pathOf(ns)}
+		})
+		Eventually(ctx, func() bool { return executes(second) }).Should(BeTrue())
+		run = expectPhase(ctx, c, run, v1alpha1.RunSucceeded)
+		Expect(run.Status.Attempts).To(Equal(int32(2)))
+		Expect(run.Status.Executor).NotTo(Equal(before))
+		Expect(snapshots(ctx, ns)).To(HaveLen(1))
+	}, SpecTimeout(5*time.Minute))
+
+	It("give back what they have begun when they are asked to end", func(ctx SpecContext) {
+		store(ctx, c, ns, hanging)
+		b := backup(ctx, c, ns)
+		only := start()
+		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunRunning)
+		Expect(only.Signal(syscall.SIGTERM)).To(Succeed())
+		run = expectPhase(ctx, c, run, v1alpha1.RunPending)
+		Expect(run.Status.Reason).To(Equal("Interrupted"))
+		Expect(run.Status.Attempts).To(BeZero(), "it was not the run's fault")
+		Eventually(ctx, only.Exited()).Should(BeClosed())
+		Expect(holder(ctx)).To(BeEmpty(), "the Lease was given back")
+	}, SpecTimeout(3*time.Minute))
+
+	It("leave alone what a run of theirs has become meanwhile", func(ctx SpecContext) {
+		store(ctx, c, ns, hanging)
+		b := backup(ctx, c, ns)
+		first, second := whoExecutes(ctx, start(), start())
+		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunRunning)
+		before := run.Status.Executor
+		// One that is only stopped loses the Lease without knowing it.
+		Expect(first.Signal(syscall.SIGSTOP)).To(Succeed())
+		Eventually(ctx, func() bool { return executes(second) }).Should(BeTrue())
+		Eventually(ctx, func(g Gomega) {
+			status := current(ctx, c, run).Status
+			g.Expect(status.Reason+status.Message).To(ContainSubstring("Interrupted"), fmt.Sprint(status))
+		}).Should(Succeed())
+		Expect(first.Signal(syscall.SIGCONT)).To(Succeed())
+		Consistently(ctx, func(g Gomega) {
+			status := current(ctx, c, run).Status
+			g.Expect(status.Attempts).To(Equal(int32(1)))
+			g.Expect(status.Phase).To(Equal(v1alpha1.RunPending), "it waits for its next attempt, after a minute")
+			g.Expect(status.Executor).To(Equal(before))
+		}).WithTimeout(5 * time.Second).Should(Succeed())
+	}, SpecTimeout(4*time.Minute))
+})
