@@ -90,8 +90,8 @@ func install(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(system.Controller.Start(ctx, "--backup-poll=300ms")).To(Succeed())
 	for _, member := range members {
-		fedctl(ctx, "install", "--member", member.Name)
-		fedctl(ctx, "join", member.Name, "--cluster-context", member.Name, "--rbac", "admin")
+		fedctl(ctx, "join", member.Name, "--cluster-context", member.Name)
+		fedctl(ctx, "install", "--member", member.Name, "--backup-rights", "restore")
 		Expect(system.WaitForMember(ctx, member.Name, true)).To(Succeed())
 	}
 }
