@@ -18,6 +18,7 @@ GO_LDFLAGS := -s -w -X github.com/fedctl/fedctl/internal/version.version=$(VERSI
 include hack/kubernetes.mk
 include hack/generate.mk
 include hack/e2e.mk
+include hack/backup.mk
 include hack/kubefed.mk
 
 .PHONY: help
@@ -57,7 +58,7 @@ test-clusters: build bin/kubernetes $(BACKUP_TOOLS) ## the suites on real contro
 
 # The packages whose tests start control planes: one after the other, because two
 # fleets at a time do not fit on a small machine.
-SUITES_PATTERN := /internal/localcluster$$|/pkg/membership$$|/pkg/typeconfig$$|/pkg/backup/restore$$|/internal/cli/install$$|/internal/cli/federate$$|/internal/cli/migrate$$|/test/backup$$|/test/controlplane$$|/test/deletion$$|/test/e2e$$|/test/kubefed$$
+SUITES_PATTERN := /internal/localcluster$$|/pkg/membership$$|/pkg/typeconfig$$|/pkg/backup/restore$$|/pkg/backup/repository$$|/pkg/backup/capture$$|/internal/cli/install$$|/internal/cli/federate$$|/internal/cli/migrate$$|/test/backup$$|/test/controlplane$$|/test/deletion$$|/test/e2e$$|/test/kubefed$$
 
 .PHONY: bench
 bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --members 5"

@@ -99,8 +99,6 @@ func classify(ctx context.Context, err error) (Reason, string) {
 	switch {
 	case errors.Is(err, errNoAnswer):
 		return Unreachable, "the storage does not answer"
-	case ctx.Err() != nil:
-		return Cancelled, ""
 	case errors.Is(err, repo.ErrInvalidPassword):
 		return WrongPassword, "the password is not the one that the repository was created with"
 	case errors.Is(err, snapshot.ErrSnapshotNotFound):
@@ -115,6 +113,8 @@ func classify(ctx context.Context, err error) (Reason, string) {
 		return Corrupt, "data is missing from the storage"
 	case errors.Is(err, fs.ErrNotExist):
 		return BucketMissing, "the directory does not exist"
+	case ctx.Err() != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Cancelled, ""
 	}
 	if reason, hint, ok := classifyS3(err); ok {
 		return reason, hint

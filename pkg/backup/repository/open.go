@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -114,7 +115,7 @@ func (r *Repository) brief(ctx context.Context, requests func(ctx context.Contex
 	defer cancel()
 	err := requests(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return errors.Join(errNoAnswer, err)
+		return &Error{Reason: Unreachable, Message: fmt.Sprintf("the storage of the repository at %s does not answer", r.config), Err: err}
 	}
 	return err
 }

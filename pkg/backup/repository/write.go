@@ -48,10 +48,15 @@ func (r *Repository) Write(ctx context.Context, source Source, fill func(ctx con
 			w.session = session
 			var workers context.Context
 			w.work, workers = newWork(ctx)
-			err := callback(fill(workers, w))
-			if err = errors.Join(err, w.work.wait()); err != nil {
+			filled := fill(workers, w)
+			// What workers failed at comes first: fill has failed because of it.
+			if err := w.work.wait(); err != nil {
 				return err
 			}
+			if filled != nil {
+				return callback(filled)
+			}
+			var err error
 			written, err = r.finish(ctx, w, before)
 			return err
 		})
@@ -234,7 +239,8 @@ func (r *Repository) readBack(ctx context.Context, id snapshotID, want *Manifest
 // because all of it is.
 func (r *Repository) wrapLost(ctx context.Context, err error, format string, args ...any) error {
 	wrapped := wrap(ctx, err, format, args...)
-	if ReasonOf(wrapped) != Corrupt || r.storage.silent.Load() {
+	var typed *Error
+	if !errors.As(wrapped, &typed) || (typed.Reason != Corrupt && typed.Reason != StorageError) || r.storage.silent.Load() {
 		return wrapped
 	}
 	lost := r.brief(ctx, r.target.check)

@@ -1,0 +1,156 @@
+package repository_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fedctl/fedctl/internal/locals3"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+)
+
+// onS3 starts a server with a bucket; the test is skipped with -short, because the
+// server has to be built.
+func onS3(t *testing.T) (*locals3.Server, repository.Config) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs an S3 server")
+	}
+	server, err := locals3.Start(t.Context(), locals3.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := server.CreateBucket(t.Context(), "backups"); err != nil {
+		t.Fatal(err)
+	}
+	return server, repository.Config{
+		S3: &repository.S3{Endpoint: server.Endpoint, Bucket: "backups", Region: locals3.Region, Prefix: "clusters/a",
+			AccessKeyID: locals3.AccessKeyID, SecretAccessKey: locals3.SecretAccessKey},
+		Password: "correct horse", CacheDir: t.TempDir(),
+	}
+}
+
+func TestS3(t *testing.T) {
+	server, config := onS3(t)
+	r := open(t, config)
+	first := save(t, r, "run-1", 500, nil)
+	second := save(t, r, "run-2", 500, func(i int) bool { return i == 7 })
+	if second.StoredBytes*10 > first.StoredBytes {
+		t.Errorf("the second run wrote %d bytes after %d", second.StoredBytes, first.StoredBytes)
+	}
+	reading, err := repository.OpenReadOnly(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reading.Close(context.Background()) }()
+	if err := reading.Verify(t.Context(), second.ID, true); err != nil {
+		t.Error(err)
+	}
+	if err := r.Forget(t.Context(), first.ID); err != nil {
+		t.Error(err)
+	}
+	if err := r.Maintain(t.Context()); err != nil {
+		t.Error(err)
+	}
+
+	config.MustExist = true
+	_, err = repository.Open(t.Context(), config, other)
+	wantReason(t, err, repository.ForeignOwner)
+
+	wrong := *config.S3
+	wrong.SecretAccessKey = "another-secret-key"
+	_, err = repository.Open(t.Context(), repository.Config{S3: &wrong, Password: "correct horse"}, owner)
+	wantReason(t, err, repository.AccessDenied)
+	if strings.Contains(err.Error(), "another-secret-key") {
+		t.Errorf("the error names the secret key: %v", err)
+	}
+
+	if err := server.RemoveBucket("backups"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = repository.Open(t.Context(), config, owner)
+	wantReason(t, err, repository.BucketMissing)
+	_, err = r.Write(t.Context(), source("run-3"), oneObject)
+	wantReason(t, err, repository.BucketMissing)
+}
+
+func TestS3ThatHangs(t *testing.T) {
+	server, config := onS3(t)
+	config.Timeout = 2 * time.Second
+	r := open(t, config)
+	saved := save(t, r, "run-1", 50, nil)
+	if err := server.Hang(); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	_, err := repository.Open(t.Context(), config, owner)
+	wantReason(t, err, repository.Unreachable)
+	_, err = r.Write(t.Context(), source("run-2"), oneObject)
+	wantReason(t, err, repository.Unreachable)
+	if took := time.Since(begun); took > time.Minute {
+		t.Errorf("took %s", took)
+	}
+	if err := server.Continue(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, config)
+	if err := again.Verify(t.Context(), saved.ID, true); err != nil {
+		t.Error(err)
+	}
+	save(t, again, "run-3", 60, nil)
+}
+
+func TestS3ThatIsDown(t *testing.T) {
+	server, config := onS3(t)
+	config.Timeout = 2 * time.Second
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := repository.Open(t.Context(), config, owner)
+	wantReason(t, err, repository.Unreachable)
+}
+
+// TestKopiaReadsIt lets kopia's own command line list, verify and restore what we wrote.
+func TestKopiaReadsIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs kopia's command line")
+	}
+	binary, err := locals3.Binary("kopia", "FEDCTL_KOPIA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := inDir(t)
+	r := open(t, config)
+	saved := save(t, r, "run-1", 1000, nil)
+	home := t.TempDir()
+	kopia := func(args ...string) string {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), binary, append(args, "--config-file", filepath.Join(home, "kopia.config"), "--log-dir", home)...)
+		command.Env = append(os.Environ(), "KOPIA_PASSWORD=correct horse", "HOME="+home, "KOPIA_CHECK_FOR_UPDATES=false", "XDG_CACHE_HOME="+home)
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("kopia %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	kopia("repository", "connect", "filesystem", "--path", config.Filesystem.Path, "--readonly")
+	if list := kopia("snapshot", "list", "--all"); !strings.Contains(list, "fedctl@"+owner.ClusterUID+":/team-a/nightly") {
+		t.Errorf("kopia does not list it:\n%s", list)
+	}
+	kopia("snapshot", "verify", "--verify-files-percent=100", saved.ID)
+	target := filepath.Join(home, "restored")
+	kopia("snapshot", "restore", saved.ID, target)
+	data, err := os.ReadFile(filepath.Join(target, "objects", "configmaps.json"))
+	if err != nil || strings.Count(string(data), "\n") != 1000 || !strings.HasPrefix(string(data), string(object("object-00000", 2000, 0))) {
+		t.Errorf("kopia restored %d bytes, %v", len(data), err)
+	}
+}
