@@ -110,6 +110,7 @@ func newCapture(params Params) (*capture, error) {
 	}
 	config := rest.CopyConfig(params.Config)
 	config.Timeout, config.QPS, config.RateLimiter = c.RequestTimeout, -1, nil
+	config.WarningHandler = rest.NoWarnings{}
 	config.APIPath, config.GroupVersion = "/", nil
 	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	config.ContentType, config.AcceptContentTypes = "application/json", "application/json"
