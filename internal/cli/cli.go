@@ -11,6 +11,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
 
+	"github.com/fedctl/fedctl/internal/cli/backup"
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/disable"
 	"github.com/fedctl/fedctl/internal/cli/enable"
@@ -49,7 +50,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.AddCommand(get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
+	root.AddCommand(backup.NewCommand(factory), get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory))

@@ -1,0 +1,91 @@
+// Package backup are the commands for backups: how they stand over the fleet,
+// and running, verifying and restoring them in one cluster.
+package backup
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+)
+
+// NewCommand returns the command with its subcommands.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "backup",
+		Short: "See, run, verify and restore backups",
+		Long: `See how the backups of all member clusters stand, and run, verify or restore them.
+
+status asks the host. The other commands work in one cluster, the one of the
+context that --cluster names; by default, the current context.`,
+	}
+	cmd.AddCommand(newStatusCommand(f), newRunCommand(f), newVerifyCommand(f), newRestoreCommand(f))
+	return cmd
+}
+
+// target is the cluster and namespace that a command works in.
+type target struct {
+	factory   *cmdutil.Factory
+	Cluster   string
+	Namespace string
+	Wait      bool
+	Timeout   time.Duration
+}
+
+func (t *target) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&t.Cluster, "cluster", "", "Context of the cluster to work in; by default that of the host cluster.")
+	flags.StringVarP(&t.Namespace, "namespace", "n", "default", "Namespace of the Backup.")
+	flags.BoolVar(&t.Wait, "wait", false, "Wait until it has ended, and fail if it has failed.")
+	flags.DurationVar(&t.Timeout, "timeout", time.Hour, "How long to wait.")
+	_ = cmd.RegisterFlagCompletionFunc("cluster", t.factory.CompleteContexts)
+}
+
+func (t *target) client() (client.Client, error) {
+	name := t.Cluster
+	if name == "" {
+		name = t.factory.HostClusterContext
+	}
+	config, err := t.factory.ConfigFor(name)
+	if err != nil {
+		return nil, err
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, backupv1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return client.New(config, client.Options{Scheme: scheme})
+}
+
+// poll reads an object until done says that it has ended.
+func (t *target) poll(ctx context.Context, c client.Client, object client.Object, done func() bool) error {
+	err := wait.PollUntilContextTimeout(ctx, time.Second, t.Timeout, true, func(ctx context.Context) (bool, error) {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+			return false, err
+		}
+		return done(), nil
+	})
+	if wait.Interrupted(err) {
+		return fmt.Errorf("%s has not ended after %s; it goes on", object.GetName(), t.Timeout)
+	}
+	return err
+}
+
+// ended is nil for a good end.
+func ended(what string, phase backupv1alpha1.RunPhase, reason, message string) error {
+	if phase == backupv1alpha1.RunSucceeded {
+		return nil
+	}
+	return fmt.Errorf("%s: %s %s: %s", what, phase, reason, message)
+}

@@ -1,0 +1,209 @@
+package backup
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+)
+
+func newRunCommand(f *cmdutil.Factory) *cobra.Command {
+	t := &target{factory: f}
+	cmd := &cobra.Command{
+		Use:   "run NAME",
+		Short: "Run a Backup now",
+		Long:  "Run a Backup now, beside its schedule: a BackupRun is created, which the cluster's executor carries out.",
+		Example: `  # Run the Backup nightly in the member member-1 and wait for it
+  fedctl backup run nightly -n shop --cluster member-1 --wait`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return t.run(cmd.Context(), args[0]) },
+	}
+	t.addFlags(cmd)
+	return cmd
+}
+
+func (t *target) run(ctx context.Context, name string) error {
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	err = c.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: name}, &backupv1alpha1.Backup{})
+	switch {
+	case meta.IsNoMatchError(err):
+		return fmt.Errorf("the cluster does not know Backups: \"fedctl install --member CONTEXT\" installs them")
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("there is no Backup %s in namespace %s of the cluster; see kubectl get backups.backup.fedctl.io -A", name, t.Namespace)
+	case err != nil:
+		return err
+	}
+	run := &backupv1alpha1.BackupRun{
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, GenerateName: name + "-manual-"},
+		Spec:       backupv1alpha1.BackupRunSpec{BackupRef: backupv1alpha1.LocalReference{Name: name}},
+	}
+	if err := c.Create(ctx, run); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s created\n", run.Name)
+	if !t.Wait {
+		return nil
+	}
+	if err := t.poll(ctx, c, run, func() bool { return run.Status.Phase.Done() }); err != nil {
+		return err
+	}
+	status := run.Status
+	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s %s: %d objects, %d bytes, %d bytes stored\n",
+		run.Name, status.Phase, status.Totals.Objects, status.Totals.Bytes, status.Totals.StoredBytes)
+	return ended("run "+run.Name, status.Phase, status.Reason, status.Message)
+}
+
+func newVerifyCommand(f *cmdutil.Factory) *cobra.Command {
+	t := &target{factory: f}
+	mode := "Checksum"
+	cmd := &cobra.Command{
+		Use:   "verify RUN",
+		Short: "Read the data of a BackupRun back",
+		Long: `Read the data of a BackupRun back. Checksum reads and checks all of it; Restore also
+restores it into scratch namespaces, compares, and removes them.`,
+		Example: `  fedctl backup verify nightly-29384320 -n shop --cluster member-1 --mode Restore --wait`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return t.verify(cmd.Context(), args[0], mode) },
+	}
+	t.addFlags(cmd)
+	cmd.Flags().StringVar(&mode, "mode", mode, "Checksum or Restore.")
+	return cmd
+}
+
+func (t *target) verify(ctx context.Context, name, mode string) error {
+	if mode != "Checksum" && mode != "Restore" {
+		return fmt.Errorf("--mode takes Checksum and Restore, not %q", mode)
+	}
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	run := &backupv1alpha1.BackupRun{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name}}
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+backupv1alpha1.VerifyAnnotation+`":"`+mode+`"}}}`))
+	if err := c.Patch(ctx, run, patch); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s is to be verified\n", name)
+	if !t.Wait {
+		return nil
+	}
+	if err := t.poll(ctx, c, run, func() bool { return run.Annotations[backupv1alpha1.VerifyAnnotation] == "" }); err != nil {
+		return err
+	}
+	condition := meta.FindStatusCondition(run.Status.Conditions, backupv1alpha1.ConditionVerified)
+	if condition == nil {
+		return fmt.Errorf("the run %s has no data, or its Backup is gone", name)
+	}
+	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s Verified=%s: %s\n", name, condition.Status, condition.Message)
+	if condition.Status != metav1.ConditionTrue {
+		return fmt.Errorf("run %s: %s: %s", name, condition.Reason, condition.Message)
+	}
+	return nil
+}
+
+// restoreOptions are the flags of restore.
+type restoreOptions struct {
+	target
+	Repository, FromCluster, Run, Time string
+	Existing                           string
+	Mapping                            map[string]string
+	Namespaces, Resources              []string
+	DryRun                             bool
+}
+
+func newRestoreCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &restoreOptions{target: target{factory: f}}
+	cmd := &cobra.Command{
+		Use:   "restore BACKUP",
+		Short: "Restore what a Backup has saved",
+		Long: `Restore what a Backup has saved, by its newest good run or the one that is named.
+
+BACKUP is a name in the namespace of -n, or <namespace>/<name>. The data is read from
+the BackupRepository --repository, in that namespace of the cluster that is restored
+into. For the data of another cluster, that is a BackupRepository with readOnly: true.`,
+		Example: `  # What would be restored of the newest run
+  fedctl backup restore nightly -n shop --cluster member-1 --repository store --dry-run --wait
+
+  # The namespace shop as copy, as it was in the evening
+  fedctl backup restore nightly -n shop --repository store --time 2030-01-31T20:00:00Z --namespace-mapping shop=copy`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.restore(cmd.Context(), args[0]) },
+	}
+	o.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&o.Repository, "repository", "", "BackupRepository to read from.")
+	flags.StringVar(&o.FromCluster, "from-cluster", "", "UID of the cluster whose data is restored (of its namespace kube-system); by default this one.")
+	flags.StringVar(&o.Run, "run", "", "BackupRun to restore; by default the newest good one.")
+	flags.StringVar(&o.Time, "time", "", "Restore the newest good run that had ended by then, such as 2030-01-31T20:00:00Z.")
+	flags.StringVar(&o.Existing, "existing", "Skip", "What to do with objects that exist: Skip, Update or Fail.")
+	flags.StringToStringVar(&o.Mapping, "namespace-mapping", nil, "Restore a namespace into another one: FROM=TO; may be repeated.")
+	flags.StringSliceVar(&o.Namespaces, "namespaces", nil, "Restore only these of the saved namespaces.")
+	flags.StringSliceVar(&o.Resources, "resources", nil, "Restore only these resources, each <plural>[.<group>].")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "Only say what would be restored.")
+	_ = cmd.MarkFlagRequired("repository")
+	return cmd
+}
+
+// object is the Restore to create.
+func (o *restoreOptions) object(backup string) (*backupv1alpha1.Restore, error) {
+	object := &backupv1alpha1.Restore{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, GenerateName: "restore-"}}
+	object.Spec = backupv1alpha1.RestoreSpec{
+		From: backupv1alpha1.RestoreSource{
+			RepositoryRef: backupv1alpha1.LocalReference{Name: o.Repository}, Cluster: o.FromCluster, Backup: backup, Run: o.Run,
+		},
+		NamespaceMapping: o.Mapping, Namespaces: o.Namespaces, IncludedResources: o.Resources, Existing: o.Existing, DryRun: o.DryRun,
+	}
+	switch {
+	case o.Run != "" && o.Time != "":
+		return nil, fmt.Errorf("--run and --time exclude each other")
+	case o.Time != "":
+		at, err := time.Parse(time.RFC3339, o.Time)
+		if err != nil {
+			return nil, fmt.Errorf("--time %q is not a time such as 2030-01-31T20:00:00Z", o.Time)
+		}
+		stamp := metav1.NewTime(at)
+		object.Spec.From.Time = &stamp
+	case o.Run == "":
+		object.Spec.From.Latest = true
+	}
+	return object, nil
+}
+
+func (o *restoreOptions) restore(ctx context.Context, backup string) error {
+	object, err := o.object(backup)
+	if err != nil {
+		return err
+	}
+	c, err := o.client()
+	if err != nil {
+		return err
+	}
+	if err := c.Create(ctx, object); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.factory.Out, "restore.backup.fedctl.io/%s created\n", object.Name)
+	if !o.Wait {
+		return nil
+	}
+	if err := o.poll(ctx, c, object, func() bool { return object.Status.Phase.Done() }); err != nil {
+		return err
+	}
+	status := object.Status
+	for _, warning := range status.Warnings {
+		fmt.Fprintf(o.factory.ErrOut, "%s %s/%s: %s\n", warning.Resource, warning.Namespace, warning.Name, warning.Message)
+	}
+	fmt.Fprintf(o.factory.Out, "restore.backup.fedctl.io/%s %s: run %s, %d objects\n", object.Name, status.Phase, status.Run, status.Totals.Objects)
+	return ended("restore "+object.Name, status.Phase, status.Reason, status.Message)
+}
