@@ -134,7 +134,7 @@ var _ = Describe("fedctl install", Ordered, func() {
 	})
 
 	It("takes the examples", func(ctx context.Context) {
-		for _, object := range readFiles("../../../examples/*.yaml") {
+		for _, object := range append(readFiles("../../../examples/*.yaml"), readFiles("../../../examples/member/*.yaml")...) {
 			Expect(host.Create(ctx, object)).To(Succeed(), "%s %s", object.GetKind(), object.GetName())
 		}
 	})
