@@ -23,7 +23,7 @@ import (
 // The credentials of the server.
 const (
 	AccessKeyID     = "local-access-key"
-	SecretAccessKey = "local-secret-key-for-tests" //nolint:gosec // of a server that only this machine reaches
+	SecretAccessKey = "local-secret-key-for-tests"
 	Region          = "us-east-1"
 )
 

@@ -60,7 +60,7 @@ func readConnection(file string) (*rest.Config, error) {
 
 // data is text of which half is left after compression, more than of most objects.
 func data(size int, seed uint64) string {
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // filler
+	random := rand.New(rand.NewPCG(seed, 1))
 	var text strings.Builder
 	for text.Len() < size {
 		fmt.Fprintf(&text, "%016x", random.Uint64())
@@ -84,7 +84,7 @@ func fill(ctx context.Context, config *rest.Config, o options) error {
 		group.Go(func() error {
 			_, err := client.CoreV1().ConfigMaps(namespace).Create(ctx, &corev1.ConfigMap{
 				ObjectMeta: metav1.ObjectMeta{Name: objectName(i), Labels: map[string]string{"app": "bench"}},
-				Data:       map[string]string{"data": data(o.size, uint64(i))}, //nolint:gosec // not negative
+				Data:       map[string]string{"data": data(o.size, uint64(i))},
 			}, metav1.CreateOptions{})
 			return err
 		})
@@ -110,7 +110,7 @@ func change(ctx context.Context, dir string, o options, round int) error {
 		if err != nil {
 			return err
 		}
-		object.Data["data"] = data(o.size, uint64(o.objects*(round+1)+i)) //nolint:gosec // not negative
+		object.Data["data"] = data(o.size, uint64(o.objects*(round+1)+i))
 		if _, err := client.CoreV1().ConfigMaps(namespace).Update(ctx, object, metav1.UpdateOptions{}); err != nil {
 			return err
 		}

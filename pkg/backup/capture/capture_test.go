@@ -186,7 +186,7 @@ var _ = Describe("Saving a cluster", func() {
 		p := params(r, namespace, v1alpha1.BackupSource{})
 		p.Config = broken(func(request *http.Request) (*http.Response, error) {
 			if request.URL.Query().Get("continue") == "" || !expired.CompareAndSwap(0, 1) {
-				return nil, nil
+				return nil, nil //nolint:nilnil // the request goes on
 			}
 			return status(http.StatusGone, metav1.StatusReasonExpired), nil
 		})

@@ -37,8 +37,6 @@ type listing struct {
 	left map[string]int64
 	// missing are namespaces that were asked for and are not there.
 	missing map[string]bool
-	objects int64
-	bytes   int64
 }
 
 // writeError is an error of the repository, which ends the run.

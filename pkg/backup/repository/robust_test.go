@@ -21,7 +21,7 @@ import (
 
 func oneObject(ctx context.Context, w *repository.Writer) error {
 	file := w.Resource(ctx, configMaps)
-	if err := file.Add("team-a/one", object("one", 100000, uint64(time.Now().UnixNano()))); err != nil { //nolint:gosec // a seed
+	if err := file.Add("team-a/one", object("one", 100000, uint64(time.Now().UnixNano()))); err != nil {
 		return err
 	}
 	return file.Close("")
@@ -235,7 +235,7 @@ func TestNoPlainText(t *testing.T) {
 // child runs this test binary again, as TestChild with the mode.
 func child(t *testing.T, mode, dir string) *exec.Cmd {
 	t.Helper()
-	command := exec.Command(os.Args[0], "-test.run", "^TestChild$", "-test.v") //nolint:noctx // killed by the test
+	command := exec.Command(os.Args[0], "-test.run", "^TestChild$", "-test.v")
 	command.Env = append(os.Environ(), "FEDCTL_TEST_CHILD="+mode, "FEDCTL_TEST_DIR="+dir)
 	return command
 }
