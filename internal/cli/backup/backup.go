@@ -25,10 +25,11 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Short: "See, run, verify and restore backups",
 		Long: `See how the backups of all member clusters stand, and run, verify or restore them.
 
-status asks the host. The other commands work in one cluster, the one of the
-context that --cluster names; by default, the current context.`,
+status, list and describe ask the host and all member clusters. The other commands
+work in one cluster, the one of the context that --cluster names; by default, the
+current context.`,
 	}
-	cmd.AddCommand(newStatusCommand(f), newRunCommand(f), newVerifyCommand(f), newRestoreCommand(f))
+	cmd.AddCommand(newStatusCommand(f), newListCommand(f), newDescribeCommand(f), newRunCommand(f), newVerifyCommand(f), newRestoreCommand(f))
 	return cmd
 }
 

@@ -1,0 +1,59 @@
+package backup
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+)
+
+// next is what to do about a Backup in a cluster, the gravest first. b is nil if it
+// is not there.
+func next(state *memberState, b *backupv1alpha1.Backup, federated *unstructured.Unstructured, now time.Time) string {
+	switch {
+	case state.reason != "":
+		return state.message
+	case b == nil && federated != nil:
+		return fmt.Sprintf("the Backup is not in the cluster: see \"fedctl status federatedbackups.types.kubefed.io/%s -n %s\"", federated.GetName(), federated.GetNamespace())
+	case b == nil:
+		return "nothing"
+	}
+	return nextFor(state, b, now)
+}
+
+func nextFor(state *memberState, b *backupv1alpha1.Backup, now time.Time) string {
+	at := fmt.Sprintf("-n %s --cluster %s --wait", b.Namespace, state.cluster)
+	runNow := fmt.Sprintf("\"fedctl backup run %s %s\"", b.Name, at)
+	condition := func(kind string) metav1.Condition {
+		if found := meta.FindStatusCondition(b.Status.Conditions, kind); found != nil {
+			return *found
+		}
+		return metav1.Condition{}
+	}
+	ready, verified := condition(backupv1alpha1.ConditionReady), condition(backupv1alpha1.ConditionVerified)
+	good := b.Status.LastSuccess
+	overdue := b.Status.NextRun != nil && now.Sub(b.Status.NextRun.Time) > 10*time.Minute
+	switch {
+	case len(b.Status.Conditions) == 0:
+		return fmt.Sprintf("nobody executes it: \"fedctl install --member %s --backup-rights save\" lets the host's controller do so", state.cluster)
+	case ready.Status == metav1.ConditionFalse:
+		return fmt.Sprintf("%s; then %s", oneLine(ready.Message), runNow)
+	case verified.Status == metav1.ConditionFalse:
+		return fmt.Sprintf("the data of a run is not as it was written, so look after the repository %s and make a good run: %s", b.Spec.RepositoryRef.Name, runNow)
+	case b.Spec.Suspend:
+		return "it is suspended: set spec.suspend to false to follow the schedule"
+	case overdue:
+		return fmt.Sprintf("its next run is overdue: is its executor running? See the Lease backup-executor in the namespace backup-executor of %s", state.cluster)
+	case condition(backupv1alpha1.ConditionWithinObjective).Status == metav1.ConditionFalse:
+		return "the last good run is too old: " + runNow
+	case good == nil:
+		return "wait for the first run, or " + runNow
+	case b.Status.LastVerified == nil:
+		return fmt.Sprintf("nothing has to be done; \"fedctl backup verify %s %s\" reads the last good run back", good.Name, at)
+	}
+	return "nothing has to be done"
+}
