@@ -95,6 +95,29 @@ gpu_pods_run() {
 
 web_runs() { member member-1 -n demo wait --for=condition=Available deployment/web --timeout 1s; }
 
+# make_repository CLUSTER NAME: a directory of this machine to which the controller
+# writes that cluster's backups, encrypted.
+make_repository() {
+  local cluster=$1 name=$2
+  mkdir -p "$dir/backups"
+  member "$cluster" -n demo get secret backups-password >/dev/null 2>&1 ||
+    member "$cluster" -n demo create secret generic backups-password "--from-literal=password=$(head -c 24 /dev/urandom | base64)" >/dev/null
+  member "$cluster" -n demo apply -f - <<EOF | sed "s/^/    $cluster: /"
+apiVersion: backup.fedctl.io/v1alpha1
+kind: BackupRepository
+metadata:
+  name: $name
+spec:
+  filesystem:
+    path: $dir/backups/$cluster
+  encryptionSecretRef:
+    name: backups-password
+EOF
+}
+
+# backed_up succeeds when the host has heard of a good run in every member.
+backed_up() { [ "$(host -n demo get federatedbackup nightly -o 'jsonpath={range .status.clusters[*]}{.remoteStatus.lastSuccess.name}{"\n"}{end}' | grep -c .)" = "${#members[@]}" ]; }
+
 up() {
   say "Starting a host cluster and three members, the last with GPUs (no containers needed)"
   mkdir -p "$dir"
@@ -123,6 +146,19 @@ up() {
   for name in "${members[@]}"; do
     show_kubectl "$name" -n demo get configmaps,deployments,backups.backup.fedctl.io -l kubefed.io/managed=true
   done
+  say "Backups: a repository for each member, and one run now, beside the schedule"
+  for name in "${members[@]}"; do
+    fedctl install --member "$name" --backup-rights save >/dev/null
+  done
+  make_repository member-1 offsite
+  make_repository member-2 offsite
+  make_repository member-3 local-object-store
+  for name in "${members[@]}"; do
+    show_fedctl backup run nightly -n demo --cluster "$name" --wait
+  done
+  wait_for "the host has heard of all recovery points" backed_up
+  show_fedctl backup status -n demo
+
   say "GPUs: the override for member-3 adds a toleration, and the scheduler binds the pods to a tainted node"
   show_kubectl member-3 -n demo get pods -l app=inference -o wide
   echo
