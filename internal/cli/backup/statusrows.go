@@ -65,14 +65,15 @@ func statusRows(federated []unstructured.Unstructured, ready map[string]bool, st
 		}
 	}
 	for i := range federated {
-		clusters, _, _ := unstructured.NestedSlice(federated[i].Object, "status", "clusters")
+		object := &federated[i]
+		clusters, _, _ := unstructured.NestedSlice(object.Object, "status", "clusters")
 		for _, element := range clusters {
 			entry, ok := element.(map[string]any)
 			if !ok {
 				continue
 			}
 			name, _ := entry["name"].(string)
-			r := federatedRow(&federated[i], name, entry, ready[name] && silent[name] == nil)
+			r := federatedRow(object, name, entry, ready[name] && silent[name] == nil)
 			if state := silent[name]; state != nil {
 				r.Reason, r.Message = state.reason, state.message
 			}
