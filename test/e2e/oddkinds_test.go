@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
+)
+
+// anyFields is a definition, of a target or of its federated type, that takes what it is given.
+const anyFields = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %[1]s.%[3]s}
+spec:
+  group: %[3]s
+  scope: Namespaced
+  names: {plural: %[1]s, kind: %[2]s}
+  versions:
+  - name: %[4]s
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+    subresources: {status: {}}
+`
+
+const handwrittenTypeConfig = `
+apiVersion: core.kubefed.io/v1beta1
+kind: FederatedTypeConfig
+metadata: {name: %[1]s, namespace: %[2]s}
+spec:
+  propagation: Enabled
+  targetType: {group: %[4]s, version: v1, kind: %[3]s, pluralName: %[5]s, scope: Namespaced}
+  federatedType: {group: types.kubefed.io, version: v1beta1, kind: Federated%[3]s, pluralName: federated%[5]s, scope: Namespaced}
+`
+
+// manifest creates an object in a cluster for the time of a spec.
+func manifest(ctx SpecContext, c *framework.Cluster, format string, args ...any) *unstructured.Unstructured {
+	GinkgoHelper()
+	objects, err := framework.ParseYAML(fmt.Sprintf(format, args...))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(c.Create(ctx, objects[0])).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, objects[0]))).To(Succeed()) })
+	return objects[0]
+}
+
+// knows waits until a cluster serves a kind.
+func knows(ctx SpecContext, c *framework.Cluster, kind schema.GroupVersionKind) {
+	GinkgoHelper()
+	Eventually(ctx, func() error {
+		_, err := c.RESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
+		return err
+	}).Should(Succeed())
+}
+
+var _ = Describe("Types written by hand", Serial, func() {
+	DescribeTable("propagate whatever they are called, and go away", func(ctx SpecContext, kindFormat, group string) {
+		kind := schema.GroupVersionKind{Group: group, Version: "v1", Kind: fmt.Sprintf(kindFormat, rand.String(5))}
+		plural := strings.ToLower(kind.Kind) + "s"
+		name := plural + "." + group
+		ns := federatedNamespace(ctx)
+		for _, c := range members {
+			manifest(ctx, c, anyFields, plural, kind.Kind, group, kind.Version)
+			knows(ctx, c, kind)
+		}
+		definition := manifest(ctx, host, anyFields, "federated"+plural, "Federated"+kind.Kind, "types.kubefed.io", "v1beta1")
+		config := manifest(ctx, host, handwrittenTypeConfig, name, framework.KubeFedNamespace, kind.Kind, group, plural)
+		for _, c := range members {
+			Expect(system.Join(ctx, c.Name)).To(Succeed()) // renews the rights
+		}
+		expectField(ctx, host, typeConfig(name), "/status/propagationController", "Running")
+
+		By("propagating")
+		f := federateKind(kind, ns, "odd", fields{"spec": fields{"size": 1}}).on(members[0], members[1])
+		f.override(members[1].Name, patch("", "/spec/size", 2))
+		knows(ctx, host, f.GroupVersionKind())
+		create(ctx, f)
+		expectField(ctx, members[0], f.target, "/spec/size", 1)
+		expectField(ctx, members[1], f.target, "/spec/size", 2)
+		expectSettled(ctx, f, members[0], members[1])
+		change(ctx, f, func(f *federated) { set(f.template(), "/spec/size", 3) })
+		expectField(ctx, members[0], f.target, "/spec/size", 3)
+
+		By("deleting an object")
+		gone := create(ctx, federateKind(kind, ns, "gone", fields{"spec": fields{"size": 1}}).on(members[2]))
+		expectSettled(ctx, gone, members[2])
+		remove(ctx, gone)
+		expectMissing(ctx, members[2], gone.target)
+
+		By("deleting the type while an object is there")
+		Expect(host.Delete(ctx, config)).To(Succeed())
+		expectGone(ctx, host, typeConfig(name))
+		expectField(ctx, host, f.ref(), "/metadata/finalizers", nil)
+		expectField(ctx, members[0], f.target, "/spec/size", 3)
+
+		By("deleting its definition")
+		Expect(host.Delete(ctx, definition)).To(Succeed())
+		expectGone(ctx, host, ref{GroupVersionKind: definition.GroupVersionKind(), Name: definition.GetName()})
+	},
+		Entry("a hyphen in the kind", "Odd-Kind-%s", "example.com"),
+		Entry("a target in the group of the federated types", "TestFedTarget-%s", "types.kubefed.io"),
+	)
+})
