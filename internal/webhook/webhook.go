@@ -23,7 +23,7 @@ const (
 	// serviceName and secretName are what config/ calls the Service in front of the
 	// controllers and the Secret that holds the certificates.
 	serviceName = "fedctl-controller-webhook"
-	secretName  = "fedctl-controller-webhook" //nolint:gosec // a name
+	secretName  = "fedctl-controller-webhook"
 )
 
 // Options say where the webhook is served and how it is reached.
