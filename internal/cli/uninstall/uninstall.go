@@ -191,16 +191,18 @@ func (o *Options) removeClusterWide(ctx context.Context, host client.Client, alo
 		}
 		o.say("kept the roles and policies that another control plane in this cluster uses as well")
 	}
+	var options []client.DeleteOption
+	if o.DryRun {
+		options = append(options, client.DryRunAll) // tells what is there, and whether it may be deleted
+	}
 	for _, object := range ours {
 		if shared[serverapply.Describe(object)] {
 			continue
 		}
-		if !o.DryRun {
-			if err := host.Delete(ctx, object); apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-				continue
-			} else if err != nil {
-				return fmt.Errorf("deleting %s: %w", serverapply.Describe(object), err)
-			}
+		if err := host.Delete(ctx, object, options...); apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+			continue
+		} else if err != nil {
+			return fmt.Errorf("deleting %s: %w", serverapply.Describe(object), err)
 		}
 		o.say("%s deleted%s", serverapply.Describe(object), o.suffix())
 	}

@@ -1,0 +1,117 @@
+package install_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+)
+
+var _ = Describe("fedctl uninstall", Ordered, func() {
+	It("removes all that one control plane has cluster-wide, and nothing of others", func(ctx context.Context) {
+		before := clusterWide(ctx)
+		for name, scope := range map[string]string{"gone-cluster": "Cluster", "gone-namespaced": "Namespaced"} {
+			_, err := fedctl(ctx, "install", "--without-controller", "--kubefed-namespace", name, "--scope", scope)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		installed := clusterWide(ctx)
+		Expect(installed).To(ContainElements(
+			"MutatingWebhookConfiguration fedctl-controller-gone-namespaced",
+			"ClusterRole fedctl-controller-webhook-gone-namespaced",
+			"ClusterRoleBinding fedctl-controller-webhook-gone-namespaced",
+			"ClusterRoleBinding fedctl-controller-namespaced-gone-namespaced",
+			"MutatingWebhookConfiguration fedctl-controller-gone-cluster",
+			"ClusterRoleBinding fedctl-controller-gone-cluster",
+		))
+		for _, name := range []string{"gone-cluster", "gone-namespaced"} {
+			Expect(installed).To(ContainElement(And(HavePrefix("ValidatingAdmissionPolicyBinding status."), HaveSuffix("-"+name))))
+		}
+
+		out, err := fedctl(ctx, "uninstall", "--dry-run", "--kubefed-namespace", "gone-cluster")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("clusterrole.rbac.authorization.k8s.io/fedctl-controller-webhook-gone-cluster deleted (dry run)"))
+		Expect(out).NotTo(ContainSubstring("fedctl-controller-namespaced-gone-cluster"), "it is not there")
+		Expect(clusterWide(ctx)).To(Equal(installed))
+
+		uninstall(ctx, "gone-namespaced")
+		Expect(clusterWide(ctx)).To(Equal(slices.DeleteFunc(slices.Clone(installed), func(what string) bool {
+			return strings.HasSuffix(what, "-gone-namespaced") && !slices.Contains(before, what)
+		})))
+		uninstall(ctx, "gone-cluster")
+		after := clusterWide(ctx)
+		for _, name := range []string{"gone-cluster", "gone-namespaced"} {
+			Expect(after).NotTo(ContainElement(HaveSuffix("-" + name)))
+		}
+		Expect(after).To(ContainElements(before))
+		out, err = fedctl(ctx, "install", "--without-controller")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("0 created, 0 configured"), "the other control plane is whole")
+	})
+
+	It("takes a control plane without a type for one", func(ctx context.Context) {
+		_, err := fedctl(ctx, "install", "--without-controller", "--kubefed-namespace", "gone-last")
+		Expect(err).NotTo(HaveOccurred())
+		var types fedcorev1beta1.FederatedTypeConfigList
+		Expect(host.List(ctx, &types)).To(Succeed())
+		for _, t := range types.Items {
+			if t.Namespace != "gone-last" {
+				Expect(host.Delete(ctx, &t)).To(Succeed())
+			}
+		}
+		DeferCleanup(func(ctx context.Context) {
+			uninstall(ctx, "gone-last")
+			_, err := fedctl(ctx, "install", "--without-controller")
+			Expect(err).NotTo(HaveOccurred())
+		})
+		out, err := fedctl(ctx, "uninstall", "--dry-run", "--kubefed-namespace", "gone-last")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("kept the roles and policies that another control plane in this cluster uses as well"))
+		Expect(out).NotTo(ContainSubstring("clusterrole.rbac.authorization.k8s.io/fedctl-controller deleted"))
+	})
+})
+
+// uninstall removes a control plane. Nothing ends namespaces here, so the first try
+// waits in vain for that; the second goes on where it stopped.
+func uninstall(ctx context.Context, name string) {
+	GinkgoHelper()
+	_, err := fedctl(ctx, "uninstall", "--kubefed-namespace", name, "--wait", "1s")
+	Expect(err).To(MatchError(ContainSubstring("Namespace " + name + " has been deleted but is not gone")))
+	ns := &corev1.Namespace{}
+	Expect(host.Get(ctx, client.ObjectKey{Name: name}, ns)).To(Succeed())
+	ns.Spec.Finalizers = nil
+	Expect(host.SubResource("finalize").Update(ctx, ns)).To(Succeed())
+	config := &fedcorev1beta1.KubeFedConfig{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "kubefed"}}
+	Expect(client.IgnoreNotFound(host.Delete(ctx, config))).To(Succeed())
+	_, err = fedctl(ctx, "uninstall", "--kubefed-namespace", name)
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// clusterWide names the objects without a namespace that control planes have, sorted.
+func clusterWide(ctx context.Context) []string {
+	GinkgoHelper()
+	var names []string
+	for _, gvk := range []schema.GroupVersionKind{
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRoleBinding"},
+		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "MutatingWebhookConfiguration"},
+		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "ValidatingAdmissionPolicy"},
+		{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "ValidatingAdmissionPolicyBinding"},
+	} {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(gvk)
+		Expect(host.List(ctx, list)).To(Succeed())
+		for i := range list.Items {
+			names = append(names, gvk.Kind+" "+list.Items[i].GetName())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
