@@ -53,7 +53,7 @@ test: test-unit test-clusters ## all tests
 test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
 	go vet ./...
 	go test $$(go list ./... | grep -v -E '$(SUITES_PATTERN)')
-test-clusters: build bin/kubernetes $(BACKUP_TOOLS) ## the suites on real control planes
+test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager $(BACKUP_TOOLS) ## the suites on real control planes
 	go test -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(SUITES_PATTERN)')
 
 # The packages whose tests start control planes: one after the other, because two
