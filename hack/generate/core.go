@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// unserved is the status API of KubeFed that nothing has written since statuses
-// are collected into the federated objects themselves.
+// unserved is the status API of KubeFed that few still read since statuses are
+// collected into the federated objects themselves; who does defines it.
 const unserved = "federatedservicestatuses.core.kubefed.io"
 
 // coreCRDs generates the definitions of KubeFed's API from its Go types, which

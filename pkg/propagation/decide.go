@@ -67,7 +67,9 @@ func (e *Engine) decide(ctx context.Context, t *runningType, item Item) (reconci
 	if err != nil || !result.IsZero() {
 		return result, err
 	}
-	return e.record(ctx, t, item, host, o, decision)
+	statusErr := e.writeStatusObject(ctx, t, item, host) // no obstacle to the records
+	result, err = e.record(ctx, t, item, host, o, decision)
+	return result, errors.Join(err, statusErr)
 }
 
 // misnamed works on a FederatedNamespace that has not the name of the namespace

@@ -215,7 +215,7 @@ func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func
 	if !t.Target.Namespaced {
 		namespace = ""
 	}
-	if t.StatusCollection {
+	if t.CollectsStatus() {
 		resource := c.dynamic.Resource(t.Target.GVR).Namespace(namespace)
 		example := &unstructured.Unstructured{}
 		example.SetGroupVersionKind(t.Target.GVK)

@@ -37,7 +37,7 @@ func recordResource(kind, plural string, namespaced bool) typeconfig.Resource {
 
 // versionRecords are KubeFed's records; nil where they are switched off.
 type versionRecords struct {
-	namespaced, cluster *recordStore
+	namespaced, cluster *recordStore[federate.VersionRecord]
 }
 
 // watchRecords starts to follow the records that there are.
@@ -52,8 +52,8 @@ func (e *Engine) watchRecords(ctx context.Context) {
 }
 
 func newVersionRecords(e *Engine) *versionRecords {
-	store := func(namespaced bool) *recordStore {
-		return newRecordStore(func() {
+	store := func(namespaced bool) *recordStore[federate.VersionRecord] {
+		return newRecordStore(readVersionRecord, nil, func() {
 			for _, t := range e.runningTypes() {
 				if t.Federated.Namespaced == namespaced {
 					e.enqueueAll(t)
@@ -64,7 +64,7 @@ func newVersionRecords(e *Engine) *versionRecords {
 	return &versionRecords{namespaced: store(true), cluster: store(false)}
 }
 
-func (r *versionRecords) of(t *runningType) (*recordStore, typeconfig.Resource) {
+func (r *versionRecords) of(t *runningType) (*recordStore[federate.VersionRecord], typeconfig.Resource) {
 	if t.Federated.Namespaced {
 		return r.namespaced, propagatedVersions
 	}
@@ -139,6 +139,16 @@ func (l *live) recorded() string {
 	return federate.ObjectVersion(l.generation, strconv.FormatUint(l.version, 10))
 }
 
+// ownerReference makes an object of the host go with the federated one.
+func (t *runningType) ownerReference(host *hostObject) metav1.OwnerReference {
+	return metav1.OwnerReference{
+		APIVersion: t.Federated.GVK.GroupVersion().String(),
+		Kind:       t.Federated.GVK.Kind,
+		Name:       host.fed.Name,
+		UID:        host.fed.UID,
+	}
+}
+
 // writeRecord writes a record's status, and before that, if need be, the record
 // itself, which goes with its federated object.
 func (e *Engine) writeRecord(ctx context.Context, t *runningType, resource typeconfig.Resource, key types.NamespacedName, host *hostObject,
@@ -151,16 +161,10 @@ func (e *Engine) writeRecord(ctx context.Context, t *runningType, resource typec
 		client = e.hostMeta.Resource(resource.GVR).Namespace(key.Namespace)
 	}
 	if create {
-		owner := metav1.OwnerReference{
-			APIVersion: t.Federated.GVK.GroupVersion().String(),
-			Kind:       t.Federated.GVK.Kind,
-			Name:       host.fed.Name,
-			UID:        host.fed.UID,
-		}
 		body, err := json.Marshal(map[string]any{
 			"apiVersion": resource.GVK.GroupVersion().String(),
 			"kind":       resource.GVK.Kind,
-			"metadata":   map[string]any{"name": key.Name, "ownerReferences": []metav1.OwnerReference{owner}},
+			"metadata":   map[string]any{"name": key.Name, "ownerReferences": []metav1.OwnerReference{t.ownerReference(host)}},
 		})
 		if err != nil {
 			return nil, err

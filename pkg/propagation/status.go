@@ -150,6 +150,11 @@ func (e *Engine) remoteStatus(t *runningType, cluster string, key types.Namespac
 	if !t.StatusCollection {
 		return nil
 	}
+	return e.collected(t, cluster, key)
+}
+
+// collected is the status of the member's object as it was last seen, nil if there is none.
+func (e *Engine) collected(t *runningType, cluster string, key types.NamespacedName) any {
 	_, watched := e.watches.Get(cluster, t.Name)
 	l := watched.get(t.targetKey(key))
 	if l == nil || l.remote == "" {

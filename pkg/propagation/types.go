@@ -26,6 +26,8 @@ type runningType struct {
 	host   *hostStore
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the watch on the host has ended
+	// statusObjects repeat the collected status; nil where the type has none.
+	statusObjects *statusObjects
 	// working counts the items in work.
 	working sync.WaitGroup
 
@@ -135,6 +137,9 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 	t.host = newHostStore(
 		func(key types.NamespacedName, before, after *hostObject) { e.hostChanged(t, key, before, after) },
 		func() { e.hostSynced(t) })
+	if t.HasStatusObjects() {
+		t.statusObjects = newStatusObjects(e, t)
+	}
 	e.mu.Lock()
 	e.types[t.Name] = t
 	e.mu.Unlock()
@@ -146,6 +151,7 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 		defer close(t.done)
 		reflector.RunWithContext(typeCtx)
 	}()
+	e.watchStatusObjects(typeCtx, t)
 	e.log.Info("Propagation of a type started", "type", t.Name, "federatedKind", t.Federated.GVK.Kind)
 	return nil
 }
@@ -176,8 +182,9 @@ func (e *Engine) Unregister(ctx context.Context, name string) error {
 	return nil
 }
 
-// hostReflector keeps store filled with the objects of a resource in the host cluster.
-func (e *Engine) hostReflector(r typeconfig.Resource, store cache.ReflectorStore) *cache.Reflector {
+// hostReflector keeps store filled with the objects of a resource in the host
+// cluster. onErr, which may be left out, is told why a list failed.
+func (e *Engine) hostReflector(r typeconfig.Resource, store cache.ReflectorStore, onErr ...func(error)) *cache.Reflector {
 	resource := e.host.Resource(r.GVR)
 	inScope := resource.Namespace(e.opts.TargetNamespace)
 	if !r.Namespaced {
@@ -187,7 +194,13 @@ func (e *Engine) hostReflector(r typeconfig.Resource, store cache.ReflectorStore
 	example.SetGroupVersionKind(r.GVK)
 	return cache.NewReflectorWithOptions(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return inScope.List(ctx, options)
+			list, err := inScope.List(ctx, options)
+			for _, tell := range onErr {
+				if err != nil {
+					tell(err)
+				}
+			}
+			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			return inScope.Watch(ctx, options)

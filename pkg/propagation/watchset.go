@@ -191,7 +191,7 @@ func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Typ
 	ctx, cancel := context.WithCancel(member.ctx)
 	running := &memberWatch{cancel: cancel, store: store}
 	if running.store == nil {
-		running.store = newMemberStore(t.StatusCollection,
+		running.store = newMemberStore(t.CollectsStatus(),
 			func(key types.NamespacedName, before, after *live) { w.onChange(cluster, t.Name, key, before, after) },
 			func() { w.onSynced(cluster, t.Name) })
 	}

@@ -128,7 +128,7 @@ func (r *reconciler) follow(ctx context.Context, config *fedcorev1beta1.Federate
 			}
 			return err
 		}
-		return r.report(ctx, config, true, wanted.StatusCollection)
+		return r.report(ctx, config, true, wanted.CollectsStatus())
 	}
 	if pause.Warn && !stopped(config) {
 		r.warn(config, pause.Reason, pause.Message)
@@ -235,11 +235,13 @@ func (r *reconciler) namespacedTypes(ctx context.Context, changed client.Object)
 	})
 }
 
-// typesOfCRD maps a CustomResourceDefinition to the types it is the federated type of.
+// typesOfCRD maps a CustomResourceDefinition to the types it is the federated type
+// or the status type of.
 func (r *reconciler) typesOfCRD(ctx context.Context, crd client.Object) []reconcile.Request {
 	return r.requests(ctx, func(config *fedcorev1beta1.FederatedTypeConfig) bool {
-		federated := WithDefaults(config).Spec.FederatedType
-		return qualifiedName(federated.PluralName, federated.Group) == crd.GetName()
+		spec := WithDefaults(config).Spec
+		return resource(spec.FederatedType).crdName() == crd.GetName() ||
+			spec.StatusType != nil && resource(*spec.StatusType).crdName() == crd.GetName()
 	})
 }
 

@@ -41,6 +41,9 @@ func (r *reconciler) plan(ctx context.Context, config *fedcorev1beta1.FederatedT
 		return Type{}, &pause{Reason: "LimitedScope"}, nil
 	}
 	wanted.StatusCollection = wanted.StatusCollection && r.CollectStatus
+	if wanted.StatusObjects, err = r.statusObjects(ctx, config, wanted); err != nil {
+		return Type{}, nil, err
+	}
 	if wanted.Target.Namespaced {
 		if wanted.FederatedNamespace, err = r.federatedNamespace(ctx, config); err != nil {
 			return Type{}, nil, err
@@ -80,6 +83,27 @@ func (r *reconciler) federatedNamespace(ctx context.Context, of *fedcorev1beta1.
 	}
 	if running, ok := r.registered[of.Name]; !r.LimitedScope && (!ok || running.FederatedNamespace != Resource{}) {
 		r.warn(of, "NamespacesNotEnabled", why)
+	}
+	return Resource{}, nil
+}
+
+// statusObjects returns the resource of the type's status objects, empty while the
+// host does not define it: it is no reason not to propagate.
+func (r *reconciler) statusObjects(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, t Type) (Resource, error) {
+	if !t.HasStatusObjects() {
+		return Resource{}, nil
+	}
+	name := t.StatusObjects.crdName()
+	err := r.client.Get(ctx, client.ObjectKey{Name: name}, crdMetadata())
+	if client.IgnoreNotFound(err) != nil {
+		return Resource{}, err
+	}
+	if err == nil {
+		return t.StatusObjects, nil
+	}
+	if running, ok := r.registered[t.Name]; !ok || running.HasStatusObjects() || config.Status.ObservedGeneration != config.Generation {
+		r.warn(config, "StatusTypeMissing", fmt.Sprintf(
+			"the CustomResourceDefinition %s, which spec.statusType names, does not exist; objects of it are written when it does", name))
 	}
 	return Resource{}, nil
 }

@@ -40,6 +40,9 @@ type Type struct {
 	Federated Resource
 	// StatusCollection says that the status of the members' objects is wanted.
 	StatusCollection bool
+	// StatusObjects is the resource in the host whose objects repeat what has been
+	// collected, KubeFed's FederatedXStatus; zero where there is none.
+	StatusObjects Resource
 	// FederatedNamespace is the resource of the FederatedNamespaces whose placement
 	// bounds that of the type's objects; zero for types whose target is not
 	// namespaced. It is to be read whether or not namespaces are propagated themselves.
@@ -69,14 +72,25 @@ func FromFederatedTypeConfig(config *fedcorev1beta1.FederatedTypeConfig) (Type, 
 	if errs := Validate(config); len(errs) > 0 {
 		return Type{}, fmt.Errorf("FederatedTypeConfig %s/%s: %w", config.Namespace, config.Name, errs.ToAggregate())
 	}
-	return Type{
+	t := Type{
 		Name:             config.Name,
 		Target:           resource(config.Spec.TargetType),
 		Federated:        federatedResource(config),
 		StatusCollection: config.GetStatusEnabled(),
 		IsNamespace:      config.Name == fedcommon.NamespaceName,
-	}, nil
+	}
+	if config.Spec.StatusType != nil && t.StatusCollection {
+		t.StatusObjects = resource(*config.Spec.StatusType)
+		t.StatusObjects.Namespaced = t.Federated.Namespaced // they share their names
+	}
+	return t, nil
 }
+
+// HasStatusObjects tells whether collected status is repeated in objects of its own.
+func (t Type) HasStatusObjects() bool { return t.StatusObjects != Resource{} }
+
+// CollectsStatus tells whether the status of the members' objects is read at all.
+func (t Type) CollectsStatus() bool { return t.StatusCollection || t.HasStatusObjects() }
 
 // RenderTarget is what rendering needs to know of the target.
 func (t Type) RenderTarget() federate.Target {
@@ -84,7 +98,9 @@ func (t Type) RenderTarget() federate.Target {
 }
 
 // CRDName is the name of the CustomResourceDefinition of the federated type.
-func (t Type) CRDName() string { return qualifiedName(t.Federated.GVR.Resource, t.Federated.GVR.Group) }
+func (t Type) CRDName() string { return t.Federated.crdName() }
+
+func (r Resource) crdName() string { return qualifiedName(r.GVR.Resource, r.GVR.Group) }
 
 // WithDefaults returns a copy of config with KubeFed's defaults filled in: plural
 // names and groups that are left out follow from the names of config and kinds.

@@ -107,8 +107,8 @@ func (a *analyzer) counts() {
 				Do:      "leave them for the way back to KubeFed, or delete them after the move"})
 		case plural == "federatedservicestatuses":
 			a.find(Finding{Level: Note, Code: "status-objects", Subject: plural,
-				Message: fmt.Sprintf("there are %d of them; fedctl does not write them, but collects into status.clusters[].remoteStatus of the federated object", n),
-				Do:      "read the status there; delete them after the move"})
+				Message: fmt.Sprintf("there are %d of them; fedctl goes on writing those of types with spec.statusType and spec.statusCollection: Enabled", n),
+				Do:      "nothing; status.clusters[].remoteStatus of the federated objects says the same"})
 		}
 	}
 }

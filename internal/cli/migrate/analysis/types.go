@@ -115,9 +115,9 @@ func (a *analyzer) judgeType(config *fedcorev1beta1.FederatedTypeConfig, t typec
 	if config.Spec.Propagation != fedcorev1beta1.PropagationEnabled {
 		find(Note, "propagation-disabled", "its propagation is switched off, and stays off", "")
 	}
-	if config.Spec.StatusType != nil && config.Spec.StatusType.Kind != "" {
-		find(Note, "status-type", "spec.statusType "+config.Spec.StatusType.Kind+" is not written by fedctl; the status of members is collected into status.clusters[].remoteStatus of the federated object",
-			"read it there: spec.statusCollection: Enabled")
+	if s := config.Spec.StatusType; s != nil && s.Kind != "" && (s.Group != "core.kubefed.io" || s.PluralName != "federatedservicestatuses") {
+		find(Note, "status-type", "fedctl's controller has no right to write objects of spec.statusType "+s.Kind,
+			"with spec.statusCollection: Enabled, give the service account fedctl-controller a role with list, watch, create and patch on "+s.PluralName+"."+s.Group)
 	}
 	if objects := a.in.Objects[t.CRDName()]; objects != nil {
 		for _, f := range objects.findings {
