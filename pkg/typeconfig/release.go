@@ -3,6 +3,7 @@ package typeconfig
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,7 +26,9 @@ func (h *Host) ReleaseAll(ctx context.Context, dryRun bool) (alone bool, err err
 	} else if err != nil {
 		return false, fmt.Errorf("listing the FederatedTypeConfigs: %w", err)
 	}
-	alone = true
+	if alone, err = h.alone(ctx); err != nil {
+		return false, err
+	}
 	var ours []*fedcorev1beta1.FederatedTypeConfig
 	for i := range configs.Items {
 		if config := &configs.Items[i]; config.Namespace == h.Namespace {
@@ -53,6 +56,20 @@ func (h *Host) ReleaseAll(ctx context.Context, dryRun bool) (alone bool, err err
 		}
 	}
 	return alone, nil
+}
+
+// alone says whether no other namespace has the settings of a control plane. One
+// that federates no type has nothing but those.
+func (h *Host) alone(ctx context.Context) (bool, error) {
+	var settings fedcorev1beta1.KubeFedConfigList
+	if err := h.Client.List(ctx, &settings); meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return true, nil // the API is not there
+	} else if err != nil {
+		return false, fmt.Errorf("listing the KubeFedConfigs: %w", err)
+	}
+	return !slices.ContainsFunc(settings.Items, func(config fedcorev1beta1.KubeFedConfig) bool {
+		return config.Namespace != h.Namespace
+	}), nil
 }
 
 // releaseType deletes a FederatedTypeConfig and takes the finalizers off. A
