@@ -227,6 +227,7 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 func (e *Engine) Reconcile(ctx context.Context, item Item) (reconcile.Result, error) {
 	t := e.begin(item.Type)
 	if t == nil {
+		e.backoff.Forget(item)
 		return reconcile.Result{}, nil // switched off meanwhile
 	}
 	defer t.working.Done()

@@ -89,7 +89,7 @@ func (e *Engine) record(ctx context.Context, t *runningType, item Item, host *ho
 	}
 	written, err := e.writeRecord(ctx, t, resource, key, host, want, !owned)
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err) && owned: // otherwise even creating it was not possible, which an error tells
 		store.Forget(key)
 		return reconcile.Result{RequeueAfter: conflictDelay}, nil // deleted by somebody: it is created again
 	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
