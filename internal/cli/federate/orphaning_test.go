@@ -43,6 +43,7 @@ spec: {placement: {clusters: []}, template: {data: {a: b}}}`)
 		Expect(out).To(Equal("federatedconfigmap.types.kubefed.io/c in namespace orphans: orphaning deletion is enabled\n"))
 		Expect(annotation(ctx)).To(Equal(map[string]string{"note": "kept", "kubefed.io/orphan": "true"}))
 		Expect(mustFedctl(ctx, "orphaning-deletion", "status", "configmaps/c", "-n", namespace, "--dry-run")).To(Equal("Enabled\n"))
+		Expect(mustFedctl(ctx, "orphaning-deletion", "status", "configmaps/c", "-n", namespace, "-o", "name")).To(Equal("federatedconfigmap.types.kubefed.io/c\n"))
 		Expect(mustFedctl(ctx, "orphaning-deletion", "enable", "configmaps", "c", "-n", namespace)).To(ContainSubstring("is already enabled"))
 
 		mustFedctl(ctx, "orphaning-deletion", "disable", "federatedconfigmaps.types.kubefed.io", "c", "-n", namespace)

@@ -43,6 +43,8 @@ const example = `  # Keep the Deployment web in the members when the FederatedDe
   # Delete it in the members after all
   fedctl orphaning-deletion disable deployments web -n shop`
 
+var outputFormats = []string{"yaml", "json", "name"}
+
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
@@ -90,10 +92,9 @@ func newSubcommand(f *cmdutil.Factory, name, short string, run func(*Options, co
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Namespace of the federated object; by default that of the context.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
-	if name != "status" {
-		flags.StringVarP(o.print.OutputFormat, "output", "o", "", "Print the federated object as it is afterwards: yaml, json or name.")
-		_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"yaml", "json", "name"}, cobra.ShellCompDirectiveNoFileComp))
-	} else {
+	flags.StringVarP(o.print.OutputFormat, "output", "o", "", "Print the federated object as it is afterwards: "+strings.Join(outputFormats, ", ")+".")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats, cobra.ShellCompDirectiveNoFileComp))
+	if name == "status" {
 		_ = flags.MarkHidden("dry-run") // accepted, as kubefedctl does; there is nothing to do
 	}
 	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
@@ -112,19 +113,25 @@ func (o *Options) RunEnable(ctx context.Context) error { return o.set(ctx, true)
 // RunDisable has the members' objects deleted.
 func (o *Options) RunDisable(ctx context.Context) error { return o.set(ctx, false) }
 
-// RunStatus prints Enabled or Disabled, the words that kubefedctl prints.
+// RunStatus prints Enabled or Disabled, the words that kubefedctl prints, or the object.
 func (o *Options) RunStatus(ctx context.Context) error {
+	if err := o.validateOutput(); err != nil {
+		return err
+	}
 	_, u, err := o.find(ctx)
 	if err != nil {
 		return err
+	}
+	if *o.print.OutputFormat != "" {
+		return o.say(u, isEnabled(u), "")
 	}
 	_, err = fmt.Fprintln(o.factory.Out, word(isEnabled(u)))
 	return err
 }
 
 func (o *Options) set(ctx context.Context, enable bool) error {
-	if format := *o.print.OutputFormat; !slices.Contains([]string{"", "yaml", "json", "name"}, format) {
-		return fmt.Errorf("--output takes yaml, json or name, not %q", format)
+	if err := o.validateOutput(); err != nil {
+		return err
 	}
 	resource, u, err := o.find(ctx)
 	if err != nil {
@@ -141,6 +148,13 @@ func (o *Options) set(ctx context.Context, enable bool) error {
 		return fmt.Errorf("setting the annotation %s: %w", federate.OrphanAnnotation, err)
 	}
 	return o.say(u, enable, "")
+}
+
+func (o *Options) validateOutput() error {
+	if format := *o.print.OutputFormat; format != "" && !slices.Contains(outputFormats, format) {
+		return fmt.Errorf("--output takes yaml, json or name, not %q", format)
+	}
+	return nil
 }
 
 func (o *Options) say(u *unstructured.Unstructured, enabled bool, already string) error {
