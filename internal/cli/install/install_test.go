@@ -21,7 +21,7 @@ var _ = Describe("fedctl install", Ordered, func() {
 	It("changes nothing when repeated", func(ctx context.Context) {
 		out, err := fedctl(ctx, "install", "--without-controller")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(ContainSubstring("0 created, 0 configured, 59 unchanged"))
+		Expect(out).To(MatchRegexp("0 created, 0 configured, [1-9][0-9]* unchanged"))
 	})
 
 	It("says what it would do, without doing it", func(ctx context.Context) {
