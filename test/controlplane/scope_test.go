@@ -161,7 +161,8 @@ var _ = DescribeTable("rules for the objects of a control plane of scope Namespa
 		Expect(host.Patch(ctx, good.DeepCopy(), client.RawPatch(types.MergePatchType, patch))).To(MatchError(ContainSubstring(message)), "patch in %s", namespace)
 		Expect(host.Delete(ctx, good)).To(Succeed())
 	}
-	Expect(host.Create(ctx, manifest("no-control-plane", bad), client.DryRunAll)).To(Succeed())
+	// Those of scope Cluster, which another container has removed, are forgotten with a delay.
+	Eventually(ctx, func() error { return host.Create(ctx, manifest("no-control-plane", bad), client.DryRunAll) }).Should(Succeed())
 },
 	Entry("a FederatedTypeConfig without a group", SpecTimeout(2*time.Minute), "FederatedTypeConfig", "foos.x.io",
 		"{targetType: {group: x.io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}, propagation: Disabled, federatedType: {group: types.kubefed.io, version: v1beta1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}",

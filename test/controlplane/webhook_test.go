@@ -85,7 +85,9 @@ var _ = Describe("the webhook for KubeFedConfigs", Ordered, func() {
 
 	It("serves all namespaces with scope Cluster, and the rules hold in all", func(ctx SpecContext) {
 		Expect(defaulted(ctx, "default")).To(Succeed())
-		Expect(host.Create(ctx, kubeFedConfigOf("Galaxy"), client.DryRunAll)).To(MatchError(ContainSubstring("spec.scope must be Cluster or Namespaced")))
+		// An API server takes some time to notice a policy.
+		Eventually(ctx, func() error { return host.Create(ctx, kubeFedConfigOf("Galaxy"), client.DryRunAll) }).
+			Should(MatchError(ContainSubstring("spec.scope must be Cluster or Namespaced")))
 	}, SpecTimeout(time.Minute))
 
 	It("renews its certificates while not one request fails, in both replicas", func(ctx SpecContext) {
