@@ -198,7 +198,11 @@ func (h *hostSide) storeCluster(ctx context.Context, s steps, r registration, sp
 		Spec:       spec,
 	}
 	if r.existing == nil {
-		return s.create(ctx, desired)
+		if err := s.create(ctx, desired); err != nil {
+			return err
+		}
+		r.options.Joined(desired)
+		return nil
 	}
 	existing := r.existing.DeepCopy()
 	annotations := maps.Clone(existing.Annotations)
@@ -208,9 +212,12 @@ func (h *hostSide) storeCluster(ctx context.Context, s steps, r registration, sp
 	maps.Copy(annotations, desired.Annotations)
 	if apiequality.Semantic.DeepEqual(existing.Spec, spec) && maps.Equal(existing.Annotations, annotations) {
 		s.say(fmt.Sprintf("unchanged %s in %s", describeObject(desired), s.where))
-		return nil
+	} else if err := h.update(ctx, s, existing, desired, func() { existing.Spec, existing.Annotations = spec, annotations }); err != nil {
+		return err
 	}
-	return h.update(ctx, s, existing, desired, func() { existing.Spec, existing.Annotations = spec, annotations })
+	existing.TypeMeta = desired.TypeMeta // which reading leaves out
+	r.options.Joined(existing)
+	return nil
 }
 
 // update patches only what change changes: the controller writes these objects

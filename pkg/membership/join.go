@@ -42,6 +42,9 @@ type JoinOptions struct {
 	DryRun bool
 	// Say is told what has been done, line by line. Nil means nobody is.
 	Say func(line string)
+	// Joined is given the KubeFedCluster in the end, as it is stored or with DryRun
+	// would be. Nil means nobody is.
+	Joined func(*fedcorev1beta1.KubeFedCluster)
 }
 
 func (o *JoinOptions) complete() error {
@@ -53,6 +56,9 @@ func (o *JoinOptions) complete() error {
 	}
 	if o.Say == nil {
 		o.Say = func(string) {}
+	}
+	if o.Joined == nil {
+		o.Joined = func(*fedcorev1beta1.KubeFedCluster) {}
 	}
 	if o.APIEndpoint != "" {
 		if _, err := parseEndpoint(o.APIEndpoint); err != nil {

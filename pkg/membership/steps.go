@@ -19,6 +19,7 @@ type steps struct {
 	dryRun          bool
 	errorOnExisting bool
 	say             func(line string)
+	deleted         func(client.Object) // nil: nobody is told
 }
 
 // did says what was done, or with dryRun would have been.
@@ -107,7 +108,7 @@ func (s steps) remove(ctx context.Context, object client.Object) error {
 		} else if err != nil {
 			return s.fail("get", object, err)
 		}
-		s.did("", "delete", object)
+		s.didDelete(object)
 		return nil
 	}
 	err := s.client.Delete(ctx, object)
@@ -117,8 +118,15 @@ func (s steps) remove(ctx context.Context, object client.Object) error {
 	case err != nil:
 		return s.fail("delete", object, err)
 	}
-	s.did("deleted", "delete", object)
+	s.didDelete(object)
 	return nil
+}
+
+func (s steps) didDelete(object client.Object) {
+	s.did("deleted", "delete", object)
+	if s.deleted != nil {
+		s.deleted(object)
+	}
 }
 
 type change int

@@ -31,6 +31,9 @@ type UnjoinOptions struct {
 	DryRun bool
 	// Say is told what has been done, line by line. Nil means nobody is.
 	Say func(line string)
+	// Deleted is told of each object that was deleted, or with DryRun would be, in
+	// the host or in the member. Nil means nobody is.
+	Deleted func(object client.Object)
 }
 
 // Unjoin undoes Join. The host goes first, so that the controller lets go of the
@@ -131,7 +134,7 @@ func (h *hostSide) find(ctx context.Context, name string) (*fedcorev1beta1.KubeF
 
 // forget removes KubeFedCluster and Secret.
 func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, o UnjoinOptions) error {
-	s := steps{client: h.client, where: h.name, dryRun: o.DryRun, say: o.Say}
+	s := steps{client: h.client, where: h.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
 	if err := s.remove(ctx, kfc); err != nil {
 		return err
 	}
@@ -160,7 +163,7 @@ func (h *hostSide) namespaceUID(ctx context.Context) types.UID {
 // cleanUp removes what Join created in the member. The KubeFed namespace goes
 // only if it is empty and certainly not the host's, whose UID is hostUID.
 func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID types.UID, o UnjoinOptions) error {
-	did := steps{client: s.client, where: s.name, dryRun: o.DryRun, say: o.Say}
+	did := steps{client: s.client, where: s.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
 	var errs []error
 	for _, object := range accessObjects(account.Namespace, account.Name) {
 		errs = append(errs, did.remove(ctx, object))

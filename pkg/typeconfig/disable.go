@@ -168,6 +168,7 @@ func (h *Host) deleteCRD(ctx context.Context, config *fedcorev1beta1.FederatedTy
 func (h *Host) delete(ctx context.Context, obj client.Object, what string, dryRun bool) error {
 	if dryRun {
 		h.say("%s deleted (dry run)", what)
+		h.tellDeleted(what)
 		return nil
 	}
 	err := h.Client.Delete(ctx, obj)
@@ -178,6 +179,13 @@ func (h *Host) delete(ctx context.Context, obj client.Object, what string, dryRu
 		return fmt.Errorf("deleting %s: %w", what, err)
 	default:
 		h.say("%s deleted", what)
+		h.tellDeleted(what)
 	}
 	return nil
+}
+
+func (h *Host) tellDeleted(what string) {
+	if h.Deleted != nil {
+		h.Deleted(what)
+	}
 }

@@ -31,6 +31,9 @@ type Host struct {
 	Namespace string
 	// Out gets a line for everything that was done.
 	Out io.Writer
+	// Deleted is told the name of each object that was deleted, or in a dry run would
+	// be, as kubectl writes it. Nil means nobody is.
+	Deleted func(name string)
 }
 
 // Enablement is what enabling a type puts into the host cluster.
@@ -185,6 +188,9 @@ func (h *Host) waitEstablished(ctx context.Context, name string) error {
 	return nil
 }
 
+// patience is how long a wait may take before it is spoken of.
+const patience = 2 * time.Second
+
 // WaitRunning waits until the controller reports that it propagates the type of
 // the FederatedTypeConfig with this name.
 func (h *Host) WaitRunning(ctx context.Context, name string, timeout time.Duration) error {
@@ -193,9 +199,14 @@ func (h *Host) WaitRunning(ctx context.Context, name string, timeout time.Durati
 
 func (h *Host) waitStatus(ctx context.Context, name string, want fedcorev1beta1.ControllerStatus, timeout time.Duration) error {
 	var config fedcorev1beta1.FederatedTypeConfig
+	began, said := time.Now(), false
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
 		err := h.Client.Get(ctx, client.ObjectKey{Namespace: h.Namespace, Name: name}, &config)
 		status := config.Status
+		if !said && time.Since(began) > patience {
+			h.say("waiting up to %s for the controller to report %s", timeout, want)
+			said = true
+		}
 		return err == nil && status.ObservedGeneration == config.Generation && status.PropagationController == want, err
 	})
 	if wait.Interrupted(err) {

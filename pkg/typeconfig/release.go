@@ -92,6 +92,8 @@ func (h *Host) releaseType(ctx context.Context, config *fedcorev1beta1.Federated
 			return fmt.Errorf("releasing FederatedTypeConfig %s/%s: %w", config.Namespace, config.Name, err)
 		}
 	}
-	h.say("federatedtypeconfig.core.kubefed.io/%s deleted, its federated objects released%s", config.Name, dryRunSuffix(dryRun))
+	what := "federatedtypeconfig.core.kubefed.io/" + config.Name
+	h.say("%s deleted, its federated objects released%s", what, dryRunSuffix(dryRun))
+	h.tellDeleted(what)
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -30,12 +29,7 @@ func (o *output) addFlags(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (o *output) validate() error {
-	if o.format != "" && !slices.Contains(outputFormats, o.format) {
-		return fmt.Errorf("output format %q is not one of %s", o.format, strings.Join(outputFormats, ", "))
-	}
-	return nil
-}
+func (o *output) validate() error { return cmdutil.CheckFormat(o.format, outputFormats) }
 
 // print prints the items as a document, their names, each once, or the table. empty
 // is what is said where a table would have no rows.

@@ -21,9 +21,11 @@ const (
 The controller stops to propagate it, lets go of its federated objects, and its
 FederatedTypeConfig is deleted. What is in the member clusters stays there as it
 is, with the label kubefed.io/managed; the command says how to take that off. To have
-it deleted, delete the federated objects first. With --delete-crd the federated type is removed from the host as well, unless
-objects of it exist. The type itself need not exist any more if it is given by its
-full name, such as widgets.example.com.`
+it deleted, delete the federated objects first.
+
+With --delete-crd the federated type is removed from the host as well, unless objects
+of it exist. The type itself need not exist any more if it is given by its full name,
+such as widgets.example.com.`
 
 	example = `  # Stop to propagate CronJobs
   fedctl disable cronjobs.batch
@@ -38,12 +40,13 @@ type Options struct {
 
 	Directive typeconfig.Directive
 	Filename  string
+	Output    cmdutil.Output
 	Disable   typeconfig.DisableOptions
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, Output: cmdutil.NewOutput("name")}
 	cmd := &cobra.Command{
 		Use:     "disable (NAME | -f FILENAME)",
 		Short:   "End the federation of a type",
@@ -60,6 +63,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	o.Output.AddFlag(cmd, "Print what was deleted")
 	return cmd
 }
 
@@ -75,6 +79,9 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 
 // Complete takes the type from the arguments or from the file.
 func (o *Options) Complete(args []string) error {
+	if err := o.Output.Validate(); err != nil {
+		return err
+	}
 	switch {
 	case o.Filename != "" && len(args) > 0:
 		return errors.New("give a NAME or --filename, not both")
@@ -98,5 +105,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	host.Out = o.Output.Progress(o.factory)
+	host.Deleted = func(name string) { o.Output.PrintName(o.factory.Out, name) }
 	return host.Disable(ctx, o.Directive, o.Disable)
 }

@@ -12,7 +12,6 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -47,14 +46,14 @@ type Options struct {
 	// CRD defines the type if that is what the file holds.
 	CRD      *apiextensionsv1.CustomResourceDefinition
 	Filename string
-	Output   string
+	Output   cmdutil.Output
 	DryRun   bool
 	Wait     time.Duration
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
 	cmd := &cobra.Command{
 		Use:     "enable (NAME | -f FILENAME)",
 		Short:   "Start the federation of a type",
@@ -71,7 +70,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	o.Output.AddFlag(cmd, "Print what would be created and do nothing")
 	return cmd
 }
 
@@ -80,15 +79,14 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Directive.Spec.FederatedGroup, "federated-group", typeconfig.DefaultFederatedGroup, "Group of the federated type.")
 	flags.StringVar(&o.Directive.Spec.FederatedVersion, "federated-version", typeconfig.DefaultFederatedVersion, "Version of the federated type.")
 	flags.StringVarP(&o.Filename, "filename", "f", "", "File with an EnableTypeDirective, which says all this instead, or with the CustomResourceDefinition of the type, which the host need not have; - for standard input.")
-	flags.StringVarP(&o.Output, "output", "o", "", "Print what would be created and do nothing: yaml.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
 	flags.DurationVar(&o.Wait, "wait", 30*time.Second, "How long to wait for the controller to start the propagation; 0 does not wait.")
 }
 
 // Complete takes the type from the arguments or from the file.
 func (o *Options) Complete(args []string) error {
-	if o.Output != "" && o.Output != "yaml" {
-		return fmt.Errorf("--output takes yaml, not %q", o.Output)
+	if err := o.Output.Validate(); err != nil {
+		return err
 	}
 	switch {
 	case o.Filename != "" && len(args) > 0:
@@ -120,8 +118,12 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.Output == "yaml" {
-		return o.print(enablement)
+	if o.Output.Format != "" {
+		objects, err := enablement.Objects()
+		if err != nil {
+			return err
+		}
+		return o.Output.PrintAll(o.factory.Out, objects)
 	}
 	if err := host.Enable(ctx, enablement, o.DryRun); err != nil || o.DryRun {
 		return err
@@ -148,23 +150,6 @@ func (o *Options) prepare(ctx context.Context, host *typeconfig.Host) (*typeconf
 		return host.PrepareCRD(o.CRD, o.Directive)
 	}
 	return host.Prepare(ctx, o.Directive)
-}
-
-func (o *Options) print(enablement *typeconfig.Enablement) error {
-	objects, err := enablement.Objects()
-	if err != nil {
-		return err
-	}
-	for _, object := range objects {
-		data, err := yaml.Marshal(object.Object)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(o.factory.Out, "---\n%s", data); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // NewHost returns the host cluster as enabling and disabling types need it.

@@ -60,13 +60,13 @@ type Options struct {
 	EnableType bool
 	// Federated says how types are federated that are not enabled yet.
 	Federated typeconfig.DirectiveSpec
-	Output    string
+	Output    cmdutil.Output
 	DryRun    bool
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
 	cmd := &cobra.Command{
 		Use:     "federate (TYPE NAME | -f FILENAME)",
 		Short:   "Make federated objects of objects that exist",
@@ -92,10 +92,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.BoolVarP(&o.EnableType, "enable-type", "t", false, "Enable the federation of types that are not federated yet.")
 	flags.StringVar(&o.Federated.FederatedGroup, "federated-group", typeconfig.DefaultFederatedGroup, "Group of the federated types that are not enabled yet.")
 	flags.StringVar(&o.Federated.FederatedVersion, "federated-version", typeconfig.DefaultFederatedVersion, "Version of the federated types that are not enabled yet.")
-	flags.StringVarP(&o.Output, "output", "o", "", "Print what would be created and do nothing: yaml. The types need not be enabled.")
+	o.Output.AddFlag(cmd, "Print what would be created and do nothing, also of types that are not enabled")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
 	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -113,10 +112,10 @@ func (o *Options) Complete(args []string) (err error) {
 
 // Validate checks flags that need no cluster.
 func (o *Options) Validate() error {
-	if o.Output != "" && o.Output != "yaml" {
-		return fmt.Errorf("--output takes yaml, not %q", o.Output)
+	if err := o.Output.Validate(); err != nil {
+		return err
 	}
-	if o.EnableType && o.Output != "" {
+	if o.EnableType && o.Output.Format != "" {
 		return errors.New("--output only prints, so it cannot be used with --enable-type; it needs no enabled type")
 	}
 	return nil
@@ -161,7 +160,7 @@ func (o *Options) Run(ctx context.Context) error {
 		}
 		batches, left = append(batches, contents...), skipped
 	}
-	if o.Output != "" {
+	if o.Output.Format != "" {
 		left.print(o.factory.ErrOut)
 		return o.print(batches)
 	}

@@ -1,10 +1,9 @@
 package federate
 
 import (
-	"fmt"
+	"cmp"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -38,17 +37,13 @@ func federatedObject(t typeconfig.Type, u *unstructured.Unstructured, template m
 	return out
 }
 
+// print prints the objects; those of a file, as YAML unless something else was asked for.
 func (o *Options) print(batches []batch) error {
+	var objects []*unstructured.Unstructured
 	for i := range batches {
-		for _, u := range batches[i].objects {
-			data, err := yaml.Marshal(u.Object)
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(o.factory.Out, "---\n%s", data); err != nil {
-				return err
-			}
-		}
+		objects = append(objects, batches[i].objects...)
 	}
-	return nil
+	output := o.Output
+	output.Format = cmp.Or(output.Format, "yaml")
+	return output.PrintAll(o.factory.Out, objects)
 }

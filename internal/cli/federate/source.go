@@ -58,7 +58,7 @@ func (o *Options) newSource(ctx context.Context) (*source, error) {
 	}
 	s.types, err = fedtypes.List(ctx, s.host.Client, o.factory)
 	// Printing needs no control plane.
-	if err != nil && (o.Output == "" || !errors.Is(err, fedtypes.ErrNoControlPlane)) {
+	if err != nil && (o.Output.Format == "" || !errors.Is(err, fedtypes.ErrNoControlPlane)) {
 		return nil, err
 	}
 	s.served.lists, s.served.err = s.host.Discovery.ServerPreferredResources()

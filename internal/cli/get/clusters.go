@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
@@ -29,18 +27,15 @@ const clustersExample = `  # List the members
 // ClustersOptions are the flags of get clusters.
 type ClustersOptions struct {
 	factory *cmdutil.Factory
-	print   *genericclioptions.PrintFlags
 
+	Output    cmdutil.Output
 	Names     []string
 	Selector  string
 	NoHeaders bool
 }
 
 func newClustersCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &ClustersOptions{
-		factory: f,
-		print:   genericclioptions.NewPrintFlags("").WithTypeSetter(cmdutil.Scheme),
-	}
+	o := &ClustersOptions{factory: f, Output: cmdutil.NewOutput("wide", "json", "yaml", "name")}
 	cmd := &cobra.Command{
 		Use:     "clusters [NAME...]",
 		Aliases: []string{"cluster", "kubefedclusters", "kfc"},
@@ -58,19 +53,15 @@ dash is something that is not known.`,
 		ValidArgsFunction: fedtypes.CompleteClusters(f),
 	}
 	flags := cmd.Flags()
-	output := ""
-	o.print.OutputFormat = &output
-	flags.StringVarP(&output, "output", "o", "", "Output format: wide, json, yaml or name.")
+	o.Output.AddFlag(cmd, "Output format")
 	flags.StringVarP(&o.Selector, "selector", "l", "", "Only clusters whose labels match, such as region=eu.")
 	flags.BoolVar(&o.NoHeaders, "no-headers", false, "Do not print the line of headers.")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"wide", "json", "yaml", "name"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 // Run lists and prints.
 func (o *ClustersOptions) Run(ctx context.Context) error {
-	printer, err := o.printer()
-	if err != nil {
+	if err := o.Output.Validate(); err != nil {
 		return err
 	}
 	clusters, err := o.list(ctx)
@@ -81,43 +72,26 @@ func (o *ClustersOptions) Run(ctx context.Context) error {
 		_, err := fmt.Fprintf(o.factory.ErrOut, "No clusters have joined the control plane in namespace %s.\n", o.factory.KubeFedNamespace)
 		return err
 	}
-	if *o.print.OutputFormat == "name" { // its printer takes no lists
+	switch {
+	case o.isTable():
+		options := printers.PrintOptions{Wide: o.Output.Format == "wide", NoHeaders: o.NoHeaders}
+		return printers.NewTablePrinter(options).PrintObj(clusterTable(clusters, time.Now()), o.factory.Out)
+	case o.Output.Format == "name": // its printer takes no lists
 		for i := range clusters {
-			if err := printer.PrintObj(&clusters[i], o.factory.Out); err != nil {
+			if err := o.Output.Print(o.factory.Out, &clusters[i]); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
-	return printer.PrintObj(o.printable(clusters), o.factory.Out)
-}
-
-func (o *ClustersOptions) isTable() bool {
-	return *o.print.OutputFormat == "" || *o.print.OutputFormat == "wide"
-}
-
-func (o *ClustersOptions) printer() (printers.ResourcePrinter, error) {
-	if o.isTable() {
-		return printers.NewTablePrinter(printers.PrintOptions{Wide: *o.print.OutputFormat == "wide", NoHeaders: o.NoHeaders}), nil
-	}
-	printer, err := o.print.ToPrinter()
-	if err != nil {
-		return nil, fmt.Errorf("output format %q is not one of wide, json, yaml, name", *o.print.OutputFormat)
-	}
-	return printer, nil
-}
-
-// printable is a table, the one object that was named, or a list.
-func (o *ClustersOptions) printable(clusters []fedcorev1beta1.KubeFedCluster) runtime.Object {
-	switch {
-	case o.isTable():
-		return clusterTable(clusters, time.Now())
 	case len(o.Names) == 1:
-		return &clusters[0]
-	default:
-		return &fedcorev1beta1.KubeFedClusterList{Items: clusters}
+		return o.Output.Print(o.factory.Out, &clusters[0])
 	}
+	list := &fedcorev1beta1.KubeFedClusterList{Items: clusters}
+	list.SetGroupVersionKind(fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedClusterList"))
+	return o.Output.Print(o.factory.Out, list)
 }
+
+func (o *ClustersOptions) isTable() bool { return o.Output.Format == "" || o.Output.Format == "wide" }
 
 // list returns the clusters asked for, sorted by name.
 func (o *ClustersOptions) list(ctx context.Context) ([]fedcorev1beta1.KubeFedCluster, error) {
@@ -132,7 +106,7 @@ func (o *ClustersOptions) list(ctx context.Context) ([]fedcorev1beta1.KubeFedClu
 	var list fedcorev1beta1.KubeFedClusterList
 	err = host.List(ctx, &list, client.InNamespace(o.factory.KubeFedNamespace), client.MatchingLabelsSelector{Selector: selector})
 	if meta.IsNoMatchError(err) {
-		return nil, fmt.Errorf("the host cluster has no control plane: run \"fedctl install\" there first")
+		return nil, fedtypes.ErrNoControlPlane
 	} else if err != nil {
 		return nil, fmt.Errorf("listing KubeFedClusters: %w", err)
 	}
@@ -140,7 +114,7 @@ func (o *ClustersOptions) list(ctx context.Context) ([]fedcorev1beta1.KubeFedClu
 		list.Items[i].SetGroupVersionKind(fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedCluster"))
 		list.Items[i].ManagedFields = nil
 	}
-	clusters := list.Items
+	clusters := append([]fedcorev1beta1.KubeFedCluster{}, list.Items...) // an empty list is [], not null
 	slices.SortFunc(clusters, func(a, b fedcorev1beta1.KubeFedCluster) int { return strings.Compare(a.Name, b.Name) })
 	return o.named(clusters)
 }

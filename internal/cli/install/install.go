@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 )
@@ -62,14 +61,14 @@ type Options struct {
 	Manifests ManifestOptions
 	Members   []string
 	Member    MemberOptions
-	Output    string
+	Output    cmdutil.Output
 	DryRun    bool
 	Wait      time.Duration
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
 	cmd := &cobra.Command{
 		Use:     "install",
 		Short:   "Install the control plane into the host cluster",
@@ -84,6 +83,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	o.Output.AddFlag(cmd, "Print the manifests and do nothing")
 	_ = cmd.RegisterFlagCompletionFunc("member", f.CompleteContexts)
 	_ = cmd.RegisterFlagCompletionFunc("backup-rights", cobra.FixedCompletions([]string{rightsNone, rightsSave, rightsRestore}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -96,15 +96,14 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.Members, "member", nil, "Context of a member cluster to install the backup API into, instead of the host; may be repeated.")
 	flags.StringVar(&o.Member.Rights, "backup-rights", "", "With --member, what may be done with backups there: none, save or restore; by default as it is.")
 	flags.BoolVar(&o.Member.Executor, "executor", false, "With --member, install an executor of backups inside it.")
-	flags.StringVarP(&o.Output, "output", "o", "", "Print the manifests and do nothing: yaml.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
 	flags.DurationVar(&o.Wait, "wait", 2*time.Minute, "How long to wait for the controller to be ready; 0 does not wait.")
 }
 
 // Complete checks the flags.
 func (o *Options) Complete() error {
-	if o.Output != "" && o.Output != "yaml" {
-		return fmt.Errorf("--output takes yaml, not %q", o.Output)
+	if err := o.Output.Validate(); err != nil {
+		return err
 	}
 	if _, known := folders[o.Manifests.Scope]; !known {
 		return fmt.Errorf("--scope takes %s and %s, not %q", scopeCluster, scopeNamespaced, o.Manifests.Scope)
@@ -115,24 +114,15 @@ func (o *Options) Complete() error {
 
 // Run installs the control plane.
 func (o *Options) Run(ctx context.Context) error {
-	if o.Output == "" && len(o.Members) == 0 {
+	if o.Output.Format == "" && len(o.Members) == 0 {
 		return o.installHost(ctx)
 	}
 	objects, err := o.build()
 	if err != nil {
 		return fmt.Errorf("building the manifests: %w", err)
 	}
-	if o.Output == "yaml" {
-		for _, object := range objects {
-			data, err := yaml.Marshal(object.Object)
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(o.factory.Out, "---\n%s", data); err != nil {
-				return err
-			}
-		}
-		return nil
+	if o.Output.Format != "" {
+		return o.Output.PrintAll(o.factory.Out, objects)
 	}
 	return o.installMembers(ctx, objects)
 }

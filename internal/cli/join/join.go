@@ -2,15 +2,16 @@
 package join
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -38,7 +39,10 @@ ClusterRoles or Roles gives the right to grant any right, which such types need.
   fedctl join berlin --cluster-context admin@member-1 --api-endpoint https://10.0.0.7:6443
 
   # See what would be created in the member
-  fedctl join member-1 --print-rbac`
+  fedctl join member-1 --print-rbac
+
+  # See the KubeFedCluster that would be created in the host
+  fedctl join member-1 --dry-run -o yaml`
 )
 
 // Options are the flags of the command.
@@ -48,13 +52,14 @@ type Options struct {
 	ClusterContext  string
 	HostClusterName string
 	PrintRBAC       bool
+	Output          cmdutil.Output
 	Join            membership.JoinOptions
 	rbac            string
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f, rbac: string(membership.RBACTypes)}
+	o := &Options{factory: f, rbac: string(membership.RBACTypes), Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
 	cmd := &cobra.Command{
 		Use:               "join CLUSTER_NAME",
 		Short:             "Join a cluster to the host cluster",
@@ -70,6 +75,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	o.Output.AddFlag(cmd, "Print the KubeFedCluster as it is afterwards, or with --dry-run would be")
 	_ = cmd.RegisterFlagCompletionFunc("cluster-context", f.CompleteContexts)
 	_ = cmd.RegisterFlagCompletionFunc("rbac", cobra.FixedCompletions([]string{string(membership.RBACTypes), string(membership.RBACAdmin)}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -83,18 +89,21 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the federated types need) or admin (everything).")
 	flags.BoolVar(&o.Join.ErrorOnExisting, "error-on-existing", false, "Fail if anything to be created exists already, instead of bringing it up to date.")
 	flags.BoolVar(&o.Join.DryRun, "dry-run", false, "Change nothing; say what would be done.")
-	flags.BoolVar(&o.PrintRBAC, "print-rbac", false, "Print what would be created in the joining cluster as YAML, and end.")
+	flags.BoolVar(&o.PrintRBAC, "print-rbac", false, "Print what would be created in the joining cluster, as YAML or in the format of -o, and end.")
 }
 
 // Complete fills in what follows from the arguments and the kubeconfig.
 func (o *Options) Complete(args []string) error {
+	if err := o.Output.Validate(); err != nil {
+		return err
+	}
 	o.Join.ClusterName = args[0]
 	if o.ClusterContext == "" {
 		o.ClusterContext = o.Join.ClusterName
 	}
 	o.Join.KubeFedNamespace = o.factory.KubeFedNamespace
 	o.Join.RBAC = membership.RBACMode(o.rbac)
-	o.Join.Say = func(line string) { _, _ = fmt.Fprintln(o.factory.Out, line) }
+	o.Join.Say = func(line string) { _, _ = fmt.Fprintln(o.Output.Progress(o.factory), line) }
 	hostContext, err := o.factory.HostContext()
 	if err != nil {
 		return err
@@ -117,14 +126,19 @@ func (o *Options) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return printYAML(o.factory.Out, objects)
+		return o.printRBAC(objects)
 	}
 	member, err := o.factory.ConfigFor(o.ClusterContext)
 	if err != nil {
 		return fmt.Errorf("the joining cluster: %w; choose another one with --cluster-context", err)
 	}
+	var joined *fedcorev1beta1.KubeFedCluster
+	o.Join.Joined = func(cluster *fedcorev1beta1.KubeFedCluster) { joined = cluster }
 	if err := membership.Join(ctx, host, member, o.Join); err != nil {
 		return err
+	}
+	if o.Output.Format != "" {
+		return o.printJoined(joined)
 	}
 	if !o.Join.DryRun {
 		o.Join.Say(fmt.Sprintf("%s has joined. See how it fares with: fedctl get clusters", o.Join.ClusterName))
@@ -132,7 +146,20 @@ func (o *Options) Run(ctx context.Context) error {
 	return nil
 }
 
-func printYAML(out io.Writer, objects []client.Object) error {
+// printJoined leaves out a status that nobody has written yet.
+func (o *Options) printJoined(cluster *fedcorev1beta1.KubeFedCluster) error {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(cluster)
+	if err != nil {
+		return err
+	}
+	if len(cluster.Status.Conditions) == 0 {
+		delete(fields, "status")
+	}
+	return o.Output.Print(o.factory.Out, &unstructured.Unstructured{Object: fields})
+}
+
+func (o *Options) printRBAC(objects []client.Object) error {
+	list := make([]*unstructured.Unstructured, len(objects))
 	for i, object := range objects {
 		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 		if err != nil {
@@ -141,17 +168,9 @@ func printYAML(out io.Writer, objects []client.Object) error {
 		for _, field := range []string{"spec", "status"} { // empty in all of these
 			delete(fields, field)
 		}
-		raw, err := yaml.Marshal(fields)
-		if err != nil {
-			return err
-		}
-		separator := "---\n"
-		if i == 0 {
-			separator = ""
-		}
-		if _, err := fmt.Fprintf(out, "%s%s", separator, raw); err != nil {
-			return err
-		}
+		list[i] = &unstructured.Unstructured{Object: fields}
 	}
-	return nil
+	output := o.Output
+	output.Format = cmp.Or(output.Format, "yaml")
+	return output.PrintAll(o.factory.Out, list)
 }

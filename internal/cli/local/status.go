@@ -40,18 +40,14 @@ func newStatus(f *cmdutil.Factory, dir *dirFlag) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&o.Output, "output", "o", o.Output, "Output format: wide, json or yaml.")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"wide", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(statusFormats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
+var statusFormats = []string{"wide", "json", "yaml"}
+
 // Validate checks the output format.
-func (o *StatusOptions) Validate() error {
-	switch o.Output {
-	case "", "wide", "json", "yaml":
-		return nil
-	}
-	return fmt.Errorf("unknown output format %q: use wide, json or yaml", o.Output)
-}
+func (o *StatusOptions) Validate() error { return cmdutil.CheckFormat(o.Output, statusFormats) }
 
 // Run prints the state of every cluster.
 func (o *StatusOptions) Run(ctx context.Context) error {

@@ -5,9 +5,6 @@ package migrate
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -81,12 +78,7 @@ func newCheckCommand(f *cmdutil.Factory) *cobra.Command {
 }
 
 // Validate checks flags that need no cluster.
-func (o *CheckOptions) Validate() error {
-	if o.Output != "" && !slices.Contains(outputFormats, o.Output) {
-		return fmt.Errorf("output format %q is not one of %s", o.Output, strings.Join(outputFormats, ", "))
-	}
-	return nil
-}
+func (o *CheckOptions) Validate() error { return cmdutil.CheckFormat(o.Output, outputFormats) }
 
 // Run reads, judges and prints.
 func (o *CheckOptions) Run(ctx context.Context) error {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,8 +41,6 @@ const example = `  # Keep the Deployment web in the members when the FederatedDe
   # Delete it in the members after all
   fedctl orphaning-deletion disable deployments web -n shop`
 
-var outputFormats = []string{"yaml", "json", "name"}
-
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
@@ -70,12 +66,12 @@ type Options struct {
 	Type, Name string
 	Namespace  string
 	DryRun     bool
-	// print prints the federated object as it is afterwards, instead of a line.
-	print *genericclioptions.PrintFlags
+	// Output prints the federated object as it is afterwards, instead of a line.
+	Output cmdutil.Output
 }
 
 func newSubcommand(f *cmdutil.Factory, name, short string, run func(*Options, context.Context) error) *cobra.Command {
-	o := &Options{factory: f, print: genericclioptions.NewPrintFlags("")}
+	o := &Options{factory: f, Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
 	cmd := &cobra.Command{
 		Use:     name + " TYPE NAME",
 		Short:   short,
@@ -92,8 +88,7 @@ func newSubcommand(f *cmdutil.Factory, name, short string, run func(*Options, co
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Namespace of the federated object; by default that of the context.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
-	flags.StringVarP(o.print.OutputFormat, "output", "o", "", "Print the federated object as it is afterwards: "+strings.Join(outputFormats, ", ")+".")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats, cobra.ShellCompDirectiveNoFileComp))
+	o.Output.AddFlag(cmd, "Print the federated object as it is afterwards")
 	if name == "status" {
 		_ = flags.MarkHidden("dry-run") // accepted, as kubefedctl does; there is nothing to do
 	}
@@ -103,6 +98,9 @@ func newSubcommand(f *cmdutil.Factory, name, short string, run func(*Options, co
 
 // Complete takes TYPE NAME, or TYPE/NAME.
 func (o *Options) Complete(args []string) (err error) {
+	if err := o.Output.Validate(); err != nil {
+		return err
+	}
 	o.Type, o.Name, err = fedtypes.ParseTypeAndName(args)
 	return err
 }
@@ -115,14 +113,11 @@ func (o *Options) RunDisable(ctx context.Context) error { return o.set(ctx, fals
 
 // RunStatus prints Enabled or Disabled, the words that kubefedctl prints, or the object.
 func (o *Options) RunStatus(ctx context.Context) error {
-	if err := o.validateOutput(); err != nil {
-		return err
-	}
 	_, u, err := o.find(ctx)
 	if err != nil {
 		return err
 	}
-	if *o.print.OutputFormat != "" {
+	if o.Output.Format != "" {
 		return o.say(u, isEnabled(u), "")
 	}
 	_, err = fmt.Fprintln(o.factory.Out, word(isEnabled(u)))
@@ -130,9 +125,6 @@ func (o *Options) RunStatus(ctx context.Context) error {
 }
 
 func (o *Options) set(ctx context.Context, enable bool) error {
-	if err := o.validateOutput(); err != nil {
-		return err
-	}
 	resource, u, err := o.find(ctx)
 	if err != nil {
 		return err
@@ -150,20 +142,9 @@ func (o *Options) set(ctx context.Context, enable bool) error {
 	return o.say(u, enable, "")
 }
 
-func (o *Options) validateOutput() error {
-	if format := *o.print.OutputFormat; format != "" && !slices.Contains(outputFormats, format) {
-		return fmt.Errorf("--output takes yaml, json or name, not %q", format)
-	}
-	return nil
-}
-
 func (o *Options) say(u *unstructured.Unstructured, enabled bool, already string) error {
-	if *o.print.OutputFormat != "" {
-		printer, err := o.print.ToPrinter()
-		if err != nil {
-			return err
-		}
-		return printer.PrintObj(u, o.factory.Out)
+	if o.Output.Format != "" {
+		return o.Output.Print(o.factory.Out, u)
 	}
 	suffix := ""
 	if o.DryRun {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
@@ -102,8 +101,8 @@ func (o *Options) Validate() error {
 	if o.AllNamespaces && o.Namespace != "" {
 		return errors.New("--namespace and --all-namespaces exclude each other")
 	}
-	if !slices.Contains(outputFormats, o.Output) && o.Output != "" {
-		return fmt.Errorf("output format %q is not one of %s", o.Output, strings.Join(outputFormats, ", "))
+	if err := cmdutil.CheckFormat(o.Output, outputFormats); err != nil {
+		return err
 	}
 	if _, err := labels.Parse(o.Selector); err != nil {
 		return fmt.Errorf("--selector %q: %w", o.Selector, err)

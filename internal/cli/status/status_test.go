@@ -248,8 +248,8 @@ func TestParseArgs(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for want, o := range map[string]Options{
 		"": {Output: "wide", Selector: "app=web,tier!=back"},
-		"--namespace and --all-namespaces exclude each other":      {Namespace: "x", AllNamespaces: true},
-		`output format "csv" is not one of wide, json, yaml, name`: {Output: "csv"},
+		"--namespace and --all-namespaces exclude each other": {Namespace: "x", AllNamespaces: true},
+		`--output takes wide, json, yaml or name, not "csv"`:  {Output: "csv"},
 	} {
 		got := ""
 		if err := o.Validate(); err != nil {

@@ -52,24 +52,31 @@ type Options struct {
 
 	Force  bool
 	DryRun bool
+	Output cmdutil.Output
 	Wait   time.Duration
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, Output: cmdutil.NewOutput("name")}
 	cmd := &cobra.Command{
 		Use:     "uninstall",
 		Short:   "Remove the control plane from the host cluster",
 		Long:    long,
 		Example: example,
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return o.Run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Output.Validate(); err != nil {
+				return err
+			}
+			return o.Run(cmd.Context())
+		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.Force, "force", false, "Remove it although member clusters are joined.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, and do nothing.")
 	flags.DurationVar(&o.Wait, "wait", 2*time.Minute, "How long to wait until the controller and the namespace are gone.")
+	o.Output.AddFlag(cmd, "Print what was deleted")
 	return cmd
 }
 
@@ -79,6 +86,8 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	host.Out = o.Output.Progress(o.factory)
+	host.Deleted = func(name string) { o.Output.PrintName(o.factory.Out, name) }
 	if err := o.refuseWhileJoined(ctx, host.Client); err != nil {
 		return err
 	}
@@ -126,7 +135,7 @@ func (o *Options) stopController(ctx context.Context, host client.Client) error 
 		return fmt.Errorf("reading Deployment %s: %w", key, err)
 	}
 	if o.DryRun {
-		o.say("deployment.apps/%s deleted (dry run)", key.Name)
+		o.deleted("deployment.apps/" + key.Name)
 		return nil
 	}
 	if err := client.IgnoreNotFound(host.Delete(ctx, deployment, client.PropagationPolicy(metav1.DeletePropagationBackground))); err != nil {
@@ -140,7 +149,7 @@ func (o *Options) stopController(ctx context.Context, host client.Client) error 
 	if err != nil {
 		return fmt.Errorf("waiting for the controller's Pods in namespace %s to end: %w", key.Namespace, err)
 	}
-	o.say("deployment.apps/%s deleted", key.Name)
+	o.deleted("deployment.apps/" + key.Name)
 	return nil
 }
 
@@ -168,7 +177,7 @@ func (o *Options) removeNamespace(ctx context.Context, host client.Client) error
 			return fmt.Errorf("Namespace %s has been deleted but is not gone: %s: %w", namespace.Name, strings.Join(why, "; "), err) //nolint:staticcheck // a kind begins it
 		}
 	}
-	o.say("namespace/%s deleted%s", namespace.Name, o.suffix())
+	o.deleted("namespace/" + namespace.Name)
 	return nil
 }
 
@@ -204,7 +213,7 @@ func (o *Options) removeClusterWide(ctx context.Context, host client.Client, alo
 		} else if err != nil {
 			return fmt.Errorf("deleting %s: %w", serverapply.Describe(object), err)
 		}
-		o.say("%s deleted%s", serverapply.Describe(object), o.suffix())
+		o.deleted(serverapply.Describe(object))
 	}
 	return nil
 }
@@ -230,13 +239,16 @@ func clusterWide(namespace string) ([]*unstructured.Unstructured, error) {
 	return list, nil
 }
 
-func (o *Options) suffix() string {
+// deleted tells of an object that is gone, or in a dry run would be.
+func (o *Options) deleted(name string) {
+	suffix := ""
 	if o.DryRun {
-		return " (dry run)"
+		suffix = " (dry run)"
 	}
-	return ""
+	o.say("%s deleted%s", name, suffix)
+	o.Output.PrintName(o.factory.Out, name)
 }
 
 func (o *Options) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(o.factory.Out, format+"\n", args...)
+	_, _ = fmt.Fprintf(o.Output.Progress(o.factory), format+"\n", args...)
 }

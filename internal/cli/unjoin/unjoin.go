@@ -4,8 +4,10 @@ package unjoin
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -34,12 +36,13 @@ type Options struct {
 	factory *cmdutil.Factory
 
 	ClusterContext string
+	Output         cmdutil.Output
 	Unjoin         membership.UnjoinOptions
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, Output: cmdutil.NewOutput("name")}
 	cmd := &cobra.Command{
 		Use:               "unjoin CLUSTER_NAME",
 		Short:             "End a cluster's membership",
@@ -59,18 +62,25 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVar(&o.Unjoin.HostClusterName, "host-cluster-name", "", "Name of the host cluster given to join; by default the one that join noted.")
 	flags.BoolVar(&o.Unjoin.Force, "force", false, "Remove the cluster from the host even if it cannot be reached or cleaned up.")
 	flags.BoolVar(&o.Unjoin.DryRun, "dry-run", false, "Change nothing; say what would be done.")
+	o.Output.AddFlag(cmd, "Print what was deleted, in the host and in the cluster")
 	_ = cmd.RegisterFlagCompletionFunc("cluster-context", f.CompleteContexts)
 	return cmd
 }
 
 // Complete fills in what follows from the arguments and the kubeconfig.
 func (o *Options) Complete(args []string) error {
+	if err := o.Output.Validate(); err != nil {
+		return err
+	}
 	o.Unjoin.ClusterName = args[0]
 	if o.ClusterContext == "" {
 		o.ClusterContext = o.Unjoin.ClusterName
 	}
 	o.Unjoin.KubeFedNamespace = o.factory.KubeFedNamespace
-	o.Unjoin.Say = func(line string) { _, _ = fmt.Fprintln(o.factory.Out, line) }
+	o.Unjoin.Say = func(line string) { _, _ = fmt.Fprintln(o.Output.Progress(o.factory), line) }
+	o.Unjoin.Deleted = func(object client.Object) {
+		o.Output.PrintName(o.factory.Out, strings.ToLower(object.GetObjectKind().GroupVersionKind().GroupKind().String())+"/"+object.GetName())
+	}
 	hostContext, err := o.factory.HostContext()
 	if err != nil {
 		return err

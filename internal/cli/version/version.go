@@ -43,13 +43,13 @@ type Controller struct {
 type Options struct {
 	factory *cmdutil.Factory
 
-	Output     string
+	Output     cmdutil.Output
 	ClientOnly bool
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, Output: cmdutil.NewOutput("json", "yaml")}
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Tell the versions of fedctl and of the controller",
@@ -60,31 +60,34 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			return o.Run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVarP(&o.Output, "output", "o", "", "Format: json or yaml.")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	o.Output.AddFlag(cmd, "Output format")
 	cmd.Flags().BoolVar(&o.ClientOnly, "client", false, "Do not ask the host cluster.")
 	return cmd
 }
 
 // Run prints the versions. A host cluster that cannot be asked is no error.
 func (o *Options) Run(ctx context.Context) error {
+	if err := o.Output.Validate(); err != nil {
+		return err
+	}
 	info := Info{Client: clientVersion()}
 	var controllerErr error
 	if !o.ClientOnly {
 		info.Controller, controllerErr = o.controller(ctx)
+		if controllerErr != nil && o.Output.Format != "" {
+			fmt.Fprintf(o.factory.ErrOut, "warning: the controller's version is unknown: %v\n", controllerErr)
+		}
 	}
 	var data []byte
 	var err error
-	switch o.Output {
-	case "":
-		data = []byte(info.text(controllerErr))
+	switch o.Output.Format {
 	case "json":
 		data, err = json.MarshalIndent(info, "", "  ")
 		data = append(data, '\n')
 	case "yaml":
 		data, err = yaml.Marshal(info)
 	default:
-		err = fmt.Errorf("--output takes json or yaml, not %q", o.Output)
+		data = []byte(info.text(controllerErr))
 	}
 	if err != nil {
 		return err
