@@ -69,6 +69,7 @@ var _ = Describe("fedctl", Ordered, func() {
 	Describe("federate", federateSpecs)
 	Describe("orphaning-deletion", orphaningSpecs)
 	Describe("enable and disable", typesSpecs)
+	Describe("status --watch", watchSpecs)
 })
 
 func federateSpecs() {

@@ -25,6 +25,9 @@ import (
 	"github.com/fedctl/fedctl/internal/localcluster"
 )
 
+// timeout is for what another process does.
+const timeout = 30 * time.Second
+
 var (
 	fleet *localcluster.Fleet
 	host  client.Client

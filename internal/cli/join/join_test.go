@@ -53,7 +53,6 @@ spec:
 status:
   conditions:
   - lastProbeTime: null
-    lastTransitionTime: null
     status: "True"
     type: Ready
 `},

@@ -59,7 +59,11 @@ func newSource(ctx context.Context, o *Options) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	types, err := fedtypes.Read(ctx, host, o.factory)
+	read := fedtypes.Read
+	if o.Watch && len(o.requests) == 0 {
+		read = fedtypes.List // types may come
+	}
+	types, err := read(ctx, host, o.factory)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +93,8 @@ func readClusters(ctx context.Context, host client.Client, f *cmdutil.Factory) [
 func (s *source) resolve(types []typeconfig.Type, config *rest.Config) error {
 	if len(s.opts.requests) == 0 {
 		for _, t := range types {
-			if t.Federated.Namespaced || s.opts.AllNamespaces {
-				s.addQuery(t, "")
+			if q, asked := s.queryFor(t); asked {
+				s.queries = append(s.queries, q)
 			}
 		}
 		return nil

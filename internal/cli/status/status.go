@@ -28,8 +28,8 @@ object is not placed. -o wide adds the messages.
 
 TYPE is a federated type or its target: the plural, the kind or a short name, such as
 deployments, FederatedDeployment or deploy. Without TYPE, all enabled types are shown;
-those that are not namespaced only with --all-namespaces. A watch follows the types
-that were enabled when it began.`
+those that are not namespaced only with --all-namespaces. A watch takes up types that
+are enabled while it runs, and says when one is disabled.`
 
 const statusExample = `  # All federated objects in all namespaces
   fedctl status -A

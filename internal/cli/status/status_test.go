@@ -267,6 +267,69 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// A watch follows what is enabled, as far as it was asked for.
+func TestChangeOfFollowedTypes(t *testing.T) {
+	clusterScoped := federatedType("rbac.authorization.k8s.io", "ClusterRole", "clusterroles")
+	clusterScoped.Federated.Namespaced = false
+	moved := types[0]
+	moved.Federated.GVR.Group = "other.example.com"
+	collecting := types[0]
+	collecting.StatusCollection = true // no matter for what is watched
+	all, shop := &Options{AllNamespaces: true}, &Options{Namespace: "shop"}
+	named := &Options{Namespace: "shop", requests: []request{{typeName: "cm", name: "c"}}}
+	for name, test := range map[string]struct {
+		opts    *Options
+		began   []typeconfig.Type
+		enabled []typeconfig.Type
+		want    string
+	}{
+		"nothing new":                 {all, types[:2], types[:2], "start [] stop []"},
+		"one enabled":                 {shop, types[:1], types[:2], `start [deployments.apps "shop" []] stop []`},
+		"one disabled":                {shop, types[:2], types[1:2], "start [] stop [configmaps]"},
+		"all disabled":                {shop, types[:2], nil, "start [] stop [configmaps deployments.apps]"},
+		"cluster-scoped, all":         {all, types[:1], []typeconfig.Type{types[0], clusterScoped}, `start [clusterroles.rbac.authorization.k8s.io "" []] stop []`},
+		"cluster-scoped, a namespace": {shop, types[:1], []typeconfig.Type{types[0], clusterScoped}, "start [] stop []"},
+		"another federated type":      {shop, types[:1], []typeconfig.Type{moved}, `start [configmaps "shop" []] stop [configmaps]`},
+		"status collected":            {shop, types[:1], []typeconfig.Type{collecting}, "start [] stop []"},
+		"not asked for":               {named, types[:1], types[:2], "start [] stop []"},
+		"asked for, and disabled":     {named, types[:1], types[1:2], "start [] stop [configmaps]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &source{opts: test.opts}
+			for _, began := range test.began {
+				s.addQuery(began, requestedName(test.opts))
+			}
+			running := map[string]query{}
+			for _, q := range s.queries {
+				running[q.typ.Name] = q
+			}
+			if got := describeChange(s.changeOf(running, test.enabled)); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+	s := &source{opts: named}
+	s.addQuery(types[0], "c")
+	if got, want := describeChange(s.changeOf(nil, types[:2])), `start [configmaps "shop" [c]] stop []`; got != want {
+		t.Errorf("enabled again: %s, want %s", got, want)
+	}
+}
+
+func requestedName(o *Options) string {
+	if len(o.requests) == 0 {
+		return ""
+	}
+	return o.requests[0].name
+}
+
+func describeChange(start []query, stop []string) string {
+	parts := []string{}
+	for _, q := range start {
+		parts = append(parts, fmt.Sprintf("%s %q %v", q.typ.Name, q.namespace, q.names))
+	}
+	return fmt.Sprintf("start %v stop %v", parts, stop)
+}
+
 func TestQueries(t *testing.T) {
 	clusterScoped := federatedType("rbac.authorization.k8s.io", "ClusterRole", "clusterroles")
 	clusterScoped.Federated.Namespaced = false

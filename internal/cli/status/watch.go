@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,38 +17,61 @@ import (
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
-// watch prints the rows that change until ctx ends. Informers do the watching:
-// they outlive an expired watch and a server that is away for a while, and after
-// a new list they tell what went missing in between.
+// watcher prints the rows that change until its context ends. Informers do the
+// watching: they outlive an expired watch and a server that is away for a while,
+// and after a new list they tell what went missing in between.
+type watcher struct {
+	*source
+
+	changes chan row
+	types   chan []typeconfig.Type
+	// followed are the types whose objects are watched, by name.
+	followed map[string]*followed
+}
+
+// followed is a type whose objects are watched.
+type followed struct {
+	query  query
+	store  cache.Store
+	synced cache.InformerSynced
+	stop   context.CancelFunc
+}
+
 func (s *source) watch(ctx context.Context, listed []row, out *output) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	changes := make(chan row, 100)
+	w := &watcher{source: s, changes: make(chan row, 100), types: make(chan []typeconfig.Type), followed: map[string]*followed{}}
 	var synced []cache.InformerSynced
-	var stores []cache.Store
-	for i := range s.queries {
-		registration, store, err := s.startInformer(ctx, &s.queries[i], changes)
-		if err != nil {
+	for _, q := range s.queries {
+		if err := w.follow(ctx, q); err != nil {
 			return err
 		}
-		synced, stores = append(synced, registration), append(stores, store)
+		synced = append(synced, w.followed[q.typ.Name].synced)
 	}
+	began := maps.Clone(w.followed)
 	caughtUp := make(chan struct{})
 	go func() {
 		defer close(caughtUp)
 		cache.WaitForCacheSync(ctx.Done(), synced...)
 	}()
+	if err := w.watchTypes(ctx); err != nil {
+		return err
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil // interrupted, which is how a watch ends
-		case changed := <-changes:
+		case changed := <-w.changes:
 			if err := out.printChange(changed); err != nil {
+				return err
+			}
+		case types := <-w.types:
+			if err := w.followOnly(ctx, types); err != nil {
 				return err
 			}
 		case <-caughtUp:
 			caughtUp = nil
-			if err := s.printVanished(listed, stores, out); err != nil {
+			if err := printVanished(listed, began, out); err != nil {
 				return err
 			}
 		}
@@ -56,38 +80,32 @@ func (s *source) watch(ctx context.Context, listed []row, out *output) error {
 
 // printVanished prints the rows that were deleted between the list that was
 // printed and the start of the watch.
-func (s *source) printVanished(listed []row, stores []cache.Store, out *output) error {
+func printVanished(listed []row, watched map[string]*followed, out *output) error {
 	for _, r := range listed {
-		for i := range s.queries {
-			if s.queries[i].typ.Name != r.Type {
-				continue
-			}
-			key := cache.NewObjectName(r.Namespace, r.Name).String()
-			if _, exists, err := stores[i].GetByKey(key); err == nil && !exists {
-				r.Propagated = deleted
-				if err := out.printChange(r); err != nil {
-					return err
-				}
+		f := watched[r.Type]
+		if f == nil {
+			continue
+		}
+		if _, exists, err := f.store.GetByKey(cache.NewObjectName(r.Namespace, r.Name).String()); err == nil && !exists {
+			r.Propagated = deleted
+			if err := out.printChange(r); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-func (s *source) startInformer(ctx context.Context, q *query, changes chan<- row) (cache.InformerSynced, cache.Store, error) {
-	informer := dynamicinformer.NewFilteredDynamicInformer(s.dynamic, q.typ.Federated.GVR, q.namespace, 0, cache.Indexers{}, func(options *metav1.ListOptions) {
-		narrow := q.options(s.opts.Selector)
+// follow starts to watch what the query is for.
+func (w *watcher) follow(ctx context.Context, q query) error {
+	ctx, stop := context.WithCancel(ctx)
+	informer := dynamicinformer.NewFilteredDynamicInformer(w.dynamic, q.typ.Federated.GVR, q.namespace, 0, cache.Indexers{}, func(options *metav1.ListOptions) {
+		narrow := q.options(w.opts.Selector)
 		options.LabelSelector, options.FieldSelector = narrow.LabelSelector, narrow.FieldSelector
 	}).Informer()
-	if err := informer.SetWatchErrorHandlerWithContext(s.warnOnce(q.typ)); err != nil {
-		return nil, nil, err
-	}
 	send := func(obj any, isGone bool) {
-		if tombstone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-			obj = tombstone.Obj
-		}
-		u, ok := obj.(*unstructured.Unstructured)
-		if !ok || !q.wants(u) {
+		u := objectOf(obj)
+		if u == nil || !q.wants(u) {
 			return
 		}
 		r := newRow(q.typ, u)
@@ -95,7 +113,7 @@ func (s *source) startInformer(ctx context.Context, q *query, changes chan<- row
 			r.Propagated = deleted
 		}
 		select {
-		case changes <- r:
+		case w.changes <- r:
 		case <-ctx.Done():
 		}
 	}
@@ -104,16 +122,30 @@ func (s *source) startInformer(ctx context.Context, q *query, changes chan<- row
 		UpdateFunc: func(_, obj any) { send(obj, false) },
 		DeleteFunc: func(obj any) { send(obj, true) },
 	})
-	if err != nil {
-		return nil, nil, err
+	if err == nil {
+		err = informer.SetWatchErrorHandlerWithContext(w.warnOnce(q.typ.CRDName()))
 	}
+	if err != nil {
+		stop()
+		return err
+	}
+	w.followed[q.typ.Name] = &followed{query: q, store: informer.GetStore(), synced: registration.HasSynced, stop: stop}
 	go informer.RunWithContext(ctx)
-	return registration.HasSynced, informer.GetStore(), nil
+	return nil
+}
+
+// objectOf is the object of an informer's event.
+func objectOf(obj any) *unstructured.Unstructured {
+	if tombstone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = tombstone.Obj
+	}
+	u, _ := obj.(*unstructured.Unstructured)
+	return u
 }
 
 // warnOnce says what is wrong with a watch when that changes; the informer goes
 // on trying. What belongs to the ordinary life of a watch is not told.
-func (s *source) warnOnce(t typeconfig.Type) cache.WatchErrorHandlerWithContext {
+func (w *watcher) warnOnce(what string) cache.WatchErrorHandlerWithContext {
 	last := ""
 	return func(ctx context.Context, _ *cache.Reflector, err error) {
 		if ctx.Err() != nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -128,6 +160,11 @@ func (s *source) warnOnce(t typeconfig.Type) cache.WatchErrorHandlerWithContext 
 			return
 		}
 		last = reason.Error()
-		_, _ = fmt.Fprintf(s.opts.factory.ErrOut, "warning: watching %s, trying again: %v\n", t.CRDName(), reason)
+		w.note("warning: watching %s, trying again: %v", what, reason)
 	}
+}
+
+// note tells what is no row.
+func (w *watcher) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(w.opts.factory.ErrOut, format+"\n", args...)
 }
