@@ -109,6 +109,9 @@ func (o *Options) Complete() error {
 		return fmt.Errorf("--scope takes %s and %s, not %q", scopeCluster, scopeNamespaced, o.Manifests.Scope)
 	}
 	o.Manifests.Namespace = o.factory.KubeFedNamespace
+	if err := checkNamespace(o.Manifests.Namespace); err != nil {
+		return err
+	}
 	return o.Member.complete(o.Members)
 }
 

@@ -91,6 +91,46 @@ func TestControlPlanesDoNotCollide(t *testing.T) {
 	}
 }
 
+// Whatever control planes are in a cluster, the names of no two meet: a name that
+// ends as another one begins bars the namespaces that would make the two equal.
+func TestNamespacesThatWouldCollide(t *testing.T) {
+	const other = "other"
+	names := map[string][]string{} // by kind: those that get the namespace appended
+	for _, scope := range []string{scopeCluster, scopeNamespaced} {
+		objects, err := Manifests(ManifestOptions{Namespace: other, Scope: scope})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range objects {
+			if name, own := strings.CutSuffix(object.GetName(), "-"+other); own && object.GetNamespace() == "" {
+				names[object.GetKind()] = append(names[object.GetKind()], name)
+			}
+		}
+	}
+	var words []string
+	for _, list := range names {
+		for _, short := range list {
+			for _, long := range list {
+				if word, found := strings.CutPrefix(long, short+"-"); found {
+					words = append(words, word)
+				}
+			}
+		}
+	}
+	slices.Sort(words)
+	if diff := cmp.Diff(slices.Compact(words), takenWords); diff != "" {
+		t.Errorf("takenWords (-want +got)\n%s", diff)
+	}
+	for namespace, refused := range map[string]bool{
+		"webhook": true, "namespaced": true, "webhook-a": true, "namespaced-team": true,
+		"kube-federation-system": false, "webhooks": false, "my-webhook": false, "team-a": false,
+	} {
+		if err := checkNamespace(namespace); (err != nil) != refused {
+			t.Errorf("%s: %v", namespace, err)
+		}
+	}
+}
+
 // A control plane for one namespace gets no right to federated objects elsewhere.
 func TestRightsOfANamespacedControlPlane(t *testing.T) {
 	objects, err := Manifests(ManifestOptions{Namespace: "team-a", Scope: scopeNamespaced})

@@ -1,7 +1,9 @@
 package install
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -14,6 +16,23 @@ const (
 	// webhookRole names the one webhook configuration of its control plane.
 	webhookRole = "fedctl-controller-webhook"
 )
+
+// takenWords are how names of the default control plane go on after those that
+// others get their namespace appended to: fedctl-controller-webhook is a binding
+// of the default one, and would be that of fedctl-controller in a namespace webhook.
+var takenWords = []string{"namespaced", "webhook"}
+
+// checkNamespace refuses a namespace with which an object of its control plane
+// would have the name of one of another control plane.
+func checkNamespace(namespace string) error {
+	for _, word := range takenWords {
+		if namespace == word || strings.HasPrefix(namespace, word+"-") {
+			return fmt.Errorf("a control plane cannot be in the namespace %s: its objects that have no namespace would be named fedctl-controller-%s, as those of other control planes are; choose a namespace that does not begin with %s with --kubefed-namespace",
+				namespace, namespace, word)
+		}
+	}
+	return nil
+}
 
 // ownNames lets several control planes live in one cluster. Of some objects that
 // have no namespace each has its own, and so they get a name of their own; the rest
