@@ -107,11 +107,11 @@ func (h *hostSide) checkName(ctx context.Context, name string, member *side, end
 		same := sameCluster(other, member.uid, endpoint)
 		switch {
 		case other.Name == name && !same && !sameEndpoint(other.Spec.APIEndpoint, endpoint):
-			return nil, fmt.Errorf("the name %s is taken by the cluster at %s: join this one under another name, or run \"fedctl unjoin %s\" first", name, other.Spec.APIEndpoint, name)
+			return nil, fmt.Errorf("the name %s is taken by the cluster at %s: join this one under another name, or run \"fedctl unjoin %s --cluster-context CONTEXT\" first, with the context of that one", name, other.Spec.APIEndpoint, name)
 		case other.Name == name:
 			existing = other
 		case same:
-			return nil, fmt.Errorf("this cluster has already joined as %s: use that name, or run \"fedctl unjoin %s\" first", other.Name, other.Name)
+			return nil, fmt.Errorf("this cluster has already joined as %s: use that name, or run \"fedctl unjoin %s --cluster-context CONTEXT\" first, with the same context", other.Name, other.Name)
 		}
 	}
 	return existing, nil

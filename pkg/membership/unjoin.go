@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,9 @@ type UnjoinOptions struct {
 	// failing that DefaultHostClusterName.
 	HostClusterName        string
 	DefaultHostClusterName string
+	// ClusterContext is the context that member comes from, for saying how to repeat
+	// the command; empty means the one of the cluster's name.
+	ClusterContext string
 	// KubeFedNamespace is the control plane's namespace. Required.
 	KubeFedNamespace string
 	// Force lets the member go even if it cannot be reached or cleaned up.
@@ -79,8 +83,8 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 		o.Say(fmt.Sprintf("could not clean up %s: %v", o.ClusterName, err))
 		return nil
 	} else if err != nil {
-		return fmt.Errorf("%s is no longer a member, but was not cleaned up: %w\nRun the command again to do the rest: fedctl unjoin %s --host-cluster-name %s",
-			o.ClusterName, err, o.ClusterName, strings.TrimPrefix(account.Name, o.ClusterName+"-"))
+		return fmt.Errorf("%s is no longer a member, but was not cleaned up: %w\nRun the command again to do the rest: fedctl unjoin %s --cluster-context %s --host-cluster-name %s",
+			o.ClusterName, err, o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), strings.TrimPrefix(account.Name, o.ClusterName+"-"))
 	}
 	return nil
 }

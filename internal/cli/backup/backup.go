@@ -3,6 +3,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -51,12 +52,19 @@ func (t *target) addFlags(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("cluster", t.factory.CompleteContexts)
 }
 
-func (t *target) client() (client.Client, error) {
-	name := t.Cluster
-	if name == "" {
-		name = t.factory.HostClusterContext
+// context is the one of the cluster to work in; empty for the current one.
+func (t *target) context() string { return cmp.Or(t.Cluster, t.factory.HostClusterContext) }
+
+// where names the cluster in messages.
+func (t *target) where() string {
+	if t.context() == "" {
+		return "the cluster of the current context"
 	}
-	config, err := t.factory.ConfigFor(name)
+	return "the cluster of context " + t.context()
+}
+
+func (t *target) client() (client.Client, error) {
+	config, err := t.factory.ConfigFor(t.context())
 	if err != nil {
 		return nil, err
 	}

@@ -199,13 +199,13 @@ func (d *description) printCluster(to io.Writer, state *memberState, b *backupv1
 	}
 	printIndented(to, recent)
 	if len(runs) > 0 {
-		printWarnings(to, state.runs, runs[0].Run)
+		printWarnings(to, state, runs[0].Run)
 	}
 }
 
-func printWarnings(to io.Writer, runs []backupv1alpha1.BackupRun, name string) {
-	i := slices.IndexFunc(runs, func(r backupv1alpha1.BackupRun) bool { return r.Name == name })
-	run := &runs[i]
+func printWarnings(to io.Writer, state *memberState, name string) {
+	i := slices.IndexFunc(state.runs, func(r backupv1alpha1.BackupRun) bool { return r.Name == name })
+	run := &state.runs[i]
 	if run.Status.Message != "" {
 		fmt.Fprintf(to, "  Message of %s: %s\n", name, oneLine(run.Status.Message))
 	}
@@ -218,7 +218,7 @@ func printWarnings(to io.Writer, runs []backupv1alpha1.BackupRun, name string) {
 		fmt.Fprintf(to, "    %s: %s\n", subject(&warning), oneLine(warning.Message))
 	}
 	if more := len(warnings) - recentWarnings; more > 0 {
-		fmt.Fprintf(to, "    and %d more: kubectl -n %s get backupruns.backup.fedctl.io %s -o yaml\n", more, run.Namespace, name)
+		fmt.Fprintf(to, "    and %d more: kubectl --context %s -n %s get backupruns.backup.fedctl.io %s -o yaml\n", more, state.context, run.Namespace, name)
 	}
 }
 

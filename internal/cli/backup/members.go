@@ -24,6 +24,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/membership"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 )
 
 // Why a member could not be read, in one word.
@@ -42,6 +43,7 @@ const concurrentReads = 16
 // read, and nothing is known of it.
 type memberState struct {
 	cluster         string
+	context         string // of the kubeconfig, for advice
 	backups         []backupv1alpha1.Backup
 	runs            []backupv1alpha1.BackupRun
 	reason, message string
@@ -71,7 +73,7 @@ func (f *fleet) clusters(ctx context.Context, names []string) ([]fedcorev1beta1.
 	var list fedcorev1beta1.KubeFedClusterList
 	err := f.host.List(ctx, &list, client.InNamespace(f.factory.KubeFedNamespace))
 	if meta.IsNoMatchError(err) {
-		return nil, errors.New("the host cluster has no control plane: run \"fedctl install\" there first")
+		return nil, fedtypes.ErrNoControlPlane
 	} else if err != nil {
 		return nil, fmt.Errorf("listing KubeFedClusters: %w", err)
 	}
@@ -107,7 +109,7 @@ func (f *fleet) read(ctx context.Context, clusters []fedcorev1beta1.KubeFedClust
 }
 
 func (f *fleet) readMember(ctx context.Context, cluster *fedcorev1beta1.KubeFedCluster, what what) memberState {
-	state := memberState{cluster: cluster.Name}
+	state := memberState{cluster: cluster.Name, context: f.factory.ContextOf(cluster.Name, cluster.Spec.APIEndpoint)}
 	member, err := f.member(ctx, cluster)
 	if err != nil {
 		state.reason, state.message = reasonNoAccess, err.Error()
@@ -120,7 +122,7 @@ func (f *fleet) readMember(ctx context.Context, cluster *fedcorev1beta1.KubeFedC
 		err = member.List(ctx, &runs, client.InNamespace(what.namespace))
 	}
 	if err != nil {
-		state.reason, state.message = whyUnread(err, cluster.Name, f.timeout)
+		state.reason, state.message = whyUnread(err, &state, f.timeout)
 		return state
 	}
 	state.backups, state.runs = backups.Items, runs.Items
@@ -166,22 +168,22 @@ func backupMapper() meta.RESTMapper {
 }
 
 // whyUnread says why a member's backups could not be read, and what to do.
-func whyUnread(err error, cluster string, timeout time.Duration) (reason, message string) {
+func whyUnread(err error, state *memberState, timeout time.Duration) (reason, message string) {
 	var network net.Error
 	switch {
 	case apierrors.IsNotFound(err):
-		return reasonNotInstalled, fmt.Sprintf("it does not know Backups: \"fedctl install --member %s\" installs them", cluster)
+		return reasonNotInstalled, fmt.Sprintf("it does not know Backups: \"fedctl install --member %s\" installs them", state.context)
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-		return reasonForbidden, fmt.Sprintf("its backups may not be read: \"fedctl install --member %s --backup-rights save\" grants it", cluster)
+		return reasonForbidden, fmt.Sprintf("its backups may not be read: \"fedctl install --member %s --backup-rights save\" grants it", state.context)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return reasonNoAnswer, fmt.Sprintf("no answer within %s; see \"fedctl get clusters %s\"", timeout, cluster)
+		return reasonNoAnswer, fmt.Sprintf("no answer within %s; see \"fedctl get clusters %s\"", timeout, state.cluster)
 	}
 	// The address and the query are of no use to anybody.
 	text := err.Error()
 	if _, after, found := strings.Cut(text, "\": "); found {
 		text = after
 	}
-	return reasonNoAnswer, fmt.Sprintf("%s; see \"fedctl get clusters %s\"", text, cluster)
+	return reasonNoAnswer, fmt.Sprintf("%s; see \"fedctl get clusters %s\"", text, state.cluster)
 }
 
 func isReady(cluster *fedcorev1beta1.KubeFedCluster) bool {

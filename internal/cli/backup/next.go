@@ -26,7 +26,7 @@ func next(state *memberState, b *backupv1alpha1.Backup, federated *unstructured.
 }
 
 func nextFor(state *memberState, b *backupv1alpha1.Backup, now time.Time) string {
-	at := fmt.Sprintf("-n %s --cluster %s --wait", b.Namespace, state.cluster)
+	at := fmt.Sprintf("-n %s --cluster %s --wait", b.Namespace, state.context)
 	runNow := fmt.Sprintf("\"fedctl backup run %s %s\"", b.Name, at)
 	condition := func(kind string) metav1.Condition {
 		if found := meta.FindStatusCondition(b.Status.Conditions, kind); found != nil {
@@ -39,7 +39,7 @@ func nextFor(state *memberState, b *backupv1alpha1.Backup, now time.Time) string
 	overdue := b.Status.NextRun != nil && now.Sub(b.Status.NextRun.Time) > 10*time.Minute
 	switch {
 	case len(b.Status.Conditions) == 0:
-		return fmt.Sprintf("nobody executes it: \"fedctl install --member %s --backup-rights save\" lets the host's controller do so", state.cluster)
+		return fmt.Sprintf("nobody executes it: \"fedctl install --member %s --backup-rights save\" lets the host's controller do so", state.context)
 	case ready.Status == metav1.ConditionFalse:
 		return fmt.Sprintf("%s; then %s", oneLine(ready.Message), runNow)
 	case verified.Status == metav1.ConditionFalse:

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -39,18 +40,18 @@ func (t *target) run(ctx context.Context, name string) error {
 	err = c.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: name}, &backupv1alpha1.Backup{})
 	switch {
 	case meta.IsNoMatchError(err):
-		return fmt.Errorf("the cluster does not know Backups: \"fedctl install --member CONTEXT\" installs them")
+		return fmt.Errorf("%s does not know Backups: \"fedctl install --member %s\" installs them", t.where(), cmp.Or(t.context(), cmdutil.NoContext))
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("there is no Backup %s in namespace %s of the cluster; see kubectl get backups.backup.fedctl.io -A", name, t.Namespace)
+		return fmt.Errorf("%s has no Backup %s in namespace %s: choose another namespace with -n, another cluster with --cluster, or see \"fedctl backup status -A\"", t.where(), name, t.Namespace)
 	case err != nil:
-		return err
+		return fmt.Errorf("reading Backup %s in namespace %s of %s: %w", name, t.Namespace, t.where(), err)
 	}
 	run := &backupv1alpha1.BackupRun{
 		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, GenerateName: name + "-manual-"},
 		Spec:       backupv1alpha1.BackupRunSpec{BackupRef: backupv1alpha1.LocalReference{Name: name}},
 	}
 	if err := c.Create(ctx, run); err != nil {
-		return err
+		return fmt.Errorf("creating a BackupRun of Backup %s in namespace %s of %s: %w", name, t.Namespace, t.where(), err)
 	}
 	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s created\n", run.Name)
 	if !t.Wait {
@@ -92,8 +93,11 @@ func (t *target) verify(ctx context.Context, name, mode string) error {
 	}
 	run := &backupv1alpha1.BackupRun{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name}}
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+backupv1alpha1.VerifyAnnotation+`":"`+mode+`"}}}`))
-	if err := c.Patch(ctx, run, patch); err != nil {
-		return err
+	switch err := c.Patch(ctx, run, patch); {
+	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+		return fmt.Errorf("%s has no BackupRun %s in namespace %s: choose another namespace with -n, another cluster with --cluster, or see \"fedctl backup list -A\"", t.where(), name, t.Namespace)
+	case err != nil:
+		return fmt.Errorf("asking for BackupRun %s in namespace %s of %s to be verified: %w", name, t.Namespace, t.where(), err)
 	}
 	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s is to be verified\n", name)
 	if !t.Wait {
@@ -190,8 +194,13 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Create(ctx, object); err != nil {
-		return err
+	switch err := c.Create(ctx, object); {
+	case meta.IsNoMatchError(err):
+		return fmt.Errorf("%s does not know Backups: \"fedctl install --member %s\" installs them", o.where(), cmp.Or(o.context(), cmdutil.NoContext))
+	case apierrors.IsNotFound(err): // the namespace, which the answer names
+		return fmt.Errorf("creating a Restore in %s: %w; choose another namespace with -n, or another cluster with --cluster", o.where(), err)
+	case err != nil:
+		return fmt.Errorf("creating a Restore in namespace %s of %s: %w", o.Namespace, o.where(), err)
 	}
 	fmt.Fprintf(o.factory.Out, "restore.backup.fedctl.io/%s created\n", object.Name)
 	if !o.Wait {

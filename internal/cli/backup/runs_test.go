@@ -118,10 +118,10 @@ func TestNext(t *testing.T) {
 		want  string
 	}{
 		"well":            {edit: func(b *backupv1alpha1.Backup) { b.Status.LastVerified = b.Status.LastSuccess }, want: "nothing has to be done"},
-		"not verified":    {want: "fedctl backup verify n-1 -n shop --cluster c --wait"},
-		"no executor":     {edit: func(b *backupv1alpha1.Backup) { b.Status.Conditions = nil }, want: "--backup-rights save"},
+		"not verified":    {want: "fedctl backup verify n-1 -n shop --cluster admin@c --wait"},
+		"no executor":     {edit: func(b *backupv1alpha1.Backup) { b.Status.Conditions = nil }, want: "fedctl install --member admin@c --backup-rights save"},
 		"no repository":   {edit: condition("Ready", "False", "there is no BackupRepository"), want: "there is no BackupRepository; then \"fedctl backup run"},
-		"too old":         {edit: condition("WithinObjective", "False", ""), want: "too old: \"fedctl backup run nightly -n shop --cluster c --wait\""},
+		"too old":         {edit: condition("WithinObjective", "False", ""), want: "too old: \"fedctl backup run nightly -n shop --cluster admin@c --wait\""},
 		"damaged":         {edit: condition("Verified", "False", ""), want: "not as it was written"},
 		"never":           {edit: func(b *backupv1alpha1.Backup) { b.Status.LastSuccess = nil }, want: "wait for the first run"},
 		"suspended":       {edit: func(b *backupv1alpha1.Backup) { b.Spec.Suspend = true }, want: "spec.suspend"},
@@ -138,7 +138,7 @@ func TestNext(t *testing.T) {
 		if test.edit != nil {
 			test.edit(b)
 		}
-		test.state.cluster = "c"
+		test.state.cluster, test.state.context = "c", "admin@c"
 		if got := next(&test.state, b, nil, noon); !strings.Contains(got, test.want) {
 			t.Errorf("%s: %s", name, got)
 		}

@@ -17,6 +17,43 @@ func (f *Factory) kubeconfigs() string {
 	return strings.Join(rules.GetLoadingPrecedence(), ", ")
 }
 
+// NoContext stands in advice for a context that the kubeconfig does not tell.
+const NoContext = "CONTEXT"
+
+// ContextOf is the context by which the kubeconfig reaches a member cluster, for
+// advice on what to run: that of the member's name if it leads to the member's
+// endpoint, else another one that does, else NoContext. A context is not taken on
+// its name alone, since it may lead to another cluster.
+func (f *Factory) ContextOf(member, endpoint string) string {
+	raw, err := f.RawConfig()
+	if err != nil {
+		return NoContext
+	}
+	found := []string{}
+	for _, name := range slices.Sorted(maps.Keys(raw.Contexts)) {
+		cluster := raw.Clusters[raw.Contexts[name].Cluster]
+		if cluster != nil && endpoint != "" && strings.TrimSuffix(cluster.Server, "/") == strings.TrimSuffix(endpoint, "/") {
+			found = append(found, name)
+		}
+	}
+	switch {
+	case slices.Contains(found, member):
+		return member
+	case len(found) > 0:
+		return found[0]
+	}
+	return NoContext
+}
+
+// UnjoinCommand is how to end a cluster's membership with this kubeconfig.
+func (f *Factory) UnjoinCommand(member, endpoint string) string {
+	command := "fedctl unjoin " + member
+	if context := f.ContextOf(member, endpoint); context != member {
+		command += " --cluster-context " + context
+	}
+	return command
+}
+
 func contextNames(raw *clientcmdapi.Config) string {
 	if len(raw.Contexts) == 0 {
 		return "none"

@@ -21,6 +21,45 @@ contexts:
   context: {cluster: c}
 `
 
+func TestContextOf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	const kubeconfig = `apiVersion: v1
+kind: Config
+clusters:
+- {name: a, cluster: {server: "https://a:6443"}}
+- {name: b, cluster: {server: "https://b:6443/"}}
+contexts:
+- {name: member-1, context: {cluster: a}}
+- {name: admin@a, context: {cluster: a}}
+- {name: admin@b, context: {cluster: b}}
+- {name: broken, context: {cluster: missing}}
+`
+	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := NewFactory(genericiooptions.NewTestIOStreamsDiscard())
+	f.Kubeconfig = path
+	for _, test := range []struct{ member, endpoint, context, unjoin string }{
+		{"member-1", "https://a:6443", "member-1", "fedctl unjoin member-1"},
+		{"other", "https://a:6443", "admin@a", "fedctl unjoin other --cluster-context admin@a"},
+		{"member-2", "https://b:6443", "admin@b", "fedctl unjoin member-2 --cluster-context admin@b"},
+		{"member-1", "https://b:6443", "admin@b", "fedctl unjoin member-1 --cluster-context admin@b"},
+		{"member-1", "https://elsewhere", "CONTEXT", "fedctl unjoin member-1 --cluster-context CONTEXT"},
+		{"broken", "", "CONTEXT", "fedctl unjoin broken --cluster-context CONTEXT"},
+	} {
+		if got := f.ContextOf(test.member, test.endpoint); got != test.context {
+			t.Errorf("%s at %s: %q, want %q", test.member, test.endpoint, got, test.context)
+		}
+		if got := f.UnjoinCommand(test.member, test.endpoint); got != test.unjoin {
+			t.Errorf("%s at %s: %q, want %q", test.member, test.endpoint, got, test.unjoin)
+		}
+	}
+	f.Kubeconfig = filepath.Join(t.TempDir(), "none")
+	if got := f.ContextOf("member-1", "https://a:6443"); got != "CONTEXT" {
+		t.Errorf("without a kubeconfig: %q", got)
+	}
+}
+
 func TestConfigForSaysWhatIsMissing(t *testing.T) {
 	for _, test := range []struct{ name, kubeconfig, context, want string }{
 		{"no file", "", "", "no kubeconfig with a context was found in"},

@@ -119,7 +119,7 @@ func (o *Options) refuseWhileJoined(ctx context.Context, host client.Client) err
 	}
 	var commands []string
 	for _, cluster := range joined.Items {
-		commands = append(commands, "fedctl unjoin "+cluster.Name)
+		commands = append(commands, o.factory.UnjoinCommand(cluster.Name, cluster.Spec.APIEndpoint))
 	}
 	return fmt.Errorf("%d clusters are joined; unjoin them first, or leave in them what join created with --force:\n  %s",
 		len(commands), strings.Join(commands, "\n  "))

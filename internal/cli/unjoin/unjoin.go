@@ -76,6 +76,7 @@ func (o *Options) Complete(args []string) error {
 	if o.ClusterContext == "" {
 		o.ClusterContext = o.Unjoin.ClusterName
 	}
+	o.Unjoin.ClusterContext = o.ClusterContext
 	o.Unjoin.KubeFedNamespace = o.factory.KubeFedNamespace
 	o.Unjoin.Say = func(line string) { _, _ = fmt.Fprintln(o.Output.Progress(o.factory), line) }
 	o.Unjoin.Deleted = func(object client.Object) {

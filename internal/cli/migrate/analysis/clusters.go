@@ -50,7 +50,7 @@ func (a *analyzer) cluster(c *fedcorev1beta1.KubeFedCluster) {
 		find(Warning, "cluster-deleting", "it is being deleted; what is placed there is no longer propagated", "fedctl unjoin "+c.Name+" --force, if nobody ends it")
 	}
 	if c.Spec.APIEndpoint == "" {
-		find(Blocks, "cluster-without-endpoint", "spec.apiEndpoint is empty", "fedctl join "+c.Name)
+		find(Blocks, "cluster-without-endpoint", "spec.apiEndpoint is empty", "fedctl join "+c.Name+" --cluster-context CONTEXT")
 	}
 	a.credentials(c, &row, find)
 	a.report.Clusters = append(a.report.Clusters, row)
