@@ -24,6 +24,7 @@ func main() {
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal ends the program at once
 
 	name := "fedctl"
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
@@ -31,7 +32,11 @@ func run() int {
 	}
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	err := cli.NewCommand(name, streams).ExecuteContext(ctx)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "error: interrupted:", err)
+		return cmdutil.ExitInterrupted
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "error:", err)
 	}
 	return cmdutil.ExitCode(err)

@@ -4,6 +4,7 @@ package cli
 
 import (
 	goflag "flag"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/disable"
 	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/internal/cli/federate"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/cli/get"
 	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/cli/join"
@@ -54,13 +56,22 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory))
+	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)
 	return root
 }
 
-// completeNoFiles keeps shells from offering files as arguments of the commands
-// that do not complete theirs: none takes files.
+// fileFlags are those whose value is the name of a file or folder.
+var fileFlags = []string{"kubeconfig", "filename", "dir", "binary"}
+
+// completeNoFiles keeps shells from offering files where none can be meant: as
+// arguments, and as values of flags that do not complete theirs.
 func completeNoFiles(command *cobra.Command) {
+	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+		if _, completed := command.GetFlagCompletionFunc(flag.Name); !completed && !slices.Contains(fileFlags, flag.Name) {
+			_ = command.RegisterFlagCompletionFunc(flag.Name, cobra.NoFileCompletions)
+		}
+	})
 	for _, child := range command.Commands() {
 		completeNoFiles(child)
 	}

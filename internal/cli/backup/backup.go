@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -41,15 +42,20 @@ type target struct {
 	Namespace string
 	Wait      bool
 	Timeout   time.Duration
+	// Output prints the object that was made or asked for, as it is in the end.
+	Output cmdutil.Output
 }
 
 func (t *target) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&t.Cluster, "cluster", "", "Context of the cluster to work in; by default that of the host cluster.")
 	flags.StringVarP(&t.Namespace, "namespace", "n", "default", "Namespace of the Backup.")
+	t.Output = cmdutil.NewOutput(cmdutil.ObjectFormats...)
+	t.Output.AddFlag(cmd, "Print the object as it is in the end")
 	flags.BoolVar(&t.Wait, "wait", false, "Wait until it has ended, and fail if it has failed.")
 	flags.DurationVar(&t.Timeout, "timeout", time.Hour, "How long to wait.")
 	_ = cmd.RegisterFlagCompletionFunc("cluster", t.factory.CompleteContexts)
+	_ = cmd.RegisterFlagCompletionFunc("namespace", t.complete(&corev1.NamespaceList{}))
 }
 
 // context is the one of the cluster to work in; empty for the current one.
@@ -64,7 +70,15 @@ func (t *target) where() string {
 }
 
 func (t *target) client() (client.Client, error) {
-	config, err := t.factory.ConfigFor(t.context())
+	if err := t.Output.Validate(); err != nil {
+		return nil, err
+	}
+	return newClient(t.factory, t.context())
+}
+
+// newClient is a client of the cluster of a context that knows backups.
+func newClient(f *cmdutil.Factory, kubeContext string) (client.Client, error) {
+	config, err := f.ConfigFor(kubeContext)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +103,24 @@ func (t *target) poll(ctx context.Context, c client.Client, object client.Object
 		return fmt.Errorf("%s has not ended after %s; it goes on", object.GetName(), t.Timeout)
 	}
 	return err
+}
+
+// say tells what was done.
+func (t *target) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.Output.Progress(t.factory), format+"\n", args...)
+}
+
+// print prints the object, if that was asked for.
+func (t *target) print(c client.Client, object client.Object) error {
+	if t.Output.Format == "" {
+		return nil
+	}
+	gvk, err := c.GroupVersionKindFor(object)
+	if err != nil {
+		return err
+	}
+	object.GetObjectKind().SetGroupVersionKind(gvk) // reading leaves it out
+	return t.Output.Print(t.factory.Out, object)
 }
 
 // ended is nil for a good end.

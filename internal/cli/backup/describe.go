@@ -16,6 +16,7 @@ import (
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 )
 
 // How much of a cluster's runs is described.
@@ -40,9 +41,12 @@ runs, the warnings of the last one, and what to do next. NAME is a FederatedBack
 a Backup that was made in a member cluster.`,
 		Example: `  fedctl backup describe nightly -n shop`,
 		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+
+		ValidArgsFunction: fedtypes.First(completeFederated(f, &o.Namespace)),
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
 	cmd.Flags().StringVarP(&o.Namespace, "namespace", "n", "default", "Namespace of the Backup.")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
 	cmd.Flags().DurationVar(&o.RequestTimeout, "request-timeout", defaultRequestTimeout, requestTimeoutUsage)
 	return cmd
 }

@@ -42,6 +42,8 @@ phase Unknown, before all others, and the reason is told as well.`,
   # The runs of one Backup in one cluster, with messages
   fedctl backup list nightly -n shop --clusters member-1 -o wide`,
 		Args: cobra.MaximumNArgs(1),
+
+		ValidArgsFunction: fedtypes.First(completeFederated(f, &o.Namespace)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.All {
 				o.Namespace = ""
@@ -52,6 +54,7 @@ phase Unknown, before all others, and the reason is told as well.`,
 	o.addFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Namespace, "namespace", "n", "default", "Namespace of the Backups.")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
 	flags.BoolVarP(&o.All, "all-namespaces", "A", false, "Backups of all namespaces.")
 	flags.StringSliceVar(&o.Clusters, "clusters", nil, "Only these member clusters.")
 	flags.DurationVar(&o.RequestTimeout, "request-timeout", defaultRequestTimeout, requestTimeoutUsage)

@@ -15,6 +15,7 @@ import (
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 )
 
 func newRunCommand(f *cmdutil.Factory) *cobra.Command {
@@ -27,6 +28,8 @@ func newRunCommand(f *cmdutil.Factory) *cobra.Command {
   fedctl backup run nightly -n shop --cluster member-1 --wait`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return t.run(cmd.Context(), args[0]) },
+
+		ValidArgsFunction: fedtypes.First(t.complete(&backupv1alpha1.BackupList{})),
 	}
 	t.addFlags(cmd)
 	return cmd
@@ -53,16 +56,19 @@ func (t *target) run(ctx context.Context, name string) error {
 	if err := c.Create(ctx, run); err != nil {
 		return fmt.Errorf("creating a BackupRun of Backup %s in namespace %s of %s: %w", name, t.Namespace, t.where(), err)
 	}
-	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s created\n", run.Name)
+	t.say("backuprun.backup.fedctl.io/%s created", run.Name)
 	if !t.Wait {
-		return nil
+		return t.print(c, run)
 	}
 	if err := t.poll(ctx, c, run, func() bool { return run.Status.Phase.Done() }); err != nil {
 		return err
 	}
 	status := run.Status
-	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s %s: %d objects, %d bytes, %d bytes stored\n",
+	t.say("backuprun.backup.fedctl.io/%s %s: %d objects, %d bytes, %d bytes stored",
 		run.Name, status.Phase, status.Totals.Objects, status.Totals.Bytes, status.Totals.StoredBytes)
+	if err := t.print(c, run); err != nil {
+		return err
+	}
 	return ended("run "+run.Name, status.Phase, status.Reason, status.Message)
 }
 
@@ -77,9 +83,12 @@ restores it into scratch namespaces, compares, and removes them.`,
 		Example: `  fedctl backup verify nightly-29384320 -n shop --cluster member-1 --mode Restore --wait`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return t.verify(cmd.Context(), args[0], mode) },
+
+		ValidArgsFunction: fedtypes.First(t.complete(&backupv1alpha1.BackupRunList{})),
 	}
 	t.addFlags(cmd)
 	cmd.Flags().StringVar(&mode, "mode", mode, "Checksum or Restore.")
+	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]string{"Checksum", "Restore"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -99,9 +108,9 @@ func (t *target) verify(ctx context.Context, name, mode string) error {
 	case err != nil:
 		return fmt.Errorf("asking for BackupRun %s in namespace %s of %s to be verified: %w", name, t.Namespace, t.where(), err)
 	}
-	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s is to be verified\n", name)
+	t.say("backuprun.backup.fedctl.io/%s is to be verified", name)
 	if !t.Wait {
-		return nil
+		return t.print(c, run)
 	}
 	if err := t.poll(ctx, c, run, func() bool { return run.Annotations[backupv1alpha1.VerifyAnnotation] == "" }); err != nil {
 		return err
@@ -110,7 +119,10 @@ func (t *target) verify(ctx context.Context, name, mode string) error {
 	if condition == nil {
 		return fmt.Errorf("the run %s has no data, or its Backup is gone", name)
 	}
-	fmt.Fprintf(t.factory.Out, "backuprun.backup.fedctl.io/%s Verified=%s: %s\n", name, condition.Status, condition.Message)
+	t.say("backuprun.backup.fedctl.io/%s Verified=%s: %s", name, condition.Status, condition.Message)
+	if err := t.print(c, run); err != nil {
+		return err
+	}
 	if condition.Status != metav1.ConditionTrue {
 		return fmt.Errorf("run %s: %s: %s", name, condition.Reason, condition.Message)
 	}
@@ -144,6 +156,8 @@ into. For the data of another cluster, that is a BackupRepository with readOnly:
   fedctl backup restore nightly -n shop --repository store --time 2030-01-31T20:00:00Z --namespace-mapping shop=copy`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.restore(cmd.Context(), args[0]) },
+
+		ValidArgsFunction: fedtypes.First(o.complete(&backupv1alpha1.BackupList{})),
 	}
 	o.addFlags(cmd)
 	flags := cmd.Flags()
@@ -157,6 +171,9 @@ into. For the data of another cluster, that is a BackupRepository with readOnly:
 	flags.StringSliceVar(&o.Resources, "resources", nil, "Restore only these resources, each <plural>[.<group>].")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Only say what would be restored.")
 	_ = cmd.MarkFlagRequired("repository")
+	_ = cmd.RegisterFlagCompletionFunc("repository", o.complete(&backupv1alpha1.BackupRepositoryList{}))
+	_ = cmd.RegisterFlagCompletionFunc("run", o.complete(&backupv1alpha1.BackupRunList{}))
+	_ = cmd.RegisterFlagCompletionFunc("existing", cobra.FixedCompletions([]string{"Skip", "Update", "Fail"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -202,9 +219,9 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 	case err != nil:
 		return fmt.Errorf("creating a Restore in namespace %s of %s: %w", o.Namespace, o.where(), err)
 	}
-	fmt.Fprintf(o.factory.Out, "restore.backup.fedctl.io/%s created\n", object.Name)
+	o.say("restore.backup.fedctl.io/%s created", object.Name)
 	if !o.Wait {
-		return nil
+		return o.print(c, object)
 	}
 	if err := o.poll(ctx, c, object, func() bool { return object.Status.Phase.Done() }); err != nil {
 		return err
@@ -213,6 +230,9 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 	for _, warning := range status.Warnings {
 		fmt.Fprintf(o.factory.ErrOut, "%s %s/%s: %s\n", warning.Resource, warning.Namespace, warning.Name, warning.Message)
 	}
-	fmt.Fprintf(o.factory.Out, "restore.backup.fedctl.io/%s %s: run %s, %d objects\n", object.Name, status.Phase, status.Run, status.Totals.Objects)
+	o.say("restore.backup.fedctl.io/%s %s: run %s, %d objects", object.Name, status.Phase, status.Run, status.Totals.Objects)
+	if err := o.print(c, object); err != nil {
+		return err
+	}
 	return ended("restore "+object.Name, status.Phase, status.Reason, status.Message)
 }

@@ -15,6 +15,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 )
 
 var errOutside = errors.New("not all backups are within their objective")
@@ -54,6 +55,7 @@ in the cluster itself.`,
 	o.addFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Namespace, "namespace", "n", "default", "Namespace of the Backups.")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
 	flags.BoolVarP(&o.All, "all-namespaces", "A", false, "Backups of all namespaces.")
 	flags.BoolVar(&o.ExitCode, "exit-code", false, "Fail if a backup is not known to be within its objective.")
 	flags.BoolVar(&o.FederatedOnly, "federated-only", false, "Only what FederatedBackups say; the member clusters are not asked.")
@@ -103,10 +105,12 @@ func (o *statusOptions) run(ctx context.Context) error {
 	return nil
 }
 
+var federatedBackups = schema.GroupVersionKind{Group: "types.kubefed.io", Version: "v1beta1", Kind: "FederatedBackupList"}
+
 // federated lists the FederatedBackups. A control plane may do without that type.
 func (f *fleet) federated(ctx context.Context, namespace string) ([]unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "types.kubefed.io", Version: "v1beta1", Kind: "FederatedBackupList"})
+	list.SetGroupVersionKind(federatedBackups)
 	if err := f.host.List(ctx, list, client.InNamespace(namespace)); err != nil && !meta.IsNoMatchError(err) {
 		return nil, fmt.Errorf("listing FederatedBackups: %w", err)
 	}

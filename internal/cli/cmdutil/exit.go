@@ -2,6 +2,9 @@ package cmdutil
 
 import "errors"
 
+// ExitInterrupted is the exit code after a signal, that of shells.
+const ExitInterrupted = 130
+
 // ExitError is an error that ends the program with another exit code than 1.
 type ExitError struct {
 	Code int

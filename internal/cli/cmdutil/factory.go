@@ -37,11 +37,27 @@ type Factory struct {
 	HostClusterContext string
 	// KubeFedNamespace is the namespace of the control plane in the host cluster.
 	KubeFedNamespace string
+
+	// patience is how long a cluster may take to answer a request.
+	patience time.Duration
+}
+
+// A shell that completes a word waits for the answer.
+const (
+	usualPatience      = 30 * time.Second
+	completionPatience = 3 * time.Second
+)
+
+// ForCompletion returns a factory whose clients give up soon.
+func (f *Factory) ForCompletion() *Factory {
+	hasty := *f
+	hasty.patience = completionPatience
+	return &hasty
 }
 
 // NewFactory returns a factory that writes to streams.
 func NewFactory(streams genericiooptions.IOStreams) *Factory {
-	return &Factory{IOStreams: streams, KubeFedNamespace: DefaultKubeFedNamespace}
+	return &Factory{IOStreams: streams, KubeFedNamespace: DefaultKubeFedNamespace, patience: usualPatience}
 }
 
 // AddHostFlags adds kubefedctl's flags that say which host cluster is meant.
@@ -96,9 +112,7 @@ func (f *Factory) ConfigFor(context string) (*rest.Config, error) {
 	}
 	config.UserAgent = "fedctl"
 	config.QPS, config.Burst = -1, -1
-	if config.Timeout == 0 {
-		config.Timeout = 30 * time.Second
-	}
+	config.Timeout = f.patience
 	return config, nil
 }
 

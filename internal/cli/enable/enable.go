@@ -71,6 +71,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 	o.addFlags(cmd.Flags())
 	o.Output.AddFlag(cmd, "Print what would be created and do nothing")
+	_ = cmd.RegisterFlagCompletionFunc("version", completeVersions(f))
 	return cmd
 }
 

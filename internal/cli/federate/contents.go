@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/pager"
 
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -106,6 +109,24 @@ func (s *source) mayHoldContent(resource metav1.APIResource) bool {
 	}
 	_, err := typeconfig.LookupTarget(s.served, resourceName(resource), "")
 	return err == nil
+}
+
+// completeContentTypes completes the types of which there may be objects in a namespace.
+func completeContentTypes(f *cmdutil.Factory) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		host, err := enable.NewHost(f.ForCompletion())
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		s := &source{opts: &Options{}}
+		s.served.lists, s.served.err = host.Discovery.ServerPreferredResources()
+		targets, _ := s.contentTypes()
+		names := make([]string, len(targets))
+		for i := range targets {
+			names[i] = resourceName(targets[i])
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // skips says whether a name given to --skip-api-resources means the resource.

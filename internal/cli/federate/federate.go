@@ -95,6 +95,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	o.Output.AddFlag(cmd, "Print what would be created and do nothing, also of types that are not enabled")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
 	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
+	_ = cmd.RegisterFlagCompletionFunc("skip-api-resources", completeContentTypes(f))
 	return cmd
 }
 

@@ -34,7 +34,7 @@ func CompletionContext(cmd *cobra.Command) (context.Context, context.CancelFunc)
 // CompleteTypes returns the plurals of the enabled types' targets; with their
 // group where two types share one. It is empty when there is no answer.
 func CompleteTypes(ctx context.Context, f *cmdutil.Factory) []string {
-	host, err := f.HostClient()
+	host, err := f.ForCompletion().HostClient()
 	if err != nil {
 		return nil
 	}
@@ -77,11 +77,11 @@ type Names struct {
 // CompleteNames returns names of objects in the host cluster, sorted. It is empty
 // when there is no answer.
 func CompleteNames(ctx context.Context, f *cmdutil.Factory, in Names) []string {
-	config, err := f.HostConfig()
+	config, err := f.ForCompletion().HostConfig()
 	if err != nil {
 		return nil
 	}
-	host, err := f.HostClient()
+	host, err := f.ForCompletion().HostClient()
 	if err != nil {
 		return nil
 	}
@@ -138,7 +138,7 @@ func CompleteNamespaces(f *cmdutil.Factory) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := CompletionContext(cmd)
 		defer cancel()
-		host, err := f.HostClient()
+		host, err := f.ForCompletion().HostClient()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -177,7 +177,7 @@ func CompleteClusters(f *cmdutil.Factory) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := CompletionContext(cmd)
 		defer cancel()
-		host, err := f.HostClient()
+		host, err := f.ForCompletion().HostClient()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -211,7 +211,7 @@ func CompleteTypeNames(f *cmdutil.Factory) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := CompletionContext(cmd)
 		defer cancel()
-		host, err := f.HostClient()
+		host, err := f.ForCompletion().HostClient()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -84,6 +84,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 	o.addFlags(cmd.Flags())
 	o.Output.AddFlag(cmd, "Print the manifests and do nothing")
+	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{scopeCluster, scopeNamespaced}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("member", f.CompleteContexts)
 	_ = cmd.RegisterFlagCompletionFunc("backup-rights", cobra.FixedCompletions([]string{rightsNone, rightsSave, rightsRestore}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
