@@ -207,11 +207,11 @@ func (c *memberClient) servedVersions(ctx context.Context, r typeconfig.Resource
 
 // listWatch returns what a reflector lists and watches of a type in the member,
 // and an example of the objects; of a namespaced type only those in namespace, if one
-// is given. onErr is told why a list or watch failed.
+// is given. onErr is told why a list or watch failed, onWatch that a watch began.
 //
 // It selects what bears KubeFed's label whatever its value: "false" means that
 // the owner of the member keeps us out, and that must be known before writing.
-func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func(context.Context, error)) (cache.ListerWatcher, runtime.Object) {
+func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func(context.Context, error), onWatch func()) (cache.ListerWatcher, runtime.Object) {
 	if !t.Target.Namespaced {
 		namespace = ""
 	}
@@ -219,14 +219,14 @@ func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func
 		resource := c.dynamic.Resource(t.Target.GVR).Namespace(namespace)
 		example := &unstructured.Unstructured{}
 		example.SetGroupVersionKind(t.Target.GVK)
-		return managedListWatch(onErr,
+		return managedListWatch(onErr, onWatch,
 			func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 				return resource.List(ctx, options)
 			},
 			resource.Watch), example
 	}
 	resource := c.metadata.Resource(t.Target.GVR).Namespace(namespace)
-	return managedListWatch(onErr,
+	return managedListWatch(onErr, onWatch,
 		func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return resource.List(ctx, options)
 		},
@@ -235,6 +235,7 @@ func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func
 
 func managedListWatch(
 	onErr func(context.Context, error),
+	onWatch func(),
 	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
 	watchFunc func(context.Context, metav1.ListOptions) (watch.Interface, error),
 ) *cache.ListWatch {
@@ -252,6 +253,8 @@ func managedListWatch(
 			result, err := watchFunc(ctx, options)
 			if err != nil {
 				onErr(ctx, err)
+			} else {
+				onWatch()
 			}
 			return result, err
 		},

@@ -41,9 +41,11 @@ type memberWatch struct {
 	store  *memberStore
 	cancel context.CancelFunc
 
-	mu      sync.Mutex
-	lastErr error
-	missing bool // the cluster does not serve the resource in any version
+	mu       sync.Mutex
+	lastErr  error
+	missing  bool   // the cluster does not serve the resource in any version
+	watching bool   // the last watch was accepted
+	told     string // what the log was last told to be wrong; empty: nothing
 }
 
 func newWatchSet(
@@ -177,13 +179,40 @@ func (m *memberWatch) unserved() bool {
 	return m.missing
 }
 
-// set notes how the last list or watch went, and says whether that is news.
-func (m *memberWatch) set(err error, missing bool) (news bool) {
+// fail notes why a list or watch has failed, and says whether that is news.
+func (m *memberWatch) fail(err error, missing bool) (news bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	news = (m.lastErr == nil) != (err == nil) || err != nil && describe(m.lastErr) != describe(err)
-	m.lastErr, m.missing = err, missing
+	m.lastErr, m.missing, m.watching = err, missing, false
+	news = m.told != describe(err)
+	m.told = describe(err)
 	return news
+}
+
+// listed notes that a list has arrived, accepted that a watch was begun; both say
+// whether it is news that the objects are followed. That takes the two of them:
+// where lists work and watches are refused, nothing has become better.
+func (m *memberWatch) listed() (news bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lastErr, m.missing = nil, false
+	return m.follows()
+}
+
+func (m *memberWatch) accepted() (news bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.watching = true
+	return m.follows()
+}
+
+// follows is for the two above.
+func (m *memberWatch) follows() (news bool) {
+	if m.lastErr != nil || !m.watching || m.told == "" {
+		return false
+	}
+	m.told = ""
+	return true
 }
 
 // start runs a watch into store, a new one if nil. The caller holds w.mu.
@@ -195,8 +224,15 @@ func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Typ
 			func(key types.NamespacedName, before, after *live) { w.onChange(cluster, t.Name, key, before, after) },
 			func() { w.onSynced(cluster, t.Name) })
 	}
-	lw, example := member.client.listWatch(t, w.namespace, func(ctx context.Context, err error) { w.failed(ctx, member, cluster, t, running, err) })
-	reflector := cache.NewReflectorWithOptions(lw, example, &gatedStore{memberStore: running.store, cancelled: func() bool { return ctx.Err() != nil }, running: running}, cache.ReflectorOptions{
+	lw, example := member.client.listWatch(t, w.namespace,
+		func(ctx context.Context, err error) { w.failed(ctx, member, cluster, t, running, err) },
+		func() { w.tell(cluster, t, running.accepted()) })
+	gated := &gatedStore{
+		memberStore: running.store,
+		cancelled:   func() bool { return ctx.Err() != nil },
+		listed:      func() { w.tell(cluster, t, running.listed()) },
+	}
+	reflector := cache.NewReflectorWithOptions(lw, example, gated, cache.ReflectorOptions{
 		Name:            "member " + cluster + ": " + t.Name,
 		TypeDescription: t.Target.GVR.String(),
 		Backoff:         &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 10 * time.Second},
@@ -219,7 +255,7 @@ func (w *watchSet) failed(ctx context.Context, member *engagedMember, cluster st
 		missing = true // nothing is known that speaks against it
 	}
 	first := missing && !running.unserved()
-	if running.set(err, missing) {
+	if running.fail(err, missing) {
 		w.log.Info("Could not follow the objects of a member cluster; trying again", "cluster", cluster, "type", t.Name, "error", describe(err))
 	}
 	if first {
@@ -227,12 +263,19 @@ func (w *watchSet) failed(ctx context.Context, member *engagedMember, cluster st
 	}
 }
 
+// tell says that what had failed works.
+func (w *watchSet) tell(cluster string, t typeconfig.Type, news bool) {
+	if news {
+		w.log.Info("The objects of a member cluster are followed again", "cluster", cluster, "type", t.Name)
+	}
+}
+
 // gatedStore drops what a reflector delivers after it has been cancelled, and
-// notes that the watch works when a list has arrived.
+// tells that the watch works when a list has arrived.
 type gatedStore struct {
 	*memberStore
 	cancelled func() bool
-	running   *memberWatch
+	listed    func()
 }
 
 func (g *gatedStore) Add(obj any) error {
@@ -260,6 +303,6 @@ func (g *gatedStore) Replace(list []any, resourceVersion string) error {
 	if g.cancelled() {
 		return nil
 	}
-	g.running.set(nil, false)
+	g.listed()
 	return g.memberStore.Replace(list, resourceVersion)
 }
