@@ -2,9 +2,13 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"time"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -13,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -37,29 +42,70 @@ type lister struct {
 
 // startWatch runs a watch in the background until ctx ends or it is stopped. A
 // list or watch that fails is tried again, ever more slowly; nothing waits for it.
-func startWatch[V any](ctx context.Context, name string, l lister, t *table[V]) *watching[V] {
+func startWatch[V any](ctx context.Context, log logr.Logger, name string, l lister, t *table[V]) *watching[V] {
 	ctx, cancel := context.WithCancel(ctx)
+	failures := &failures{log: log.WithValues("watch", name)}
 	reflector := cache.NewReflectorWithOptions(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			options.LabelSelector = l.selector
-			return l.list(ctx, options)
+			list, err := l.list(ctx, options)
+			failures.listed(ctx, err)
+			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			options.LabelSelector = l.selector
-			return l.watch(ctx, options)
+			result, err := l.watch(ctx, options)
+			failures.watched(ctx, err)
+			return result, err
 		},
 	}, l.example, t, cache.ReflectorOptions{
 		Name:    "schedule: " + name,
 		Backoff: &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 30 * time.Second},
 	})
-	go reflector.RunWithContext(ctx)
+	// The reflector logs every try that fails as an error; failures says it once.
+	go reflector.RunWithContext(klog.NewContext(ctx, logr.Discard()))
 	return &watching[V]{table: t, began: time.Now(), stop: func() { t.Close(); cancel() }}
+}
+
+// failures tells the log that a watch has begun to fail, or does for another
+// reason, and that it works again. The reflector calls it from one goroutine.
+type failures struct {
+	log  logr.Logger
+	told string
+}
+
+func (f *failures) listed(ctx context.Context, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // without the query, which differs from try to try
+	}
+	text := err.Error()
+	var op *net.OpError
+	if errors.As(err, &op) {
+		text = op.Op + ": " + op.Err.Error() // without the port
+	}
+	if text != f.told {
+		f.told = text
+		f.log.Info("Could not watch; trying again", "error", text)
+	}
+}
+
+// watched is listed for a watch; that one was accepted means that all is well.
+func (f *failures) watched(ctx context.Context, err error) {
+	f.listed(ctx, err)
+	if err == nil && f.told != "" {
+		f.told = ""
+		f.log.Info("The watch works again")
+	}
 }
 
 // watchPreferences watches all ReplicaSchedulingPreferences.
 func (s *Scheduler) watchPreferences(ctx context.Context) *watching[preference] {
 	resource := s.host.Resource(preferenceGVR).Namespace(s.opts.TargetNamespace)
-	return startWatch(ctx, "preferences", lister{
+	return startWatch(ctx, s.log, "preferences", lister{
 		list:    func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return resource.List(ctx, o) },
 		watch:   resource.Watch,
 		example: exampleOf(PreferenceGVK),
@@ -84,7 +130,7 @@ type version struct {
 // told of those that come, go or say something else.
 func (s *Scheduler) watchVersions(ctx context.Context, r typeconfig.Resource, onChange func(types.NamespacedName), onSynced func()) *watching[version] {
 	resource := s.hostMeta.Resource(r.GVR).Namespace(s.opts.TargetNamespace)
-	return startWatch(ctx, "host: "+r.GVR.Resource, lister{
+	return startWatch(ctx, s.log, "host: "+r.GVR.Resource, lister{
 		list:    func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return resource.List(ctx, o) },
 		watch:   resource.Watch,
 		example: &metav1.PartialObjectMetadata{},
@@ -135,7 +181,7 @@ func readWorkload(obj any) (*workload, error) {
 // whole, because replicas are in their status; three fields are kept.
 func (s *Scheduler) watchWorkloads(m *member, cluster string, t typeconfig.Type) *watching[workload] {
 	resource := m.dynamic.Resource(t.Target.GVR).Namespace(s.opts.TargetNamespace)
-	return startWatch(m.ctx, "member "+cluster+": "+t.Name, lister{
+	return startWatch(m.ctx, s.log, "member "+cluster+": "+t.Name, lister{
 		list:     func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return resource.List(ctx, o) },
 		watch:    resource.Watch,
 		selector: federate.ManagedLabel + "=" + federate.ManagedLabelValue,
