@@ -2,6 +2,7 @@ package typeconfig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,6 +54,8 @@ func (h *Host) Disable(ctx context.Context, directive Directive, options Disable
 			return err
 		}
 		config = TypeConfigFor(target, directive)
+	case meta.IsNoMatchError(err):
+		return errors.New("the host cluster has no control plane, so no type is enabled there: choose the host with --host-cluster-context")
 	case err != nil:
 		return fmt.Errorf("reading FederatedTypeConfig %s/%s: %w", h.Namespace, name, err)
 	}

@@ -54,6 +54,7 @@ var _ = Describe("fedctl", func() {
 		before, err := system.Member(ctx, members[0].Name)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(system.Join(ctx, members[0].Name)).To(Succeed())
+		Expect(fedctl(ctx, "join", members[0].Name, "-o", "name")).To(ContainSubstring("kubefedcluster.core.kubefed.io/" + members[0].Name + "\n"))
 		after, err := system.Member(ctx, members[0].Name)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(after.GetUID()).To(Equal(before.GetUID()))

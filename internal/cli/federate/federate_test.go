@@ -31,7 +31,7 @@ func TestArguments(t *testing.T) {
 		"deployments":                   `give the NAME of the object after the type "deployments"`,
 		"deployments a b":               `give one object: "b" is too much`,
 		"deployments web -f x":          `give TYPE NAME or --filename, not both ("deployments web")`,
-		"deployments web -o json":       `--output takes yaml, not "json"`,
+		"deployments web -o wide":       `--output takes json, yaml or name, not "wide"`,
 		"deployments/web -o yaml -t":    "--output only prints, so it cannot be used with --enable-type; it needs no enabled type",
 		"-f /does/not/exist":            "open /does/not/exist: no such file or directory",
 		"deployments web --no-such":     "unknown flag: --no-such",

@@ -52,7 +52,7 @@ spec: {placement: {clusters: []}, template: {data: {a: b}}}`)
 
 	It("prints the object as it is afterwards", func(ctx context.Context) {
 		_, _, err := fedctl(ctx, "orphaning-deletion", "enable", "cm", "c", "-n", namespace, "-o", "wide")
-		Expect(err).To(MatchError(ContainSubstring(`--output takes yaml, json or name, not "wide"`)))
+		Expect(err).To(MatchError(ContainSubstring(`--output takes json, yaml or name, not "wide"`)))
 		Expect(annotation(ctx)).To(Equal(map[string]string{"note": "kept"}), "a mistake changes nothing")
 		out := mustFedctl(ctx, "orphaning-deletion", "enable", "cm", "c", "-n", namespace, "--dry-run", "-o", "yaml")
 		Expect(parse(out).GetAnnotations()).To(HaveKeyWithValue("kubefed.io/orphan", "true"))

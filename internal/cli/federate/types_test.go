@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -32,6 +33,8 @@ func typesSpecs() {
 	It("enables a type that only the members have, from its definition", func(ctx context.Context) {
 		file := filepath.Join(GinkgoT().TempDir(), "crd.yaml")
 		Expect(os.WriteFile(file, []byte(gadgets), 0o600)).To(Succeed())
+		Expect(mustFedctl(ctx, "enable", "-f", file, "-o", "name")).To(Equal(
+			"customresourcedefinition.apiextensions.k8s.io/federatedgadgets.types.kubefed.io\nfederatedtypeconfig.core.kubefed.io/gadgets.example.com\n"))
 		printed := mustFedctl(ctx, "enable", "-f", file, "-o", "yaml")
 		Expect(printed).To(And(ContainSubstring("name: gadgets.example.com"), ContainSubstring("name: federatedgadgets.types.kubefed.io")))
 
@@ -53,8 +56,12 @@ func typesSpecs() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(host.Delete(ctx, object)).To(Succeed())
 		mustFedctl(ctx, "enable", "-f", file, "--wait", "0")
-		out = mustFedctl(ctx, "disable", "gadgets.example.com", "--delete-crd", "--wait", "0")
-		Expect(out).NotTo(ContainSubstring("kubectl"))
+		const both = "customresourcedefinition.apiextensions.k8s.io/federatedgadgets.types.kubefed.io\nfederatedtypeconfig.core.kubefed.io/gadgets.example.com\n"
+		Expect(mustFedctl(ctx, "disable", "gadgets.example.com", "--delete-crd", "--dry-run", "-o", "name")).To(Equal(both))
+		out, errOut, err := fedctl(ctx, "disable", "gadgets.example.com", "--delete-crd", "--wait", "0", "-o", "name")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(Equal(both))
+		Expect(errOut).NotTo(ContainSubstring("kubectl"))
 		Eventually(func() bool {
 			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKey{Name: "federatedgadgets.types.kubefed.io"}, &apiextensionsv1.CustomResourceDefinition{}))
 		}).WithTimeout(time.Minute).Should(BeTrue())
@@ -70,6 +77,32 @@ func typesSpecs() {
 		} {
 			_, _, err := fedctl(ctx, "enable", name)
 			Expect(err).To(MatchError(ContainSubstring(why)), name)
+		}
+	})
+
+	It("completes versions, types of contents, namespaces, scopes and formats", func(ctx context.Context) {
+		for _, test := range []struct {
+			line string
+			want []string
+		}{
+			{"enable deployments --version |", []string{"v1\n"}},
+			{"federate namespaces shop --skip-api-resources |", []string{"configmaps\n", "cronjobs.batch\n"}},
+			{"status -n |", []string{"default\n"}},
+			{"backup run -n |", []string{"default\n"}},
+			{"status --kubefed-namespace |", []string{"kube-federation-system\n"}},
+			{"install --scope |", []string{"Cluster\n", "Namespaced\n"}},
+			{"join member-1 -o |", []string{"json\n", "yaml\n", "name\n"}},
+			{"unjoin member-1 -o |", []string{"name\n"}},
+			{"status -o |", []string{"wide\n", "json\n", "yaml\n", "name\n"}},
+			{"backup restore --existing |", []string{"Skip\n", "Update\n", "Fail\n"}},
+			{"status |", []string{"deployments\n", "configmaps\n"}},
+			{"install --image |", []string{":4\n"}}, // no files
+		} {
+			words := strings.Fields(strings.ReplaceAll(test.line, "|", ""))
+			out := mustFedctl(ctx, append([]string{"__complete"}, append(words, "")...)...)
+			for _, want := range test.want {
+				Expect(out).To(ContainSubstring(want), test.line)
+			}
 		}
 	})
 

@@ -40,6 +40,11 @@ var _ = Describe("fedctl uninstall", Ordered, func() {
 		Expect(out).To(ContainSubstring("clusterrole.rbac.authorization.k8s.io/fedctl-controller-webhook-gone-cluster deleted (dry run)"))
 		Expect(out).NotTo(ContainSubstring("fedctl-controller-namespaced-gone-cluster"), "it is not there")
 		Expect(clusterWide(ctx)).To(Equal(installed))
+		out, err = fedctl(ctx, "uninstall", "--dry-run", "--kubefed-namespace", "gone-cluster", "-o", "name")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(strings.Split(out, "\n")).To(ContainElements("namespace/gone-cluster", "federatedtypeconfig.core.kubefed.io/configmaps",
+			"clusterrole.rbac.authorization.k8s.io/fedctl-controller-webhook-gone-cluster"))
+		Expect(out).NotTo(ContainSubstring(" "), "names only")
 
 		uninstall(ctx, "gone-namespaced")
 		Expect(clusterWide(ctx)).To(Equal(slices.DeleteFunc(slices.Clone(installed), func(what string) bool {

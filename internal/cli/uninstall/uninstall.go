@@ -54,6 +54,8 @@ type Options struct {
 	DryRun bool
 	Output cmdutil.Output
 	Wait   time.Duration
+
+	found bool // there was something to delete
 }
 
 // NewCommand returns the command.
@@ -87,7 +89,10 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	host.Out = o.Output.Progress(o.factory)
-	host.Deleted = func(name string) { o.Output.PrintName(o.factory.Out, name) }
+	host.Deleted = func(name string) {
+		o.found = true
+		o.Output.PrintName(o.factory.Out, name)
+	}
 	if err := o.refuseWhileJoined(ctx, host.Client); err != nil {
 		return err
 	}
@@ -101,7 +106,13 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := o.removeNamespace(ctx, host.Client); err != nil {
 		return err
 	}
-	return o.removeClusterWide(ctx, host.Client, alone)
+	if err := o.removeClusterWide(ctx, host.Client, alone); err != nil {
+		return err
+	}
+	if !o.found {
+		o.say("Nothing was found of a control plane in namespace %s; others are named with --kubefed-namespace, other hosts with --host-cluster-context.", o.factory.KubeFedNamespace)
+	}
+	return nil
 }
 
 // refuseWhileJoined returns an error that names the clusters that are joined.
@@ -157,7 +168,13 @@ func (o *Options) stopController(ctx context.Context, host client.Client) error 
 func (o *Options) removeNamespace(ctx context.Context, host client.Client) error {
 	namespace := &corev1.Namespace{}
 	namespace.Name = o.factory.KubeFedNamespace
-	if !o.DryRun {
+	if o.DryRun {
+		if err := host.Get(ctx, client.ObjectKeyFromObject(namespace), namespace); apierrors.IsNotFound(err) {
+			return nil
+		} else if err != nil && !apierrors.IsForbidden(err) {
+			return fmt.Errorf("reading Namespace %s: %w", namespace.Name, err)
+		}
+	} else {
 		if err := host.Delete(ctx, namespace); apierrors.IsNotFound(err) {
 			return nil
 		} else if err != nil && !apierrors.IsConflict(err) { // a conflict: it is being deleted already
@@ -241,6 +258,7 @@ func clusterWide(namespace string) ([]*unstructured.Unstructured, error) {
 
 // deleted tells of an object that is gone, or in a dry run would be.
 func (o *Options) deleted(name string) {
+	o.found = true
 	suffix := ""
 	if o.DryRun {
 		suffix = " (dry run)"
