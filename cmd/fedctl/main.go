@@ -37,7 +37,7 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "error: interrupted:", err)
 		return cmdutil.ExitInterrupted
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "error:", err)
+		fmt.Fprintln(os.Stderr, "error:", cmdutil.Explain(err))
 	}
 	return cmdutil.ExitCode(err)
 }

@@ -4,6 +4,7 @@ package cli
 
 import (
 	goflag "flag"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -58,6 +59,10 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(migrate.NewCommand(factory))
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)
+	explainUsage(root)
+	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, command.CommandPath())
+	})
 	return root
 }
 
@@ -77,6 +82,34 @@ func completeNoFiles(command *cobra.Command) {
 	}
 	if !command.HasSubCommands() && command.ValidArgsFunction == nil {
 		command.ValidArgsFunction = cobra.NoFileCompletions
+	}
+}
+
+// explainUsage makes arguments that do not fit an error that shows those that do,
+// and that of a group of commands no help that a script takes for success.
+func explainUsage(command *cobra.Command) {
+	for _, child := range command.Commands() {
+		explainUsage(child)
+	}
+	if command.HasSubCommands() && command.RunE == nil && command.HasParent() {
+		command.Args = cobra.NoArgs
+		command.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	check := command.Args
+	if check == nil {
+		return
+	}
+	command.Args = func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		switch {
+		case err == nil:
+			return nil
+		case cmd.HasSubCommands():
+			return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+		case len(args) == 0:
+			return fmt.Errorf("an argument is missing: %s; see %s --help", cmd.UseLine(), cmd.CommandPath())
+		}
+		return fmt.Errorf("the arguments %q do not fit: %s; see %s --help", args, cmd.UseLine(), cmd.CommandPath())
 	}
 }
 

@@ -125,7 +125,7 @@ func (o *ClustersOptions) named(clusters []fedcorev1beta1.KubeFedCluster) ([]fed
 	}
 	for _, name := range o.Names {
 		if !slices.ContainsFunc(clusters, func(c fedcorev1beta1.KubeFedCluster) bool { return c.Name == name }) {
-			return nil, fmt.Errorf("cluster %s has not joined the control plane in namespace %s", name, o.factory.KubeFedNamespace)
+			return nil, fmt.Errorf("cluster %s has not joined the control plane in namespace %s; see \"fedctl get clusters\"", name, o.factory.KubeFedNamespace)
 		}
 	}
 	return slices.DeleteFunc(clusters, func(c fedcorev1beta1.KubeFedCluster) bool { return !slices.Contains(o.Names, c.Name) }), nil

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -45,6 +46,8 @@ ClusterRoles or Roles gives the right to grant any right, which such types need.
   fedctl join member-1 --dry-run -o yaml`
 )
 
+var rbacModes = []string{string(membership.RBACTypes), string(membership.RBACAdmin)}
+
 // Options are the flags of the command.
 type Options struct {
 	factory *cmdutil.Factory
@@ -77,7 +80,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	o.addFlags(cmd.Flags())
 	o.Output.AddFlag(cmd, "Print the KubeFedCluster as it is afterwards, or with --dry-run would be")
 	_ = cmd.RegisterFlagCompletionFunc("cluster-context", f.CompleteContexts)
-	_ = cmd.RegisterFlagCompletionFunc("rbac", cobra.FixedCompletions([]string{string(membership.RBACTypes), string(membership.RBACAdmin)}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("rbac", cobra.FixedCompletions(rbacModes, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -96,6 +99,9 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 func (o *Options) Complete(args []string) error {
 	if err := o.Output.Validate(); err != nil {
 		return err
+	}
+	if !slices.Contains(rbacModes, o.rbac) {
+		return fmt.Errorf("--rbac takes types or admin, not %q", o.rbac)
 	}
 	o.Join.ClusterName = args[0]
 	if o.ClusterContext == "" {

@@ -141,7 +141,11 @@ func (o *Options) Run(ctx context.Context) error {
 func (o *Options) noneFound(rows []row) error {
 	for _, request := range o.requests {
 		if request.name != "" && !slices.ContainsFunc(rows, request.isFor) {
-			return fmt.Errorf("there is no %s %q %s", request.typ.Federated.GVK.Kind, request.name, o.where())
+			hint := ""
+			if !o.AllNamespaces && request.typ.Federated.Namespaced {
+				hint = fmt.Sprintf(": choose another namespace with -n, or see \"fedctl status %s -A\"", request.typ.Name)
+			}
+			return fmt.Errorf("there is no %s %q %s%s", request.typ.Federated.GVK.Kind, request.name, o.where(), hint)
 		}
 	}
 	if len(rows) > 0 || (o.Output != "" && o.Output != "wide") {

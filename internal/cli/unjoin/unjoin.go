@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -98,7 +100,28 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	member, err := o.factory.ConfigFor(o.ClusterContext)
 	if err != nil && !o.Unjoin.Force {
-		return fmt.Errorf("the cluster to unjoin: %w; choose another one with --cluster-context, or remove it from the host alone with --force", err)
+		return o.explainContext(ctx, err)
 	}
 	return membership.Unjoin(ctx, host, member, o.Unjoin)
+}
+
+// explainContext says what to do when there is no such context: which one leads to
+// the cluster, if any does, unless it is the cluster's name that is wrong.
+func (o *Options) explainContext(ctx context.Context, contextErr error) error {
+	host, err := o.factory.HostClient()
+	if err != nil {
+		return err
+	}
+	cluster := &fedcorev1beta1.KubeFedCluster{}
+	key := client.ObjectKey{Namespace: o.factory.KubeFedNamespace, Name: o.Unjoin.ClusterName}
+	err = host.Get(ctx, key, cluster)
+	switch {
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("cluster %s has not joined: there is no KubeFedCluster %s in the host cluster (see \"fedctl get clusters\"), and %w", key.Name, key, contextErr)
+	case err == nil:
+		contextErr = fmt.Errorf("%w; run \"%s\"", contextErr, o.factory.UnjoinCommand(key.Name, cluster.Spec.APIEndpoint))
+	default: // what is wrong there is told when the host is worked on
+		contextErr = fmt.Errorf("%w; choose another one with --cluster-context", contextErr)
+	}
+	return fmt.Errorf("the cluster to unjoin: %w, or remove it from the host alone with --force", contextErr)
 }
