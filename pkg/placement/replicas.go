@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"math"
 	"math/big"
+	"math/bits"
 	"slices"
 )
 
@@ -114,7 +116,7 @@ func PlanReplicas(preferences ReplicaPreferences, clusters []ReplicaCluster, key
 	if !preferences.Rebalance {
 		remaining = keepRunning(shares, remaining)
 	}
-	remaining = giveByWeight(shares, remaining)
+	remaining, _ = giveByWeight(shares, remaining)
 
 	for _, c := range clusters {
 		plan.Replicas[c.Name] = 0
@@ -146,6 +148,8 @@ type replicaShare struct {
 	// kept is what the cluster has got for running already, and has not yet been
 	// due by its weight.
 	kept int64
+	// due is its share of the round, taken or paid with what it has kept.
+	due int64
 }
 
 // room bounds n by the cluster's capacity.
@@ -209,34 +213,58 @@ func keepRunning(shares []*replicaShare, remaining int64) int64 {
 }
 
 // giveByWeight shares out what is left by weight, in rounds, because a cluster
-// may be full or have kept more than is due to it. It ends: every round leaves
-// less of what remains or of what is kept, or is the last.
-func giveByWeight(shares []*replicaShare, remaining int64) int64 {
+// may be full or have kept more than is due to it. It returns what is left then,
+// and how many rounds it took.
+//
+// It ends: every round leaves less of what remains or of what is kept, or is the
+// last. It ends soon: of rounds in which everybody only pays with what is kept all
+// but the first are skipped; in any other one a cluster takes some of what
+// remains, or takes its last. The most rounds are needed where one cluster pays
+// with what is kept and one of hardly any weight takes a single replica each time;
+// that many are some ten thousands for as many replicas as an int32 can be.
+func giveByWeight(shares []*replicaShare, remaining int64) (left int64, rounds int) {
 	open := slices.Clone(shares)
-	for remaining > 0 {
-		weights := new(big.Int)
-		for _, s := range open {
-			weights.Add(weights, big.NewInt(s.Weight))
+	for ; remaining > 0; rounds++ {
+		weights := sumOfWeights(open)
+		if weights.none() {
+			break
 		}
-		if weights.Sign() == 0 {
-			return remaining
-		}
-		round, progress := remaining, false
+		round, progress, taken := remaining, false, false
 		open = slices.DeleteFunc(open, func(s *replicaShare) bool {
 			before := s.planned
-			extra := min(shareOf(round, s.Weight, weights), remaining)
-			used := min(extra, s.kept)
+			s.due = min(weights.shareOf(round, s.Weight), remaining)
+			used := min(s.due, s.kept)
 			s.kept -= used
-			full := s.give(before + extra - used)
+			full := s.give(before + s.due - used)
 			remaining -= s.planned - before
 			progress = progress || used > 0 || s.planned > before
+			taken = taken || full || s.planned != before
 			return full
 		})
 		if !progress {
-			return remaining
+			break
+		}
+		if !taken {
+			skipRounds(open)
 		}
 	}
-	return remaining
+	return remaining, rounds
+}
+
+// skipRounds has the clusters pay what is due in all rounds that would be like the
+// last one, in which each paid with what it has kept, and nothing else changed.
+func skipRounds(open []*replicaShare) {
+	rounds := int64(math.MaxInt64)
+	for _, s := range open {
+		if s.due > 0 {
+			rounds = min(rounds, s.kept/s.due)
+		}
+	}
+	for _, s := range open {
+		if s.due > 0 {
+			s.kept -= rounds * s.due
+		}
+	}
 }
 
 // give plans total replicas for the cluster, or as many as it takes, and says
@@ -253,10 +281,44 @@ func (s *replicaShare) give(total int64) (full bool) {
 	return full
 }
 
+// weightSum is the sum of weights, which are any that a manifest can have, so that
+// it may not fit 64 bits.
+type weightSum struct {
+	small uint64   // if it fits
+	large *big.Int // otherwise
+}
+
+func sumOfWeights(shares []*replicaShare) weightSum {
+	var sum weightSum
+	for _, s := range shares {
+		if s.Weight == 0 {
+			continue
+		}
+		small, carry := bits.Add64(sum.small, uint64(s.Weight), 0)
+		switch {
+		case sum.large != nil:
+			sum.large.Add(sum.large, big.NewInt(s.Weight))
+		case carry != 0:
+			sum.large = new(big.Int).SetUint64(sum.small)
+			sum.large.Add(sum.large, big.NewInt(s.Weight))
+		default:
+			sum.small = small
+		}
+	}
+	return sum
+}
+
+func (w weightSum) none() bool { return w.large == nil && w.small == 0 }
+
 // shareOf is replicas * weight / weights, rounded up; it is replicas at most.
-// Weights are any that a manifest can have, so the product may not fit 64 bits.
-func shareOf(replicas, weight int64, weights *big.Int) int64 {
+func (w weightSum) shareOf(replicas, weight int64) int64 {
+	if w.large == nil {
+		high, low := bits.Mul64(uint64(replicas), uint64(weight))
+		low, carry := bits.Add64(low, w.small-1, 0)
+		share, _ := bits.Div64(high+carry, low, w.small) // no more than replicas
+		return int64(share)
+	}
 	product := new(big.Int).Mul(big.NewInt(replicas), big.NewInt(weight))
-	product.Add(product, weights).Sub(product, big.NewInt(1))
-	return product.Quo(product, weights).Int64()
+	product.Add(product, w.large).Sub(product, big.NewInt(1))
+	return product.Quo(product, w.large).Int64()
 }

@@ -121,6 +121,10 @@ func TestPlanReplicas(t *testing.T) {
 			name: "weights whose sum does not fit 64 bits", prefs: map[string]ReplicaPreference{"*": {Weight: math.MaxInt64}},
 			total: math.MaxInt32, clusters: "ab", want: counts{"a": math.MaxInt32/2 + 1, "b": math.MaxInt32 / 2},
 		},
+		{
+			name: "weights whose sum does not fit 64 bits, with or without a sign", prefs: map[string]ReplicaPreference{"*": {Weight: math.MaxInt64}, "d": {Weight: 1}},
+			total: 3_000_000, clusters: "abcd", want: counts{"a": 1_000_000, "b": 1_000_000, "c": 1_000_000, "d": 0},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			preferences, clusters := test.input()
@@ -212,40 +216,44 @@ func eachReplicaInput(t *testing.T, sane bool, check func(r random, preferences 
 	}
 }
 
-// KubeFed's own planner, on the same inputs, plans the same.
+// compareWithKubeFed has KubeFed's own planner plan the same.
+func compareWithKubeFed(t *testing.T, preferences ReplicaPreferences, clusters []ReplicaCluster, key string) {
+	t.Helper()
+	theirs := &fedschedulingv1alpha1.ReplicaSchedulingPreference{}
+	theirs.Spec.TotalReplicas = int32(preferences.Total)
+	theirs.Spec.Rebalance = preferences.Rebalance
+	theirs.Spec.Clusters = map[string]fedschedulingv1alpha1.ClusterPreferences{}
+	for name, p := range preferences.Clusters {
+		theirs.Spec.Clusters[name] = fedschedulingv1alpha1.ClusterPreferences{MinReplicas: p.Min, MaxReplicas: p.Max, Weight: p.Weight}
+	}
+	if len(theirs.Spec.Clusters) == 0 { // what its controller does before it asks the planner
+		theirs.Spec.Clusters["*"] = fedschedulingv1alpha1.ClusterPreferences{Weight: 1}
+	}
+	var names []string
+	current, capacity := counts{}, counts{}
+	for _, c := range clusters {
+		names = append(names, c.Name)
+		current[c.Name] = c.Current
+		if c.Capacity != nil {
+			capacity[c.Name] = *c.Capacity
+		}
+	}
+	replicas, overflow, err := kubefedplanner.NewPlanner(theirs).Plan(names, current, capacity, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := PlanReplicas(preferences, clusters, key)
+	if diff := cmp.Diff(replicas, plan.Replicas); diff != "" {
+		t.Errorf("replicas (-KubeFed +ours):\n%s", diff)
+	}
+	if diff := cmp.Diff(overflow, plan.Overflow); diff != "" {
+		t.Errorf("overflow (-KubeFed +ours):\n%s", diff)
+	}
+}
+
 func TestReplicasAreKubeFeds(t *testing.T) {
 	eachReplicaInput(t, false, func(r random, preferences ReplicaPreferences, clusters []ReplicaCluster) {
-		key := fmt.Sprintf("ns/app-%d", r.IntN(100))
-		theirs := &fedschedulingv1alpha1.ReplicaSchedulingPreference{}
-		theirs.Spec.TotalReplicas = int32(preferences.Total)
-		theirs.Spec.Rebalance = preferences.Rebalance
-		theirs.Spec.Clusters = map[string]fedschedulingv1alpha1.ClusterPreferences{}
-		for name, p := range preferences.Clusters {
-			theirs.Spec.Clusters[name] = fedschedulingv1alpha1.ClusterPreferences{MinReplicas: p.Min, MaxReplicas: p.Max, Weight: p.Weight}
-		}
-		if len(theirs.Spec.Clusters) == 0 { // what its controller does before it asks the planner
-			theirs.Spec.Clusters["*"] = fedschedulingv1alpha1.ClusterPreferences{Weight: 1}
-		}
-		var names []string
-		current, capacity := counts{}, counts{}
-		for _, c := range clusters {
-			names = append(names, c.Name)
-			current[c.Name] = c.Current
-			if c.Capacity != nil {
-				capacity[c.Name] = *c.Capacity
-			}
-		}
-		replicas, overflow, err := kubefedplanner.NewPlanner(theirs).Plan(names, current, capacity, key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		plan := PlanReplicas(preferences, clusters, key)
-		if diff := cmp.Diff(replicas, plan.Replicas); diff != "" {
-			t.Errorf("replicas (-KubeFed +ours):\n%s", diff)
-		}
-		if diff := cmp.Diff(overflow, plan.Overflow); diff != "" {
-			t.Errorf("overflow (-KubeFed +ours):\n%s", diff)
-		}
+		compareWithKubeFed(t, preferences, clusters, fmt.Sprintf("ns/app-%d", r.IntN(100)))
 	})
 }
 
