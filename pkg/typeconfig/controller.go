@@ -20,10 +20,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
-// Finalizer is on every FederatedTypeConfig that the controller has seen, so that
-// it can stop the propagation before the definition is gone. It is KubeFed's.
+// Finalizer is on every FederatedTypeConfig whose type has run, so that the
+// controller can stop the propagation before the definition is gone. It is KubeFed's.
 const Finalizer = "core.kubefed.io/federated-type-config"
 
 // ControllerOptions configure the FederatedTypeConfig controller.
@@ -102,45 +104,79 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	if config.DeletionTimestamp != nil {
-		return reconcile.Result{}, r.remove(ctx, config)
+		return r.retryForbidden(config, r.remove(ctx, config))
 	}
-	if controllerutil.AddFinalizer(config, Finalizer) {
+	wanted, pause, err := r.plan(ctx, config)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if pause != nil && r.neverRan(config) {
+		return r.wait(ctx, config, pause)
+	}
+	if pause == nil && controllerutil.AddFinalizer(config, Finalizer) {
 		before := config.DeepCopy()
 		controllerutil.RemoveFinalizer(before, Finalizer)
 		if err := r.client.Patch(ctx, config, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 			return reconcile.Result{}, fmt.Errorf("adding the finalizer to FederatedTypeConfig %s: %w", request, err)
 		}
 	}
-	return reconcile.Result{}, r.follow(ctx, config)
+	if pause == nil {
+		return reconcile.Result{}, r.run(ctx, config, wanted)
+	}
+	if pause.Release {
+		err = r.release(ctx, config)
+	} else {
+		err = r.stop(ctx, config.Name)
+	}
+	if err != nil {
+		return r.retryForbidden(config, err)
+	}
+	return r.wait(ctx, config, pause)
 }
 
-// follow registers or unregisters the type of config and writes what came of it.
-func (r *reconciler) follow(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) error {
-	wanted, pause, err := r.plan(ctx, config)
-	if err != nil {
+// neverRan says of a type that does not run that it has not run before either: then
+// nothing of it is to be cleaned up, for which the controller may lack the rights.
+func (r *reconciler) neverRan(config *fedcorev1beta1.FederatedTypeConfig) bool {
+	_, running := r.registered[config.Name]
+	return !running && !controllerutil.ContainsFinalizer(config, Finalizer)
+}
+
+// run registers the type of config and writes what came of it.
+func (r *reconciler) run(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, wanted Type) error {
+	if err := r.register(ctx, wanted); err != nil {
+		r.warn(config, "RegistrationFailed", err.Error())
+		if statusErr := r.report(ctx, config, false, false); statusErr != nil {
+			return statusErr
+		}
 		return err
 	}
-	if pause == nil {
-		if err := r.register(ctx, wanted); err != nil {
-			r.warn(config, "RegistrationFailed", err.Error())
-			if statusErr := r.report(ctx, config, false, false); statusErr != nil {
-				return statusErr
-			}
-			return err
-		}
-		return r.report(ctx, config, true, wanted.CollectsStatus())
-	}
+	return r.report(ctx, config, true, wanted.CollectsStatus())
+}
+
+// wait says that the type does not run, and why, once.
+func (r *reconciler) wait(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, pause *pause) (reconcile.Result, error) {
 	if pause.Warn && !stopped(config) {
 		r.warn(config, pause.Reason, pause.Message)
 	}
-	if pause.Release {
-		if err := r.release(ctx, config); err != nil {
-			return err
-		}
-	} else if err := r.stop(ctx, config.Name); err != nil {
-		return err
+	result := reconcile.Result{}
+	if pause.Powerless {
+		result.RequeueAfter = lookForRights
 	}
-	return r.report(ctx, config, false, false)
+	return result, r.report(ctx, config, false, false)
+}
+
+// retryForbidden says that finalizers cannot be removed for lack of rights: the
+// controller has had them once, or KubeFed's has.
+func (r *reconciler) retryForbidden(config *fedcorev1beta1.FederatedTypeConfig, err error) (reconcile.Result, error) {
+	if !apierrors.IsForbidden(err) {
+		return reconcile.Result{}, err
+	}
+	t, invalid := FromFederatedTypeConfig(config)
+	if invalid != nil {
+		return reconcile.Result{}, err
+	}
+	r.warn(config, forbidden, fmt.Sprintf("the finalizers %s cannot be removed: %v: %s", federate.Finalizer, err, r.howToGrant(t)))
+	return reconcile.Result{RequeueAfter: lookForRights}, nil
 }
 
 // register tells the registrar of a type, unless it already runs as it is.

@@ -26,6 +26,9 @@ type pause struct {
 	// Release is set when the type is switched off on purpose: finalizers on its
 	// federated objects would then never be removed by anyone.
 	Release bool
+	// Powerless is set when the controller lacks rights to the federated type. Nothing
+	// tells when it gets them, so that has to be looked at again.
+	Powerless bool
 }
 
 // plan says what config asks for: a type to run, or why none should.
@@ -59,6 +62,9 @@ func (r *reconciler) plan(ctx context.Context, config *fedcorev1beta1.FederatedT
 		return wanted, nil, err
 	}
 	why, err := r.served(ctx, wanted)
+	if why == nil && err == nil {
+		why, err = r.allowed(ctx, wanted)
+	}
 	return wanted, why, err
 }
 

@@ -1,0 +1,159 @@
+package typeconfig_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+var _ = Describe("enabling and disabling a type", Ordered, func() {
+	const name = "widgets.example.com"
+
+	BeforeAll(func(ctx context.Context) {
+		Expect(host.Create(ctx, widgets())).To(Succeed())
+	})
+
+	It("enables and disables a custom type at run time", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		h := theHost()
+		var enablement *typeconfig.Enablement
+		Eventually(func() (err error) {
+			enablement, err = h.Prepare(ctx, typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: "widget"}})
+			return err
+		}).Should(Succeed())
+		size := enablement.CRD.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["template"].Properties["spec"].Properties["size"]
+		Expect(size.Type).To(Equal("integer"), "the schema is the one that the API server publishes")
+
+		By("a dry run, which does nothing")
+		Expect(h.Enable(ctx, enablement, true)).To(Succeed())
+		Expect(typeConfig(ctx, name)).To(BeNil())
+
+		By("the real thing, twice")
+		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
+		version := typeConfig(ctx, name).ResourceVersion
+		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(typeConfig(ctx, name).ResourceVersion).To(Equal(version))
+
+		By("an object, which keeps the type from being deleted")
+		object := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedWidget",
+			"metadata": map[string]any{"name": "one", "namespace": "default"},
+			"spec":     map[string]any{"template": map[string]any{"spec": map[string]any{"size": int64(1), "fromTheFuture": true}}},
+		}}
+		Expect(host.Create(ctx, object)).To(Succeed())
+		Expect(object.Object["spec"]).To(HaveKeyWithValue("template", HaveKeyWithValue("spec", HaveKeyWithValue("fromTheFuture", true))))
+		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		options := typeconfig.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second}
+		Expect(h.Disable(ctx, directive, options)).To(MatchError(ContainSubstring("is not deleted while federated objects exist (default/one)")))
+		Expect(running(ctx, name)()).To(BeTrue(), "a refusal changes nothing")
+
+		Expect(host.Delete(ctx, object)).To(Succeed())
+		Expect(h.Disable(ctx, directive, options)).To(Succeed())
+		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil())
+		Expect(types.names()).NotTo(ContainElement(name))
+		Eventually(func() bool {
+			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKey{Name: "federatedwidgets.types.kubefed.io"}, &apiextensionsv1.CustomResourceDefinition{}))
+		}).Should(BeTrue())
+
+		By("disabling what is not enabled")
+		Expect(h.Disable(ctx, directive, options)).To(Succeed())
+	})
+
+	It("gives the controller the rights to federated types of another group", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		h := theHost()
+		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: typeconfig.DirectiveSpec{FederatedGroup: "fed.example.com"}}
+		enablement, err := h.Prepare(ctx, directive)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
+		asController := clientFor(controllerConfig(ctx))
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(types.get(name).Federated.GVK.GroupVersion().WithKind("FederatedWidgetList"))
+		Expect(asController.List(ctx, list)).To(Succeed())
+		Expect(h.Disable(ctx, directive, typeconfig.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second})).To(Succeed())
+	})
+
+	It("says which rights the controller lacks, and runs the type when it has them", func(ctx context.Context) {
+		types := newRecord()
+		start(ctx, types)
+		h := theHost()
+		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: typeconfig.DirectiveSpec{FederatedGroup: "other.example.com", FederatedVersion: "v1"}}
+		enablement, err := h.Prepare(ctx, directive)
+		Expect(err).NotTo(HaveOccurred())
+
+		By("making the type as kubefedctl does, without granting anything")
+		Expect(host.Create(ctx, enablement.CRD.DeepCopy())).To(Succeed())
+		config := enablement.TypeConfig.DeepCopy()
+		Expect(host.Create(ctx, config)).To(Succeed())
+		Eventually(warnings(ctx, name)).Should(ContainElement(And(
+			ContainSubstring("may not list federatedwidgets.other.example.com, watch federatedwidgets.other.example.com, patch federatedwidgets.other.example.com, patch federatedwidgets.other.example.com/status"),
+			ContainSubstring("fedctl enable widgets.example.com --federated-group other.example.com --federated-version v1 grants it"))))
+		Eventually(stopped(ctx, name)).Should(BeTrue())
+		Expect(types.names()).NotTo(ContainElement(name))
+
+		By("disabling and deleting it, which needs no rights")
+		change(ctx, config, func() { config.Spec.Propagation = fedcorev1beta1.PropagationDisabled })
+		Eventually(stopped(ctx, name)).Should(BeTrue())
+		Expect(host.Delete(ctx, config)).To(Succeed())
+		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil())
+
+		By("doing what the event says")
+		Expect(host.Create(ctx, enablement.TypeConfig.DeepCopy())).To(Succeed())
+		Eventually(stopped(ctx, name)).Should(BeTrue())
+		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
+		Expect(types.names()).To(ContainElement(name))
+		Expect(typeConfig(ctx, name).Finalizers).To(ConsistOf(typeconfig.Finalizer))
+
+		By("taking the rights away: the finalizers of its objects are not given up")
+		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: typeconfig.ControllerServiceAccount + ":other.example.com"}}
+		Expect(host.Get(ctx, client.ObjectKeyFromObject(binding), binding)).To(Succeed())
+		Expect(host.Delete(ctx, binding.DeepCopy())).To(Succeed())
+		config = typeConfig(ctx, name)
+		Expect(host.Delete(ctx, config)).To(Succeed())
+		Eventually(warnings(ctx, name)).Should(ContainElement(And(
+			ContainSubstring("the finalizers kubefed.io/sync-controller cannot be removed"), ContainSubstring("fedctl enable widgets.example.com --federated-group"))))
+		Expect(typeConfig(ctx, name)).NotTo(BeNil())
+		binding.ResourceVersion, binding.UID = "", ""
+		Expect(host.Create(ctx, binding)).To(Succeed())
+		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil())
+		Expect(host.Delete(ctx, enablement.CRD)).To(Succeed())
+	})
+})
+
+func widgets() *apiextensionsv1.CustomResourceDefinition {
+	return &apiextensionsv1.CustomResourceDefinition{
+		ObjectMeta: metav1.ObjectMeta{Name: "widgets.example.com"},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: "example.com",
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Kind: "Widget", Plural: "widgets", Singular: "widget"},
+			Scope: apiextensionsv1.NamespaceScoped,
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
+				Name: "v1", Served: true, Storage: true,
+				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{
+					Type: "object",
+					Properties: map[string]apiextensionsv1.JSONSchemaProps{"spec": {
+						Type: "object", Required: []string{"size"},
+						Properties: map[string]apiextensionsv1.JSONSchemaProps{"size": {Type: "integer", Minimum: ptr.To(3.0)}},
+					}},
+				}},
+			}},
+		},
+	}
+}
