@@ -27,8 +27,7 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if wait := e.damp(a); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	hostNamespace := a.t.IsNamespace && a.info.Host // it is always there already
-	if l == nil && !e.opts.AdoptResources && !hostNamespace {
+	if l == nil && !e.opts.AdoptResources && !a.keepsNamespace() { // the host's is always there already
 		if status, err := e.checkAdoption(ctx, a); status != "" {
 			return e.fail(a, status, err)
 		}

@@ -141,20 +141,30 @@ func (e *Engine) prepare(a *attempt) want {
 
 // failure is KubeFed's word for a write that failed.
 func (e *Engine) failure(a *attempt, err error) federate.PropagationStatus {
-	var netErr net.Error
-	late := errors.Is(err, context.DeadlineExceeded) || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || errors.As(err, &netErr) && netErr.Timeout()
 	words := [2]federate.PropagationStatus{federate.UpdateFailed, federate.UpdateTimedOut}
 	switch {
+	case a.want == wantAbsent && a.keepsNamespace():
+		words = [2]federate.PropagationStatus{federate.LabelRemovalFailed, federate.LabelRemovalTimedOut}
 	case a.want == wantAbsent:
 		words = [2]federate.PropagationStatus{federate.DeletionFailed, federate.DeletionTimedOut}
 	case a.first:
 		words = [2]federate.PropagationStatus{federate.CreationFailed, federate.CreationTimedOut}
 	}
-	if late {
+	if late(err) {
 		return words[1]
 	}
 	return words[0]
 }
+
+// late says of a request's error that no answer came in time.
+func late(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, context.DeadlineExceeded) || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || errors.As(err, &netErr) && netErr.Timeout()
+}
+
+// keepsNamespace says that the object is a namespace of the host: those are not
+// ours to delete, they only lose the label.
+func (a *attempt) keepsNamespace() bool { return a.t.IsNamespace && a.info.Host }
 
 // describe is an error's text without what differs from try to try: the
 // request's address and the local port of a broken connection.

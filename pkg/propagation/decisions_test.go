@@ -255,7 +255,7 @@ func TestLateOutcomeReachesTheStatus(t *testing.T) {
 		t.Fatal("the status still waits")
 	}
 	a := b.attempt("n")
-	b.record("n").status = timedOut(b.record("n")) // what the status said when it was written without waiting
+	b.record("n").status = timedOut(b.record("n"), false) // what the status said when it was written without waiting
 	b.opts.StatusInterval = time.Millisecond
 	if _, err := b.finish(a, federate.ClusterPropagationOK, ""); err != nil {
 		t.Fatal(err)

@@ -31,12 +31,11 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 		return e.awaitRemoval(a)
 	}
 	start := e.now()
-	if a.t.IsNamespace && a.info.Host {
-		// The namespaces of the host are not ours to delete.
+	if a.keepsNamespace() {
 		err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l.uid)
 		e.metrics.observe(a, "unlabel", err, e.since(start))
 		if err != nil && !apierrors.IsNotFound(err) {
-			return e.fail(a, federate.LabelRemovalFailed, err)
+			return e.fail(a, e.failure(a, err), err)
 		}
 		return e.removed(a)
 	}

@@ -26,9 +26,10 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 	reason federate.AggregateReason, message string, unknown []placement.UnknownCluster,
 ) (reconcile.Result, error) {
 	o.mu.Lock()
-	for _, p := range o.places {
+	for name, p := range o.places {
 		if p.pending && p.status == "" {
-			p.status, p.message = timedOut(p), "the cluster has not answered yet"
+			info, _ := e.cluster(name)
+			p.status, p.message = timedOut(p, t.IsNamespace && info.Host), "the cluster has not answered yet"
 		}
 	}
 	faults, faultReason := problems(unknown), "ClusterNotFound"
@@ -100,8 +101,12 @@ func kubeFedPart(s federate.Status) federate.Status {
 	return part
 }
 
-func timedOut(p *place) federate.PropagationStatus {
+// timedOut is KubeFed's word for a write whose answer is not there yet. What is
+// kept, a namespace of the host, only loses the label.
+func timedOut(p *place, kept bool) federate.PropagationStatus {
 	switch {
+	case p.want == wantAbsent && kept:
+		return federate.LabelRemovalTimedOut
 	case p.want == wantAbsent:
 		return federate.DeletionTimedOut
 	case p.applied == "":

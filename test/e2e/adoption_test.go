@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -49,7 +51,17 @@ var _ = Describe("An object that a member has already", func() {
 		remove(ctx, f)
 		expectMissing(ctx, members[1], f.target)
 		Expect(found(ctx, members[0], f.target).GetResourceVersion()).To(Equal(there.GetResourceVersion()))
-	})
+
+		By("not being allowed to look whether there is one")
+		forbidGet(ctx, members[1])
+		DeferCleanup(func(ctx SpecContext) { Expect(system.Join(ctx, members[1].Name)).To(Succeed()) })
+		unseen := create(ctx, configMap(f.GetNamespace(), "unseen", fields{"a": "1"}).on(members[1], members[2]))
+		expectWord(ctx, unseen, members[1], "RetrievalFailed", "forbidden")
+		expectField(ctx, members[2], unseen.target, "/data/a", "1")
+		expectMissing(ctx, members[1], unseen.target)
+		Expect(system.Join(ctx, members[1].Name)).To(Succeed())
+		expectSettled(ctx, unseen, members[1], members[2])
+	}, NodeTimeout(2*time.Minute))
 
 	It("keeps out of the federation with the label false", func(ctx SpecContext) {
 		f := configMap(federatedNamespace(ctx), "out", fields{"a": "1"}).on(members[0], members[1])

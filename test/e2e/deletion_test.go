@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"context"
+	"slices"
+	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -13,7 +16,11 @@ import (
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
-const finalizer = "kubefed.io/sync-controller"
+const (
+	finalizer = "kubefed.io/sync-controller"
+	// held is a finalizer of somebody else's.
+	held = "e2e.example.com/hold"
+)
 
 var _ = Describe("Deletion", func() {
 	It("takes the finalizer off last", func(ctx SpecContext) {
@@ -25,7 +32,7 @@ var _ = Describe("Deletion", func() {
 		hold := func(finalizers ...string) {
 			tamper(ctx, members[1], f.target, func(u *unstructured.Unstructured) { u.SetFinalizers(finalizers) })
 		}
-		hold("e2e.example.com/hold")
+		hold(held)
 		Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
 		expectGone(ctx, members[0], f.target)
 		Eventually(ctx, func(g Gomega) {
@@ -43,12 +50,12 @@ var _ = Describe("Deletion", func() {
 
 	It("leaves the finalizers of others alone", func(ctx SpecContext) {
 		f := configMap(federatedNamespace(ctx), "shared", fields{"a": "1"}).on(members[0])
-		f.SetFinalizers([]string{"e2e.example.com/hold"})
+		f.SetFinalizers([]string{held})
 		create(ctx, f)
 		expectSettled(ctx, f, members[0])
 		Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
 		expectGone(ctx, members[0], f.target)
-		expectField(ctx, host, f.ref(), "/metadata/finalizers", list{"e2e.example.com/hold"})
+		expectField(ctx, host, f.ref(), "/metadata/finalizers", list{held})
 		change(ctx, f, func(f *federated) { f.SetFinalizers(nil) })
 		expectGone(ctx, host, f.ref())
 	})
@@ -70,6 +77,60 @@ var _ = Describe("Deletion", func() {
 		expectField(ctx, members[0], f.target, "/status/readyReplicas", 1)
 		remove(ctx, f)
 		Eventually(ctx, func() []metav1.PartialObjectMetadata { return replicaSets(ctx, members[0], f.GetNamespace()) }).Should(BeEmpty())
+	})
+
+	It("in the foreground waits for what depends on the object, and in the background does not", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		policies := map[string]*federated{}
+		for _, policy := range []string{"Foreground", "Background"} {
+			f := federate("Deployment", ns, strings.ToLower(policy), workload(fields{"replicas": 0})).on(members[0])
+			f.annotate("kubefed.io/deleteoption", `{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"`+policy+`"}`)
+			policies[policy] = create(ctx, f)
+		}
+		hold := func(f *federated, finalizers ...string) {
+			GinkgoHelper()
+			for _, set := range replicaSets(ctx, members[0], ns) {
+				if set.OwnerReferences[0].Name == f.GetName() {
+					r := ref{GroupVersionKind: kinds["ReplicaSet"].WithKind("ReplicaSet"), Namespace: ns, Name: set.Name}
+					tamper(ctx, members[0], r, func(u *unstructured.Unstructured) {
+						others := slices.DeleteFunc(u.GetFinalizers(), func(name string) bool { return name == held })
+						u.SetFinalizers(append(others, finalizers...))
+					})
+				}
+			}
+		}
+		Eventually(ctx, func() int { return len(replicaSets(ctx, members[0], ns)) }).Should(Equal(2))
+		for _, f := range policies {
+			expectSettled(ctx, f, members[0])
+			hold(f, held)
+			DeferCleanup(func(SpecContext) { hold(f) })
+			Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
+		}
+		expectGone(ctx, host, policies["Background"].ref())
+		expectMissing(ctx, members[0], policies["Background"].target)
+		foreground := policies["Foreground"]
+		expectField(ctx, members[0], foreground.target, "/metadata/finalizers", list{"foregroundDeletion"})
+		expectWord(ctx, foreground, members[0], "WaitingForRemoval", "being deleted")
+		hold(foreground)
+		expectGone(ctx, host, foreground.ref())
+		expectMissing(ctx, members[0], foreground.target)
+	})
+
+	It("with options that cannot be read deletes nothing, until they are mended", func(ctx SpecContext) {
+		f := configMap(federatedNamespace(ctx), "unreadable", fields{"a": "1"}).on(members[0], members[1])
+		f.annotate("kubefed.io/deleteoption", `{"propagationPolicy":`)
+		create(ctx, f)
+		expectSettled(ctx, f, members[0], members[1])
+		Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
+		for _, c := range members[:2] {
+			expectWord(ctx, f, c, "DeletionFailed", "metadata.annotations[kubefed.io/deleteoption]", "must be DeleteOptions as JSON")
+			Expect(found(ctx, c, f.target).GetDeletionTimestamp()).To(BeNil())
+		}
+		expectEvent(ctx, f, "DeletionFailed", members[0].Name, "deleteoption")
+		change(ctx, f, func(f *federated) { f.annotate("kubefed.io/deleteoption", `{"gracePeriodSeconds":0}`) })
+		expectGone(ctx, host, f.ref())
+		expectMissing(ctx, members[0], f.target)
+		expectMissing(ctx, members[1], f.target)
 	})
 
 	It("of the namespace in the host takes all that was federated from it", func(ctx SpecContext) {
@@ -136,4 +197,39 @@ var _ = Describe("The host as a member", localOnly, Ordered, Serial, func() {
 		Expect(u.GetDeletionTimestamp()).To(BeNil())
 		Expect(u.GetLabels()).NotTo(HaveKey(managed))
 	})
+
+	It("says when the label cannot be taken off: LabelRemovalFailed, LabelRemovalTimedOut", func(ctx SpecContext) {
+		ns := plainNamespace(ctx)
+		namespace := create(ctx, federate("Namespace", ns, ns, nil).on(host, members[0]))
+		expectSettled(ctx, namespace, host, members[0])
+		g := gate(ctx, host, "", "namespaces", ns, found(ctx, host, namespace.target))
+
+		g.Deny("hands off")
+		change(ctx, namespace, func(f *federated) { f.on(members[0]) })
+		expectStatus(ctx, namespace, "CheckClusters", map[string]string{host.Name: "LabelRemovalFailed", members[0].Name: ""})
+		expectWord(ctx, namespace, host, "LabelRemovalFailed", "hands off")
+		g.Open()
+		expectSettled(ctx, namespace, members[0])
+		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", nil)
+
+		change(ctx, namespace, func(f *federated) { f.on(host, members[0]) })
+		expectSettled(ctx, namespace, host, members[0])
+		g.Hold()
+		change(ctx, namespace, func(f *federated) { f.on(members[0]) })
+		expectStatus(ctx, namespace, "CheckClusters", map[string]string{host.Name: "LabelRemovalTimedOut", members[0].Name: ""})
+		g.Open()
+		expectSettled(ctx, namespace, members[0])
+		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", nil)
+	}, NodeTimeout(2*time.Minute))
+
+	It("is adopted also where nothing else is", func(ctx SpecContext) {
+		Expect(system.Controller.Restart(ctx, "--adopt-resources=false")).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Restart(ctx)).To(Succeed()) })
+		ns := plainNamespace(ctx)
+		namespace := create(ctx, federate("Namespace", ns, ns, nil).on(host, members[0]))
+		expectSettled(ctx, namespace, host, members[0])
+		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", "true")
+		remove(ctx, namespace)
+		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", nil)
+	}, NodeTimeout(2*time.Minute))
 })

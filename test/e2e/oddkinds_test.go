@@ -60,22 +60,31 @@ func knows(ctx SpecContext, c *framework.Cluster, kind schema.GroupVersionKind) 
 	}).Should(Succeed())
 }
 
+// handwritten makes a type whose definitions, KubeFed's way, take anything, and lets
+// it be propagated.
+func handwritten(ctx SpecContext, kind schema.GroupVersionKind) (config, definition *unstructured.Unstructured) {
+	GinkgoHelper()
+	plural := strings.ToLower(kind.Kind) + "s"
+	name := plural + "." + kind.Group
+	for _, c := range members {
+		manifest(ctx, c, anyFields, plural, kind.Kind, kind.Group, kind.Version)
+		knows(ctx, c, kind)
+	}
+	definition = manifest(ctx, host, anyFields, "federated"+plural, "Federated"+kind.Kind, "types.kubefed.io", "v1beta1")
+	config = manifest(ctx, host, handwrittenTypeConfig, name, framework.KubeFedNamespace, kind.Kind, kind.Group, plural)
+	for _, c := range members {
+		Expect(system.Join(ctx, c.Name)).To(Succeed()) // renews the rights
+	}
+	expectField(ctx, host, typeConfig(name), "/status/propagationController", "Running")
+	return config, definition
+}
+
 var _ = Describe("Types written by hand", Serial, func() {
 	DescribeTable("propagate whatever they are called, and go away", func(ctx SpecContext, kindFormat, group string) {
 		kind := schema.GroupVersionKind{Group: group, Version: "v1", Kind: fmt.Sprintf(kindFormat, rand.String(5))}
-		plural := strings.ToLower(kind.Kind) + "s"
-		name := plural + "." + group
 		ns := federatedNamespace(ctx)
-		for _, c := range members {
-			manifest(ctx, c, anyFields, plural, kind.Kind, group, kind.Version)
-			knows(ctx, c, kind)
-		}
-		definition := manifest(ctx, host, anyFields, "federated"+plural, "Federated"+kind.Kind, "types.kubefed.io", "v1beta1")
-		config := manifest(ctx, host, handwrittenTypeConfig, name, framework.KubeFedNamespace, kind.Kind, group, plural)
-		for _, c := range members {
-			Expect(system.Join(ctx, c.Name)).To(Succeed()) // renews the rights
-		}
-		expectField(ctx, host, typeConfig(name), "/status/propagationController", "Running")
+		config, definition := handwritten(ctx, kind)
+		name := config.GetName()
 
 		By("propagating")
 		f := federateKind(kind, ns, "odd", fields{"spec": fields{"size": 1}}).on(members[0], members[1])
@@ -107,4 +116,46 @@ var _ = Describe("Types written by hand", Serial, func() {
 		Entry("a hyphen in the kind", "Odd-Kind-%s", "example.com"),
 		Entry("a target in the group of the federated types", "TestFedTarget-%s", "types.kubefed.io"),
 	)
+
+	It("report what their schema does not refuse, and leave alone what is there", func(ctx SpecContext) {
+		kind := schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Loose" + rand.String(5)}
+		ns := federatedNamespace(ctx)
+		handwritten(ctx, kind)
+		first, second := members[0], members[1]
+		f := federateKind(kind, ns, "loose", fields{"spec": fields{"replicas": 1}}).on(first, second)
+		knows(ctx, host, f.GroupVersionKind())
+		create(ctx, f)
+		expectSettled(ctx, f, first, second)
+		both := func(word string) map[string]string { return map[string]string{first.Name: word, second.Name: word} }
+
+		for _, bad := range []struct {
+			field, word string
+			value       any
+		}{
+			{"template", "ComputeResourceFailed", fields{"kind": "ConfigMap"}},
+			{"template", "ComputeResourceFailed", "text"},
+			{"retainReplicas", "FieldRetentionFailed", "perhaps"},
+			{"overrides", "ApplyOverridesFailed", "text"},
+		} {
+			good := f.spec()[bad.field]
+			change(ctx, f, func(f *federated) {
+				set(f.Object, "/spec/"+bad.field, bad.value)
+			})
+			o := expectStatus(ctx, f, "CheckClusters", both(bad.word))
+			Expect(o.Messages[first.Name]).To(ContainSubstring("spec." + bad.field))
+			expectEvent(ctx, f, bad.word, first.Name, "spec."+bad.field)
+			change(ctx, f, func(f *federated) { set(f.Object, "/spec/"+bad.field, good) })
+			expectSettled(ctx, f, first, second)
+		}
+		for _, placement := range []any{"text", fields{"clusters": "text"}, fields{"clusterSelector": list{}}} {
+			change(ctx, f, func(f *federated) { set(f.Object, "/spec/placement", placement) })
+			Eventually(ctx, func(g Gomega) {
+				u := found(ctx, host, f.ref())
+				g.Expect(at(u.Object, "/status/observedGeneration")).To(Equal(u.GetGeneration()))
+				g.Expect(outcomeOf(u).Reason).To(Equal("ComputePlacementFailed"))
+			}).Should(Succeed())
+			expectField(ctx, first, f.target, "/spec/replicas", 1)
+			expectField(ctx, second, f.target, "/spec/replicas", 1)
+		}
+	})
 })

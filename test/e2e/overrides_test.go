@@ -95,19 +95,6 @@ var _ = Describe("Overrides", func() {
 })
 
 var _ = Describe("A template", func() {
-	It("of another kind is reported for each cluster and touches none", func(ctx SpecContext) {
-		ns := federatedNamespace(ctx)
-		f := federate("ConfigMap", ns, "wrong", fields{"apiVersion": "v1", "kind": "Secret"}).on(members[0], members[1])
-		if err := host.Create(ctx, f.Unstructured); err != nil {
-			Expect(err).To(MatchError(ContainSubstring("kind"))) // refused at once is as good
-			return
-		}
-		o := expectStatus(ctx, f, "CheckClusters", map[string]string{members[0].Name: "ComputeResourceFailed", members[1].Name: "ComputeResourceFailed"})
-		Expect(o.Messages[members[0].Name]).To(ContainSubstring("spec.template.kind"))
-		expectEvent(ctx, f, "ComputeResourceFailed", members[0].Name, "spec.template.kind")
-		expectMissing(ctx, members[0], f.target)
-	})
-
 	It("that one member refuses to create is tried again there, and the others go on", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
 		first, second := members[0], members[1]

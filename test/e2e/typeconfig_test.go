@@ -76,6 +76,9 @@ var _ = Describe("Types at run time", Serial, func() {
 		f := federateKind(kind, ns, "w", fields{"spec": fields{"size": 1, "colour": "red"}}).on(members[0], members[1])
 		f.override(members[1].Name, patch("", "/spec/size", 2))
 		create(ctx, f)
+		for _, c := range members[:2] {
+			expectWord(ctx, f, c, "CachedRetrievalFailed", "forbidden")
+		}
 		for _, c := range members {
 			Expect(system.Join(ctx, c.Name)).To(Succeed())
 		}
