@@ -97,6 +97,25 @@ var _ = Describe("the provider", Ordered, func() {
 		Expect(infoOf(provider, member2).Host).To(BeFalse())
 	})
 
+	It("has told the version when it first says that a member is ready", func(ctx context.Context) {
+		watching, err := client.NewWithWatch(configOf(hostName), client.Options{Scheme: scheme})
+		Expect(err).NotTo(HaveOccurred())
+		events, err := watching.Watch(ctx, &fedcorev1beta1.KubeFedClusterList{}, client.InNamespace(namespace))
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(events.Stop)
+		fresh := &fedcorev1beta1.KubeFedCluster{ObjectMeta: objectMeta(namespace, "fresh"), Spec: kubeFedCluster(ctx, member2).Spec}
+		Expect(host.Create(ctx, fresh)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, fresh)).To(Succeed()) })
+		Eventually(func(g Gomega) {
+			kfc, ok := (<-events.ResultChan()).Object.(*fedcorev1beta1.KubeFedCluster)
+			g.Expect(ok && kfc.Name == fresh.Name).To(BeTrue())
+			g.Expect(conditionText(kfc, fedcommon.ClusterReady)).NotTo(BeEmpty())
+			fresh = kfc
+		}).Should(Succeed())
+		Expect(conditionText(fresh, fedcommon.ClusterReady)).To(Equal("True ClusterReady /healthz responded with ok"))
+		Expect(fresh.Status.KubernetesVersion).To(Equal(fleet.Version()))
+	})
+
 	It("writes nothing while nothing changes", func(ctx context.Context) {
 		Eventually(func() map[string]string { return kubeFedCluster(ctx, member1).Annotations }).Should(HaveKey(membership.NodesAnnotation))
 		before := kubeFedCluster(ctx, member1).ResourceVersion
@@ -218,6 +237,14 @@ var _ = Describe("the provider", Ordered, func() {
 			Eventually(readiness).WithContext(ctx).WithArguments(name).Should(HavePrefix(bad.want), name)
 			Expect(recorded.of(name)).To(BeEmpty())
 		}
+		versions := func() (all []string) {
+			for _, info := range provider.Clusters() {
+				all = append(all, kubeFedCluster(ctx, info.Name).ResourceVersion)
+			}
+			return all
+		}
+		before := versions()
+		Consistently(versions).WithTimeout(10*period).Should(Equal(before), "nothing is written of what stays as it is")
 		Expect(provider.Clusters()).To(HaveLen(7))
 		Expect(infoOf(provider, member1).Ready).To(BeTrue())
 		Expect(infoOf(provider, member2).Ready).To(BeTrue())

@@ -3,6 +3,7 @@ package kubefed
 import (
 	"context"
 	"maps"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -116,4 +118,25 @@ func versionRecords(ctx context.Context) []string {
 		names = append(names, r.GetName())
 	}
 	return names
+}
+
+// expectKubeFedsVersions says that fedctl would record what KubeFed has recorded of
+// the same federated object, under the same name.
+func expectKubeFedsVersions(ctx context.Context, o object) {
+	GinkgoHelper()
+	kind := "PropagatedVersion"
+	if o.federated.namespace == "" {
+		kind = "ClusterPropagatedVersion"
+	}
+	record := named("core.kubefed.io/v1alpha1", kind, o.federated.namespace, strings.ToLower(o.target.Kind)+"-"+o.federated.name)
+	Eventually(ctx, func(g Gomega) {
+		u, err := read(ctx, host, o.federated)
+		g.Expect(err).NotTo(HaveOccurred())
+		parsed, err := federate.Parse(u)
+		g.Expect(err).NotTo(HaveOccurred())
+		theirs, err := read(ctx, host, record)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(at(theirs.Object, "/status/templateVersion")).To(Equal(federate.TemplateVersion(parsed.Template)), "%s", o.federated)
+		g.Expect(at(theirs.Object, "/status/overridesVersion")).To(Equal(federate.OverridesVersion(parsed.Overrides)), "%s", o.federated)
+	}).Should(Succeed())
 }

@@ -77,6 +77,9 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 		expectField(ctx, members[0], scaled.target, "/metadata/labels/step", "2")
 		expectField(ctx, members[0], scaled.target, "/spec/replicas", 3)
 		Expect(versionRecords(ctx)).To(ContainElement("configmap-configmap"))
+		for _, o := range everything() {
+			expectKubeFedsVersions(ctx, o)
+		}
 	}, NodeTimeout(8*time.Minute))
 
 	It("goes on under fedctl's controller as if nothing had happened", func(ctx SpecContext) {

@@ -117,10 +117,33 @@ var _ = Describe("objects of the control plane", Ordered, func() {
 	const fooTarget = `targetType: {group: x.io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}`
 	const fooFederated = `federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}`
 
+	// good are stored, to be updated and patched.
+	good := map[string]*unstructured.Unstructured{
+		"KubeFedCluster x":              manifest("KubeFedCluster", "x", "default", `{apiEndpoint: "https://192.0.2.1", secretRef: {name: s}}`),
+		"KubeFedConfig x":               manifest("KubeFedConfig", "x", "default", `{scope: Cluster}`),
+		"FederatedTypeConfig foos.x.io": manifest("FederatedTypeConfig", "foos.x.io", "default", `{propagation: Disabled, `+fooTarget+`, `+fooFederated+`}`),
+	}
+	BeforeAll(func(ctx context.Context) {
+		for _, object := range good {
+			Expect(host.Create(ctx, object)).To(Succeed())
+			DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, object)).To(Succeed()) })
+		}
+	})
+
 	DescribeTable("are refused", func(ctx context.Context, kind, name, spec, message string) {
 		Expect(rejected(ctx, manifest(kind, name, namespace, spec))).To(MatchError(ContainSubstring(message)))
 		// The rules of a control plane of scope Cluster hold everywhere, as KubeFed's.
-		Expect(rejected(ctx, manifest(kind, name, "default", spec))).To(MatchError(ContainSubstring(message)))
+		bad := manifest(kind, name, "default", spec)
+		Expect(rejected(ctx, bad)).To(MatchError(ContainSubstring(message)))
+		stored := good[kind+" "+name]
+		if stored == nil {
+			return
+		}
+		bad.SetResourceVersion(stored.GetResourceVersion())
+		Expect(host.Update(ctx, bad.DeepCopy(), client.DryRunAll)).To(MatchError(ContainSubstring(message)), "update")
+		patch, err := (&unstructured.Unstructured{Object: map[string]any{"apiVersion": bad.GetAPIVersion(), "kind": kind, "spec": bad.Object["spec"]}}).MarshalJSON()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(host.Patch(ctx, stored.DeepCopy(), client.RawPatch("application/merge-patch+json", patch), client.DryRunAll)).To(MatchError(ContainSubstring(message)), "patch")
 	},
 		Entry("a cluster without an endpoint", "KubeFedCluster", "x", `{apiEndpoint: "", secretRef: {name: s}}`, "spec.apiEndpoint must not be empty"),
 		Entry("a cluster with an odd endpoint", "KubeFedCluster", "x", `{apiEndpoint: "ftp://x", secretRef: {name: s}}`, "spec.apiEndpoint must be a host"),
@@ -135,6 +158,12 @@ var _ = Describe("objects of the control plane", Ordered, func() {
 			`{propagation: Enabled, `+fooTarget+`, federatedType: {group: "", version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "spec.federatedType.group"),
 		Entry("a type under another name", "FederatedTypeConfig", "bars.x.io",
 			`{propagation: Enabled, `+fooTarget+`, federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "metadata.name must be"),
+		Entry("a type whose target is another one", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, targetType: {group: x.io, version: v1, kind: Foo, pluralName: bars, scope: Namespaced}, `+fooFederated+`}`, "metadata.name must be"),
+		Entry("a type with a target group that is no domain", "FederatedTypeConfig", "foos.x_io",
+			`{propagation: Enabled, targetType: {group: x_io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}, `+fooFederated+`}`, "x_io"),
+		Entry("a type with an odd kind", "FederatedTypeConfig", "foos.x.io",
+			`{propagation: Enabled, targetType: {group: x.io, version: v1, kind: 1Foo, pluralName: foos, scope: Namespaced}, `+fooFederated+`}`, "version, kind and pluralName"),
 		Entry("a type with an odd propagation", "FederatedTypeConfig", "foos.x.io",
 			`{propagation: "On", `+fooTarget+`, federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "spec.propagation must be"),
 		Entry("settings with odd words", "KubeFedConfig", "x", `{scope: Cluster, syncController: {adoptResources: Sometimes}}`, "spec.syncController.adoptResources must be"),
@@ -166,7 +195,13 @@ var _ = Describe("objects of the control plane", Ordered, func() {
 
 	It("are refused with odd statuses", func(ctx context.Context) {
 		writeStatus := func(object *unstructured.Unstructured, status string) error {
-			return host.Status().Patch(ctx, object.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"status":`+status+`}`)))
+			updated := object.DeepCopy()
+			Expect(host.Get(ctx, client.ObjectKeyFromObject(object), updated)).To(Succeed())
+			updated.Object["status"] = parse(`{apiVersion: v1, kind: Any, status: ` + status + `}`).Object["status"]
+			updateErr := host.Status().Update(ctx, updated, client.DryRunAll)
+			err := host.Status().Patch(ctx, object.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"status":`+status+`}`)))
+			Expect(err == nil).To(Equal(updateErr == nil), "a patch is judged like an update: %v, %v", err, updateErr)
+			return err
 		}
 		foos := manifest("FederatedTypeConfig", "foos.x.io", namespace, `{propagation: Disabled, `+fooTarget+`, `+fooFederated+`}`)
 		cluster := manifest("KubeFedCluster", "odd", namespace, `{apiEndpoint: "192.0.2.1:6443", secretRef: {name: s}}`)
