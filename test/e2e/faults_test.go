@@ -155,7 +155,9 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 	It("gone for good: a deletion waits until it is unjoined", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
 		f := create(ctx, configMap(ns, "left", fields{"a": "1"}).on(healthy, broken))
+		orphaned := create(ctx, configMap(ns, "orphaned", fields{"a": "1"}).on(healthy, broken).annotate("kubefed.io/orphan", "true"))
 		expectSettled(ctx, f, healthy, broken)
+		expectSettled(ctx, orphaned, healthy, broken)
 		stop(ctx, broken)
 		Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
 		expectGone(ctx, healthy, f.target)
@@ -163,7 +165,12 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 			u, err := read(ctx, host, f.ref())
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(outcomeOf(u).Clusters).To(Equal(map[string]string{broken.Name: "WaitingForRemoval"}))
+			g.Expect(outcomeOf(u).Messages[broken.Name]).To(ContainSubstring("fedctl unjoin " + broken.Name + " --force"))
 		}).Should(Succeed())
+
+		By("deleting what is to be orphaned, which waits for nobody")
+		remove(ctx, orphaned)
+		expectField(ctx, healthy, orphaned.target, "/metadata/labels", nil)
 
 		fedctl(ctx, "unjoin", broken.Name, "--force")
 		expectGone(ctx, host, f.ref())
@@ -172,8 +179,10 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 		Expect(system.Faults().StartMember(ctx, broken.Name)).To(Succeed())
 		Expect(system.Join(ctx, broken.Name)).To(Succeed())
 		Expect(system.WaitForMember(ctx, broken.Name, true)).To(Succeed())
-		expectField(ctx, broken, f.target, "/metadata/labels", nil)
-		expectField(ctx, broken, f.target, "/data/a", "1")
+		for _, left := range []*federated{f, orphaned} {
+			expectField(ctx, broken, left.target, "/metadata/labels", nil)
+			expectField(ctx, broken, left.target, "/data/a", "1")
+		}
 	}, NodeTimeout(3*time.Minute))
 
 	AfterEach(func(ctx SpecContext) {

@@ -16,9 +16,9 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// Gate is an admission webhook of a cluster's owner, which lets writes pass, keeps
-// them waiting, or refuses them, while the cluster is as healthy as ever. The
-// cluster's API server has to run on this machine.
+// Gate is an admission webhook of a cluster's owner, which lets the federation's
+// writes pass, keeps them waiting, or refuses them, while the cluster is as healthy
+// as ever. The cluster's API server has to run on this machine.
 type Gate struct {
 	// Configuration is to be deleted from the cluster before Close.
 	Configuration *admissionregistrationv1.ValidatingWebhookConfiguration
@@ -47,6 +47,11 @@ func NewGate(name, group, resource, namespace string) *Gate {
 			Rules: []admissionregistrationv1.RuleWithOperations{{
 				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll},
 				Rule:       admissionregistrationv1.Rule{APIGroups: []string{group}, APIVersions: []string{"*"}, Resources: []string{resource}},
+			}},
+			// The owner's own writes pass, and so does the probe whether the webhook works.
+			MatchConditions: []admissionregistrationv1.MatchCondition{{
+				Name:       "federation",
+				Expression: "request.dryRun || 'system:serviceaccounts:" + KubeFedNamespace + "' in request.userInfo.groups",
 			}},
 			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": namespace}},
 			TimeoutSeconds:          ptr.To[int32](30),
