@@ -26,6 +26,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/configcontroller"
+	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
@@ -128,6 +129,7 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 		RetryMax:               settings.RetryMax,
 		UnreadyDeletionTimeout: settings.UnreadyDeletionTimeout,
 		PropagatedVersions:     settings.VersionRecords == config.RecordPropagatedVersion,
+		Rollups:                rollups.Functions(),
 	})
 	if err != nil {
 		return nil, err

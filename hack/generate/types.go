@@ -15,6 +15,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -97,7 +98,11 @@ func federatedCRD(t defaultType, config *fedcorev1beta1.FederatedTypeConfig) (*a
 	if err != nil {
 		return nil, err
 	}
-	return typeconfig.GenerateCRD(typeconfig.GenerateInput{Type: federated, ShortNames: t.ShortNames, Definitions: definitions}), nil
+	in := typeconfig.GenerateInput{Type: federated, ShortNames: t.ShortNames, Definitions: definitions}
+	if rollup, ok := rollups.Schemas()[federated.Target.GVK.GroupKind()]; ok {
+		in.Rollup = &rollup
+	}
+	return typeconfig.GenerateCRD(in), nil
 }
 
 // definitions returns the schema of the target and what it refers to.

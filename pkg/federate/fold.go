@@ -35,7 +35,9 @@ type FoldInput struct {
 	// Problems are faults of the spec that did not stop propagation; each names its field.
 	Problems      []string
 	ProblemReason string
-	Now           time.Time
+	// Rollup adds up what the clusters say; nil for types that have nothing to add up.
+	Rollup Rollup
+	Now    time.Time
 }
 
 // defaultMessages explain reasons that come without a message.
@@ -64,7 +66,12 @@ func Fold(in FoldInput) (next Status, changed bool) {
 	}
 	next.Conditions = replaceConditions(in.Previous.Conditions, &propagation, accepted)
 
-	changed = clustersChanged || in.Previous.ObservedGeneration != in.Generation || !sameConditions(in.Previous.Conditions, next.Conditions)
+	rollupChanged := false
+	if in.Rollup != nil {
+		next.Rollup = in.Rollup(next.Clusters)
+		rollupChanged = !jsonEqual(in.Previous.Rollup, next.Rollup)
+	}
+	changed = clustersChanged || rollupChanged || in.Previous.ObservedGeneration != in.Generation || !sameConditions(in.Previous.Conditions, next.Conditions)
 	if !changed {
 		return in.Previous, false
 	}

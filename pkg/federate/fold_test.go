@@ -200,6 +200,35 @@ func TestFoldKeepsTheConditionsOfOthers(t *testing.T) {
 	}
 }
 
+func TestFoldRollup(t *testing.T) {
+	count := func(clusters []ClusterStatus) map[string]any {
+		if len(clusters) == 0 {
+			return nil
+		}
+		return map[string]any{"clusters": int64(len(clusters))}
+	}
+	first := fold(t, FoldInput{Generation: 1, Outcomes: fine("a", "b"), Rollup: count, Now: earlier})
+	if diff := cmp.Diff(map[string]any{"clusters": int64(2)}, first.Rollup); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for name, test := range map[string]struct {
+		in   FoldInput
+		want bool
+	}{
+		"as before":               {FoldInput{Previous: first, Outcomes: fine("a", "b"), Rollup: count}, false},
+		"read back from JSON":     {FoldInput{Previous: Status{ObservedGeneration: 1, Conditions: first.Conditions, Clusters: first.Clusters, Rollup: map[string]any{"clusters": float64(2)}}, Outcomes: fine("a", "b"), Rollup: count}, false},
+		"written before it was":   {FoldInput{Previous: settled(t), Outcomes: fine("a", "b"), Rollup: count}, true},
+		"a cluster less":          {FoldInput{Previous: first, Outcomes: fine("a"), Rollup: count}, true},
+		"no cluster any more":     {FoldInput{Previous: first, Rollup: count}, true},
+		"nobody adds up any more": {FoldInput{Previous: first, Outcomes: fine("a", "b")}, false},
+	} {
+		test.in.Generation, test.in.Now = 1, later
+		if _, changed := Fold(test.in); changed != test.want {
+			t.Errorf("%s: changed is %t", name, changed)
+		}
+	}
+}
+
 func TestMessagesStayReadable(t *testing.T) {
 	var outcomes []Outcome
 	for i := range 500 {

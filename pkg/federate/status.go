@@ -72,7 +72,14 @@ type Status struct {
 	Conditions         []Condition
 	// Clusters is sorted by name when we wrote it.
 	Clusters []ClusterStatus
+	// Rollup is ours: what a Rollup has made of the clusters; nil for most types.
+	Rollup map[string]any
 }
+
+// Rollup adds up what the clusters say of an object: status.rollup of types where
+// there is something to add up. The result is JSON that depends on nothing but the
+// clusters; nil leaves the field out.
+type Rollup func(clusters []ClusterStatus) map[string]any
 
 // Condition is an item of status.conditions. Times are RFC 3339 in UTC.
 type Condition struct {

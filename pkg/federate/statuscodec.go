@@ -3,7 +3,7 @@ package federate
 import "strconv"
 
 // ToUnstructured returns the status as it stands in the object. Empty fields are
-// left out. RemoteStatus values are shared, not copied.
+// left out. RemoteStatus and Rollup are shared, not copied.
 func (s Status) ToUnstructured() map[string]any {
 	out := map[string]any{}
 	if s.ObservedGeneration != 0 {
@@ -28,6 +28,9 @@ func (s Status) ToUnstructured() map[string]any {
 		out["clusters"] = clusters
 		// For kubectl's column: it cannot count.
 		out["summary"] = strconv.Itoa(propagated) + "/" + strconv.Itoa(len(clusters))
+	}
+	if len(s.Rollup) > 0 {
+		out["rollup"] = s.Rollup
 	}
 	return out
 }
@@ -60,7 +63,7 @@ func setString(out map[string]any, key, value string) {
 
 // ParseStatus reads a status, ours or KubeFed's. It is lenient, since a status
 // is only what some controller once wrote: what has the wrong shape is left out.
-// RemoteStatus values are shared with raw.
+// RemoteStatus and Rollup are shared with raw.
 func ParseStatus(raw any) Status {
 	var s Status
 	status, _ := raw.(map[string]any)
@@ -89,6 +92,9 @@ func ParseStatus(raw any) Status {
 				RemoteStatus: c["remoteStatus"],
 			})
 		}
+	}
+	if rollup, _ := status["rollup"].(map[string]any); len(rollup) > 0 {
+		s.Rollup = rollup
 	}
 	return s
 }

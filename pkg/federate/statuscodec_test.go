@@ -20,6 +20,7 @@ func TestStatusRoundTrip(t *testing.T) {
 				{Name: "a"},
 				{Name: "b", Status: UpdateFailed, Message: "denied", Version: "gen:4", RemoteStatus: map[string]any{"replicas": int64(3)}},
 			},
+			Rollup: map[string]any{"oldest": "t1", "unknown": []any{"b"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +56,7 @@ func TestStatusAsKubeFedWritesIt(t *testing.T) {
 }
 
 func TestParseStatusIsLenient(t *testing.T) {
-	for _, raw := range []any{nil, 3, "x", []any{}, map[string]any{}, map[string]any{"conditions": 1, "clusters": "x", "observedGeneration": "y"},
+	for _, raw := range []any{nil, 3, "x", []any{}, map[string]any{}, map[string]any{"conditions": 1, "clusters": "x", "observedGeneration": "y", "rollup": "z"},
 		map[string]any{"conditions": []any{1, nil}, "clusters": []any{"a"}}} {
 		if diff := cmp.Diff(Status{}, ParseStatus(raw)); diff != "" {
 			t.Errorf("%v:\n%s", raw, diff)

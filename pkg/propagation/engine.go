@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -23,6 +24,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/membership"
 )
 
@@ -63,6 +65,9 @@ type Options struct {
 	UnreadyDeletionTimeout time.Duration
 	// PropagatedVersions says that KubeFed's records are written as well.
 	PropagatedVersions bool
+	// Rollups add up what the members say of the objects of a target, where their
+	// status is collected.
+	Rollups map[schema.GroupKind]federate.Rollup
 }
 
 // Default returns the options with every value that is not set filled in.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 		Outcomes:      o.outcomes(func(cluster string) any { return e.remoteStatus(t, cluster, item.Object) }),
 		Problems:      faults,
 		ProblemReason: faultReason,
+		Rollup:        e.rollup(t),
 		Now:           e.now(),
 	})
 	if !changed {
@@ -77,14 +79,35 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 	return reconcile.Result{}, nil
 }
 
+// rollup adds up what the members say of a type's objects; nil where nothing does.
+func (e *Engine) rollup(t *runningType) federate.Rollup {
+	if !t.StatusCollection {
+		return nil
+	}
+	return e.opts.Rollups[t.Target.GVK.GroupKind()]
+}
+
 // previousStatus is the status that the new one is compared with: the host's.
-// Where the host's CRD is KubeFed's own, it drops the fields that KubeFed does
-// not know; what we wrote then stands for what it shows. The caller holds o.mu.
+// Where the host's CRD does not know all of our fields, it drops them; what we
+// wrote then stands for what it shows. The caller holds o.mu.
 func (o *object) previousStatus(host *hostObject) federate.Status {
-	if o.written != nil && sameStatus(kubeFedPart(*o.written), host.fed.Status) {
+	if o.written != nil && shows(host.fed.Status, *o.written) {
 		return *o.written
 	}
 	return host.fed.Status
+}
+
+// shows says whether a status in the host is one that we wrote, or what CRDs that
+// know less keep of it: ours from before there was a rollup, and KubeFed's.
+func shows(status, written federate.Status) bool {
+	if sameStatus(written, status) || sameStatus(kubeFedPart(written), status) {
+		return true
+	}
+	if written.Rollup == nil {
+		return false
+	}
+	written.Rollup = nil
+	return sameStatus(written, status)
 }
 
 // kubeFedPart is what KubeFed's own CRDs keep of a status.
@@ -118,15 +141,9 @@ func timedOut(p *place, kept bool) federate.PropagationStatus {
 // patchStatus writes the status subresource. The UID makes sure that it is still
 // the object the status was made for.
 func (e *Engine) patchStatus(ctx context.Context, t *runningType, key types.NamespacedName, host *hostObject, status federate.Status) error {
-	content := status.ToUnstructured()
-	for _, field := range []string{"conditions", "clusters", "summary"} {
-		if _, ok := content[field]; !ok {
-			content[field] = nil // a merge patch keeps what it does not mention
-		}
-	}
 	body, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"uid": host.fed.UID},
-		"status":   content,
+		"status":   statusPatch(host.fed.Status, status),
 	})
 	if err != nil {
 		return err
@@ -141,6 +158,31 @@ func (e *Engine) patchStatus(ctx context.Context, t *runningType, key types.Name
 	e.metrics.statusWrites.WithLabelValues(t.Name).Inc()
 	t.host.Observe(key, host, result.ResourceVersion, host.finalizers, status)
 	return nil
+}
+
+// statusPatch is the merge patch that makes a status of another one. A merge patch
+// keeps what it does not mention.
+func statusPatch(from, to federate.Status) map[string]any {
+	patch := to.ToUnstructured()
+	for _, field := range []string{"conditions", "clusters", "summary"} {
+		if _, ok := patch[field]; !ok {
+			patch[field] = nil
+		}
+	}
+	switch {
+	case len(from.Rollup) == 0:
+	case len(to.Rollup) == 0:
+		patch["rollup"] = nil
+	default:
+		rollup := maps.Clone(to.Rollup)
+		for field := range from.Rollup {
+			if _, ok := rollup[field]; !ok {
+				rollup[field] = nil
+			}
+		}
+		patch["rollup"] = rollup
+	}
+	return patch
 }
 
 func (e *Engine) hostResource(t *runningType, namespace string) metadata.ResourceInterface {

@@ -236,8 +236,7 @@ func (e *Engine) isEcho(t *runningType, key types.NamespacedName, host *hostObje
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.uid == host.fed.UID && o.written != nil &&
-		(sameStatus(*o.written, host.fed.Status) || sameStatus(kubeFedPart(*o.written), host.fed.Status))
+	return o.uid == host.fed.UID && o.written != nil && shows(host.fed.Status, *o.written)
 }
 
 // sameStatus compares what the two would say on the wire.

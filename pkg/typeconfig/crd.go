@@ -28,6 +28,16 @@ type GenerateInput struct {
 	// version of the target (components.schemas of its OpenAPI v3 document). When
 	// they do not have the target, the template takes any object.
 	Definitions map[string]*spec.Schema
+	// Rollup is what the status adds up of the members; nil for most types.
+	Rollup *Rollup
+}
+
+// Rollup describes status.rollup of a federated type: what a federate.Rollup makes
+// of the status of its objects in the members.
+type Rollup struct {
+	Schema apiextensionsv1.JSONSchemaProps
+	// Columns are shown by kubectl get.
+	Columns []apiextensionsv1.CustomResourceColumnDefinition
 }
 
 // GenerateCRD returns the CustomResourceDefinition of a federated type. The same
@@ -90,20 +100,23 @@ func generateCRD(in GenerateInput, limits templateLimits) *apiextensionsv1.Custo
 				Storage:                  true,
 				Schema:                   &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: federatedSchema(in, limits)},
 				Subresources:             &apiextensionsv1.CustomResourceSubresources{Status: &apiextensionsv1.CustomResourceSubresourceStatus{}},
-				AdditionalPrinterColumns: printerColumns(),
+				AdditionalPrinterColumns: printerColumns(in.Rollup),
 			}},
 		},
 	}
 }
 
-func printerColumns() []apiextensionsv1.CustomResourceColumnDefinition {
+func printerColumns(rollup *Rollup) []apiextensionsv1.CustomResourceColumnDefinition {
 	const propagation = `.status.conditions[?(@.type=="Propagation")]`
-	return []apiextensionsv1.CustomResourceColumnDefinition{
+	columns := []apiextensionsv1.CustomResourceColumnDefinition{
 		{Name: "Clusters", Type: "string", JSONPath: ".status.summary", Description: "Clusters that are up to date, of the clusters of the placement."},
 		{Name: "Propagated", Type: "string", JSONPath: propagation + ".status", Description: "Whether every cluster has what it should."},
 		{Name: "Reason", Type: "string", JSONPath: propagation + ".reason", Description: "Why it is not propagated."},
-		{Name: "Age", Type: "date", JSONPath: ".metadata.creationTimestamp"},
 	}
+	if rollup != nil {
+		columns = append(columns, rollup.Columns...)
+	}
+	return append(columns, apiextensionsv1.CustomResourceColumnDefinition{Name: "Age", Type: "date", JSONPath: ".metadata.creationTimestamp"})
 }
 
 // templateSchema returns the schema of spec.template, and whether the target has

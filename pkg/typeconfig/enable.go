@@ -29,6 +29,8 @@ type Host struct {
 	Discovery discovery.DiscoveryInterface
 	// Namespace is the namespace of the control plane.
 	Namespace string
+	// Rollups are what the status of some types adds up of the members, by target.
+	Rollups map[schema.GroupKind]Rollup
 	// Out gets a line for everything that was done.
 	Out io.Writer
 	// Deleted is told the name of each object that was deleted, or in a dry run would
@@ -63,11 +65,11 @@ func (h *Host) enablement(target metav1.APIResource, directive Directive, defini
 	if err != nil {
 		return nil, err
 	}
-	return &Enablement{TypeConfig: config, CRD: GenerateCRD(GenerateInput{
-		Type:        federatedType,
-		ShortNames:  target.ShortNames,
-		Definitions: definitions,
-	})}, nil
+	in := GenerateInput{Type: federatedType, ShortNames: target.ShortNames, Definitions: definitions}
+	if rollup, ok := h.Rollups[federatedType.Target.GVK.GroupKind()]; ok {
+		in.Rollup = &rollup
+	}
+	return &Enablement{TypeConfig: config, CRD: GenerateCRD(in)}, nil
 }
 
 // definitions returns the schema of target and what it refers to.

@@ -30,7 +30,7 @@ func federatedSchema(in GenerateInput, limits templateLimits) *apiextensionsv1.J
 		"kind":       text(""),
 		"metadata":   object("", nil),
 		"spec":       spec,
-		"status":     statusSchema(),
+		"status":     statusSchema(in.Rollup),
 	})
 	// Required even when empty, as KubeFed has it: a federated ConfigMap without a
 	// spec is a ConfigMap that somebody renamed.
@@ -76,7 +76,7 @@ func overridesSchema() apiextensionsv1.JSONSchemaProps {
 	}))
 }
 
-func statusSchema() apiextensionsv1.JSONSchemaProps {
+func statusSchema(rollup *Rollup) apiextensionsv1.JSONSchemaProps {
 	condition := object("", properties{
 		"type":               text("Propagation; or Accepted, which is there only while something in the spec cannot be carried out."),
 		"status":             text("True or False."),
@@ -92,12 +92,16 @@ func statusSchema() apiextensionsv1.JSONSchemaProps {
 		"version":      text("Version of the object that was last seen in the cluster, and of what was last applied."),
 		"remoteStatus": {Type: "object", XPreserveUnknownFields: ptr.To(true), Description: "Status of the object in the cluster, for types whose status is collected."},
 	}, "name")
-	return object("What has been propagated. Written by the controller.", properties{
+	status := object("What has been propagated. Written by the controller.", properties{
 		"observedGeneration": {Type: "integer", Format: "int64", Description: "Generation of this object that the status is about."},
 		"summary":            text("Clusters that are up to date, of the clusters of the placement: 2/3."),
 		"conditions":         listMap(list("", condition), "type"),
 		"clusters":           listMap(list("One entry for every cluster that has, should have, or should no longer have the object.", cluster), "name"),
 	})
+	if rollup != nil {
+		status.Properties["rollup"] = rollup.Schema
+	}
+	return status
 }
 
 type properties = map[string]apiextensionsv1.JSONSchemaProps

@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/rollup"
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
@@ -66,14 +66,9 @@ func statusRows(federated []unstructured.Unstructured, ready map[string]bool, st
 	}
 	for i := range federated {
 		object := &federated[i]
-		clusters, _, _ := unstructured.NestedSlice(object.Object, "status", "clusters")
-		for _, element := range clusters {
-			entry, ok := element.(map[string]any)
-			if !ok {
-				continue
-			}
-			name, _ := entry["name"].(string)
-			r := federatedRow(object, name, entry, ready[name] && silent[name] == nil)
+		for _, cluster := range federate.ParseStatus(object.Object["status"]).Clusters {
+			name := cluster.Name
+			r := federatedRow(object, &cluster, ready[name] && silent[name] == nil)
 			if state := silent[name]; state != nil {
 				r.Reason, r.Message = state.reason, state.message
 			}
@@ -105,14 +100,13 @@ func (r *row) age() time.Time {
 	return r.LastGood.Time
 }
 
-func federatedRow(object *unstructured.Unstructured, cluster string, entry map[string]any, answers bool) row {
-	r := row{Cluster: cluster, Namespace: object.GetNamespace(), Name: object.GetName(), Origin: originFederated}
-	raw, _ := entry["remoteStatus"].(map[string]any)
-	var remote backupv1alpha1.BackupStatus
-	if raw == nil || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &remote) != nil {
-		remote, answers = backupv1alpha1.BackupStatus{}, false
+func federatedRow(object *unstructured.Unstructured, cluster *federate.ClusterStatus, answers bool) row {
+	r := row{Cluster: cluster.Name, Namespace: object.GetNamespace(), Name: object.GetName(), Origin: originFederated}
+	remote, known := rollup.Read(cluster)
+	r.fill(&remote, answers && known)
+	if cluster.Status != federate.ClusterPropagationOK {
+		r.Reason, r.Message = string(cluster.Status), cluster.Message
 	}
-	r.fill(&remote, answers)
 	return r
 }
 
@@ -140,7 +134,7 @@ func (r *row) fill(status *backupv1alpha1.BackupStatus, answers bool) {
 	if !answers || len(status.Conditions) == 0 {
 		return
 	}
-	r.Objective = word(meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionWithinObjective), within, outside)
+	r.Objective = map[metav1.ConditionStatus]string{"": none, metav1.ConditionTrue: within, metav1.ConditionFalse: outside, metav1.ConditionUnknown: unknown}[rollup.Objective(status)]
 	r.Verified = word(meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionVerified), "True", "False")
 	ready := meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionReady)
 	r.ReadyState = word(ready, "True", "False")

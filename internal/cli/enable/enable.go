@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -167,5 +168,5 @@ func NewHost(f *cmdutil.Factory) (*typeconfig.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &typeconfig.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Out: f.Out}, nil
+	return &typeconfig.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Rollups: rollups.Schemas(), Out: f.Out}, nil
 }
