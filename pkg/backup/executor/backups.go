@@ -86,11 +86,14 @@ func (r *backups) Reconcile(ctx context.Context, request reconcile.Request) (rec
 	} else if err := r.follow(ctx, &in, parsed); err != nil {
 		return reconcile.Result{}, err
 	}
+	verify, err := verifySchedule(&backup.Spec)
+	in.VerifyError = err
 	status, changes := newStatus(in)
+	recordLastRun(r.opts.Cluster, backup, runs)
 	if err := r.writeStatus(ctx, backup, status); err != nil {
 		return ignoreConflict(reconcile.Result{}, err)
 	}
-	verifyAt := r.verifyScheduled(backup, runs, in.Now)
+	verifyAt := r.verifyScheduled(backup, runs, verify, in.Now)
 	return reconcile.Result{RequeueAfter: r.sleep(in.Now, in.Decision.Next, changes, verifyAt)}, nil
 }
 

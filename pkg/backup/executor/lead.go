@@ -74,6 +74,7 @@ func (e *Executor) lead(ctx context.Context, clusterUID string) error {
 		events: mgr.GetEventRecorder("fedctl-backup"),
 		jobs:   newJobs(e.opts.Jobs, e.opts.Shared),
 	}
+	defer forgetBackups(e.opts.Cluster)
 	defer c.jobs.stop()
 	if err := mgr.Add(c.jobs); err != nil {
 		return err

@@ -59,16 +59,26 @@ func recordBackup(cluster string, b *v1alpha1.Backup) {
 	failures.WithLabelValues(values...).Add(0) // so that the first failure is a change
 }
 
-func recordRun(cluster string, run *v1alpha1.BackupRun) {
-	values := []string{cluster, run.Namespace, run.Spec.BackupRef.Name}
-	again := run.Status.Phase == v1alpha1.RunPending && run.Status.NextAttempt != nil
-	if again || run.Status.Phase == v1alpha1.RunFailed || run.Status.Phase == v1alpha1.RunPartiallyFailed {
-		failures.WithLabelValues(values...).Inc()
-	}
-	if run.Status.Duration != nil && run.Status.SnapshotID != "" {
+// recordLastRun tells of the last run that saved something, also when another
+// executor has carried it out: there are no gaps after a restart.
+func recordLastRun(cluster string, b *v1alpha1.Backup, runs []v1alpha1.BackupRun) {
+	for _, run := range newestFirst(runs) {
+		if run.Status.Duration == nil || run.Status.SnapshotID == "" {
+			continue
+		}
+		values := []string{cluster, b.Namespace, b.Name}
 		lastDuration.WithLabelValues(values...).Set(run.Status.Duration.Seconds())
 		lastBytes.WithLabelValues(values...).Set(float64(run.Status.Totals.Bytes))
 		lastStoredBytes.WithLabelValues(values...).Set(float64(run.Status.Totals.StoredBytes))
+		return
+	}
+}
+
+// recordRun counts an attempt that did not end well.
+func recordRun(cluster string, run *v1alpha1.BackupRun) {
+	again := run.Status.Phase == v1alpha1.RunPending && run.Status.NextAttempt != nil
+	if again || run.Status.Phase == v1alpha1.RunFailed || run.Status.Phase == v1alpha1.RunPartiallyFailed {
+		failures.WithLabelValues(cluster, run.Namespace, run.Spec.BackupRef.Name).Inc()
 	}
 }
 
@@ -76,8 +86,14 @@ func forgetBackup(cluster, namespace, name string) {
 	forget(prometheus.Labels{"cluster": cluster, "namespace": namespace, "backup": name})
 }
 
-func forgetCluster(cluster string) {
+// forgetBackups drops what is known of a cluster's Backups, which somebody else
+// tells from now on.
+func forgetBackups(cluster string) {
 	forget(prometheus.Labels{"cluster": cluster})
+}
+
+func forgetCluster(cluster string) {
+	forgetBackups(cluster)
 	leading.DeleteLabelValues(cluster)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -212,6 +213,29 @@ func lastVerification(b *v1alpha1.Backup, runs []v1alpha1.BackupRun) time.Time {
 		}
 	}
 	return latest
+}
+
+// verifySchedule is when spec.verify asks for data to be read back; nil if it names
+// no times.
+func verifySchedule(spec *v1alpha1.BackupSpec) (*schedule.Schedule, error) {
+	if spec.Verify == nil || spec.Verify.Schedule == "" {
+		return nil, nil //nolint:nilnil // documented: there is none
+	}
+	parsed, err := schedule.Parse(spec.Verify.Schedule, spec.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("spec.verify.schedule: %w", err)
+	}
+	return parsed, nil
+}
+
+// verifyInput is the question whether data is to be read back. Ticks come before the
+// jitter's offset, and a verification after it.
+func verifyInput(b *v1alpha1.Backup, runs []v1alpha1.BackupRun, s *schedule.Schedule, clusterUID string, now time.Time) schedule.Input {
+	in := schedule.Input{Schedule: s, Offset: offset(b, clusterUID), Since: b.CreationTimestamp.Time, Now: now}
+	if last := lastVerification(b, runs).Add(-in.Offset); last.After(in.Since) {
+		in.Since = last
+	}
+	return in
 }
 
 func condition(conditions []metav1.Condition, kind string) *metav1.Condition {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/backup/schedule"
 )
 
 func at(text string) time.Time {
@@ -175,6 +176,48 @@ func TestVerifyThis(t *testing.T) {
 	}
 	if verifyThis(nil, &this, others) || verifyThis(&v1alpha1.Verify{Schedule: "@daily"}, &this, others) {
 		t.Error("verified without everyRuns")
+	}
+}
+
+func TestVerifySchedule(t *testing.T) {
+	b := &v1alpha1.Backup{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "nightly", CreationTimestamp: *mt("2026-01-01 00:00")}}
+	if parsed, err := verifySchedule(&b.Spec); parsed != nil || err != nil {
+		t.Errorf("without spec.verify: %v, %v", parsed, err)
+	}
+	b.Spec.Verify = &v1alpha1.Verify{Schedule: "0 0 30 2 *"}
+	if _, err := verifySchedule(&b.Spec); err == nil || !strings.Contains(err.Error(), "spec.verify.schedule") {
+		t.Errorf("a day that does not exist: %v", err)
+	}
+
+	// Every hour, and each time later by the jitter's offset.
+	b.Spec.Verify.Schedule, b.Spec.Jitter = "0 * * * *", &metav1.Duration{Duration: 6 * time.Hour}
+	parsed, err := verifySchedule(&b.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shift := offset(b, "uid")
+	if shift < time.Hour {
+		t.Fatalf("an offset of %s shows nothing", shift)
+	}
+	for name, test := range map[string]struct {
+		last, now string // both before the offset
+		due       bool
+	}{
+		"never verified":               {"", "2026-01-01 00:59", false},
+		"the first time":               {"", "2026-01-01 01:00", true},
+		"verified for that hour":       {"2026-01-02 06:01", "2026-01-02 06:59", false},
+		"the next hour":                {"2026-01-02 06:01", "2026-01-02 07:00", true},
+		"verified by hand before that": {"2026-01-02 05:59", "2026-01-02 06:00", true},
+	} {
+		run := aRun("01", v1alpha1.RunSucceeded)
+		if test.last != "" {
+			run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionVerified, Status: metav1.ConditionTrue,
+				LastTransitionTime: metav1.NewTime(at(test.last).Add(shift))}}
+		}
+		decision := schedule.Decide(verifyInput(b, []v1alpha1.BackupRun{run}, parsed, "uid", at(test.now).Add(shift)))
+		if got := !decision.Tick.IsZero(); got != test.due {
+			t.Errorf("%s: due is %t: %+v", name, got, decision)
+		}
 	}
 }
 

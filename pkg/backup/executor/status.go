@@ -40,6 +40,8 @@ type statusInput struct {
 	Repository *v1alpha1.BackupRepository
 	// ScheduleError is why the schedule cannot be used; Decision is then empty.
 	ScheduleError error
+	// VerifyError is why the schedule of spec.verify cannot be used.
+	VerifyError error
 	Decision      schedule.Decision
 	// Skipped counts ticks that were not run although they were due.
 	Skipped int
@@ -51,13 +53,7 @@ type statusInput struct {
 func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 	status := *in.Backup.Status.DeepCopy()
 	status.ObservedGeneration = in.Backup.Generation
-	goodRuns := good(in.Runs)
-	if len(goodRuns) > 0 {
-		newest := summary(goodRuns[0])
-		if last := status.LastSuccess; last == nil || last.Time == nil || last.Time.Before(newest.Time) {
-			status.LastSuccess, status.Missed = &newest, 0
-		}
-	}
+	followLastSuccess(&status, in.Runs)
 	status.Missed += int32(min(in.Decision.Missed+in.Skipped, 1<<30)) //nolint:gosec // limited
 	status.NextRun = nil
 	if !in.Decision.Next.IsZero() {
@@ -93,6 +89,35 @@ func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionWithinObjective)
 	}
 	return status, changes
+}
+
+// followLastSuccess moves lastSuccess on to the newest good run; and back to an
+// earlier one where the data of the last has turned out to be damaged, for nothing
+// can be recovered from that.
+func followLastSuccess(status *v1alpha1.BackupStatus, runs []v1alpha1.BackupRun) {
+	damaged := func(run *v1alpha1.BackupRun) bool {
+		return meta.IsStatusConditionFalse(run.Status.Conditions, v1alpha1.ConditionVerified)
+	}
+	before := status.LastSuccess
+	for i := range runs {
+		if last := status.LastSuccess; last != nil && last.Name == runs[i].Name && damaged(&runs[i]) {
+			status.LastSuccess = nil
+		}
+	}
+	left := slices.DeleteFunc(good(runs), damaged)
+	if len(left) == 0 {
+		return
+	}
+	newest := summary(left[0])
+	later := func(than *v1alpha1.RunSummary) bool {
+		return than == nil || than.Time == nil || than.Time.Before(newest.Time)
+	}
+	if later(status.LastSuccess) {
+		status.LastSuccess = &newest
+	}
+	if later(before) {
+		status.Missed = 0
+	}
 }
 
 func summary(run *v1alpha1.BackupRun) v1alpha1.RunSummary {
@@ -149,6 +174,8 @@ func ready(in statusInput) metav1.Condition {
 		return no(reasonRepository, "there is no BackupRepository %s in namespace %s: create it, or correct spec.repositoryRef", name, in.Backup.Namespace)
 	case in.Repository.Spec.ReadOnly:
 		return no(reasonReadOnly, "BackupRepository %s is read-only: name another one in spec.repositoryRef", name)
+	case in.VerifyError != nil:
+		return no(reasonInvalidSchedule, "%s; runs go on, and are not read back", in.VerifyError)
 	}
 	if c := condition(in.Repository.Status.Conditions, v1alpha1.ConditionReady); c != nil && c.Status == metav1.ConditionFalse {
 		return no(c.Reason, "BackupRepository %s: %s", name, c.Message)
@@ -208,6 +235,8 @@ func verified(in statusInput, status *v1alpha1.BackupStatus) (metav1.Condition, 
 		return out, condition(status.Conditions, v1alpha1.ConditionVerified) != nil && keepCondition(status, &out)
 	case in.Backup.Spec.Verify == nil:
 		return out, false
+	case in.VerifyError != nil:
+		out.Status, out.Reason, out.Message = metav1.ConditionUnknown, reasonInvalidSchedule, in.VerifyError.Error()
 	default:
 		out.Status, out.Reason, out.Message = metav1.ConditionUnknown, reasonNotYet, "no run was read back yet, as spec.verify asks for"
 	}

@@ -55,6 +55,12 @@ func TestConditions(t *testing.T) {
 			"Ready=False/InvalidSchedule Scheduled=False/InvalidSchedule WithinObjective=True/Recent"},
 		{"suspended", func(in *statusInput) { in.Backup.Spec.Suspend, in.Decision.Next = true, time.Time{} }, "Ready=True/Ready Scheduled=False/Suspended"},
 		{"never again", func(in *statusInput) { in.Decision.Next = time.Time{} }, "Scheduled=False/NoMoreTimes"},
+		{"a bad schedule of verifications", func(in *statusInput) {
+			in.Backup.Spec.Verify, in.VerifyError = &v1alpha1.Verify{Schedule: "x"}, errors.New("bad")
+		}, "Ready=False/InvalidSchedule Scheduled=True/Scheduled Verified=Unknown/InvalidSchedule"},
+		{"a bad schedule of verifications, and no repository", func(in *statusInput) {
+			in.Repository, in.VerifyError = nil, errors.New("bad")
+		}, "Ready=False/RepositoryNotFound"},
 		{"the last run failed", func(in *statusInput) { in.Runs = append(in.Runs, reason(aRun("10", v1alpha1.RunFailed), "DiskFull")) }, "Ready=False/DiskFull"},
 		{"a failure before the last good run", func(in *statusInput) { in.Runs[0] = reason(aRun("08", v1alpha1.RunFailed), "DiskFull") }, "Ready=True/Ready"},
 		{"the last run saved a part", func(in *statusInput) {
@@ -82,6 +88,14 @@ func TestConditions(t *testing.T) {
 		{"nothing asks for verification", func(*statusInput) {}, "Verified=none"},
 		{"not verified yet", func(in *statusInput) { in.Backup.Spec.Verify = &v1alpha1.Verify{} }, "Verified=Unknown/NotYetVerified"},
 		{"verified", func(in *statusInput) { in.Runs[0] = readBack(in.Runs[0], metav1.ConditionTrue, "2026-01-08 03:00") }, "Verified=True/Verified"},
+		{"data that is damaged is no recovery point", func(in *statusInput) {
+			in.Runs[1], in.Now = readBack(in.Runs[1], metav1.ConditionFalse, "2026-01-09 03:00"), at("2026-01-09 05:00")
+		}, "Verified=False/Checksum WithinObjective=False/TooOld"},
+		{"nor when it was told as such", func(in *statusInput) {
+			last := summary(&in.Runs[1])
+			in.Backup.Status.LastSuccess, in.Now = &last, at("2026-01-09 05:00")
+			in.Runs = []v1alpha1.BackupRun{readBack(in.Runs[1], metav1.ConditionFalse, "2026-01-09 03:00")}
+		}, "WithinObjective=False/NoRunYet"},
 		{"the newest result counts", func(in *statusInput) {
 			in.Runs[0] = readBack(in.Runs[0], metav1.ConditionTrue, "2026-01-08 03:00")
 			in.Runs[1] = readBack(in.Runs[1], metav1.ConditionFalse, "2026-01-09 03:00")
@@ -138,6 +152,16 @@ func TestStatusFields(t *testing.T) {
 	if len(status.RecentRuns) != 2 || status.RecentRuns[0].Name != "nightly-09" || status.ObservedSchedule != "UTC 30 2 * * *" ||
 		!status.LastTick.Time.Equal(at("2026-01-09 02:30")) || !status.NextRun.Time.Equal(at("2026-01-10 02:30")) {
 		t.Errorf("status %+v", status)
+	}
+
+	// Going back to an earlier run is no success.
+	damaged := input
+	damaged.Backup = input.Backup.DeepCopy()
+	damaged.Backup.Status, damaged.Decision.Missed, damaged.Skipped = status, 0, 0
+	damaged.Runs = []v1alpha1.BackupRun{input.Runs[0], *input.Runs[1].DeepCopy()}
+	damaged.Runs[1].Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionVerified, Status: metav1.ConditionFalse, LastTransitionTime: *mt("2026-01-09 03:00")}}
+	if back, _ := newStatus(damaged); back.LastSuccess == nil || back.LastSuccess.Name != "nightly-08" || back.Missed != 4 {
+		t.Errorf("with the last run damaged: lastSuccess %v, missed %d", back.LastSuccess, back.Missed)
 	}
 
 	// What retention or somebody else has removed is not forgotten.

@@ -145,22 +145,13 @@ func (c *core) verifyRun(ctx context.Context, backup *v1alpha1.Backup, run *v1al
 	}
 }
 
-// verifyScheduled starts a verification of the newest good run if spec.verify's
-// schedule says that it is due, and returns when the next one is; zero if none is.
-func (r *backups) verifyScheduled(backup *v1alpha1.Backup, all []v1alpha1.BackupRun, now time.Time) time.Time {
-	if backup.Spec.Verify == nil || backup.Spec.Verify.Schedule == "" {
+// verifyScheduled starts a verification of the newest good run if the schedule says
+// that it is due, and returns when the next one is; zero if none is.
+func (r *backups) verifyScheduled(backup *v1alpha1.Backup, all []v1alpha1.BackupRun, parsed *schedule.Schedule, now time.Time) time.Time {
+	if parsed == nil {
 		return time.Time{}
 	}
-	parsed, err := schedule.Parse(backup.Spec.Verify.Schedule, backup.Spec.TimeZone)
-	if err != nil {
-		r.warn(backup, reasonInvalidSchedule, "spec.verify.schedule: %s", err)
-		return time.Time{}
-	}
-	after := lastVerification(backup, all)
-	if after.IsZero() {
-		after = backup.CreationTimestamp.Time
-	}
-	decision := schedule.Decide(schedule.Input{Schedule: parsed, Offset: offset(backup, r.clusterUID), Since: after, Now: now})
+	decision := schedule.Decide(verifyInput(backup, all, parsed, r.clusterUID, now))
 	newest := good(all)
 	if decision.Tick.IsZero() || len(newest) == 0 {
 		return decision.Next
