@@ -91,13 +91,22 @@ func newClient(f *cmdutil.Factory, kubeContext string) (client.Client, error) {
 	return client.New(config, client.Options{Scheme: scheme})
 }
 
-// poll reads an object until done says that it has ended.
-func (t *target) poll(ctx context.Context, c client.Client, object client.Object, done func() bool) error {
+// poll reads an object until done says that it has ended, and tells meanwhile how far
+// it is, whenever that has changed.
+func (t *target) poll(ctx context.Context, c client.Client, object client.Object, done func() bool, progress func() string) error {
+	told := ""
 	err := wait.PollUntilContextTimeout(ctx, time.Second, t.Timeout, true, func(ctx context.Context) (bool, error) {
 		if err := c.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 			return false, err
 		}
-		return done(), nil
+		if done() {
+			return true, nil
+		}
+		if now := progress(); now != told {
+			told = now
+			fmt.Fprintf(t.factory.ErrOut, "%s: %s\n", object.GetName(), now)
+		}
+		return false, nil
 	})
 	if wait.Interrupted(err) {
 		return fmt.Errorf("%s has not ended after %s; it goes on", object.GetName(), t.Timeout)
@@ -121,6 +130,20 @@ func (t *target) print(c client.Client, object client.Object) error {
 	}
 	object.GetObjectKind().SetGroupVersionKind(gvk) // reading leaves it out
 	return t.Output.Print(t.factory.Out, object)
+}
+
+// progressOf says how far a run or a restore is.
+func progressOf(phase backupv1alpha1.RunPhase, reason, message string, objects int64) string {
+	switch phase {
+	case "":
+		return "waits for an executor"
+	case backupv1alpha1.RunRunning:
+		return fmt.Sprintf("%s, %d objects", phase, objects)
+	}
+	if message == "" {
+		return string(phase)
+	}
+	return fmt.Sprintf("%s: %s: %s", phase, reason, message)
 }
 
 // ended is nil for a good end.

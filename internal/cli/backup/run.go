@@ -60,7 +60,10 @@ func (t *target) run(ctx context.Context, name string) error {
 	if !t.Wait {
 		return t.print(c, run)
 	}
-	if err := t.poll(ctx, c, run, func() bool { return run.Status.Phase.Done() }); err != nil {
+	progress := func() string {
+		return progressOf(run.Status.Phase, run.Status.Reason, run.Status.Message, run.Status.Totals.Objects)
+	}
+	if err := t.poll(ctx, c, run, func() bool { return run.Status.Phase.Done() }, progress); err != nil {
 		return err
 	}
 	status := run.Status
@@ -112,7 +115,8 @@ func (t *target) verify(ctx context.Context, name, mode string) error {
 	if !t.Wait {
 		return t.print(c, run)
 	}
-	if err := t.poll(ctx, c, run, func() bool { return run.Annotations[backupv1alpha1.VerifyAnnotation] == "" }); err != nil {
+	progress := func() string { return "is being read back, " + mode }
+	if err := t.poll(ctx, c, run, func() bool { return run.Annotations[backupv1alpha1.VerifyAnnotation] == "" }, progress); err != nil {
 		return err
 	}
 	condition := meta.FindStatusCondition(run.Status.Conditions, backupv1alpha1.ConditionVerified)
@@ -223,7 +227,10 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 	if !o.Wait {
 		return o.print(c, object)
 	}
-	if err := o.poll(ctx, c, object, func() bool { return object.Status.Phase.Done() }); err != nil {
+	progress := func() string {
+		return progressOf(object.Status.Phase, object.Status.Reason, object.Status.Message, object.Status.Totals.Objects)
+	}
+	if err := o.poll(ctx, c, object, func() bool { return object.Status.Phase.Done() }, progress); err != nil {
 		return err
 	}
 	status := object.Status

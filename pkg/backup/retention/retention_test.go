@@ -2,6 +2,7 @@ package retention
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -179,5 +180,55 @@ func TestRecords(t *testing.T) {
 	}
 	if got := Records(runs, 5); len(got) != 0 {
 		t.Errorf("Records = %v, want none", got)
+	}
+}
+
+// Whatever the rules and the runs: the newest good runs stay, and a run that is not
+// good makes no difference to any that is.
+func TestProperties(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	now := at(t, "2026-06-01 00:00")
+	some := func() *int32 {
+		if random.IntN(2) == 0 {
+			return nil
+		}
+		return ptr.To(random.Int32N(5))
+	}
+	for range 5000 {
+		rules := &v1alpha1.Retention{Last: some(), Hourly: some(), Daily: some(), Weekly: some(), Monthly: some(), Yearly: some(), MinGood: some()}
+		if random.IntN(2) == 0 {
+			rules.MaxAge = &metav1.Duration{Duration: time.Duration(random.IntN(1000)) * time.Hour}
+		}
+		var all, good []Run
+		for i := range random.IntN(30) {
+			run := Run{Name: fmt.Sprint(i), Time: now.Add(-time.Duration(random.IntN(5000)) * time.Hour), Good: random.IntN(3) > 0}
+			all = append(all, run)
+			if run.Good {
+				good = append(good, run)
+			}
+		}
+		left := func(runs []Run) (names []string) {
+			for _, v := range Apply(runs, rules, now, time.UTC) {
+				if v.Keep && v.Good {
+					names = append(names, v.Name)
+				}
+			}
+			return names
+		}
+		kept := left(all)
+		if without := left(good); !slices.Equal(kept, without) {
+			t.Fatalf("%+v: of %v the good runs %v are kept, without the others %v", rules, all, kept, without)
+		}
+		floor := 1
+		if rules.MinGood != nil {
+			floor = max(1, int(*rules.MinGood))
+		}
+		var newest []string
+		for _, v := range newestFirst(good)[:min(floor, len(good))] {
+			newest = append(newest, v.Name)
+		}
+		if len(kept) < len(newest) || !slices.Equal(kept[:len(newest)], newest) {
+			t.Fatalf("%+v: of %v the good runs %v are kept, want at least %v", rules, all, kept, newest)
+		}
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,17 +77,7 @@ func NewControllerIn(ctx context.Context, program, dir string, host *Cluster, na
 		Flags: []string{"--log-format=text", "--log-level=1", "--kubefed-namespace=" + namespace}, program: program,
 		kubeconfig: filepath.Join(dir, name+".kubeconfig"), logPath: filepath.Join(dir, name+".log"),
 	}
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: ServiceAccount}}
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](12 * 60 * 60)}}
-	if err := host.SubResource("token").Create(ctx, account, request); err != nil {
-		return nil, fmt.Errorf("token of the controller's service account: %w", err)
-	}
-	config := clientcmdapi.NewConfig()
-	config.Clusters[host.Name] = &clientcmdapi.Cluster{Server: host.Config.Host, CertificateAuthorityData: host.Config.CAData}
-	config.AuthInfos[host.Name] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
-	config.Contexts[host.Name] = &clientcmdapi.Context{Cluster: host.Name, AuthInfo: host.Name}
-	config.CurrentContext = host.Name
-	if err := clientcmd.WriteToFile(*config, c.kubeconfig); err != nil {
+	if err := WriteAccountKubeconfig(ctx, host, namespace, ServiceAccount, c.kubeconfig); err != nil {
 		return nil, err
 	}
 	for _, address := range []*string{&c.MetricsAddress, &c.HealthAddress} {
@@ -95,6 +87,22 @@ func NewControllerIn(ctx context.Context, program, dir string, host *Cluster, na
 		}
 	}
 	return c, nil
+}
+
+// WriteAccountKubeconfig writes a kubeconfig with a token of a service account: who
+// uses it has the account's rights, and no others.
+func WriteAccountKubeconfig(ctx context.Context, cluster *Cluster, namespace, name, path string) error {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](12 * 60 * 60)}}
+	if err := cluster.SubResource("token").Create(ctx, account, request); err != nil {
+		return fmt.Errorf("token of the service account %s/%s of cluster %s: %w", namespace, name, cluster.Name, err)
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters[cluster.Name] = &clientcmdapi.Cluster{Server: cluster.Config.Host, CertificateAuthorityData: cluster.Config.CAData}
+	config.AuthInfos[cluster.Name] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
+	config.Contexts[cluster.Name] = &clientcmdapi.Context{Cluster: cluster.Name, AuthInfo: cluster.Name}
+	config.CurrentContext = cluster.Name
+	return clientcmd.WriteToFile(*config, path)
 }
 
 // FreeAddress returns a host:port of this machine that nothing listens on.
@@ -219,28 +227,45 @@ func (c *Controller) Running() bool {
 
 // Metric returns the sum over all series of one of the controller's metrics.
 func (c *Controller) Metric(ctx context.Context, name string) (float64, error) {
+	values, err := c.Series(ctx, name, nil)
+	if err == nil && len(values) == 0 {
+		return 0, fmt.Errorf("the controller has no metric %s", name)
+	}
+	sum := 0.0
+	for _, value := range values {
+		sum += value
+	}
+	return sum, err
+}
+
+// Series returns the values of a metric's series that have these labels, gauges and
+// counters; none if there is no such series.
+func (c *Controller) Series(ctx context.Context, name string, labels map[string]string) ([]float64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.MetricsAddress+"/metrics", nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	families, err := parseMetrics(response.Body)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	family, ok := families[name]
-	if !ok {
-		return 0, fmt.Errorf("the controller has no metric %s", name)
+	var values []float64
+	for _, m := range families[name].GetMetric() {
+		have := map[string]string{}
+		for _, pair := range m.GetLabel() {
+			have[pair.GetName()] = pair.GetValue()
+		}
+		differs := func(label string) bool { return have[label] != labels[label] }
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(labels)), differs) {
+			values = append(values, m.GetGauge().GetValue()+m.GetCounter().GetValue())
+		}
 	}
-	sum := 0.0
-	for _, m := range family.GetMetric() {
-		sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
-	}
-	return sum, nil
+	return values, nil
 }
 
 // LogTail returns the last lines of the log.
