@@ -22,6 +22,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli"
 	"github.com/fedctl/fedctl/internal/config"
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 )
 
 const root = "../.."
@@ -88,6 +89,7 @@ func TestNamesInTheCodeAreInTheReference(t *testing.T) {
 		{"reasons", `AggregateReason = "(\w+)"`, []string{"pkg/federate"}, reference, 4},
 		{"reasons of members", `Reason\w+ +=\s"(Cluster\w+)"`, []string{"pkg/membership"}, reference, 5},
 		{"reasons of events", `(?:Warn: true, Reason:|EventTypeWarning,|EventTypeNormal,) "([A-Z]\w+)"`, engine, reference, 4},
+		{"reasons of backups", `(?:\breason[A-Z]\w*|[Rr]eason[A-Z]\w*|Reason) +?=\s"([A-Z]\w+)"`, []string{"pkg/backup/executor", "pkg/backup/repository", "pkg/backup/restore"}, reference, 30},
 		{"labels, annotations and finalizers", `"((?:[a-z]+\.)?(?:kubefed|fedctl)\.io/[a-z][a-z-]*[a-z])"`, append(engine, "pkg/federate"), reference, 8},
 		{"metrics", `"(fedctl_[a-z_]+)"`, []string{"pkg/propagation", "pkg/membership"}, reference, 5},
 		{"environment variables", `Env += "(FEDCTL_[A-Z0-9_]+)"`, []string{"internal/cli", "pkg", "cmd", "test"}, everywhere, 4},
@@ -155,6 +157,17 @@ func TestFieldsAreInTheReference(t *testing.T) {
 						t.Errorf("%s: the field %s of %s is not in the reference", typ.Name(), name, strings.ToLower(part))
 					}
 				}
+			}
+		}
+	}
+}
+
+func TestRollupsAreInTheReference(t *testing.T) {
+	reference := read(t, "docs/reference.md")
+	for _, typ := range []reflect.Type{reflect.TypeFor[backupv1alpha1.BackupRollup](), reflect.TypeFor[backupv1alpha1.BackupFailure]()} {
+		for i := range typ.NumField() {
+			if name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ","); !strings.Contains(reference, "`"+name) {
+				t.Errorf("the field %s of %s is not in the reference", name, typ.Name())
 			}
 		}
 	}
