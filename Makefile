@@ -13,6 +13,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 IMAGE ?= fedctl/controller:$(VERSION)
 GOLANGCI_LINT_VERSION := v2.15.0
 ACTIONLINT_VERSION := v1.7.12
+# Programs, tests and linters are compiled alike, so that each package is compiled
+# once; without cgo, nothing is linked by the C compiler.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath $(GOFLAGS)
 GO_LDFLAGS := -s -w -X github.com/fedctl/fedctl/internal/version.version=$(VERSION)
 
 include hack/kubernetes.mk
@@ -32,10 +36,10 @@ build: bin/fedctl bin/controller ## build fedctl and the controller
 .PHONY: bin/fedctl bin/controller
 bin/fedctl:
 	@echo "Building bin/fedctl (a first build compiles Kubernetes' client libraries: some minutes)"
-	@CGO_ENABLED=0 go build -trimpath -ldflags "$(GO_LDFLAGS)" -o $@ ./cmd/fedctl
+	@go build -ldflags "$(GO_LDFLAGS)" -o $@ ./cmd/fedctl
 bin/controller:
 	@echo "Building bin/controller"
-	@CGO_ENABLED=0 go build -trimpath -ldflags "$(GO_LDFLAGS)" -o $@ ./cmd/controller
+	@go build -ldflags "$(GO_LDFLAGS)" -o $@ ./cmd/controller
 
 .PHONY: install
 install: bin/fedctl ## install fedctl, and kubectl's plugin "kubectl fed", into GOBIN
@@ -54,7 +58,7 @@ test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
 	go vet ./...
 	go test $$(go list ./... | grep -v -E '$(SUITES_PATTERN)')
 test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager $(BACKUP_TOOLS) ## the suites on real control planes
-	go test -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(SUITES_PATTERN)')
+	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(SUITES_PATTERN)')
 
 # The packages whose tests start control planes: one after the other, because two
 # fleets at a time do not fit on a small machine.

@@ -7,7 +7,7 @@ bin/kubefedctl bin/kubefed-controller-manager &: hack/kubefed/go.mod hack/kubefe
 	@echo "Building KubeFed $(KUBEFED_VERSION)'s kubefedctl and controller-manager (the first time some minutes)"
 	@mkdir -p bin
 	@cd hack/kubefed && for program in kubefedctl controller-manager; do \
-		CGO_ENABLED=0 go build -trimpath -o $(CURDIR)/bin/$$program.new \
+		go build -o $(CURDIR)/bin/$$program.new \
 			-ldflags "-s -w -X sigs.k8s.io/kubefed/pkg/version.version=$(KUBEFED_VERSION)" sigs.k8s.io/kubefed/cmd/$$program; done
 	@mv bin/controller-manager.new bin/kubefed-controller-manager
 	@mv bin/kubefedctl.new bin/kubefedctl

@@ -25,6 +25,10 @@ const (
 	// that the suite uses and leaves running. Without any of these variables the
 	// suite starts local clusters and removes them.
 	DirEnv = "FEDCTL_E2E_DIR"
+	// ProgramsEnv is the directory of fedctl and the controller where they have been
+	// built before, as "make test" does once for all suites. Without it a suite builds
+	// what is in the working tree.
+	ProgramsEnv = "FEDCTL_E2E_PROGRAMS"
 )
 
 // KubeFedNamespace is the namespace of the control plane in the host.

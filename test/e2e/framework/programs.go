@@ -35,16 +35,13 @@ func Root() (string, error) {
 	}
 }
 
-// Build builds the programs into dir; env's clusters are those that fedctl works on.
+// Build returns the programs that ProgramsEnv names, or builds them into dir; env's
+// clusters are those that fedctl works on.
 func Build(ctx context.Context, dir string, env Environment) (*Programs, error) {
-	root, err := Root()
-	if err != nil {
+	if built := os.Getenv(ProgramsEnv); built != "" {
+		dir = built
+	} else if err := build(ctx, dir); err != nil {
 		return nil, err
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./cmd/fedctl", "./cmd/controller")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building fedctl and the controller: %w\n%s", err, out)
 	}
 	return &Programs{
 		Fedctl:     filepath.Join(dir, "fedctl"),
@@ -52,6 +49,19 @@ func Build(ctx context.Context, dir string, env Environment) (*Programs, error) 
 		kubeconfig: env.Kubeconfig(),
 		host:       env.Host().Name,
 	}, nil
+}
+
+func build(ctx context.Context, dir string) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	command := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./cmd/fedctl", "./cmd/controller")
+	command.Dir = root
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building fedctl and the controller: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // Run runs fedctl on the environment's clusters and returns what it printed on
