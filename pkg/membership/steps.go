@@ -19,7 +19,7 @@ type steps struct {
 	dryRun          bool
 	errorOnExisting bool
 	say             func(line string)
-	deleted         func(client.Object) // nil: nobody is told
+	deleted         func(client.Object) // told of deletions instead of say, if set
 }
 
 // did says what was done, or with dryRun would have been.
@@ -123,10 +123,11 @@ func (s steps) remove(ctx context.Context, object client.Object) error {
 }
 
 func (s steps) didDelete(object client.Object) {
-	s.did("deleted", "delete", object)
 	if s.deleted != nil {
 		s.deleted(object)
+		return
 	}
+	s.did("deleted", "delete", object)
 }
 
 type change int

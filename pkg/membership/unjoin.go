@@ -36,7 +36,7 @@ type UnjoinOptions struct {
 	// Say is told what has been done, line by line. Nil means nobody is.
 	Say func(line string)
 	// Deleted is told of each object that was deleted, or with DryRun would be, in
-	// the host or in the member. Nil means nobody is.
+	// the host or in the member, instead of Say. Nil means that Say is.
 	Deleted func(object client.Object)
 }
 

@@ -170,8 +170,7 @@ func (h *Host) deleteCRD(ctx context.Context, config *fedcorev1beta1.FederatedTy
 
 func (h *Host) delete(ctx context.Context, obj client.Object, what string, dryRun bool) error {
 	if dryRun {
-		h.say("%s deleted (dry run)", what)
-		h.tellDeleted(what)
+		h.sayDeleted(what, " (dry run)")
 		return nil
 	}
 	err := h.Client.Delete(ctx, obj)
@@ -181,14 +180,15 @@ func (h *Host) delete(ctx context.Context, obj client.Object, what string, dryRu
 	case err != nil:
 		return fmt.Errorf("deleting %s: %w", what, err)
 	default:
-		h.say("%s deleted", what)
-		h.tellDeleted(what)
+		h.sayDeleted(what, "")
 	}
 	return nil
 }
 
-func (h *Host) tellDeleted(what string) {
+func (h *Host) sayDeleted(what, suffix string) {
 	if h.Deleted != nil {
 		h.Deleted(what)
+		return
 	}
+	h.say("%s deleted%s", what, suffix)
 }

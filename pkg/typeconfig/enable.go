@@ -34,7 +34,7 @@ type Host struct {
 	// Out gets a line for everything that was done.
 	Out io.Writer
 	// Deleted is told the name of each object that was deleted, or in a dry run would
-	// be, as kubectl writes it. Nil means nobody is.
+	// be, as kubectl writes it, instead of Out. Nil means that Out gets a line.
 	Deleted func(name string)
 }
 

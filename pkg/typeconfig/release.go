@@ -92,8 +92,6 @@ func (h *Host) releaseType(ctx context.Context, config *fedcorev1beta1.Federated
 			return fmt.Errorf("releasing FederatedTypeConfig %s/%s: %w", config.Namespace, config.Name, err)
 		}
 	}
-	what := "federatedtypeconfig.core.kubefed.io/" + config.Name
-	h.say("%s deleted, its federated objects released%s", what, dryRunSuffix(dryRun))
-	h.tellDeleted(what)
+	h.sayDeleted("federatedtypeconfig.core.kubefed.io/"+config.Name, ", its federated objects released"+dryRunSuffix(dryRun))
 	return nil
 }

@@ -108,10 +108,13 @@ func (o *Output) printer() (printers.ResourcePrinter, error) {
 	return nil, errors.New("no printer for the format " + o.Format)
 }
 
-// PrintName prints the name of an object that is no more, as "kubectl delete -o
-// name" does.
-func (o *Output) PrintName(w io.Writer, name string) {
-	if o.Format == "name" {
-		_, _ = fmt.Fprintln(w, name) // a lost line is no reason to stop half-way
+// NamePrinter prints names of objects that are no more, as "kubectl delete -o name"
+// does, in place of the line that tells of the deletion; nil for that line.
+func (o *Output) NamePrinter(f *Factory) func(name string) {
+	if o.Format != "name" {
+		return nil
+	}
+	return func(name string) {
+		_, _ = fmt.Fprintln(f.Out, name) // a lost line is no reason to stop half-way
 	}
 }

@@ -123,12 +123,14 @@ func TestProgressIsNotMixedWithObjects(t *testing.T) {
 	if output.Progress(f) != out {
 		t.Error("without -o, progress is the output")
 	}
-	output.PrintName(f.Out, "secret/x")
+	if output.NamePrinter(f) != nil {
+		t.Error("without -o, deletions are told in words")
+	}
 	output.Format = "name"
 	if output.Progress(f) != errOut {
 		t.Error("with -o, progress is not on standard error")
 	}
-	output.PrintName(f.Out, "secret/y")
+	output.NamePrinter(f)("secret/y")
 	if out.String() != "secret/y\n" {
 		t.Errorf("%q", out.String())
 	}

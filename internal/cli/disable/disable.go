@@ -106,6 +106,6 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	host.Out = o.Output.Progress(o.factory)
-	host.Deleted = func(name string) { o.Output.PrintName(o.factory.Out, name) }
+	host.Deleted = o.Output.NamePrinter(o.factory)
 	return host.Disable(ctx, o.Directive, o.Disable)
 }

@@ -89,10 +89,7 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	host.Out = o.Output.Progress(o.factory)
-	host.Deleted = func(name string) {
-		o.found = true
-		o.Output.PrintName(o.factory.Out, name)
-	}
+	host.Deleted = o.Output.NamePrinter(o.factory)
 	if err := o.refuseWhileJoined(ctx, host.Client); err != nil {
 		return err
 	}
@@ -263,8 +260,11 @@ func (o *Options) deleted(name string) {
 	if o.DryRun {
 		suffix = " (dry run)"
 	}
+	if printName := o.Output.NamePrinter(o.factory); printName != nil {
+		printName(name)
+		return
+	}
 	o.say("%s deleted%s", name, suffix)
-	o.Output.PrintName(o.factory.Out, name)
 }
 
 func (o *Options) say(format string, args ...any) {

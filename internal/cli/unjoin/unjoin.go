@@ -4,7 +4,6 @@ package unjoin
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -81,8 +80,10 @@ func (o *Options) Complete(args []string) error {
 	o.Unjoin.ClusterContext = o.ClusterContext
 	o.Unjoin.KubeFedNamespace = o.factory.KubeFedNamespace
 	o.Unjoin.Say = func(line string) { _, _ = fmt.Fprintln(o.Output.Progress(o.factory), line) }
-	o.Unjoin.Deleted = func(object client.Object) {
-		o.Output.PrintName(o.factory.Out, strings.ToLower(object.GetObjectKind().GroupVersionKind().GroupKind().String())+"/"+object.GetName())
+	if o.Output.Format != "" {
+		o.Unjoin.Deleted = func(object client.Object) {
+			_ = o.Output.Print(o.factory.Out, object) // a lost line is no reason to stop half-way
+		}
 	}
 	hostContext, err := o.factory.HostContext()
 	if err != nil {
