@@ -2,6 +2,10 @@ package get
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +19,36 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/membership"
 )
+
+// The tables that the documentation shows have the columns of today.
+func TestColumnsInTheDocumentation(t *testing.T) {
+	var narrow, wide []string
+	for _, column := range clusterColumns {
+		if wide = append(wide, strings.ToUpper(column.Name)); column.Priority == 0 {
+			narrow = append(narrow, strings.ToUpper(column.Name))
+		}
+	}
+	shown := 0
+	for _, name := range []string{"README.md", "docs/user-guide.md"} {
+		text, err := os.ReadFile(filepath.Join("../../..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			header := strings.Fields(line)
+			if len(header) < 2 || header[0] != "NAME" || !slices.Contains(header, "ACCELERATORS") {
+				continue
+			}
+			shown++
+			if !slices.Equal(header, narrow) && !slices.Equal(header, wide) {
+				t.Errorf("%s: %v", name, header)
+			}
+		}
+	}
+	if shown < 3 {
+		t.Errorf("%d tables of clusters are shown", shown)
+	}
+}
 
 func TestClusterTable(t *testing.T) {
 	now := time.Date(2025, 1, 2, 0, 0, 0, 0, time.UTC)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,36 @@ func TestOutput(t *testing.T) {
 			}
 			golden(t, buffer.String())
 		})
+	}
+}
+
+// The tables that the documentation shows have the columns of today.
+func TestColumnsInTheDocumentation(t *testing.T) {
+	shown := 0
+	for _, name := range []string{"README.md", "docs/user-guide.md"} {
+		text, err := os.ReadFile(filepath.Join("../../..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			header := strings.Fields(line)
+			if len(header) == 0 || header[0] != "NAMESPACE" || !strings.Contains(line, "PROPAGATED") {
+				continue
+			}
+			shown++
+			var want []string
+			for _, column := range columns([]string{"member-1", "member-2", "member-3"}) {
+				if column.Priority == 0 || slices.Contains(header, "REASON") {
+					want = append(want, strings.ToUpper(column.Name))
+				}
+			}
+			if !slices.Equal(header, want) {
+				t.Errorf("%s: %v, want %v", name, header, want)
+			}
+		}
+	}
+	if shown < 5 {
+		t.Errorf("%d tables of objects are shown", shown)
 	}
 }
 
