@@ -97,6 +97,8 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		enablement, err := h.Prepare(ctx, directive)
 		Expect(err).NotTo(HaveOccurred())
 
+		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil(), "of the specs above")
+
 		By("making the type as kubefedctl does, without granting anything")
 		Expect(host.Create(ctx, enablement.CRD.DeepCopy())).To(Succeed())
 		config := enablement.TypeConfig.DeepCopy()

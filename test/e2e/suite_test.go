@@ -43,7 +43,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	system, err = framework.Setup(ctx, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	host, members = system.Host(), system.Members()
-}, NodeTimeout(5*time.Minute))
+}, NodeTimeout(10*time.Minute))
 
 var _ = AfterSuite(func(ctx SpecContext) {
 	if system != nil {
