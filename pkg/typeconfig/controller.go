@@ -52,6 +52,7 @@ func SetupController(mgr manager.Manager, options ControllerOptions) error {
 		live:              mgr.GetAPIReader(),
 		events:            mgr.GetEventRecorder("federatedtypeconfig"),
 		registered:        map[string]Type{},
+		paused:            map[string]string{},
 	}
 	inNamespace := predicate.NewPredicateFuncs(func(obj client.Object) bool { return obj.GetNamespace() == options.Namespace })
 	return ctrl.NewControllerManagedBy(mgr).
@@ -92,13 +93,16 @@ type reconciler struct {
 	events events.EventRecorder
 	// registered holds what this process has registered, by name.
 	registered map[string]Type
+	// paused holds why this process has not registered a type, by name.
+	paused map[string]string
 }
 
 // Reconcile starts or stops the propagation of one type, and reports which.
 func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	config := &fedcorev1beta1.FederatedTypeConfig{}
 	if err := r.client.Get(ctx, request.NamespacedName, config); apierrors.IsNotFound(err) {
-		// Gone without having waited for us.
+		// Gone, perhaps without having waited for us.
+		delete(r.paused, request.Name)
 		return reconcile.Result{}, r.unregister(ctx, request.Name)
 	} else if err != nil {
 		return reconcile.Result{}, err
@@ -150,14 +154,19 @@ func (r *reconciler) run(ctx context.Context, config *fedcorev1beta1.FederatedTy
 		}
 		return err
 	}
+	delete(r.paused, config.Name)
 	return r.report(ctx, config, true, wanted.CollectsStatus())
 }
 
-// wait says that the type does not run, and why, once.
+// wait says that the type does not run, and why, once: a process that has just
+// started repeats nothing.
 func (r *reconciler) wait(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, pause *pause) (reconcile.Result, error) {
-	if pause.Warn && !stopped(config) {
+	why := pause.Reason + ": " + pause.Message
+	before, known := r.paused[config.Name]
+	if pause.Warn && why != before && (known || !stopped(config)) {
 		r.warn(config, pause.Reason, pause.Message)
 	}
+	r.paused[config.Name] = why
 	result := reconcile.Result{}
 	if pause.Powerless {
 		result.RequeueAfter = lookForRights
