@@ -87,7 +87,7 @@ var _ = Describe("Deletion", func() {
 			f.annotate("kubefed.io/deleteoption", `{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"`+policy+`"}`)
 			policies[policy] = create(ctx, f)
 		}
-		hold := func(f *federated, finalizers ...string) {
+		hold := func(ctx context.Context, f *federated, finalizers ...string) {
 			GinkgoHelper()
 			for _, set := range replicaSets(ctx, members[0], ns) {
 				if set.OwnerReferences[0].Name == f.GetName() {
@@ -102,8 +102,8 @@ var _ = Describe("Deletion", func() {
 		Eventually(ctx, func() int { return len(replicaSets(ctx, members[0], ns)) }).Should(Equal(2))
 		for _, f := range policies {
 			expectSettled(ctx, f, members[0])
-			hold(f, held)
-			DeferCleanup(func(SpecContext) { hold(f) })
+			hold(ctx, f, held)
+			DeferCleanup(func(ctx SpecContext) { hold(ctx, f) })
 			Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
 		}
 		expectGone(ctx, host, policies["Background"].ref())
@@ -111,7 +111,7 @@ var _ = Describe("Deletion", func() {
 		foreground := policies["Foreground"]
 		expectField(ctx, members[0], foreground.target, "/metadata/finalizers", list{"foregroundDeletion"})
 		expectWord(ctx, foreground, members[0], "WaitingForRemoval", "being deleted")
-		hold(foreground)
+		hold(ctx, foreground)
 		expectGone(ctx, host, foreground.ref())
 		expectMissing(ctx, members[0], foreground.target)
 	})
