@@ -294,7 +294,7 @@ func sumOfWeights(shares []*replicaShare) weightSum {
 		if s.Weight == 0 {
 			continue
 		}
-		small, carry := bits.Add64(sum.small, uint64(s.Weight), 0)
+		small, carry := bits.Add64(sum.small, uint64(s.Weight), 0) //nolint:gosec // weights are not negative
 		switch {
 		case sum.large != nil:
 			sum.large.Add(sum.large, big.NewInt(s.Weight))
@@ -313,10 +313,10 @@ func (w weightSum) none() bool { return w.large == nil && w.small == 0 }
 // shareOf is replicas * weight / weights, rounded up; it is replicas at most.
 func (w weightSum) shareOf(replicas, weight int64) int64 {
 	if w.large == nil {
-		high, low := bits.Mul64(uint64(replicas), uint64(weight))
+		high, low := bits.Mul64(uint64(replicas), uint64(weight)) //nolint:gosec // neither is negative
 		low, carry := bits.Add64(low, w.small-1, 0)
-		share, _ := bits.Div64(high+carry, low, w.small) // no more than replicas
-		return int64(share)
+		share, _ := bits.Div64(high+carry, low, w.small)
+		return int64(share) //nolint:gosec // no more than replicas
 	}
 	product := new(big.Int).Mul(big.NewInt(replicas), big.NewInt(weight))
 	product.Add(product, w.large).Sub(product, big.NewInt(1))

@@ -71,7 +71,7 @@ func (r *reconciler) allowed(ctx context.Context, t Type) (*pause, error) {
 			review.Spec.ResourceAttributes.Namespace = r.Namespace
 		}
 		if err := r.client.Create(ctx, review); apierrors.IsForbidden(err) {
-			return nil, nil //nolint:nilerr,nilnil // that cannot be found out; the requests will tell
+			return nil, nil //nolint:nilnil // that cannot be found out; the requests will tell
 		} else if err != nil {
 			return nil, fmt.Errorf("asking for the rights to %s: %w", t.CRDName(), err)
 		}

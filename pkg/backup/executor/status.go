@@ -42,7 +42,7 @@ type statusInput struct {
 	ScheduleError error
 	// VerifyError is why the schedule of spec.verify cannot be used.
 	VerifyError error
-	Decision      schedule.Decision
+	Decision    schedule.Decision
 	// Skipped counts ticks that were not run although they were due.
 	Skipped int
 	Now     time.Time
