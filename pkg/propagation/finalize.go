@@ -69,10 +69,10 @@ func (e *Engine) planDeletion(t *runningType, item Item, host *hostObject, o *ob
 		if e.planAbsent(o.place(name), info, watched, l) {
 			queued = append(queued, name)
 		}
-		if p := o.places[name]; p != nil && p.want == wantAbsent && (p.pending || p.retrying || p.status != "") {
+		if p := o.places[name]; p.want == wantAbsent && (p.pending || p.retrying || p.status != "") {
 			waiting++
 		} else {
-			delete(o.places, name)
+			*p = place{} // kept: without a record the next look would take it for unknown
 		}
 	}
 	if o.pendingClusters() > 0 && o.pendingSince.IsZero() {

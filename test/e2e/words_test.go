@@ -186,7 +186,10 @@ var _ = Describe("Clusters that can never be ready", Serial, func() {
 		for _, c := range members {
 			want[c.Name] = ""
 		}
-		f := create(ctx, configMap(federatedNamespace(ctx), "everywhere", fields{"a": "1"}).onLabelled(nil))
+		ns := plainNamespace(ctx)
+		namespace := create(ctx, federate("Namespace", ns, ns, nil).onLabelled(nil))
+		f := create(ctx, configMap(ns, "everywhere", fields{"a": "1"}).onLabelled(nil))
+		expectStatus(ctx, namespace, "CheckClusters", want)
 		expectStatus(ctx, f, "CheckClusters", want)
 		change(ctx, f, func(f *federated) { set(f.template(), "/data/a", "2") })
 		for _, c := range members {
