@@ -30,15 +30,16 @@ const (
 
 // ResourceWriter writes the objects of one resource. It belongs to one goroutine.
 type ResourceWriter struct {
-	w        *Writer
-	file     ResourceFile
-	ctx      context.Context //nolint:containedctx // of the session that it is part of
-	piece    *bytes.Buffer
-	pieces   []piece
-	pending  sync.WaitGroup
-	failedMu sync.Mutex
-	failed   error
-	closed   bool
+	w       *Writer
+	file    ResourceFile
+	ctx     context.Context //nolint:containedctx // of the session that it is part of
+	piece   *bytes.Buffer
+	pending sync.WaitGroup
+	closed  bool
+
+	mu     sync.Mutex // of what the workers write as well
+	pieces []piece
+	failed error
 }
 
 type piece struct {
@@ -86,17 +87,21 @@ func (r *ResourceWriter) Objects() int64 { return r.file.Objects }
 
 // flush hands the piece to a worker.
 func (r *ResourceWriter) flush() {
-	buffer, index := r.piece, len(r.pieces)
+	buffer := r.piece
 	r.piece = getBuffer()
+	// A worker may be noting another piece's object, in what append is copying.
+	r.mu.Lock()
+	index := len(r.pieces)
 	r.pieces = append(r.pieces, piece{length: int64(buffer.Len())})
+	r.mu.Unlock()
 	r.file.Bytes += int64(buffer.Len())
 	r.pending.Add(1)
 	r.w.work.do(func() error {
 		defer r.pending.Done()
 		defer putBuffer(buffer)
 		id, err := r.w.writeObject(r.ctx, buffer.Bytes(), r.file.Name())
-		r.failedMu.Lock()
-		defer r.failedMu.Unlock()
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.pieces[index].id = id
 		if err != nil && r.failed == nil {
 			r.failed = err
@@ -106,8 +111,8 @@ func (r *ResourceWriter) flush() {
 }
 
 func (r *ResourceWriter) error() error {
-	r.failedMu.Lock()
-	defer r.failedMu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return wrap(r.ctx, r.failed, "cannot write %s", r.file.Name())
 }
 
