@@ -87,6 +87,11 @@ func wrap(ctx context.Context, err error, format string, args ...any) error {
 	if errors.As(err, &typed) || errors.As(err, &caller) {
 		return err
 	}
+	var hopeless *hopelessError
+	if errors.As(context.Cause(ctx), &hopeless) {
+		// All that kopia says is that its context has ended.
+		ctx, err = context.WithoutCancel(ctx), hopeless.err
+	}
 	reason, hint := classify(ctx, err)
 	message := fmt.Sprintf(format, args...)
 	if hint != "" {

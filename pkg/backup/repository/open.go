@@ -154,13 +154,15 @@ func (r *Repository) openKopia(ctx context.Context, readOnly bool) (err error) {
 	if err := r.writeConfig(file, readOnly); err != nil {
 		return err
 	}
+	ctx, done := r.storage.hopeful(ctx)
+	defer done()
 	// kopia exits the process on errors that it calls fatal, unless told otherwise: the
 	// operation fails as well, which is enough.
 	opened, err := repo.Open(ctx, file, r.config.Password, &repo.Options{
 		DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {},
 	})
 	if err != nil {
-		return err
+		return wrap(ctx, err, "cannot open the repository at %s", r.config)
 	}
 	direct, ok := opened.(repo.DirectRepository)
 	if !ok {
@@ -196,6 +198,9 @@ func (r *Repository) writeConfig(file string, readOnly bool) error {
 
 // ClusterUID is the cluster that the repository belongs to.
 func (r *Repository) ClusterUID() string { return r.owner.ClusterUID }
+
+// Location is that of the configuration it was opened with.
+func (r *Repository) Location() string { return r.config.Location() }
 
 // String says where the repository is.
 func (r *Repository) String() string { return r.config.String() }

@@ -384,3 +384,16 @@ func TestValidate(t *testing.T) {
 		t.Errorf("printing shows credentials: %s", shown)
 	}
 }
+
+// TestDirectoryThatVanishes: kopia reads its indexes again until its context ends,
+// which would be never.
+func TestDirectoryThatVanishes(t *testing.T) {
+	config := inDir(t)
+	r := open(t, config)
+	save(t, r, "run-1", 10, nil)
+	if err := os.RemoveAll(config.Filesystem.Path); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.Snapshots(t.Context(), repository.Filter{})
+	wantReason(t, err, repository.BucketMissing)
+}

@@ -93,6 +93,8 @@ func toSnapshot(m *snapshot.Manifest) *Snapshot {
 
 // Snapshots lists what the repository holds, the oldest first.
 func (r *Repository) Snapshots(ctx context.Context, filter Filter) ([]Snapshot, error) {
+	ctx, done := r.storage.hopeful(ctx)
+	defer done()
 	if err := r.direct.Refresh(ctx); err != nil {
 		return nil, r.wrapLost(ctx, err, "cannot read the repository at %s", r.config)
 	}

@@ -48,6 +48,11 @@ type storage struct {
 	// silent is set when a request got no answer: those after it, which kopia may still
 	// make to clean up, fail at once, so that time-outs do not add up.
 	silent atomic.Bool
+
+	// waiting are the operations that end when lists keep failing.
+	waitingMu   sync.Mutex
+	waiting     map[context.Context]context.CancelCauseFunc
+	failedLists int
 }
 
 // bytesPerSecond is the least that an upload must achieve on average.
@@ -104,8 +109,59 @@ func (s *storage) DeleteBlob(ctx context.Context, id blob.ID) error {
 	return s.call(ctx, 0, func(ctx context.Context) error { return s.Storage.DeleteBlob(ctx, id) })
 }
 
+// maxFailedLists is how often in a row a list may fail before what needs it is given up.
+const maxFailedLists = 3
+
+// hopelessError ends what kopia would repeat for ever.
+type hopelessError struct{ err error }
+
+func (e *hopelessError) Error() string { return e.err.Error() }
+func (e *hopelessError) Unwrap() error { return e.err }
+
+// hopeful returns a context that ends, with the reason as its cause, when the storage
+// cannot be listed: kopia reads its indexes again and again until its context ends.
+func (s *storage) hopeful(ctx context.Context) (limited context.Context, done func()) {
+	limited, cancel := context.WithCancelCause(ctx)
+	s.waitingMu.Lock()
+	defer s.waitingMu.Unlock()
+	if s.waiting == nil {
+		s.waiting = map[context.Context]context.CancelCauseFunc{}
+	}
+	s.waiting[limited] = cancel
+	return limited, func() {
+		s.waitingMu.Lock()
+		delete(s.waiting, limited)
+		s.waitingMu.Unlock()
+		cancel(nil)
+	}
+}
+
+// listed counts lists that failed.
+func (s *storage) listed(err error) {
+	s.waitingMu.Lock()
+	defer s.waitingMu.Unlock()
+	if err == nil {
+		s.failedLists = 0
+		return
+	}
+	if s.failedLists++; s.failedLists < maxFailedLists && !s.silent.Load() {
+		return
+	}
+	for _, cancel := range s.waiting {
+		cancel(&hopelessError{err})
+	}
+}
+
 // ListBlobs may take many requests: the time counts from one blob to the next.
 func (s *storage) ListBlobs(ctx context.Context, prefix blob.ID, callback func(blob.Metadata) error) error {
+	err := s.listBlobs(ctx, prefix, callback)
+	if ctx.Err() == nil {
+		s.listed(err)
+	}
+	return err
+}
+
+func (s *storage) listBlobs(ctx context.Context, prefix blob.ID, callback func(blob.Metadata) error) error {
 	if !s.cancellable {
 		return s.Storage.ListBlobs(ctx, prefix, callback)
 	}
