@@ -2,6 +2,7 @@ package localcluster
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,12 @@ func (c *Cluster) args(component string) []string {
 			"--manage-all-nodes=true",
 			"--node-lease-duration-seconds=0",
 			"--v=WARN", // at INFO it logs every change of every pod
+		}
+		if c.state.ExecPort != 0 {
+			args = append(args,
+				"--server-address="+net.JoinHostPort(loopback, strconv.Itoa(c.state.ExecPort)),
+				"--tls-cert-file="+c.pki(serverCert),
+				"--tls-private-key-file="+c.pki(serverKey))
 		}
 	}
 	return append(args, c.fleet.state.ExtraArgs[component]...)
@@ -86,6 +93,8 @@ func (c *Cluster) apiServerArgs() []string {
 		"--allow-privileged=true",
 		// It taints new nodes as not ready for node-lifecycle-controller to free them, which does not run.
 		"--disable-admission-plugins=TaintNodesByCondition",
+		// The address that nodes have where kwok serves commands in pods.
+		"--kubelet-preferred-address-types=ExternalIP,InternalIP",
 		"--profiling=true",
 	}
 }

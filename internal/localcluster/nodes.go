@@ -75,7 +75,7 @@ func (c *Cluster) node(name string, i int, resources corev1.ResourceList) *corev
 	network := fmt.Sprintf("10.%d.%d", c.state.Index+1, i)
 	resources[corev1.ResourcePods] = resource.MustParse("110")
 	resources[corev1.ResourceEphemeralStorage] = resource.MustParse("100Gi")
-	return &corev1.Node{
+	node := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name,
 			Labels: map[string]string{
@@ -110,4 +110,9 @@ func (c *Cluster) node(name string, i int, resources corev1.ResourceList) *corev
 			},
 		},
 	}
+	if c.state.ExecPort != 0 {
+		node.Status.Addresses = append(node.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: loopback})
+		node.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(c.state.ExecPort) //nolint:gosec // a port
+	}
+	return node
 }

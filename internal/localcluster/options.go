@@ -76,6 +76,10 @@ type Options struct {
 	Controllers []string
 	// ExtraArgs are added to a component's command line, by component.
 	ExtraArgs map[string][]string
+	// Exec lets "kubectl exec" and hooks of backups run commands in pods: in fact on this
+	// machine, as its user. Whoever reaches the port of kwok on the loopback address can
+	// do so, without a password: for suites, not for clusters that stay.
+	Exec bool
 	// DieWithParent kills every process when the program that started it ends in
 	// whatever way (Linux only). Without it, processes outlive the program.
 	DieWithParent bool

@@ -159,6 +159,45 @@ func TestStatePlansClusters(t *testing.T) {
 	}
 }
 
+// Commands in pods run on this machine without a password: only who asks gets them.
+func TestStateServesCommandsInPods(t *testing.T) {
+	for _, exec := range []bool{false, true} {
+		options := Options{Dir: t.TempDir(), Members: 2, Exec: exec}
+		if err := options.complete(); err != nil {
+			t.Fatal(err)
+		}
+		state, err := newState(&options, "v1.36.3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := state.write(options.Dir); err != nil {
+			t.Fatal(err)
+		}
+		fleet, err := Load(options.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports := map[int]bool{}
+		for _, cluster := range fleet.Clusters() {
+			ports[cluster.state.Port], ports[cluster.state.ExecPort] = true, true
+			args := strings.Join(cluster.args(Kwok), " ")
+			if got := strings.Contains(args, "--server-address=127.0.0.1:"); got != exec {
+				t.Errorf("Exec %v: kwok gets %s", exec, args)
+			}
+			if got := strings.Contains(string(cluster.stages()), "ClusterExec"); got != exec {
+				t.Errorf("Exec %v: kwok's configuration has rules for it: %v", exec, got)
+			}
+			port := cluster.nodes()[0].Status.DaemonEndpoints.KubeletEndpoint.Port
+			if int(port) != cluster.state.ExecPort {
+				t.Errorf("Exec %v: nodes have the port %d, kwok serves %d", exec, port, cluster.state.ExecPort)
+			}
+		}
+		if want := map[bool]int{false: 4, true: 6}[exec]; len(ports) != want {
+			t.Errorf("Exec %v: %d different ports, want %d", exec, len(ports), want)
+		}
+	}
+}
+
 func TestDamagedState(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Load(dir); !errors.Is(err, ErrNoFleet) {

@@ -18,9 +18,15 @@ var (
 	nodeStages string
 	//go:embed stages/pod.yaml
 	podStages string
+	//go:embed stages/exec.yaml
+	execStages string
 )
 
 // stages is kwok's configuration: how nodes and pods change by themselves.
-func stages() []byte {
-	return []byte(strings.Join([]string{nodeStages, podStages}, "---\n"))
+func (c *Cluster) stages() []byte {
+	parts := []string{nodeStages, podStages}
+	if c.state.ExecPort != 0 {
+		parts = append(parts, execStages)
+	}
+	return []byte(strings.Join(parts, "---\n"))
 }

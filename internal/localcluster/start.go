@@ -114,7 +114,7 @@ func (c *Cluster) writeFiles() error {
 	if err := ensurePKI(filepath.Join(c.Dir, "pki"), c.Name, c.serviceIP()); err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(c.Dir, "stages.yaml"), stages()); err != nil {
+	if err := writeFile(filepath.Join(c.Dir, "stages.yaml"), c.stages()); err != nil {
 		return err
 	}
 	return c.writeComponentConfigs()

@@ -33,11 +33,13 @@ type fleetState struct {
 }
 
 type clusterState struct {
-	Index    int    `json:"index"` // 0 is the host
-	Name     string `json:"name"`
-	Port     int    `json:"port"`
-	Nodes    int    `json:"nodes"`
-	GPUNodes int    `json:"gpuNodes,omitempty"`
+	Index int    `json:"index"` // 0 is the host
+	Name  string `json:"name"`
+	Port  int    `json:"port"`
+	// ExecPort is where kwok serves commands in pods; 0 if it does not.
+	ExecPort int `json:"execPort,omitempty"`
+	Nodes    int `json:"nodes"`
+	GPUNodes int `json:"gpuNodes,omitempty"`
 }
 
 // ErrNoFleet says that a directory holds no local clusters.
@@ -80,6 +82,10 @@ func newState(o *Options, version string) (*fleetState, error) {
 		Format: stateFormat, Binary: o.Binary, Version: version, PortBase: o.PortBase,
 		Without: o.Without, Controllers: o.Controllers, ExtraArgs: o.ExtraArgs,
 	}
+	taken := map[int]bool{}
+	for _, port := range ports {
+		taken[port] = true
+	}
 	for i, port := range ports {
 		cluster := clusterState{Index: i, Name: clusterName(i), Port: port, Nodes: o.MemberNodes}
 		if i == 0 {
@@ -87,6 +93,12 @@ func newState(o *Options, version string) (*fleetState, error) {
 		}
 		if i > o.Members-o.GPUMembers {
 			cluster.GPUNodes = o.GPUNodes
+		}
+		if o.Exec {
+			if cluster.ExecPort, err = freePort(taken); err != nil {
+				return nil, err
+			}
+			taken[cluster.ExecPort] = true
 		}
 		state.Clusters = append(state.Clusters, cluster)
 	}

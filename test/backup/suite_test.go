@@ -1,6 +1,7 @@
 // Package backup tests backups on real clusters: the executor in this process, where
 // a spec needs a clock of its own, as a program, where it has to die, and in the
-// host's controller, for its members. Repositories are directories.
+// host's controller, for its members. Repositories are directories, or on an S3 server
+// of the suite's own.
 //
 // The host cluster is not joined: what runs in this process or as a program works
 // there, and nobody else does.
@@ -21,6 +22,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fedctl/fedctl/internal/localcluster"
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
@@ -49,7 +51,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
 	dir, err = os.MkdirTemp("", "fedctl-backup-")
 	Expect(err).NotTo(HaveOccurred())
-	system, err = framework.Prepare(ctx, GinkgoWriter, 2)
+	system, err = framework.Prepare(ctx, GinkgoWriter, 2, func(o *localcluster.Options) { o.Exec = true })
 	Expect(err).NotTo(HaveOccurred())
 	host, members = system.Host(), system.Members()
 	for _, c := range append([]*framework.Cluster{host}, members...) {

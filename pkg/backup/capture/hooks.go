@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,9 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
-	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 )
@@ -112,13 +109,6 @@ func (c *capture) hook(ctx context.Context, name string, hook *v1alpha1.Hook) er
 	return errors.Join(errs...)
 }
 
-// execConfig is for typed requests, which the capture's own is not.
-func execConfig(config *rest.Config) *rest.Config {
-	config = rest.CopyConfig(config)
-	config.Timeout = 0
-	return config
-}
-
 func (c *capture) exec(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, hook *v1alpha1.Hook) error {
 	container := hook.Container
 	if container == "" && len(pod.Spec.Containers) > 0 {
@@ -126,18 +116,7 @@ func (c *capture) exec(ctx context.Context, client kubernetes.Interface, pod *co
 	}
 	request := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{Container: container, Command: hook.Command, Stdout: true, Stderr: true}, scheme.ParameterCodec)
-	config := execConfig(c.Config)
-	websocket, err := remotecommand.NewWebSocketExecutor(config, http.MethodGet, request.URL().String())
-	if err != nil {
-		return err
-	}
-	spdy, err := remotecommand.NewSPDYExecutor(config, http.MethodPost, request.URL())
-	if err != nil {
-		return err
-	}
-	executor, err := remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
-		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
-	})
+	executor, err := executorFor(c.Config, request.URL())
 	if err != nil {
 		return err
 	}

@@ -24,18 +24,22 @@ type local struct {
 // takes one, leaves one, and one more that joins or breaks.
 const localMembers = 3
 
-func startLocal(ctx context.Context, log io.Writer, members int) (Environment, error) {
+func startLocal(ctx context.Context, log io.Writer, members int, edit ...func(*localcluster.Options)) (Environment, error) {
 	dir, err := os.MkdirTemp("", "fedctl-e2e-")
 	if err != nil {
 		return nil, err
 	}
-	fleet, err := localcluster.Up(ctx, localcluster.Options{
+	options := localcluster.Options{
 		Dir:           filepath.Join(dir, "clusters"),
 		Members:       members,
 		GPUMembers:    1,
 		DieWithParent: true,
 		Log:           log,
-	})
+	}
+	for _, change := range edit {
+		change(&options)
+	}
+	fleet, err := localcluster.Up(ctx, options)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting local clusters: %w", err), os.RemoveAll(dir))
 	}

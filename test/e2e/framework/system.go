@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/internal/localcluster"
 )
 
 // KubeFedCluster is the kind of a joined cluster.
@@ -47,14 +49,14 @@ func Setup(ctx context.Context, log io.Writer) (*System, error) {
 }
 
 // Prepare starts local clusters of its own and builds the programs; nothing is
-// installed and no member joined.
-func Prepare(ctx context.Context, log io.Writer, members int) (*System, error) {
+// installed and no member joined. edit changes what clusters are started.
+func Prepare(ctx context.Context, log io.Writer, members int, edit ...func(*localcluster.Options)) (*System, error) {
 	dir, err := os.MkdirTemp("", "fedctl-e2e-bin-")
 	if err != nil {
 		return nil, err
 	}
 	s := &System{dir: dir}
-	if s.Environment, err = startLocal(ctx, log, members); err != nil {
+	if s.Environment, err = startLocal(ctx, log, members, edit...); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	if s.Programs, err = Build(ctx, s.dir, s); err != nil {
