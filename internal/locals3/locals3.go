@@ -5,6 +5,7 @@ package locals3
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -31,7 +32,7 @@ const (
 type Options struct {
 	// Dir for the data: each bucket is a directory in it.
 	Dir string
-	// Certificate and Key, files in PEM, make it serve TLS.
+	// Certificate, which signs itself, and Key, files in PEM, make it serve TLS.
 	Certificate, Key string
 }
 
@@ -157,8 +158,21 @@ func (s *Server) signal(signal os.Signal) error {
 
 // CreateBucket makes a bucket.
 func (s *Server) CreateBucket(ctx context.Context, name string) error {
+	secure := s.options.Certificate != ""
+	transport, err := minio.DefaultTransport(secure)
+	if err != nil {
+		return err
+	}
+	if secure {
+		certificate, err := os.ReadFile(s.options.Certificate)
+		if err != nil {
+			return err
+		}
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(certificate)
+	}
 	client, err := minio.New(s.address, &minio.Options{
-		Creds: credentials.NewStaticV4(AccessKeyID, SecretAccessKey, ""), Secure: s.options.Certificate != "", Region: Region,
+		Creds: credentials.NewStaticV4(AccessKeyID, SecretAccessKey, ""), Secure: secure, Region: Region, Transport: transport,
 	})
 	if err != nil {
 		return err
