@@ -140,6 +140,10 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 	if settings.Backups {
 		options := backupOptions(settings)
 		options.Shared = executor.NewSlots(settings.BackupJobs)
+		options.Reporter = &executor.ClusterReporter{
+			Reader: local.GetAPIReader(), Writer: local.GetClient(), Events: local.GetEventRecorder("fedctl"),
+			Namespace: settings.KubeFedNamespace, Logger: options.Logger,
+		}
 		if err := mgr.Add(&executor.Fleet{Options: options}); err != nil {
 			return nil, err
 		}

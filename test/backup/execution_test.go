@@ -10,7 +10,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -156,62 +155,4 @@ var _ = Describe("Runs", func() {
 		Expect(damaged.Status.Conditions).To(ContainElement(And(HaveField("Type", "Verified"), HaveField("Status", metav1.ConditionFalse), HaveField("Reason", "Corrupt"))))
 		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionFalse, "Corrupt")
 	}, SpecTimeout(4*time.Minute))
-})
-
-var _ = Describe("Deleting a Backup", func() {
-	var (
-		c  client.Client
-		ns string
-	)
-	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
-	}, NodeTimeout(time.Minute))
-
-	saved := func(ctx context.Context, policy v1alpha1.DeletionPolicy) *v1alpha1.Backup {
-		store(ctx, c, ns)
-		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) { s.DeletionPolicy = policy })
-		execute(nil, ns)
-		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
-		return b
-	}
-	expectGone := func(ctx context.Context, object client.Object) {
-		GinkgoHelper()
-		Eventually(ctx, func() bool {
-			return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(object), object.DeepCopyObject().(client.Object)))
-		}).Should(BeTrue(), "it is gone")
-	}
-
-	It("keeps what is stored, and its runs", func(ctx SpecContext) {
-		b := saved(ctx, v1alpha1.DeletionRetain)
-		Expect(c.Delete(ctx, b)).To(Succeed())
-		expectGone(ctx, b)
-		Expect(snapshots(ctx, ns)).To(HaveLen(1))
-		Expect(runsIn(ctx, c, ns)).To(HaveLen(1))
-	}, SpecTimeout(3*time.Minute))
-
-	It("deletes what is stored, where the policy is Delete", func(ctx SpecContext) {
-		b := saved(ctx, v1alpha1.DeletionDelete)
-		Expect(c.Delete(ctx, b)).To(Succeed())
-		expectGone(ctx, b)
-		Expect(snapshots(ctx, ns)).To(BeEmpty())
-		Expect(runsIn(ctx, c, ns)).To(BeEmpty())
-	}, SpecTimeout(3*time.Minute))
-
-	It("waits for a repository that is gone, and says how to let it go", func(ctx SpecContext) {
-		b := saved(ctx, v1alpha1.DeletionDelete)
-		Expect(c.Delete(ctx, &v1alpha1.BackupRepository{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "store"}})).To(Succeed())
-		Expect(c.Delete(ctx, b)).To(Succeed())
-		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionFalse, "RepositoryNotFound")).To(ContainSubstring("set spec.deletionPolicy to Retain"))
-		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.DeletionPolicy = v1alpha1.DeletionRetain })
-		expectGone(ctx, b)
-		Expect(snapshots(ctx, ns)).To(HaveLen(1))
-	}, SpecTimeout(3*time.Minute))
-
-	It("does not keep its namespace", func(ctx SpecContext) {
-		b := saved(ctx, v1alpha1.DeletionDelete)
-		Expect(c.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})).To(Succeed())
-		expectGone(ctx, b)
-		expectGone(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
-	}, SpecTimeout(3*time.Minute))
 })

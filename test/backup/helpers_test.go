@@ -160,13 +160,17 @@ func snapshots(ctx context.Context, namespace string) []repository.Snapshot {
 // execute runs an executor for one namespace of the host cluster in this process,
 // until the spec ends or the returned function is called. The clock is the
 // machine's, unless one is given.
-func execute(c clock.PassiveClock, namespace string) (stop func()) {
+func execute(c clock.PassiveClock, namespace string, edit ...func(*executor.Options)) (stop func()) {
 	GinkgoHelper()
-	made, err := executor.New(executor.Options{
+	options := executor.Options{
 		Config: host.Config, Namespace: namespace, LeaseNamespace: framework.KubeFedNamespace,
 		LeaseDuration: 4 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: 500 * time.Millisecond,
 		Poll: 200 * time.Millisecond, MaxSleep: 300 * time.Millisecond, Clock: c,
-	})
+	}
+	for _, change := range edit {
+		change(&options)
+	}
+	made, err := executor.New(options)
 	Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

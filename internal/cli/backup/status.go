@@ -39,7 +39,8 @@ func newStatusCommand(f *cmdutil.Factory) *cobra.Command {
 OBJECTIVE is OK, Exceeded, "-" for a Backup that has none, or Unknown: the cluster
 cannot be reached or has not reported yet, whatever was last known of it. ORIGIN is
 Federated for what a FederatedBackup has made, and Member for a Backup that was made
-in the cluster itself.`,
+in the cluster itself. The reason Forbidden is a member that does not let the host's
+controller execute its backups; the message has the command that does.`,
 		Example: `  fedctl backup status -A
 
   # For a script: fails unless all are within their objective
@@ -91,6 +92,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 		states = append(fleet.read(ctx, asked, what{namespace: o.Namespace}), notReady(clusters)...)
 	}
 	rows := statusRows(federated, ready, states)
+	explainBlocked(rows, clusters, time.Now())
 	for _, state := range states {
 		if state.silent() {
 			fmt.Fprintf(o.factory.ErrOut, "%s: %s\n", state.cluster, state.message)

@@ -16,7 +16,7 @@ import (
 // RepositoryConfig says how to open what a BackupRepository names; it reads the
 // Secrets that hold the password and the credentials.
 func RepositoryConfig(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository) (repository.Config, error) {
-	var config repository.Config
+	config := placeOf(of)
 	key := of.Spec.EncryptionSecretRef.Key
 	if key == "" {
 		key = "password"
@@ -28,14 +28,8 @@ func RepositoryConfig(ctx context.Context, reader client.Reader, of *v1alpha1.Ba
 	if config.Password, err = valueOf(secret, key, "spec.encryptionSecretRef"); err != nil {
 		return config, err
 	}
-	if fs := of.Spec.Filesystem; fs != nil {
-		config.Filesystem = &repository.Filesystem{Path: fs.Path}
-	}
-	if s3 := of.Spec.S3; s3 != nil {
-		config.S3 = &repository.S3{Endpoint: s3.Endpoint, Bucket: s3.Bucket, Region: s3.Region, Prefix: s3.Prefix, CABundle: s3.CABundle}
-		if s3.CredentialsSecretRef != nil {
-			return config, readCredentials(ctx, reader, of, config.S3)
-		}
+	if of.Spec.S3 != nil && of.Spec.S3.CredentialsSecretRef != nil {
+		return config, readCredentials(ctx, reader, of, config.S3)
 	}
 	return config, nil
 }
@@ -73,6 +67,30 @@ func valueOf(secret *corev1.Secret, key, field string) (string, error) {
 	return "", &problem{"SecretIncomplete", fmt.Sprintf("Secret %s/%s has nothing under the key %s, which %s needs", secret.Namespace, secret.Name, key, field)}
 }
 
+// settle adds what is the executor's to say. A repository that was usable where the
+// spec says must still be there: to begin it anew would hide that everything is lost.
+func (c *core) settle(config *repository.Config, of *v1alpha1.BackupRepository) {
+	config.CacheDir, config.Timeout = c.opts.CacheDir, c.opts.StorageTimeout
+	config.MustExist = of.Status.Location != "" && of.Status.Location == locationOf(of)
+}
+
+// locationOf is where a BackupRepository's data is.
+func locationOf(of *v1alpha1.BackupRepository) string {
+	return placeOf(of).Location()
+}
+
+// placeOf is the part of a configuration that the spec alone says.
+func placeOf(of *v1alpha1.BackupRepository) repository.Config {
+	var config repository.Config
+	if fs := of.Spec.Filesystem; fs != nil {
+		config.Filesystem = &repository.Filesystem{Path: fs.Path}
+	}
+	if s3 := of.Spec.S3; s3 != nil {
+		config.S3 = &repository.S3{Endpoint: s3.Endpoint, Bucket: s3.Bucket, Region: s3.Region, Prefix: s3.Prefix, CABundle: s3.CABundle}
+	}
+	return config
+}
+
 // open opens a repository of this cluster to write to it.
 func (c *core) open(ctx context.Context, namespace, name string) (*repository.Repository, error) {
 	config, spec, err := c.configOf(ctx, namespace, name)
@@ -104,7 +122,7 @@ func (c *core) configOf(ctx context.Context, namespace, name string) (repository
 		return repository.Config{}, nil, err
 	}
 	config, err := RepositoryConfig(ctx, c.live, found)
-	config.CacheDir, config.Timeout = c.opts.CacheDir, c.opts.StorageTimeout
+	c.settle(&config, found)
 	return config, &found.Spec, err
 }
 

@@ -62,6 +62,7 @@ func (r *backups) Reconcile(ctx context.Context, request reconcile.Request) (rec
 	if err := r.client.Get(ctx, request.NamespacedName, backup); err != nil {
 		if apierrors.IsNotFound(err) {
 			forgetBackup(r.opts.Cluster, request.Namespace, request.Name)
+			r.jobs.abortOthers(jobOf("Backup", request.NamespacedName), "")
 			return reconcile.Result{}, nil
 		}
 		return reconcile.Result{}, err

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -31,6 +32,8 @@ func (r *backups) delete(ctx context.Context, backup *v1alpha1.Backup, runs []v1
 		return reconcile.Result{}, nil
 	}
 	if backup.Spec.DeletionPolicy != v1alpha1.DeletionDelete {
+		// It may have been Delete until now, and storage that hangs answers some day.
+		r.jobs.abort(backup.UID, errRetained)
 		return ignoreConflict(reconcile.Result{}, r.setFinalizer(ctx, backup, false))
 	}
 	again := reconcile.Result{RequeueAfter: r.opts.Poll}
@@ -42,7 +45,7 @@ func (r *backups) delete(ctx context.Context, backup *v1alpha1.Backup, runs []v1
 			return again, nil
 		}
 	}
-	if !r.jobs.reserve(backup.UID) {
+	if !r.jobs.reserve(backup.UID, jobOf("Backup", client.ObjectKeyFromObject(backup))) {
 		return again, nil
 	}
 	backup = backup.DeepCopy()
@@ -70,15 +73,41 @@ func (r *backups) deleteData(ctx context.Context, backup *v1alpha1.Backup, runs 
 	if err == nil || ctx.Err() != nil || apierrors.IsConflict(err) {
 		return
 	}
-	message := fmt.Sprintf("the stored data cannot be deleted: %s; to let the Backup go without deleting it, set spec.deletionPolicy to Retain", err)
-	changed := backup.DeepCopy()
-	if meta.SetStatusCondition(&changed.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse,
-		Reason: reasonOf(err), Message: message, ObservedGeneration: backup.Generation, LastTransitionTime: metav1.NewTime(r.opts.Clock.Now())}) {
-		r.warn(backup, reasonOf(err), "%s", message)
-		if err := r.client.Status().Update(ctx, changed); err != nil && !apierrors.IsConflict(err) {
-			r.log.Error(err, "A Backup's status could not be written", "backup", backup.Namespace+"/"+backup.Name)
-		}
+	if err := r.explainDeletion(ctx, backup, err); err != nil {
+		r.log.Error(err, "A Backup's status could not be written", "backup", backup.Namespace+"/"+backup.Name)
 	}
+}
+
+// explainDeletion says in a Backup's status why it is still there and how to let it
+// go. It reads the Backup again until nobody writes in between: the copy that the
+// deletion began with may be old by now.
+func (r *backups) explainDeletion(ctx context.Context, backup *v1alpha1.Backup, why error) error {
+	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reasonOf(why),
+		Message: fmt.Sprintf("the stored data cannot be deleted: %s; to let the Backup go without deleting it, set spec.deletionPolicy to Retain", why)}
+	written := false
+	err := retry.OnError(retry.DefaultBackoff, retriable, func() error {
+		current := &v1alpha1.Backup{}
+		if err := r.live.Get(ctx, client.ObjectKeyFromObject(backup), current); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		ready.ObservedGeneration, ready.LastTransitionTime = current.Generation, metav1.NewTime(r.opts.Clock.Now())
+		if current.UID != backup.UID || !meta.SetStatusCondition(&current.Status.Conditions, ready) {
+			return nil
+		}
+		current.Status.ObservedGeneration = current.Generation
+		if err := r.client.Status().Update(ctx, current); err != nil {
+			return err
+		}
+		written = true
+		return nil
+	})
+	if written {
+		r.warn(backup, ready.Reason, "%s", ready.Message)
+	}
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil // it is gone, or tried again before long
+	}
+	return err
 }
 
 func (r *backups) forgetAll(ctx context.Context, backup *v1alpha1.Backup) error {
@@ -94,6 +123,9 @@ func (r *backups) forgetAll(ctx context.Context, backup *v1alpha1.Backup) error 
 	ids := make([]string, 0, len(snapshots))
 	for _, s := range snapshots {
 		ids = append(ids, s.ID)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // a directory's requests do not end with it
 	}
 	if err := open.Forget(ctx, ids...); err != nil {
 		return err

@@ -18,6 +18,9 @@
 //   - jobs do what takes long: reading the cluster into the repository, reading
 //     back, removing what retention does not keep, restoring. They end with the Lease.
 //
+// What it may not do in a cluster, or that the cluster does not know the types, it tells
+// a [Reporter], beside its log and metrics.
+//
 // A cluster that hangs, refuses, or does not know these types harms nobody else:
 // each executor has its own connection, caches and queues.
 //

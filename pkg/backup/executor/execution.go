@@ -63,6 +63,9 @@ func (x *execution) attempt(ctx context.Context) (result *capture.Result, check 
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := x.stillThere(ctx, r); err != nil {
+		return nil, nil, err
+	}
 	if !result.Partial && verifyThis(x.backup.Spec.Verify, x.run, x.others) {
 		if check = x.verify(ctx, r, result.Snapshot.ID, x.backup.Spec.Verify.Mode); check.unfinished() {
 			check = nil
@@ -74,6 +77,20 @@ func (x *execution) attempt(ctx context.Context) (result *capture.Result, check 
 		x.log.Info("Retention failed", "backup", x.backup.Namespace+"/"+x.backup.Name, "error", problem.Error())
 	}
 	return result, check, nil
+}
+
+// stillThere makes sure that the BackupRepository names the place that was written to,
+// also now: whoever looks for the run's data looks there.
+func (x *execution) stillThere(ctx context.Context, r *repository.Repository) error {
+	found := &v1alpha1.BackupRepository{}
+	name := x.backup.Spec.RepositoryRef.Name
+	if err := x.live.Get(ctx, client.ObjectKey{Namespace: x.backup.Namespace, Name: name}, found); err != nil {
+		return err
+	}
+	if locationOf(found) != r.Location() {
+		return &problem{reasonRepositoryChanged, fmt.Sprintf("BackupRepository %s names another place than when the run began; what was saved at %s does not count", name, r)}
+	}
+	return nil
 }
 
 // record writes what became of the attempt; nil if the run is no longer ours.

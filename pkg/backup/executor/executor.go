@@ -59,6 +59,8 @@ type Options struct {
 	// StorageTimeout is how long a repository's storage may take to answer a request;
 	// the repository's default by default.
 	StorageTimeout time.Duration
+	// Reporter is told when backups cannot be executed; nil: only logs and metrics are.
+	Reporter Reporter
 	// Clock that schedules follow; the machine's by default.
 	Clock clock.PassiveClock
 	// Logger is the parent of the executor's loggers.
@@ -99,6 +101,8 @@ type Executor struct {
 	// identity is what the Lease and the runs of this executor carry.
 	identity string
 	scheme   *runtime.Scheme
+	// told is what was reported last; nil before anything was.
+	told **Blocked
 }
 
 // New returns an executor, which does nothing before Run.
@@ -123,14 +127,14 @@ func New(opts Options) (*Executor, error) {
 func (e *Executor) Run(ctx context.Context) {
 	defer forgetCluster(e.opts.Cluster)
 	backoff := wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.2, Steps: 7, Cap: time.Minute}
-	failed, told := backoff, ""
+	failed := backoff
 	for ctx.Err() == nil {
 		pause := e.opts.ProbePeriod
-		uid, problem := e.probe(ctx)
-		if problem == "" {
-			told = ""
+		uid, why := e.probe(ctx)
+		e.tell(ctx, why)
+		if why == nil {
 			began := time.Now()
-			err := e.lead(ctx, uid)
+			err := e.leadAndWatch(ctx, uid)
 			if ctx.Err() != nil {
 				return
 			}
@@ -139,12 +143,24 @@ func (e *Executor) Run(ctx context.Context) {
 			}
 			pause = failed.Step()
 			e.log.Info("Executing backups was interrupted; will go on", "in", pause.String(), "error", errText(err))
-		} else if problem != told && ctx.Err() == nil {
-			told = problem
-			e.log.Info("Backups cannot be executed in this cluster", "why", problem)
 		}
 		sleep(ctx, wait.Jitter(pause, 0.1))
 	}
+}
+
+// leadAndWatch leads, and tells meanwhile when rights go and come.
+func (e *Executor) leadAndWatch(ctx context.Context, uid string) error {
+	watching, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.watchRights(watching)
+	}()
+	defer func() {
+		stop()
+		<-ended
+	}()
+	return e.lead(ctx, uid)
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -163,46 +179,54 @@ func errText(err error) string {
 
 // probe asks whether the cluster knows and allows what the executor needs; it
 // returns the cluster's UID, or what is missing.
-func (e *Executor) probe(ctx context.Context) (uid, problem string) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+func (e *Executor) probe(ctx context.Context) (uid string, why *Blocked) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	reader, err := client.New(e.opts.Config, client.Options{Scheme: e.scheme})
+	asking, err := client.New(e.opts.Config, client.Options{Scheme: e.scheme})
 	if err != nil {
-		return "", err.Error()
+		return "", unreachable(err)
 	}
-	if problem := e.served(); problem != "" {
-		return "", problem
+	if why := e.served(); why != nil {
+		return "", why
 	}
-	for _, list := range []client.ObjectList{&v1alpha1.BackupList{}, &v1alpha1.BackupRunList{}, &v1alpha1.BackupRepositoryList{}, &v1alpha1.RestoreList{}} {
-		switch err := reader.List(ctx, list, client.Limit(1), client.InNamespace(e.opts.Namespace)); {
-		case apierrors.IsForbidden(err):
-			return "", "rights are missing, which \"fedctl install --member\" grants: " + err.Error()
-		case err != nil:
-			return "", err.Error()
-		}
+	missing, err := e.missingRights(ctx, asking)
+	switch {
+	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
+		e.log.V(1).Info("The cluster does not tell what is allowed", "error", err.Error())
+	case err != nil:
+		return "", unreachable(err)
+	case len(missing) > 0:
+		return "", e.forbidden(missing...)
 	}
 	system := &metav1.PartialObjectMetadata{}
 	system.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := reader.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, system); err != nil {
-		return "", "the cluster's identity cannot be read: " + err.Error()
+	switch err := asking.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, system); {
+	case apierrors.IsForbidden(err):
+		return "", e.forbidden("get the namespace " + metav1.NamespaceSystem + ", which tells the cluster's identity")
+	case err != nil:
+		return "", unreachable(err)
 	}
-	return string(system.UID), ""
+	return string(system.UID), nil
+}
+
+func unreachable(err error) *Blocked {
+	return &Blocked{Reason: blockedUnreachable, Message: err.Error()}
 }
 
 // served says what is wrong if the cluster does not know the types of backups. It
 // asks discovery, which anybody may, before rights play a part.
-func (e *Executor) served() string {
+func (e *Executor) served() *Blocked {
 	config := rest.CopyConfig(e.opts.Config)
 	config.Timeout = 15 * time.Second
 	client, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
-		return err.Error()
+		return unreachable(err)
 	}
 	switch _, err := client.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String()); {
 	case apierrors.IsNotFound(err):
-		return "the cluster does not know the types of backup.fedctl.io; \"fedctl install --member\" installs them"
+		return e.notInstalled()
 	case err != nil:
-		return err.Error()
+		return unreachable(err)
 	}
-	return ""
+	return nil
 }

@@ -3,9 +3,12 @@ package executor
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -13,6 +16,7 @@ import (
 var (
 	errStopped  = errors.New("the executor stops")
 	errReplaced = errors.New("a newer run took its place, as concurrencyPolicy Replace says")
+	errRetained = errors.New("spec.deletionPolicy is Retain now")
 	errDeleted  = errors.New("the object was deleted")
 	errTimeout  = errors.New("it took longer than spec.timeout")
 )
@@ -47,6 +51,7 @@ func (s Slots) free() {
 // jobs are what goes on in the background, at most one for each object. They end
 // when the Lease is lost.
 type jobs struct {
+	log         logr.Logger
 	own, shared Slots
 	ctx         context.Context //nolint:containedctx // the term of the Lease, in which jobs come and go
 	cancel      context.CancelCauseFunc
@@ -54,12 +59,22 @@ type jobs struct {
 
 	mu      sync.Mutex
 	stopped bool
-	byUID   map[types.UID]context.CancelCauseFunc
+	byUID   map[types.UID]*job
 }
 
-func newJobs(n int, shared Slots) *jobs {
+// job is what goes on for one object.
+type job struct {
+	// of is the kind and name of the object, which another one may have by now.
+	of     string
+	cancel context.CancelCauseFunc
+}
+
+// jobOf names an object for its job.
+func jobOf(kind string, key types.NamespacedName) string { return kind + " " + key.String() }
+
+func newJobs(n int, shared Slots, log logr.Logger) *jobs {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &jobs{own: NewSlots(n), shared: shared, ctx: ctx, cancel: cancel, byUID: map[types.UID]context.CancelCauseFunc{}}
+	return &jobs{log: log, own: NewSlots(n), shared: shared, ctx: ctx, cancel: cancel, byUID: map[types.UID]*job{}}
 }
 
 // Start waits for the end of the term and ends the jobs with it.
@@ -103,14 +118,26 @@ func (j *jobs) has(uid types.UID) bool {
 func (j *jobs) abort(uid types.UID, why error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if cancel, ok := j.byUID[uid]; ok {
-		cancel(why)
+	if job, ok := j.byUID[uid]; ok {
+		job.cancel(why)
+	}
+}
+
+// abortOthers cancels the jobs of objects that are gone: those of the same kind and
+// name as the one that is there, whose UID is empty if there is none.
+func (j *jobs) abortOthers(of string, uid types.UID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for other, job := range j.byUID {
+		if job.of == of && other != uid {
+			job.cancel(errDeleted)
+		}
 	}
 }
 
 // reserve takes a place for an object's job; false if there is none, or the object
 // has a job. The place is used by run or given back by release.
-func (j *jobs) reserve(uid types.UID) bool {
+func (j *jobs) reserve(uid types.UID, of string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if _, ok := j.byUID[uid]; ok || j.stopped || !j.own.take() {
@@ -120,7 +147,7 @@ func (j *jobs) reserve(uid types.UID) bool {
 		j.own.free()
 		return false
 	}
-	j.byUID[uid] = func(error) {}
+	j.byUID[uid] = &job{of: of, cancel: func(error) {}}
 	j.running.Add(1)
 	return true
 }
@@ -138,11 +165,20 @@ func (j *jobs) release(uid types.UID) {
 func (j *jobs) run(uid types.UID, job func(ctx context.Context)) {
 	ctx, cancel := context.WithCancelCause(j.ctx)
 	j.mu.Lock()
-	j.byUID[uid] = cancel
+	j.byUID[uid].cancel = cancel
 	j.mu.Unlock()
 	go func() {
 		defer cancel(nil)
 		defer j.release(uid)
+		defer j.recover(uid)
 		job(ctx)
 	}()
+}
+
+// recover keeps a job that panics from ending the process, which works for all
+// clusters. Its object is found without a job, and the attempt has failed.
+func (j *jobs) recover(uid types.UID) {
+	if what := recover(); what != nil {
+		j.log.Error(fmt.Errorf("%v", what), "A job has panicked", "uid", uid, "stack", string(debug.Stack()))
+	}
 }

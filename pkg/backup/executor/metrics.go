@@ -31,10 +31,13 @@ var (
 	leading = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "fedctl_backup_executor_leading", Help: "1 where this process executes the backups of a cluster.",
 	}, []string{"cluster"})
+	blocked = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fedctl_backup_executor_blocked", Help: "1 where this process cannot execute the backups of a cluster, by the reason; no series where it can.",
+	}, []string{"cluster", "reason"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(lastSuccess, objectiveSeconds, lastDuration, lastBytes, lastStoredBytes, failures, leading)
+	metrics.Registry.MustRegister(lastSuccess, objectiveSeconds, lastDuration, lastBytes, lastStoredBytes, failures, leading, blocked)
 }
 
 func recordLeading(cluster string, leads bool) {
@@ -43,6 +46,13 @@ func recordLeading(cluster string, leads bool) {
 		value = 1
 	}
 	leading.WithLabelValues(cluster).Set(value)
+}
+
+func recordBlocked(cluster string, why *Blocked) {
+	blocked.DeletePartialMatch(prometheus.Labels{"cluster": cluster})
+	if why != nil {
+		blocked.WithLabelValues(cluster, why.Reason).Set(1)
+	}
 }
 
 // recordBackup tells what is known of a Backup from its status.
@@ -95,6 +105,7 @@ func forgetBackups(cluster string) {
 func forgetCluster(cluster string) {
 	forgetBackups(cluster)
 	leading.DeleteLabelValues(cluster)
+	recordBlocked(cluster, nil)
 }
 
 func forget(of prometheus.Labels) {

@@ -36,7 +36,9 @@ func setUpRepositories(mgr manager.Manager, c *core) error {
 // names are not watched, and storage comes and goes.
 func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := &v1alpha1.BackupRepository{}
-	if err := r.client.Get(ctx, request.NamespacedName, object); err != nil || !object.DeletionTimestamp.IsZero() {
+	// Read live: a cache that is late does not know yet that the repository has been
+	// there, and one that is lost would be begun anew.
+	if err := r.live.Get(ctx, request.NamespacedName, object); err != nil || !object.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	found, err := r.look(ctx, object)
@@ -52,7 +54,8 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(err), err.Error()
 		sleep = min(sleep, 3*r.opts.Poll)
 	} else {
-		status.ClusterUID, status.Totals, status.LastChecked = found.uid, found.totals, ptr.To(metav1.NewTime(now))
+		status.ClusterUID, status.Location = found.uid, found.location
+		status.Totals, status.LastChecked = found.totals, ptr.To(metav1.NewTime(now))
 	}
 	if meta.SetStatusCondition(&status.Conditions, c) && err != nil {
 		r.events.Eventf(object, nil, corev1.EventTypeWarning, c.Reason, "Open", "%s", c.Message)
@@ -68,8 +71,8 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 
 // contents is what a repository holds.
 type contents struct {
-	uid    string
-	totals v1alpha1.Totals
+	uid, location string
+	totals        v1alpha1.Totals
 }
 
 // look opens a repository and counts what is in it.
@@ -80,7 +83,7 @@ func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupReposito
 	if err != nil {
 		return nil, err
 	}
-	config.CacheDir, config.Timeout = r.opts.CacheDir, r.opts.StorageTimeout
+	r.settle(&config, object)
 	var open *repository.Repository
 	if object.Spec.ReadOnly {
 		open, err = repository.OpenReadOnly(ctx, config)
@@ -99,7 +102,7 @@ func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupReposito
 	if err != nil {
 		return nil, fmt.Errorf("counting what the repository takes: %w", err)
 	}
-	found := &contents{uid: open.ClusterUID(), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
+	found := &contents{uid: open.ClusterUID(), location: locationOf(object), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
 	for _, s := range snapshots {
 		found.totals.Objects += s.Objects
 		found.totals.Bytes += s.Bytes

@@ -31,8 +31,12 @@ func setUpRestores(mgr manager.Manager, c *core) error {
 // Reconcile looks at one Restore.
 func (r *restores) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := &v1alpha1.Restore{}
-	if err := r.client.Get(ctx, request.NamespacedName, object); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+	if err := r.client.Get(ctx, request.NamespacedName, object); client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
+	}
+	r.jobs.abortOthers(jobOf("Restore", request.NamespacedName), object.UID) // as with runs
+	if object.UID == "" {
+		return reconcile.Result{}, nil
 	}
 	again := reconcile.Result{RequeueAfter: r.opts.Poll}
 	switch {
@@ -48,7 +52,7 @@ func (r *restores) Reconcile(ctx context.Context, request reconcile.Request) (re
 		r.end(changed, v1alpha1.RunFailed, reasonInterrupted, fmt.Sprintf(
 			"its executor %s ended before the restore did; make another Restore, whose spec.existing says what becomes of the objects that are there already", object.Status.Executor))
 		return ignoreConflict(again, r.client.Status().Update(ctx, changed))
-	case !r.jobs.reserve(object.UID):
+	case !r.jobs.reserve(object.UID, jobOf("Restore", request.NamespacedName)):
 		return again, nil
 	}
 	claimed := object.DeepCopy()

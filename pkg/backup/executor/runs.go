@@ -49,8 +49,13 @@ func (c *core) limiter() workqueue.TypedRateLimiter[reconcile.Request] {
 // Reconcile looks at one run.
 func (r *runs) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	run := &v1alpha1.BackupRun{}
-	if err := r.client.Get(ctx, request.NamespacedName, run); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+	if err := r.client.Get(ctx, request.NamespacedName, run); client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
+	}
+	// Runs have no finalizer: one that is deleted is gone at once, its job is not.
+	r.jobs.abortOthers(jobOf("BackupRun", request.NamespacedName), run.UID)
+	if run.UID == "" {
+		return reconcile.Result{}, nil
 	}
 	again := reconcile.Result{RequeueAfter: r.opts.Poll}
 	switch {
@@ -97,7 +102,7 @@ func (r *runs) begin(ctx context.Context, run *v1alpha1.BackupRun) (reconcile.Re
 	if first := before(run, others, r.opts.Clock.Now()); first != nil {
 		return ignoreConflict(again, r.explainWaiting(ctx, run, "run "+first.Name+" of the same Backup comes first"))
 	}
-	if !r.jobs.reserve(run.UID) {
+	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run))) {
 		return ignoreConflict(again, r.explainWaiting(ctx, run, "other runs and restores are in work"))
 	}
 	claimed, err := r.claim(ctx, run)

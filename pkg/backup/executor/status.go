@@ -16,17 +16,18 @@ import (
 
 // Reasons of a Backup's conditions; Ready has those of runs and repositories, too.
 const (
-	reasonReady           = "Ready"
-	reasonScheduled       = "Scheduled"
-	reasonInvalidSchedule = "InvalidSchedule"
-	reasonRepository      = "RepositoryNotFound"
-	reasonReadOnly        = "RepositoryReadOnly"
-	reasonNoRunYet        = "NoRunYet"
-	reasonRecent          = "Recent"
-	reasonTooOld          = "TooOld"
-	reasonVerified        = "Verified"
-	reasonNotYet          = "NotYetVerified"
-	reasonStoredDataKept  = "StoredDataKept"
+	reasonReady             = "Ready"
+	reasonScheduled         = "Scheduled"
+	reasonInvalidSchedule   = "InvalidSchedule"
+	reasonRepository        = "RepositoryNotFound"
+	reasonRepositoryChanged = "RepositoryChanged"
+	reasonReadOnly          = "RepositoryReadOnly"
+	reasonNoRunYet          = "NoRunYet"
+	reasonRecent            = "Recent"
+	reasonTooOld            = "TooOld"
+	reasonVerified          = "Verified"
+	reasonNotYet            = "NotYetVerified"
+	reasonStoredDataKept    = "StoredDataKept"
 )
 
 // maxRecent is how many runs a Backup's status lists.

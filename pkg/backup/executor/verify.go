@@ -100,7 +100,7 @@ func (r *runs) verifyOnDemand(ctx context.Context, run *v1alpha1.BackupRun) (rec
 	if mode != verifyRestore {
 		mode = verifyChecksum
 	}
-	if !r.jobs.reserve(run.UID) {
+	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run))) {
 		return reconcile.Result{RequeueAfter: r.opts.Poll}, nil
 	}
 	r.jobs.run(run.UID, func(ctx context.Context) { r.verifyRun(ctx, backup, run, mode) })
@@ -127,8 +127,8 @@ func (c *core) verifyRun(ctx context.Context, backup *v1alpha1.Backup, run *v1al
 		defer closeRepository(ctx, r)
 		v = c.verify(ctx, r, run.Status.SnapshotID, mode)
 	}
-	if errors.Is(context.Cause(ctx), errStopped) {
-		return // the next executor finds that it is still due
+	if cause := context.Cause(ctx); errors.Is(cause, errStopped) || errors.Is(cause, errDeleted) {
+		return // the next executor finds that it is still due, if the run is there
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
@@ -157,7 +157,7 @@ func (r *backups) verifyScheduled(backup *v1alpha1.Backup, all []v1alpha1.Backup
 		return decision.Next
 	}
 	run := newest[0]
-	if !r.jobs.reserve(run.UID) {
+	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run))) {
 		return now.Add(r.opts.Poll)
 	}
 	mode := cmp.Or(backup.Spec.Verify.Mode, verifyChecksum)

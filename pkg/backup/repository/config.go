@@ -74,6 +74,22 @@ func (c Config) String() string {
 	return "no repository"
 }
 
+// Location tells one storage from another: it is the same text for two that lead to
+// the same place, whatever the credentials, the password and the certificates are.
+func (c Config) Location() string {
+	switch {
+	case c.S3 != nil:
+		host, _, err := c.S3.address()
+		if err != nil {
+			host = c.S3.Endpoint
+		}
+		return "s3://" + strings.ToLower(host) + "/" + c.S3.Bucket + "/" + c.S3.prefix()
+	case c.Filesystem != nil:
+		return "file://" + filepath.Clean(c.Filesystem.Path)
+	}
+	return ""
+}
+
 // GoString keeps credentials out of %#v.
 func (c Config) GoString() string { return c.String() }
 

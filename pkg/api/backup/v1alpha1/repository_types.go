@@ -94,6 +94,10 @@ type BackupRepositoryStatus struct {
 	// namespace kube-system.
 	// +optional
 	ClusterUID string `json:"clusterUID,omitempty"`
+	// Location is where the repository was last found to be usable. While the spec names
+	// the same place, a repository that is no longer there is lost, and not begun anew.
+	// +optional
+	Location string `json:"location,omitempty"`
 	// LastChecked is when the repository was last found to be usable.
 	// +optional
 	LastChecked *metav1.Time `json:"lastChecked,omitempty"`

@@ -80,6 +80,9 @@ const (
 	// is a mode of Verify, Checksum or Restore. It is removed when that is done, and
 	// the run's condition Verified tells the result.
 	VerifyAnnotation = "backup.fedctl.io/verify"
+	// BlockedAnnotation on a KubeFedCluster says why the host's controller may not
+	// execute the backups of that cluster; it goes when it may.
+	BlockedAnnotation = "backup.fedctl.io/blocked"
 	// Finalizer is on Backups whose stored data is to be deleted with them.
 	Finalizer = "backup.fedctl.io/stored-data"
 )

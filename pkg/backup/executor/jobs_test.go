@@ -1,0 +1,62 @@
+package executor
+
+import (
+	"context"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// ended is a job that tells why it was cancelled.
+func ended(into chan<- error) func(context.Context) {
+	return func(ctx context.Context) {
+		<-ctx.Done()
+		into <- context.Cause(ctx)
+	}
+}
+
+func TestJobsOfObjectsThatAreGone(t *testing.T) {
+	j := newJobs(3, NewSlots(3), logr.Discard())
+	old, other := make(chan error, 1), make(chan error, 1)
+	for uid, into := range map[string]chan error{"old": old, "other": other} {
+		of := "BackupRun team-a/nightly-1"
+		if uid == "other" {
+			of = "Restore team-a/nightly-1"
+		}
+		if !j.reserve(types.UID("uid-of-"+uid), of) {
+			t.Fatal("there was a place")
+		}
+		j.run(types.UID("uid-of-"+uid), ended(into))
+	}
+	j.abortOthers("BackupRun team-a/nightly-1", "uid-of-old")
+	if !j.has("uid-of-old") {
+		t.Error("the job of an object that is there was ended")
+	}
+	j.abortOthers("BackupRun team-a/nightly-1", "")
+	if err := <-old; err != errDeleted { //nolint:errorlint // the very value
+		t.Errorf("the job ended for %v", err)
+	}
+	if !j.has("uid-of-other") {
+		t.Error("a job of another kind was ended")
+	}
+	j.stop()
+	if err := <-other; err != errStopped { //nolint:errorlint // the very value
+		t.Errorf("the job ended for %v", err)
+	}
+	if len(j.own)+len(j.shared) != 0 {
+		t.Errorf("%d places are not free", len(j.own)+len(j.shared))
+	}
+}
+
+func TestJobThatPanics(t *testing.T) {
+	j := newJobs(1, nil, logr.Discard())
+	if !j.reserve("uid", "BackupRun team-a/nightly-1") {
+		t.Fatal("there was a place")
+	}
+	j.run("uid", func(context.Context) { panic("what is this") })
+	j.running.Wait()
+	if j.has("uid") || !j.reserve("uid", "BackupRun team-a/nightly-1") {
+		t.Error("the place was not given back")
+	}
+}
