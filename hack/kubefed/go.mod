@@ -11,6 +11,12 @@ tool (
 )
 
 require (
+	k8s.io/apimachinery v0.22.2
+	sigs.k8s.io/kubefed v0.10.0
+	sigs.k8s.io/yaml v1.2.0
+)
+
+require (
 	cloud.google.com/go v0.54.0 // indirect
 	github.com/Azure/go-autorest v14.2.0+incompatible // indirect
 	github.com/Azure/go-autorest/autorest v0.11.18 // indirect
@@ -95,7 +101,6 @@ require (
 	gopkg.in/yaml.v3 v3.0.0-20210107192922-496545a6307b // indirect
 	k8s.io/api v0.22.2 // indirect
 	k8s.io/apiextensions-apiserver v0.22.2 // indirect
-	k8s.io/apimachinery v0.22.2 // indirect
 	k8s.io/apiserver v0.22.2 // indirect
 	k8s.io/client-go v0.22.2 // indirect
 	k8s.io/component-base v0.22.2 // indirect
@@ -105,7 +110,5 @@ require (
 	k8s.io/utils v0.0.0-20210819203725-bdf08cb9a70a // indirect
 	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.0.22 // indirect
 	sigs.k8s.io/controller-runtime v0.10.3 // indirect
-	sigs.k8s.io/kubefed v0.10.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v4 v4.1.2 // indirect
-	sigs.k8s.io/yaml v1.2.0 // indirect
 )
