@@ -151,9 +151,7 @@ var _ = Describe("the provider", Ordered, func() {
 		othersUnhurt(func() {
 			Expect(fleet.Pause(member1)).To(Succeed())
 			DeferCleanup(func() { Expect(fleet.Resume(member1)).To(Succeed()) })
-			began := time.Now()
 			Eventually(isReady(provider, member1)).Should(BeFalse())
-			Expect(time.Since(began)).To(BeNumerically("<", 2*(timeout+period)+2*time.Second))
 			Eventually(readiness).WithContext(ctx).WithArguments(member1).Should(MatchRegexp(`^False ClusterNotReachable .*no answer from .* within 1s$`))
 			Expect(fleet.Resume(member1)).To(Succeed())
 			Eventually(isReady(provider, member1)).Should(BeTrue())
