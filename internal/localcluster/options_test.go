@@ -121,8 +121,9 @@ func TestFindBinary(t *testing.T) {
 	}
 }
 
-func TestStatePlansClusters(t *testing.T) {
-	options := Options{Dir: t.TempDir(), Members: 3, GPUMembers: 1, HostNodes: None}
+// planned returns the fleet that a start with the options would have written down.
+func planned(t *testing.T, options Options) *Fleet {
+	t.Helper()
 	if err := options.complete(); err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +138,12 @@ func TestStatePlansClusters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return fleet
+}
+
+func TestStatePlansClusters(t *testing.T) {
+	options := Options{Dir: t.TempDir(), Members: 3, GPUMembers: 1, HostNodes: None}
+	fleet := planned(t, options)
 	want := map[string][2]int{"host": {0, 0}, "member-1": {2, 0}, "member-2": {2, 0}, "member-3": {2, 1}}
 	pods, regions := map[string]bool{}, map[string]bool{}
 	for _, cluster := range fleet.Clusters() {
@@ -163,20 +170,7 @@ func TestStatePlansClusters(t *testing.T) {
 func TestStateServesCommandsInPods(t *testing.T) {
 	for _, exec := range []bool{false, true} {
 		options := Options{Dir: t.TempDir(), Members: 2, Exec: exec}
-		if err := options.complete(); err != nil {
-			t.Fatal(err)
-		}
-		state, err := newState(&options, "v1.36.3")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := state.write(options.Dir); err != nil {
-			t.Fatal(err)
-		}
-		fleet, err := Load(options.Dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		fleet := planned(t, options)
 		ports := map[int]bool{}
 		for _, cluster := range fleet.Clusters() {
 			ports[cluster.state.Port], ports[cluster.state.ExecPort] = true, true
