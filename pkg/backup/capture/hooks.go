@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
+	utilexec "k8s.io/client-go/util/exec"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 )
@@ -121,13 +122,14 @@ func (c *capture) exec(ctx context.Context, client kubernetes.Interface, pod *co
 		return err
 	}
 	output := &tail{}
-	if err := executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: output}); err != nil {
-		if text := strings.TrimSpace(output.String()); text != "" {
-			return fmt.Errorf("%w: %s", err, text)
-		}
-		return err
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: output})
+	if exit := utilexec.ExitError(nil); err != nil && ctx.Err() == nil && !errors.As(err, &exit) {
+		err = fmt.Errorf("the command did not run, or the connection to it was lost: %w", err)
 	}
-	return nil
+	if text := strings.TrimSpace(output.String()); err != nil && text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
+	}
+	return err
 }
 
 // tail keeps the end of what a command says.
