@@ -14,6 +14,8 @@ import (
 // unused for a day, so that a run that goes on is not disturbed). It is cheap when
 // nothing is due; call it after runs.
 func (r *Repository) Maintain(ctx context.Context) error {
+	ctx, done := r.storage.hopeful(ctx)
+	defer done()
 	err := repo.DirectWriteSession(ctx, r.direct, repo.WriteSessionOptions{Purpose: "maintenance"},
 		func(ctx context.Context, session repo.DirectRepositoryWriter) error {
 			if err := r.takeMaintenance(ctx, session); err != nil {

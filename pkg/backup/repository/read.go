@@ -27,6 +27,8 @@ func isNotFound(err error) bool { return errors.Is(err, snapshot.ErrSnapshotNotF
 
 // Read opens a snapshot by its ID.
 func (r *Repository) Read(ctx context.Context, id string) (*Reader, error) {
+	ctx, done := r.storage.hopeful(ctx)
+	defer done()
 	loaded, err := snapshot.LoadSnapshot(ctx, r.direct, snapshotID(id))
 	if isNotFound(err) {
 		// It may have been written after the repository was opened.

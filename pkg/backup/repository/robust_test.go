@@ -386,14 +386,42 @@ func TestValidate(t *testing.T) {
 }
 
 // TestDirectoryThatVanishes: kopia reads its indexes again until its context ends,
-// which would be never.
+// which would be never. What is done ends with the reason, whatever it is.
 func TestDirectoryThatVanishes(t *testing.T) {
-	config := inDir(t)
-	r := open(t, config)
-	save(t, r, "run-1", 10, nil)
-	if err := os.RemoveAll(config.Filesystem.Path); err != nil {
-		t.Fatal(err)
+	for name, do := range map[string]func(ctx context.Context, r *repository.Repository, id string) error{
+		"list": func(ctx context.Context, r *repository.Repository, _ string) error {
+			_, err := r.Snapshots(ctx, repository.Filter{})
+			return err
+		},
+		"write": func(ctx context.Context, r *repository.Repository, _ string) error {
+			_, err := r.Write(ctx, source("run-2"), oneObject)
+			return err
+		},
+		"read a snapshot that is not known yet": func(ctx context.Context, r *repository.Repository, _ string) error {
+			_, err := r.Read(ctx, "0123456789abcdef0123456789abcdef")
+			return err
+		},
+		"verify":      func(ctx context.Context, r *repository.Repository, id string) error { return r.Verify(ctx, id, false) },
+		"verify full": func(ctx context.Context, r *repository.Repository, id string) error { return r.Verify(ctx, id, true) },
+		"forget":      func(ctx context.Context, r *repository.Repository, id string) error { return r.Forget(ctx, id) },
+		"maintain":    func(ctx context.Context, r *repository.Repository, _ string) error { return r.Maintain(ctx) },
+		"measure": func(ctx context.Context, r *repository.Repository, _ string) error {
+			_, err := r.Usage(ctx)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := inDir(t)
+			r := open(t, config)
+			saved := save(t, r, "run-1", 10, nil)
+			if err := os.RemoveAll(config.Filesystem.Path); err != nil {
+				t.Fatal(err)
+			}
+			// An operation that only ends with this is Cancelled.
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			wantReason(t, do(ctx, r, saved.ID), repository.BucketMissing)
+		})
 	}
-	_, err := r.Snapshots(t.Context(), repository.Filter{})
-	wantReason(t, err, repository.BucketMissing)
 }

@@ -132,6 +132,8 @@ func (r *Repository) Forget(ctx context.Context, ids ...string) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	ctx, done := r.storage.hopeful(ctx)
+	defer done()
 	err := repo.WriteSession(ctx, r.direct, repo.WriteSessionOptions{Purpose: "forget"},
 		func(ctx context.Context, session repo.RepositoryWriter) error {
 			for _, id := range ids {

@@ -15,6 +15,8 @@ import (
 // read, decrypted and decompressed, which compares it with its checksums, and the
 // objects are counted.
 func (r *Repository) Verify(ctx context.Context, id string, full bool) error {
+	ctx, done := r.storage.hopeful(ctx)
+	defer done()
 	if err := r.direct.Refresh(ctx); err != nil {
 		return r.wrapLost(ctx, err, "cannot read the repository at %s", r.config)
 	}

@@ -41,6 +41,8 @@ func (r *Repository) Write(ctx context.Context, source Source, fill func(ctx con
 	w := &Writer{entries: map[string]*snapshot.DirEntry{}, manifest: Manifest{
 		Version: ManifestVersion, Cluster: ClusterInfo{UID: r.owner.ClusterUID}, Source: source, StartTime: time.Now().UTC(),
 	}}
+	ctx, done := r.storage.hopeful(ctx)
+	defer done()
 	before := r.storage.written.Load()
 	var written *snapshot.Manifest
 	err := repo.WriteSession(ctx, r.direct, repo.WriteSessionOptions{Purpose: "backup"},
@@ -54,7 +56,7 @@ func (r *Repository) Write(ctx context.Context, source Source, fill func(ctx con
 				return err
 			}
 			if filled != nil {
-				return callback(filled)
+				return callback(ctx, filled)
 			}
 			var err error
 			written, err = r.finish(ctx, w, before)
@@ -69,12 +71,11 @@ func (r *Repository) Write(ctx context.Context, source Source, fill func(ctx con
 	return toSnapshot(written), nil
 }
 
-func callback(err error) error {
-	if err == nil {
-		return nil
-	}
+// callback is what fill has failed with: its own error, unless the storage is the cause.
+func callback(ctx context.Context, err error) error {
 	var typed *Error
-	if errors.As(err, &typed) {
+	var hopeless *hopelessError
+	if errors.As(err, &typed) || errors.As(context.Cause(ctx), &hopeless) {
 		return err
 	}
 	return &callbackError{err}
