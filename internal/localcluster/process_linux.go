@@ -19,7 +19,18 @@ func inspect(pid int) (start string, state byte, err error) {
 	if err != nil {
 		return "", 0, err
 	}
-	return parseStat(string(data))
+	start, state, err = parseStat(string(data))
+	if err == nil && state == 'Z' && threadsLeft(pid) {
+		state = 'R'
+	}
+	return start, state, err
+}
+
+// threadsLeft reports whether a process whose first thread has ended has others: while
+// one is about to end, files and ports of the process are still in use.
+func threadsLeft(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	return len(threads) > 1
 }
 
 // parseStat reads /proc/PID/stat: "PID (COMMAND) STATE …", the start time is the
