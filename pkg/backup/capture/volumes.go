@@ -139,18 +139,6 @@ func awaitSnapshot(ctx context.Context, client dynamic.ResourceInterface, name s
 	return problem
 }
 
-// DeleteVolumeSnapshots deletes the VolumeSnapshots of a run. Those that are gone are
-// no error.
-func DeleteVolumeSnapshots(ctx context.Context, client dynamic.Interface, records []v1alpha1.VolumeSnapshotRecord) error {
-	for _, record := range records {
-		err := client.Resource(volumeSnapshots).Namespace(record.Namespace).Delete(ctx, record.Snapshot, metav1.DeleteOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("VolumeSnapshot %s/%s: %w", record.Namespace, record.Snapshot, err)
-		}
-	}
-	return nil
-}
-
 // snapshotName is the same in each attempt at a run, so that none is made twice.
 func snapshotName(run, claim string) string {
 	return shorten(run+"-"+claim, 253)
