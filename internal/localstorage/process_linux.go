@@ -1,4 +1,4 @@
-package locals3
+package localstorage
 
 import "syscall"
 

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package locals3
+package localstorage
 
 import "syscall"
 

@@ -19,7 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fedctl/fedctl/internal/locals3"
+	"github.com/fedctl/fedctl/internal/localstorage"
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/test/e2e/framework"
@@ -127,7 +127,7 @@ const password = "correct horse battery staple"
 // kopia runs kopia's own command line on the repository of a namespace.
 func kopia(ctx context.Context, namespace string, args ...string) string {
 	GinkgoHelper()
-	binary, err := locals3.Binary("kopia", "FEDCTL_KOPIA")
+	binary, err := localstorage.Binary("kopia", "FEDCTL_KOPIA")
 	Expect(err).NotTo(HaveOccurred())
 	home := GinkgoT().TempDir()
 	run := func(args ...string) string {

@@ -24,7 +24,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fedctl/fedctl/internal/locals3"
+	"github.com/fedctl/fedctl/internal/localstorage"
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
@@ -54,7 +54,7 @@ var _ = Describe("On an S3 server", func() {
 	var (
 		c         client.Client
 		ns        string
-		server    *locals3.Server
+		server    *localstorage.S3
 		authority []byte
 		// data is the server's own directory.
 		data        string
@@ -67,11 +67,11 @@ var _ = Describe("On an S3 server", func() {
 		var certificate, key string
 		authority, certificate, key = selfSigned(GinkgoT().TempDir())
 		var err error
-		server, err = locals3.Start(ctx, locals3.Options{Dir: data, Certificate: certificate, Key: key})
+		server, err = localstorage.StartS3(ctx, localstorage.S3Options{Dir: data, Certificate: certificate, Key: key})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { Expect(server.Stop()).To(Succeed()) })
 		Expect(server.CreateBucket(ctx, bucket)).To(Succeed())
-		credentials = &corev1.Secret{StringData: map[string]string{"accessKeyID": locals3.AccessKeyID, "secretAccessKey": locals3.SecretAccessKey}}
+		credentials = &corev1.Secret{StringData: map[string]string{"accessKeyID": localstorage.AccessKeyID, "secretAccessKey": localstorage.SecretAccessKey}}
 		credentials.Namespace, credentials.Name = ns, "s3-credentials"
 		Expect(c.Create(ctx, credentials)).To(Succeed())
 	}, NodeTimeout(2*time.Minute))
@@ -79,7 +79,7 @@ var _ = Describe("On an S3 server", func() {
 	onServer := func(r *v1alpha1.BackupRepository) {
 		r.Spec.Filesystem = nil
 		r.Spec.S3 = &v1alpha1.S3Repository{
-			Endpoint: server.Endpoint, Bucket: bucket, Region: locals3.Region, Prefix: prefix,
+			Endpoint: server.Endpoint, Bucket: bucket, Region: localstorage.Region, Prefix: prefix,
 			CredentialsSecretRef: &v1alpha1.LocalReference{Name: credentials.Name}, CABundle: authority,
 		}
 	}
@@ -87,8 +87,8 @@ var _ = Describe("On an S3 server", func() {
 	read := func(ctx context.Context, look func(*repository.Repository)) {
 		GinkgoHelper()
 		open, err := repository.OpenReadOnly(ctx, repository.Config{
-			S3: &repository.S3{Endpoint: server.Endpoint, Bucket: bucket, Region: locals3.Region, Prefix: prefix,
-				AccessKeyID: locals3.AccessKeyID, SecretAccessKey: locals3.SecretAccessKey, CABundle: authority},
+			S3: &repository.S3{Endpoint: server.Endpoint, Bucket: bucket, Region: localstorage.Region, Prefix: prefix,
+				AccessKeyID: localstorage.AccessKeyID, SecretAccessKey: localstorage.SecretAccessKey, CABundle: authority},
 			Password: "correct horse battery staple",
 		})
 		Expect(err).NotTo(HaveOccurred())
@@ -169,7 +169,7 @@ var _ = Describe("On an S3 server", func() {
 		Expect(expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed).Status.Reason).To(Equal("AccessDenied"))
 		Expect(files()).To(BeEmpty())
 
-		change(ctx, c, credentials, func(s *corev1.Secret) { s.Data["secretAccessKey"] = []byte(locals3.SecretAccessKey) })
+		change(ctx, c, credentials, func(s *corev1.Secret) { s.Data["secretAccessKey"] = []byte(localstorage.SecretAccessKey) })
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 

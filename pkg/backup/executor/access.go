@@ -28,13 +28,43 @@ func RepositoryConfig(ctx context.Context, reader client.Reader, of *v1alpha1.Ba
 	if config.Password, err = valueOf(secret, key, "spec.encryptionSecretRef"); err != nil {
 		return config, err
 	}
-	if of.Spec.S3 != nil && of.Spec.S3.CredentialsSecretRef != nil {
-		return config, readCredentials(ctx, reader, of, config.S3)
+	switch {
+	case of.Spec.S3 != nil && of.Spec.S3.CredentialsSecretRef != nil:
+		err = readS3Credentials(ctx, reader, of, config.S3)
+	case of.Spec.GCS != nil && of.Spec.GCS.CredentialsSecretRef != nil:
+		err = readGCSCredentials(ctx, reader, of, config.GCS)
+	case of.Spec.Azure != nil:
+		err = readAzureCredentials(ctx, reader, of, config.Azure)
 	}
-	return config, nil
+	return config, err
 }
 
-func readCredentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, s3 *repository.S3) error {
+func readGCSCredentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, gcs *repository.GCS) error {
+	const field = "spec.gcs.credentialsSecretRef"
+	secret, err := readSecret(ctx, reader, of, of.Spec.GCS.CredentialsSecretRef.Name, field)
+	if err != nil {
+		return err
+	}
+	key, err := valueOf(secret, "serviceAccountKey", field)
+	gcs.ServiceAccountKey = []byte(key)
+	return err
+}
+
+func readAzureCredentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, azure *repository.Azure) error {
+	const field = "spec.azure.credentialsSecretRef"
+	secret, err := readSecret(ctx, reader, of, of.Spec.Azure.CredentialsSecretRef.Name, field)
+	if err != nil {
+		return err
+	}
+	if azure.SASToken = string(secret.Data["sasToken"]); azure.SASToken != "" && len(secret.Data["storageKey"]) == 0 {
+		return nil
+	}
+	azure.SASToken = ""
+	azure.StorageKey, err = valueOf(secret, "storageKey", field)
+	return err
+}
+
+func readS3Credentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, s3 *repository.S3) error {
 	const field = "spec.s3.credentialsSecretRef"
 	secret, err := readSecret(ctx, reader, of, of.Spec.S3.CredentialsSecretRef.Name, field)
 	if err != nil {
@@ -87,6 +117,12 @@ func placeOf(of *v1alpha1.BackupRepository) repository.Config {
 	}
 	if s3 := of.Spec.S3; s3 != nil {
 		config.S3 = &repository.S3{Endpoint: s3.Endpoint, Bucket: s3.Bucket, Region: s3.Region, Prefix: s3.Prefix, CABundle: s3.CABundle}
+	}
+	if gcs := of.Spec.GCS; gcs != nil {
+		config.GCS = &repository.GCS{Bucket: gcs.Bucket, Prefix: gcs.Prefix}
+	}
+	if azure := of.Spec.Azure; azure != nil {
+		config.Azure = &repository.Azure{StorageAccount: azure.StorageAccount, Container: azure.Container, Prefix: azure.Prefix, Endpoint: azure.Endpoint}
 	}
 	return config
 }

@@ -12,10 +12,12 @@ import (
 // DefaultTimeout ends a request to the storage that is not answered.
 const DefaultTimeout = time.Minute
 
-// Config says where a repository is and how to read it. Exactly one of S3 and
-// Filesystem is set.
+// Config says where a repository is and how to read it. Exactly one of S3, GCS, Azure
+// and Filesystem is set.
 type Config struct {
 	S3         *S3
+	GCS        *GCS
+	Azure      *Azure
 	Filesystem *Filesystem
 	// Password that the data is encrypted with.
 	Password string
@@ -47,6 +49,28 @@ type S3 struct {
 	CABundle []byte
 }
 
+// GCS is a bucket of Google Cloud Storage.
+type GCS struct {
+	Bucket string
+	// Prefix of all names in the bucket; a "/" at its end is added if it is missing.
+	Prefix string
+	// ServiceAccountKey is a service account's key in JSON; without it the identity of
+	// the environment is used.
+	ServiceAccountKey []byte
+}
+
+// Azure is a container of Azure Blob Storage.
+type Azure struct {
+	StorageAccount string
+	Container      string
+	// Prefix of all names in the container; a "/" at its end is added if it is missing.
+	Prefix string
+	// Endpoint of the account; https://<StorageAccount>.blob.core.windows.net by default.
+	Endpoint string
+	// StorageKey, one of the account's keys, or SASToken is set.
+	StorageKey, SASToken string
+}
+
 // Filesystem is a directory.
 type Filesystem struct {
 	// Path is absolute. The directory is created if its parent exists.
@@ -68,6 +92,10 @@ func (c Config) String() string {
 			endpoint = "s3:/"
 		}
 		return fmt.Sprintf("%s/%s/%s", strings.TrimSuffix(endpoint, "/"), c.S3.Bucket, c.S3.Prefix)
+	case c.GCS != nil:
+		return fmt.Sprintf("gs://%s/%s", c.GCS.Bucket, c.GCS.Prefix)
+	case c.Azure != nil:
+		return fmt.Sprintf("azure://%s/%s/%s", c.Azure.StorageAccount, c.Azure.Container, c.Azure.Prefix)
 	case c.Filesystem != nil:
 		return c.Filesystem.Path
 	}
@@ -83,7 +111,15 @@ func (c Config) Location() string {
 		if err != nil {
 			host = c.S3.Endpoint
 		}
-		return "s3://" + strings.ToLower(host) + "/" + c.S3.Bucket + "/" + c.S3.prefix()
+		return "s3://" + strings.ToLower(host) + "/" + c.S3.Bucket + "/" + directoryPrefix(c.S3.Prefix)
+	case c.GCS != nil:
+		return "gs://" + c.GCS.Bucket + "/" + directoryPrefix(c.GCS.Prefix)
+	case c.Azure != nil:
+		host := c.Azure.Endpoint
+		if endpoint, err := c.Azure.endpoint(); err == nil {
+			host = endpoint.Host
+		}
+		return "azure://" + strings.ToLower(host) + "/" + c.Azure.Container + "/" + directoryPrefix(c.Azure.Prefix)
 	case c.Filesystem != nil:
 		return "file://" + filepath.Clean(c.Filesystem.Path)
 	}
@@ -99,24 +135,57 @@ func (s S3) GoString() string { return s.String() }
 // String keeps credentials out of %v.
 func (s S3) String() string { return Config{S3: &s}.String() }
 
+// GoString keeps credentials out of %#v.
+func (g GCS) GoString() string { return g.String() }
+
+// String keeps credentials out of %v.
+func (g GCS) String() string { return Config{GCS: &g}.String() }
+
+// GoString keeps credentials out of %#v.
+func (a Azure) GoString() string { return a.String() }
+
+// String keeps credentials out of %v.
+func (a Azure) String() string { return Config{Azure: &a}.String() }
+
 // Validate says what is missing or wrong.
 func (c Config) Validate() error {
 	if c.Password == "" {
 		return errors.New("the password is empty: set it in the Secret of encryptionSecretRef")
 	}
-	if (c.S3 == nil) == (c.Filesystem == nil) {
-		return errors.New("exactly one of s3 and filesystem must be set")
-	}
-	if c.Filesystem != nil {
-		if !filepath.IsAbs(c.Filesystem.Path) {
-			return fmt.Errorf("filesystem.path %q must be absolute", c.Filesystem.Path)
+	set := 0
+	for _, one := range []bool{c.S3 != nil, c.GCS != nil, c.Azure != nil, c.Filesystem != nil} {
+		if one {
+			set++
 		}
-		return nil
 	}
-	if c.S3.Bucket == "" {
+	switch {
+	case set != 1:
+		return errors.New("exactly one of s3, gcs, azure and filesystem must be set")
+	case c.Filesystem != nil && !filepath.IsAbs(c.Filesystem.Path):
+		return fmt.Errorf("filesystem.path %q must be absolute", c.Filesystem.Path)
+	case c.GCS != nil && c.GCS.Bucket == "":
+		return errors.New("gcs.bucket is empty")
+	case c.Azure != nil:
+		return c.Azure.validate()
+	case c.S3 != nil && c.S3.Bucket == "":
 		return errors.New("s3.bucket is empty")
+	case c.S3 != nil:
+		_, _, err := c.S3.address()
+		return err
 	}
-	_, _, err := c.S3.address()
+	return nil
+}
+
+func (a *Azure) validate() error {
+	switch {
+	case a.StorageAccount == "":
+		return errors.New("azure.storageAccount is empty")
+	case a.Container == "":
+		return errors.New("azure.container is empty")
+	case (a.StorageKey == "") == (a.SASToken == ""):
+		return errors.New("exactly one of the storage key and the SAS token must be set")
+	}
+	_, err := a.endpoint()
 	return err
 }
 
@@ -135,11 +204,11 @@ func (s *S3) address() (host string, secure bool, err error) {
 	return parsed.Host, parsed.Scheme == "https", nil
 }
 
-func (s *S3) prefix() string {
-	if s.Prefix == "" || strings.HasSuffix(s.Prefix, "/") {
-		return s.Prefix
+func directoryPrefix(prefix string) string {
+	if prefix == "" || strings.HasSuffix(prefix, "/") {
+		return prefix
 	}
-	return s.Prefix + "/"
+	return prefix + "/"
 }
 
 func (c Config) timeout() time.Duration {

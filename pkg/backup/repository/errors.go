@@ -100,6 +100,13 @@ func wrap(ctx context.Context, err error, format string, args ...any) error {
 	return &Error{Reason: reason, Message: message, Err: err}
 }
 
+// What to do, said for more than one storage.
+const (
+	hintBucket      = "create the bucket, or correct its name"
+	hintCredentials = "check the credentials and what they allow"
+	hintRoom        = "make room, then the next run continues"
+)
+
 func classify(ctx context.Context, err error) (Reason, string) {
 	switch {
 	case errors.Is(err, errNoAnswer):
@@ -109,7 +116,7 @@ func classify(ctx context.Context, err error) (Reason, string) {
 	case errors.Is(err, snapshot.ErrSnapshotNotFound):
 		return NotFound, ""
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
-		return DiskFull, "make room, then the next run continues"
+		return DiskFull, hintRoom
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return AccessDenied, "the executor needs to read and write there"
 	case errors.Is(err, blob.ErrInvalidCredentials):
@@ -121,8 +128,10 @@ func classify(ctx context.Context, err error) (Reason, string) {
 	case ctx.Err() != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Cancelled, ""
 	}
-	if reason, hint, ok := classifyS3(err); ok {
-		return reason, hint
+	for _, classify := range []func(error) (Reason, string, bool){classifyS3, classifyGCS, classifyAzure} {
+		if reason, hint, ok := classify(err); ok {
+			return reason, hint
+		}
 	}
 	var network net.Error
 	var request *url.Error
@@ -139,15 +148,20 @@ func classifyS3(err error) (Reason, string, bool) {
 	}
 	switch response.Code {
 	case "NoSuchBucket":
-		return BucketMissing, "create the bucket, or correct its name", true
+		return BucketMissing, hintBucket, true
 	case "QuotaExceeded", "StorageFull", "XMinioStorageFull", "InsufficientStorage", "ServiceQuotaExceededException":
-		return DiskFull, "make room, then the next run continues", true
+		return DiskFull, hintRoom, true
 	}
-	switch response.StatusCode {
+	return classifyStatus(response.StatusCode)
+}
+
+// classifyStatus is for what object stores answer alike.
+func classifyStatus(code int) (Reason, string, bool) {
+	switch code {
 	case http.StatusForbidden, http.StatusUnauthorized:
-		return AccessDenied, "check the credentials and what they allow", true
+		return AccessDenied, hintCredentials, true
 	case http.StatusInsufficientStorage:
-		return DiskFull, "make room, then the next run continues", true
+		return DiskFull, hintRoom, true
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return Unreachable, "the server is not available", true
 	}

@@ -18,6 +18,8 @@ type filesystemBackend struct{ path string }
 
 func (b *filesystemBackend) cancellable() bool { return false }
 
+func (b *filesystemBackend) close() error { return nil }
+
 func (b *filesystemBackend) options() *filesystem.Options {
 	return &filesystem.Options{Path: b.path, FileMode: 0o600, DirectoryMode: 0o700,
 		Options: sharded.Options{DirectoryShards: []int{1, 3}}}

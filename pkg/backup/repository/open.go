@@ -214,6 +214,7 @@ func (r *Repository) Close(ctx context.Context) error {
 	if r.storage != nil {
 		r.storage.unregister()
 	}
+	errs = append(errs, r.target.close())
 	if r.dir != "" {
 		errs = append(errs, os.RemoveAll(r.dir))
 	}

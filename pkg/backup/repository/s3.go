@@ -54,7 +54,7 @@ func newS3Backend(config *S3) (*s3Backend, error) {
 		return nil, &Error{Reason: InvalidConfiguration, Message: "the repository's configuration is wrong", Err: err}
 	}
 	return &s3Backend{config: config, client: client, options: s3.Options{
-		BucketName: config.Bucket, Prefix: config.prefix(), Endpoint: host, DoNotUseTLS: !secure,
+		BucketName: config.Bucket, Prefix: directoryPrefix(config.Prefix), Endpoint: host, DoNotUseTLS: !secure,
 		RootCA: config.CABundle, Region: config.Region, AccessKeyID: config.AccessKeyID,
 		SecretAccessKey: config.SecretAccessKey, SessionToken: config.SessionToken,
 	}}, nil
@@ -63,6 +63,8 @@ func newS3Backend(config *S3) (*s3Backend, error) {
 func (b *s3Backend) cancellable() bool { return true }
 
 func (b *s3Backend) makeDirectory() error { return nil }
+
+func (b *s3Backend) close() error { return nil }
 
 func (b *s3Backend) open(ctx context.Context) (blob.Storage, error) {
 	options := b.options
@@ -84,7 +86,7 @@ func (b *s3Backend) check(ctx context.Context) error {
 func (b *s3Backend) putNew(ctx context.Context, id blob.ID, data []byte) error {
 	options := minio.PutObjectOptions{ContentType: "application/x-kopia", DisableMultipart: true, SendContentMd5: true}
 	options.SetMatchETagExcept("*")
-	_, err := b.client.PutObject(ctx, b.config.Bucket, b.config.prefix()+string(id), bytes.NewReader(data), int64(len(data)), options)
+	_, err := b.client.PutObject(ctx, b.config.Bucket, directoryPrefix(b.config.Prefix)+string(id), bytes.NewReader(data), int64(len(data)), options)
 	var response minio.ErrorResponse
 	if errors.As(err, &response) {
 		switch response.StatusCode {
@@ -99,7 +101,7 @@ func (b *s3Backend) putNew(ctx context.Context, id blob.ID, data []byte) error {
 }
 
 func (b *s3Backend) get(ctx context.Context, id blob.ID) ([]byte, error) {
-	object, err := b.client.GetObject(ctx, b.config.Bucket, b.config.prefix()+string(id), minio.GetObjectOptions{})
+	object, err := b.client.GetObject(ctx, b.config.Bucket, directoryPrefix(b.config.Prefix)+string(id), minio.GetObjectOptions{})
 	if err != nil {
 		return nil, err
 	}

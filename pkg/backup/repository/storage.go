@@ -27,11 +27,18 @@ type backend interface {
 	check(ctx context.Context) error
 	// cancellable says that requests end with their context.
 	cancellable() bool
+	// close ends connections that are open.
+	close() error
 }
 
 func (c Config) backend() (backend, error) {
-	if c.S3 != nil {
+	switch {
+	case c.S3 != nil:
 		return newS3Backend(c.S3)
+	case c.GCS != nil:
+		return newGCSBackend(c.GCS)
+	case c.Azure != nil:
+		return newAzureBackend(c.Azure)
 	}
 	return &filesystemBackend{path: c.Filesystem.Path}, nil
 }
@@ -68,7 +75,7 @@ func (s *storage) call(ctx context.Context, extra time.Duration, request func(ct
 	}
 	limited, cancel := context.WithTimeout(ctx, s.timeout+extra)
 	defer cancel()
-	err := request(limited)
+	err := concise(request(limited))
 	if err != nil && limited.Err() != nil && ctx.Err() == nil && !errors.Is(err, blob.ErrBlobNotFound) {
 		s.silent.Store(true)
 		return fmt.Errorf("%w (%s): %w", errNoAnswer, s.timeout+extra, err)
@@ -181,7 +188,7 @@ func (s *storage) listBlobs(ctx context.Context, prefix blob.ID, callback func(b
 		s.silent.Store(true)
 		return fmt.Errorf("%w (%s): %w", errNoAnswer, s.timeout, limited.Err())
 	}
-	return err
+	return concise(err)
 }
 
 // ConnectionInfo names the storage in kopia's configuration file, which must hold no

@@ -9,8 +9,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,shortName=bkrepo,categories=backup
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Bucket",type=string,JSONPath=`.spec.s3.bucket`
-// +kubebuilder:printcolumn:name="Path",type=string,JSONPath=`.spec.filesystem.path`
+// +kubebuilder:printcolumn:name="Location",type=string,JSONPath=`.status.location`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type BackupRepository struct {
@@ -33,11 +32,17 @@ type BackupRepositoryList struct {
 
 // BackupRepositorySpec says where the repository is.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.s3) != has(self.filesystem)",message="exactly one of s3 and filesystem must be set"
+// +kubebuilder:validation:XValidation:rule="[has(self.s3), has(self.gcs), has(self.azure), has(self.filesystem)].exists_one(set, set)",message="exactly one of s3, gcs, azure and filesystem must be set"
 type BackupRepositorySpec struct {
 	// S3 is a bucket of an S3 server.
 	// +optional
 	S3 *S3Repository `json:"s3,omitempty"`
+	// GCS is a bucket of Google Cloud Storage.
+	// +optional
+	GCS *GCSRepository `json:"gcs,omitempty"`
+	// Azure is a container of Azure Blob Storage.
+	// +optional
+	Azure *AzureRepository `json:"azure,omitempty"`
 	// Filesystem is a directory that the executor can write to.
 	// +optional
 	Filesystem *FilesystemRepository `json:"filesystem,omitempty"`
@@ -77,6 +82,52 @@ type S3Repository struct {
 	// CABundle verifies the server, in PEM; the system's by default.
 	// +optional
 	CABundle []byte `json:"caBundle,omitempty"`
+}
+
+// GCSRepository is a bucket of Google Cloud Storage.
+type GCSRepository struct {
+	// Bucket to use; it must exist.
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=222
+	Bucket string `json:"bucket"`
+	// Prefix of all names in the bucket. Clusters that share a bucket need different ones.
+	// +kubebuilder:validation:MaxLength=500
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/')",message="must not start with /"
+	// +optional
+	Prefix string `json:"prefix,omitempty"`
+	// CredentialsSecretRef names a Secret with the key serviceAccountKey, a service
+	// account's key in JSON as Google Cloud gives it; without it the executor's own
+	// identity is used.
+	// +optional
+	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
+}
+
+// AzureRepository is a container of Azure Blob Storage.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.endpoint) || self.endpoint.startsWith('https://' + self.storageAccount + '.') || self.endpoint.startsWith('http://' + self.storageAccount + '.')",message="the endpoint's host must begin with the name of the storage account"
+type AzureRepository struct {
+	// StorageAccount that the container is in.
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]{3,24}$`
+	StorageAccount string `json:"storageAccount"`
+	// Container to use; it must exist.
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=63
+	Container string `json:"container"`
+	// Prefix of all names in the container. Clusters that share a container need different ones.
+	// +kubebuilder:validation:MaxLength=500
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/')",message="must not start with /"
+	// +optional
+	Prefix string `json:"prefix,omitempty"`
+	// Endpoint of the account where it is not https://<storageAccount>.blob.core.windows.net,
+	// such as in Azure's other clouds.
+	// +kubebuilder:validation:MaxLength=500
+	// +kubebuilder:validation:Pattern=`^https?://[^/]+/?$`
+	// +optional
+	Endpoint string `json:"endpoint,omitempty"`
+	// CredentialsSecretRef names a Secret with the key storageKey, one of the account's
+	// keys, or sasToken, a token that may read, add, create, write, delete and list.
+	CredentialsSecretRef LocalReference `json:"credentialsSecretRef"`
 }
 
 // FilesystemRepository is a directory.
