@@ -19,7 +19,7 @@ func TestListen(t *testing.T) {
 	if os.Getenv(listenEnv) == "" {
 		t.Skip("run by TestKilledProcessHasLeftItsPort")
 	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // returns at once
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestKilledProcessHasLeftItsPort(t *testing.T) {
 		if err := p.kill(0); err != nil {
 			t.Fatal(err)
 		}
-		listener, err := net.Listen("tcp4", address) //nolint:noctx // returns at once
+		listener, err := net.Listen("tcp4", address)
 		if err != nil {
 			t.Errorf("the process counts as gone: %v", err)
 		} else {
