@@ -21,7 +21,7 @@ type Repository struct {
 	direct   repo.DirectRepository
 	owner    Owner
 	identity string
-	dir      string
+	cache    *cache
 }
 
 // Open opens the repository of a cluster for reading and writing, and creates it
@@ -142,15 +142,10 @@ const (
 )
 
 func (r *Repository) openKopia(ctx context.Context, readOnly bool) (err error) {
-	if r.config.CacheDir != "" {
-		if err := os.MkdirAll(r.config.CacheDir, 0o700); err != nil {
-			return err
-		}
-	}
-	if r.dir, err = os.MkdirTemp(r.config.CacheDir, "repository-"); err != nil {
+	if r.cache, err = newCache(r.config.CacheDir); err != nil {
 		return err
 	}
-	file := filepath.Join(r.dir, "kopia.config")
+	file := filepath.Join(r.cache.path, "kopia.config")
 	if err := r.writeConfig(file, readOnly); err != nil {
 		return err
 	}
@@ -185,7 +180,7 @@ func (r *Repository) writeConfig(file string, readOnly bool) error {
 	}
 	if r.target.cancellable() {
 		config.Caching = &content.CachingOptions{
-			CacheDirectory:        filepath.Join(r.dir, "cache"),
+			CacheDirectory:        filepath.Join(r.cache.path, "cache"),
 			ContentCacheSizeBytes: contentCacheBytes, MetadataCacheSizeBytes: metadataCacheBytes,
 		}
 	}
@@ -215,8 +210,8 @@ func (r *Repository) Close(ctx context.Context) error {
 		r.storage.unregister()
 	}
 	errs = append(errs, r.target.close())
-	if r.dir != "" {
-		errs = append(errs, os.RemoveAll(r.dir))
+	if r.cache != nil {
+		errs = append(errs, r.cache.remove())
 	}
 	return wrap(ctx, errors.Join(errs...), "cannot close the repository at %s", r.config)
 }

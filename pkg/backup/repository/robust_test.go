@@ -246,7 +246,10 @@ func TestChild(t *testing.T) {
 	if mode == "" {
 		t.Skip("run by other tests")
 	}
-	config := repository.Config{Filesystem: &repository.Filesystem{Path: os.Getenv("FEDCTL_TEST_DIR")}, Password: "correct horse", CacheDir: t.TempDir()}
+	config := repository.Config{Filesystem: &repository.Filesystem{Path: os.Getenv("FEDCTL_TEST_DIR")}, Password: "correct horse", CacheDir: os.Getenv("FEDCTL_TEST_CACHE")}
+	if config.CacheDir == "" {
+		config.CacheDir = t.TempDir()
+	}
 	if mode == "full" {
 		// Files cannot grow beyond this: packs do not fit any more.
 		limit := syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20}
@@ -278,6 +281,8 @@ func TestKilledWriter(t *testing.T) {
 	saved := save(t, open(t, config), "run-1", 100, nil)
 	before := len(files(t, config.Filesystem.Path))
 	command := child(t, "endless", config.Filesystem.Path)
+	killed := t.TempDir()
+	command.Env = append(command.Env, "FEDCTL_TEST_CACHE="+killed)
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -296,7 +301,25 @@ func TestKilledWriter(t *testing.T) {
 	if after := len(files(t, config.Filesystem.Path)); after <= before {
 		t.Errorf("nothing had been uploaded: %d files, then %d", before, after)
 	}
+	if left := caches(t, killed); len(left) != 1 {
+		t.Errorf("the process that was killed has left %v", left)
+	}
+	config.CacheDir = killed
 	afterKill(t, config, saved)
+	open(t, config)
+	if left := caches(t, killed); len(left) != 2 {
+		t.Errorf("there is %v, want what is in use: two repositories", left)
+	}
+}
+
+// caches lists the directories of temporary files.
+func caches(t *testing.T, parent string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(parent, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // afterKill checks a repository after a run that did not end well.
