@@ -109,7 +109,7 @@ func (t *target) poll(ctx context.Context, c client.Client, object client.Object
 		return false, nil
 	})
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted: %s goes on", object.GetName())
+		return fmt.Errorf("%s has not ended; it goes on", object.GetName())
 	}
 	if wait.Interrupted(err) {
 		return fmt.Errorf("%s has not ended after %s; it goes on", object.GetName(), t.Timeout)
