@@ -90,12 +90,7 @@ func TestAzureToken(t *testing.T) {
 
 func TestAzureThatIsDown(t *testing.T) {
 	server, config := onAzure(t)
-	config.Timeout = 2 * time.Second
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	_, err := repository.Open(t.Context(), config, owner)
-	wantReason(t, err, repository.Unreachable)
+	serverIsDown(t, server.Process, config)
 }
 
 // TestAzureThatIsNowhere: an error of the network names the address, not the token.

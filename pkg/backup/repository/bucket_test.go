@@ -3,7 +3,9 @@ package repository_test
 import (
 	"context"
 	"testing"
+	"time"
 
+	"github.com/fedctl/fedctl/internal/localstorage"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -41,4 +43,15 @@ func bucketIsGone(t *testing.T, r *repository.Repository, config repository.Conf
 	wantReason(t, err, repository.BucketMissing)
 	_, err = r.Write(t.Context(), source("run-3"), oneObject)
 	wantReason(t, err, repository.BucketMissing)
+}
+
+// serverIsDown is what must be said when nobody answers.
+func serverIsDown(t *testing.T, server *localstorage.Process, config repository.Config) {
+	t.Helper()
+	config.Timeout = 2 * time.Second
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := repository.Open(t.Context(), config, owner)
+	wantReason(t, err, repository.Unreachable)
 }

@@ -3,7 +3,6 @@ package repository_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fedctl/fedctl/internal/localstorage"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
@@ -43,12 +42,7 @@ func TestGCS(t *testing.T) {
 
 func TestGCSThatIsDown(t *testing.T) {
 	server, config := onGCS(t)
-	config.Timeout = 2 * time.Second
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	_, err := repository.Open(t.Context(), config, owner)
-	wantReason(t, err, repository.Unreachable)
+	serverIsDown(t, server.Process, config)
 }
 
 // TestGCSKey: what is not a service account's key is refused, and not shown.

@@ -83,12 +83,7 @@ func TestS3ThatHangs(t *testing.T) {
 
 func TestS3ThatIsDown(t *testing.T) {
 	server, config := onS3(t)
-	config.Timeout = 2 * time.Second
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	_, err := repository.Open(t.Context(), config, owner)
-	wantReason(t, err, repository.Unreachable)
+	serverIsDown(t, server.Process, config)
 }
 
 // TestKopiaReadsIt lets kopia's own command line list, verify and restore what we wrote.
