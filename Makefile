@@ -97,4 +97,4 @@ image: ## build the controller's image (needs Docker)
 
 .PHONY: clean
 clean: demo-down ## remove what was built
-	rm -rf bin dist .local
+	rm -rf bin dist .local hack/backup/azurite/node_modules
