@@ -20,17 +20,18 @@ func inspect(pid int) (start string, state byte, err error) {
 		return "", 0, err
 	}
 	start, state, err = parseStat(string(data))
-	if err == nil && state == 'Z' && threadsLeft(pid) {
+	if err == nil && state == 'Z' && len(threads(pid)) > 1 {
+		// The first thread has ended. While others are about to, files and ports of the
+		// process are still in use.
 		state = 'R'
 	}
 	return start, state, err
 }
 
-// threadsLeft reports whether a process whose first thread has ended has others: while
-// one is about to end, files and ports of the process are still in use.
-func threadsLeft(pid int) bool {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
-	return len(threads) > 1
+// threads returns the stat files of a process's threads.
+func threads(pid int) []string {
+	found, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	return found
 }
 
 // parseStat reads /proc/PID/stat: "PID (COMMAND) STATE …", the start time is the
@@ -46,8 +47,8 @@ func parseStat(stat string) (start string, state byte, err error) {
 
 // allStopped reports whether a signal has stopped every thread of a process.
 func allStopped(pid int) bool {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-	for _, path := range threads {
+	found := threads(pid)
+	for _, path := range found {
 		stat, err := os.ReadFile(path)
 		if err != nil {
 			continue // the thread has ended
@@ -56,7 +57,7 @@ func allStopped(pid int) bool {
 			return false
 		}
 	}
-	return len(threads) > 0
+	return len(found) > 0
 }
 
 // bootID tells this boot from others.

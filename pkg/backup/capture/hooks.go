@@ -122,11 +122,13 @@ func (c *capture) exec(ctx context.Context, client kubernetes.Interface, pod *co
 		return err
 	}
 	output := &tail{}
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: output})
-	if exit := utilexec.ExitError(nil); err != nil && ctx.Err() == nil && !errors.As(err, &exit) {
+	if err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: output}); err == nil {
+		return nil
+	}
+	if exit := utilexec.ExitError(nil); ctx.Err() == nil && !errors.As(err, &exit) {
 		err = fmt.Errorf("the command did not run, or the connection to it was lost: %w", err)
 	}
-	if text := strings.TrimSpace(output.String()); err != nil && text != "" {
+	if text := strings.TrimSpace(output.String()); text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
 	}
 	return err

@@ -101,12 +101,7 @@ func valueOf(secret *corev1.Secret, key, field string) (string, error) {
 // spec says must still be there: to begin it anew would hide that everything is lost.
 func (c *core) settle(config *repository.Config, of *v1alpha1.BackupRepository) {
 	config.CacheDir, config.Timeout = c.opts.CacheDir, c.opts.StorageTimeout
-	config.MustExist = of.Status.Location != "" && of.Status.Location == locationOf(of)
-}
-
-// locationOf is where a BackupRepository's data is.
-func locationOf(of *v1alpha1.BackupRepository) string {
-	return placeOf(of).Location()
+	config.MustExist = of.Status.Location != "" && of.Status.Location == config.Location()
 }
 
 // placeOf is the part of a configuration that the spec alone says.

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -83,22 +84,21 @@ func (e *Executor) forbidden(missing ...string) *Blocked {
 		more = fmt.Sprintf(" and %d things more", len(missing)-most)
 		missing = missing[:most]
 	}
-	who, context := "the host's controller", e.opts.Cluster
-	if context == "" {
-		who, context = "the executor", "CONTEXT"
+	who := "the host's controller"
+	if e.opts.Cluster == "" {
+		who = "the executor"
 	}
 	return &Blocked{Reason: BlockedForbidden, Message: fmt.Sprintf(
 		"%s may not %s%s; \"fedctl install --member %s --backup-rights save\" (or restore) grants it, and \"--executor\" lets the cluster execute its backups itself",
-		who, strings.Join(missing, ", "), more, context)}
+		who, strings.Join(missing, ", "), more, e.context())}
 }
 
+// context is what commands name the cluster by.
+func (e *Executor) context() string { return cmp.Or(e.opts.Cluster, "CONTEXT") }
+
 func (e *Executor) notInstalled() *Blocked {
-	context := e.opts.Cluster
-	if context == "" {
-		context = "CONTEXT"
-	}
 	return &Blocked{Reason: BlockedNotInstalled, Message: fmt.Sprintf(
-		"the cluster does not know the types of backup.fedctl.io; \"fedctl install --member %s\" installs them", context)}
+		"the cluster does not know the types of backup.fedctl.io; \"fedctl install --member %s\" installs them", e.context())}
 }
 
 // missingRights asks the cluster what of the executor's own needs it does not allow.

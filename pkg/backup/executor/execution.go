@@ -87,7 +87,7 @@ func (x *execution) stillThere(ctx context.Context, r *repository.Repository) er
 	if err := x.live.Get(ctx, client.ObjectKey{Namespace: x.backup.Namespace, Name: name}, found); err != nil {
 		return err
 	}
-	if locationOf(found) != r.Location() {
+	if placeOf(found).Location() != r.Location() {
 		return &problem{reasonRepositoryChanged, fmt.Sprintf("BackupRepository %s names another place than when the run began; what was saved at %s does not count", name, r)}
 	}
 	return nil

@@ -102,7 +102,7 @@ func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupReposito
 	if err != nil {
 		return nil, fmt.Errorf("counting what the repository takes: %w", err)
 	}
-	found := &contents{uid: open.ClusterUID(), location: locationOf(object), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
+	found := &contents{uid: open.ClusterUID(), location: open.Location(), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
 	for _, s := range snapshots {
 		found.totals.Objects += s.Objects
 		found.totals.Bytes += s.Bytes

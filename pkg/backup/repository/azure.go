@@ -68,10 +68,8 @@ func (b *azureBackend) open(ctx context.Context) (blob.Storage, error) {
 	return opened, concise(err)
 }
 
-// check lists a name that does not exist: to look at the container itself needs more
-// rights than to use it.
 func (b *azureBackend) check(ctx context.Context) error {
-	pager := b.container.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: to.Ptr(b.name("fedctl.none")), MaxResults: to.Ptr[int32](1)})
+	pager := b.container.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: to.Ptr(b.name(absentID)), MaxResults: to.Ptr[int32](1)})
 	_, err := pager.NextPage(ctx)
 	if bloberror.HasCode(err, bloberror.ContainerNotFound) {
 		return &Error{Reason: BucketMissing, Message: fmt.Sprintf(

@@ -34,11 +34,7 @@ func onAzure(t *testing.T) (*localstorage.Azure, repository.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	stopAfter(t, server.Process)
 	if err := server.CreateContainer(t.Context(), "backups"); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,16 @@ import (
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
+// stopAfter ends a server with the test.
+func stopAfter(t *testing.T, server *localstorage.Process) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // bucketIsUsed is what must work with each kind of bucket, which is empty before.
 func bucketIsUsed(t *testing.T, r *repository.Repository, config repository.Config) {
 	t.Helper()

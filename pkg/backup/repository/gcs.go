@@ -53,10 +53,8 @@ func (b *gcsBackend) open(ctx context.Context) (blob.Storage, error) {
 	}, false)
 }
 
-// check lists a name that does not exist: to look at the bucket itself needs more
-// rights than to use it.
 func (b *gcsBackend) check(ctx context.Context) error {
-	_, err := b.bucket.Objects(ctx, &googlestorage.Query{Prefix: b.name("fedctl.none")}).Next()
+	_, err := b.bucket.Objects(ctx, &googlestorage.Query{Prefix: b.name(absentID)}).Next()
 	switch {
 	case err == nil, errors.Is(err, iterator.Done):
 		return nil

@@ -18,11 +18,7 @@ func onGCS(t *testing.T) (*localstorage.GCS, repository.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	stopAfter(t, server.Process)
 	if err := server.CreateBucket(t.Context(), "backups"); err != nil {
 		t.Fatal(err)
 	}

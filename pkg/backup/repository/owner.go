@@ -16,6 +16,10 @@ import (
 // no prefix of any that kopia uses.
 const markID blob.ID = "fedctl.owner"
 
+// absentID is the name of no blob. Whether a bucket is there is found out by listing
+// it: to look at the bucket itself needs more rights than to use it.
+const absentID blob.ID = "fedctl.none"
+
 // mark is written once and never changed.
 type mark struct {
 	Version    int       `json:"version"`

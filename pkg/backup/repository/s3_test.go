@@ -24,11 +24,7 @@ func onS3(t *testing.T) (*localstorage.S3, repository.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	stopAfter(t, server.Process)
 	if err := server.CreateBucket(t.Context(), "backups"); err != nil {
 		t.Fatal(err)
 	}
