@@ -9,7 +9,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -23,10 +22,7 @@ var _ = Describe("Deleting a Backup", func() {
 		c  client.Client
 		ns string
 	)
-	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
-	}, NodeTimeout(time.Minute))
+	eachInHost(&c, &ns)
 
 	saved := func(ctx context.Context, policy v1alpha1.DeletionPolicy) *v1alpha1.Backup {
 		store(ctx, c, ns)
@@ -35,17 +31,11 @@ var _ = Describe("Deleting a Backup", func() {
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		return b
 	}
-	expectGone := func(ctx context.Context, object client.Object) {
-		GinkgoHelper()
-		Eventually(ctx, func() bool {
-			return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(object), object.DeepCopyObject().(client.Object)))
-		}).Should(BeTrue(), "it is gone")
-	}
 
 	It("keeps what is stored, and its runs", func(ctx SpecContext) {
 		b := saved(ctx, v1alpha1.DeletionRetain)
 		Expect(c.Delete(ctx, b)).To(Succeed())
-		expectGone(ctx, b)
+		expectGone(ctx, c, b)
 		Expect(snapshots(ctx, ns)).To(HaveLen(1))
 		Expect(runsIn(ctx, c, ns)).To(HaveLen(1))
 	}, SpecTimeout(3*time.Minute))
@@ -53,7 +43,7 @@ var _ = Describe("Deleting a Backup", func() {
 	It("deletes what is stored, where the policy is Delete", func(ctx SpecContext) {
 		b := saved(ctx, v1alpha1.DeletionDelete)
 		Expect(c.Delete(ctx, b)).To(Succeed())
-		expectGone(ctx, b)
+		expectGone(ctx, c, b)
 		Expect(snapshots(ctx, ns)).To(BeEmpty())
 		Expect(runsIn(ctx, c, ns)).To(BeEmpty())
 	}, SpecTimeout(3*time.Minute))
@@ -82,7 +72,7 @@ var _ = Describe("Deleting a Backup", func() {
 		Expect(c.Delete(ctx, b)).To(Succeed())
 		expectHowToLetGo(ctx, b)
 		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.DeletionPolicy = v1alpha1.DeletionRetain })
-		expectGone(ctx, b)
+		expectGone(ctx, c, b)
 		Expect(snapshots(ctx, ns)).To(HaveLen(1))
 	}, SpecTimeout(3*time.Minute))
 
@@ -104,13 +94,13 @@ var _ = Describe("Deleting a Backup", func() {
 		expectHowToLetGo(ctx, b)
 		stop()
 		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.DeletionPolicy = v1alpha1.DeletionRetain })
-		expectGone(ctx, b)
+		expectGone(ctx, c, b)
 	}, SpecTimeout(3*time.Minute))
 
 	It("does not keep its namespace", func(ctx SpecContext) {
 		b := saved(ctx, v1alpha1.DeletionDelete)
 		Expect(c.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})).To(Succeed())
-		expectGone(ctx, b)
-		expectGone(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
+		expectGone(ctx, c, b)
+		expectGone(ctx, c, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
 	}, SpecTimeout(3*time.Minute))
 })

@@ -22,10 +22,7 @@ var _ = Describe("Runs", func() {
 		c  client.Client
 		ns string
 	)
-	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
-	}, NodeTimeout(time.Minute))
+	eachInHost(&c, &ns)
 
 	// concurrent makes a run that hangs and the next tick of its schedule.
 	concurrent := func(ctx context.Context, policy v1alpha1.ConcurrencyPolicy) (b *v1alpha1.Backup, first *v1alpha1.BackupRun, tick func()) {
@@ -98,7 +95,7 @@ var _ = Describe("Runs", func() {
 	}, SpecTimeout(3*time.Minute))
 
 	It("say which Secret or repository is missing or wrong", func(ctx SpecContext) {
-		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) { s.Retry = &v1alpha1.Retry{Limit: ptr.To[int32](0)} })
+		b := backup(ctx, c, ns, once)
 		execute(nil, ns)
 		expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionFalse, "RepositoryNotFound")
 		failed := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed)

@@ -9,10 +9,12 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	testingclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
@@ -20,6 +22,14 @@ import (
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
+
+// eachInHost gives each spec of a container a namespace of its own in the host cluster.
+func eachInHost(c *client.Client, ns *string) {
+	BeforeEach(func(ctx SpecContext) {
+		*c = clients[host.Name]
+		*ns = namespace(ctx, *c)
+	}, NodeTimeout(time.Minute))
+}
 
 // pathOf is the directory of a namespace's repository.
 func pathOf(namespace string) string { return filepath.Join(dir, "repository-"+namespace) }
@@ -89,6 +99,17 @@ func change[T client.Object](ctx context.Context, c client.Client, object T, by 
 		return c.Update(ctx, fresh)
 	}).Should(Succeed())
 }
+
+// expectGone waits until an object is gone.
+func expectGone(ctx context.Context, c client.Client, object client.Object) {
+	GinkgoHelper()
+	Eventually(ctx, func() bool {
+		return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(object), object.DeepCopyObject().(client.Object)))
+	}).Should(BeTrue(), "it is gone")
+}
+
+// once makes a run that fails fail for good.
+func once(s *v1alpha1.BackupSpec) { s.Retry = &v1alpha1.Retry{Limit: ptr.To[int32](0)} }
 
 // runsIn lists the runs in a namespace, the oldest first.
 func runsIn(ctx context.Context, c client.Client, namespace string) []v1alpha1.BackupRun {

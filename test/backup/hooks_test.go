@@ -185,7 +185,7 @@ var _ = Describe("Hooks", func() {
 
 	It("that fail end the run with what the command said, and post hooks run all the same", func(ctx SpecContext) {
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
-			s.Retry = &v1alpha1.Retry{Limit: ptr.To[int32](0)}
+			once(s)
 			s.Hooks = &v1alpha1.Hooks{Pre: []v1alpha1.Hook{shell(`echo no such database >&2; exit 3`)}, Post: []v1alpha1.Hook{shell(`echo thaw >>"$1"`)}}
 		})
 		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed)
@@ -207,7 +207,7 @@ var _ = Describe("Hooks", func() {
 
 	It("that do not end are given up after their time-out", func(ctx SpecContext) {
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
-			s.Retry = &v1alpha1.Retry{Limit: ptr.To[int32](0)}
+			once(s)
 			slow := shell(`sleep 20`)
 			slow.Timeout = &metav1.Duration{Duration: 2 * time.Second}
 			s.Hooks = &v1alpha1.Hooks{Pre: []v1alpha1.Hook{slow}}

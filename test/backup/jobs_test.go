@@ -33,10 +33,7 @@ var _ = Describe("What goes on for objects that change", func() {
 		c  client.Client
 		ns string
 	)
-	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
-	}, NodeTimeout(time.Minute))
+	eachInHost(&c, &ns)
 
 	It("ends with the run or the restore, and leaves its place to others", func(ctx SpecContext) {
 		repo := store(ctx, c, ns, hanging)

@@ -8,15 +8,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
 )
-
-// once makes a run that fails fail for good.
-func once(s *v1alpha1.BackupSpec) { s.Retry = &v1alpha1.Retry{Limit: ptr.To[int32](0)} }
 
 // often makes an executor look at repositories often, and give servers little time.
 func often(o *executor.Options) {
@@ -65,9 +60,7 @@ var _ = Describe("A repository that is lost", func() {
 		Expect(os.RemoveAll(pathOf(ns) + "-other")).To(Succeed())
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionFalse, "BucketMissing")
 		Expect(c.Delete(ctx, repo)).To(Succeed())
-		Eventually(ctx, func() error {
-			return client.IgnoreNotFound(c.Get(ctx, client.ObjectKeyFromObject(repo), repo.DeepCopy()))
-		}).Should(Succeed())
+		expectGone(ctx, c, repo)
 		store(ctx, c, ns, func(r *v1alpha1.BackupRepository) { r.Spec.Filesystem.Path = pathOf(ns) + "-other" })
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Expect(snapshots(ctx, ns+"-other")).To(HaveLen(1))

@@ -27,10 +27,7 @@ var _ = Describe("Executors of one cluster", func() {
 		c  client.Client
 		ns string
 	)
-	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
-	}, NodeTimeout(time.Minute))
+	eachInHost(&c, &ns)
 
 	start := func() *framework.Process {
 		GinkgoHelper()

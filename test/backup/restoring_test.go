@@ -38,10 +38,7 @@ var _ = Describe("Restores", func() {
 		c  client.Client
 		ns string
 	)
-	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
-	}, NodeTimeout(time.Minute))
+	eachInHost(&c, &ns)
 
 	// value is what the ConfigMap "data" of a namespace says; empty if there is none.
 	value := func(ctx context.Context, namespace string) string {

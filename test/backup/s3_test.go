@@ -19,7 +19,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -60,9 +59,8 @@ var _ = Describe("On an S3 server", func() {
 		data        string
 		credentials *corev1.Secret
 	)
+	eachInHost(&c, &ns)
 	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
 		data = GinkgoT().TempDir()
 		var certificate, key string
 		authority, certificate, key = selfSigned(GinkgoT().TempDir())
@@ -153,7 +151,7 @@ var _ = Describe("On an S3 server", func() {
 		Expect(current(ctx, c, gone).Data).To(HaveKeyWithValue("key", "value"))
 
 		Expect(c.Delete(ctx, b)).To(Succeed())
-		Eventually(ctx, func() bool { return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(b), b.DeepCopy())) }).Should(BeTrue())
+		expectGone(ctx, c, b)
 		Expect(stored(ctx)).To(BeEmpty())
 		Expect(runsIn(ctx, c, ns)).To(BeEmpty())
 	}, SpecTimeout(5*time.Minute))
@@ -243,7 +241,7 @@ var _ = Describe("On an S3 server", func() {
 		// The deletion is under way, and waits for the server's answer.
 		Eventually(goroutines).Should(ContainElement(ContainSubstring("deleteData")))
 		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.DeletionPolicy = v1alpha1.DeletionRetain })
-		Eventually(ctx, func() bool { return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(b), b.DeepCopy())) }).Should(BeTrue())
+		expectGone(ctx, c, b)
 		Expect(server.Continue()).To(Succeed())
 		Eventually(goroutines).ShouldNot(ContainElement(ContainSubstring("deleteData")))
 		Expect(stored(ctx)).To(HaveLen(1))

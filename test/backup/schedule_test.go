@@ -18,10 +18,7 @@ var _ = Describe("Schedules", func() {
 		c  client.Client
 		ns string
 	)
-	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
-	}, NodeTimeout(time.Minute))
+	eachInHost(&c, &ns)
 
 	It("runs on the minute, saves, and says so", func(ctx SpecContext) {
 		repo := store(ctx, c, ns)

@@ -44,10 +44,7 @@ var _ = Describe("Verification by a schedule", func() {
 		c  client.Client
 		ns string
 	)
-	BeforeEach(func(ctx SpecContext) {
-		c = clients[host.Name]
-		ns = namespace(ctx, c)
-	}, NodeTimeout(time.Minute))
+	eachInHost(&c, &ns)
 
 	// verifiedBy is the reason of a run's condition Verified if it is True.
 	verifiedBy := func(ctx context.Context, run *v1alpha1.BackupRun) string {

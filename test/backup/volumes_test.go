@@ -85,9 +85,7 @@ var _ = Describe("Volumes", func() {
 
 		Expect(c.Delete(ctx, claim)).To(Succeed())
 		// No pod uses it: its protection ends by itself.
-		Eventually(ctx, func() bool {
-			return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(claim), claim.DeepCopy()))
-		}).Should(BeTrue())
+		expectGone(ctx, c, claim)
 		done := restored(ctx, c, ns, v1alpha1.RestoreSpec{
 			From: v1alpha1.RestoreSource{RepositoryRef: b.Spec.RepositoryRef, Backup: b.Name, Latest: true}, IncludedResources: []string{"persistentvolumeclaims"},
 		})
@@ -96,7 +94,7 @@ var _ = Describe("Volumes", func() {
 
 		By("a run that retention ends")
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
-		Eventually(ctx, func() bool { return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(run), run.DeepCopy())) }).Should(BeTrue())
+		expectGone(ctx, c, run)
 		Expect(c.Get(ctx, key, snapshot)).To(MatchError(apierrors.IsNotFound, "is not found"))
 	}, SpecTimeout(3*time.Minute))
 })
