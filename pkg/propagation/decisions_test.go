@@ -177,6 +177,68 @@ func TestDeletionWaitsForWhatMayHaveArrived(t *testing.T) {
 	}
 }
 
+// unlisted is an inventory whose clusters have not been listed.
+type unlisted struct{ *joined }
+
+func (unlisted) Synced() bool { return false }
+
+// What bears our label without a federated object is found when the member is
+// listed. What it then takes to release it may be known only later.
+func TestOrphanThatIsListedEarlyIsReleased(t *testing.T) {
+	federatedNamespaces := typeconfig.Resource{GVK: schema.GroupVersionKind{Kind: "FederatedNamespace"}, Namespaced: true}
+	for name, test := range map[string]struct{ before, then func(b *bench) }{
+		"the cluster was not ready yet": {
+			before: func(b *bench) {
+				(*b.clusters)[0].Ready, (*b.clusters)[0].Probed = false, false
+				b.clusterChanged("m")
+			},
+			then: func(b *bench) {
+				(*b.clusters)[0].Ready, (*b.clusters)[0].Probed = true, true
+				b.clusterChanged("m")
+			},
+		},
+		"the clusters were not known": {
+			before: func(b *bench) { b.inventory = unlisted{b.clusters} },
+			then: func(b *bench) {
+				b.inventory = b.clusters
+				b.clusterChanged("")
+			},
+		},
+		"the FederatedNamespaces were not known": {
+			before: func(b *bench) {
+				b.kind.Target.Namespaced, b.kind.FederatedNamespace = true, federatedNamespaces
+				b.namespaces.resource, b.namespaces.store = federatedNamespaces, newHostStore(nil, b.reconsiderAll)
+			},
+			then: func(b *bench) {
+				if err := b.namespaces.store.Replace(nil, ""); err != nil {
+					b.t.Fatal(err)
+				}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "ConfigMap")
+			b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 1}
+			test.before(b)
+			b.memberSynced("m", "ConfigMap")
+			for b.fair.Len() > 0 {
+				item, _ := b.fair.Get()
+				if _, err := b.Reconcile(context.Background(), item); err != nil {
+					t.Fatal(err)
+				}
+				b.fair.Done(item)
+			}
+			test.then(b)
+			if b.fair.Len() != 1 {
+				t.Fatalf("%d items are queued: the object keeps the label for ever", b.fair.Len())
+			}
+			if item, _ := b.fair.Get(); item != b.memberItem("m") {
+				t.Errorf("queued %v", item)
+			}
+		})
+	}
+}
+
 func TestRetryThatComesWhileParkedIsNotLost(t *testing.T) {
 	b := newBench(t, "ConfigMap")
 	b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}

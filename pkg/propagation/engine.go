@@ -253,6 +253,21 @@ func (e *Engine) memberSynced(clusterName, typeName string) {
 	e.enqueueOrphans(t, clusterName)
 }
 
+// reconsider queues all of a type: what it takes to decide has just become known.
+func (e *Engine) reconsider(t *runningType) {
+	e.enqueueAll(t)
+	for _, info := range e.inventory.Clusters() {
+		e.enqueueOrphans(t, info.Name)
+	}
+}
+
+// reconsiderAll is reconsider for every type.
+func (e *Engine) reconsiderAll() {
+	for _, t := range e.runningTypes() {
+		e.reconsider(t)
+	}
+}
+
 // enqueueOrphans queues what bears our label in a member without a federated object.
 func (e *Engine) enqueueOrphans(t *runningType, clusterName string) {
 	_, watched := e.watches.Get(clusterName, t.Name)
@@ -314,9 +329,7 @@ func (e *Engine) namespaceAppeared(clusterName, namespace string) {
 // becomes ready or unready: every placement may differ then.
 func (e *Engine) clusterChanged(name string) {
 	if name == "" { // which clusters there are is known now
-		for _, t := range e.runningTypes() {
-			e.enqueueAll(t)
-		}
+		e.reconsiderAll()
 		return
 	}
 	e.mu.Lock()
@@ -336,9 +349,11 @@ func (e *Engine) clusterChanged(name string) {
 	}
 	for _, t := range e.runningTypes() {
 		e.enqueueAll(t)
+		e.enqueueOrphans(t, name) // it may have been listed before it counted as ready
 	}
 }
 
+// enqueueAll queues the host's item of all federated objects of a type.
 func (e *Engine) enqueueAll(t *runningType) {
 	for _, key := range t.host.Keys("") {
 		e.queue.Add(Item{Type: t.Name, Object: key})

@@ -38,11 +38,7 @@ func (n *namespaceStore) ensure(e *Engine, resource typeconfig.Resource) {
 				e.enqueueNamespace(key.Namespace)
 			}
 		},
-		func() {
-			for _, t := range e.runningTypes() {
-				e.enqueueAll(t)
-			}
-		})
+		e.reconsiderAll)
 	n.stop = e.watchHost(resource, n.store)
 }
 

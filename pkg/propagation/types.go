@@ -136,7 +136,7 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 	}
 	t.host = newHostStore(
 		func(key types.NamespacedName, before, after *hostObject) { e.hostChanged(t, key, before, after) },
-		func() { e.hostSynced(t) })
+		func() { e.reconsider(t) })
 	if t.HasStatusObjects() {
 		t.statusObjects = newStatusObjects(e, t)
 	}
@@ -244,12 +244,4 @@ func sameStatus(a, b federate.Status) bool {
 	x, errX := json.Marshal(a.ToUnstructured())
 	y, errY := json.Marshal(b.ToUnstructured())
 	return errX == nil && errY == nil && string(x) == string(y)
-}
-
-// hostSynced is called when the federated objects of a type have been listed.
-func (e *Engine) hostSynced(t *runningType) {
-	e.enqueueAll(t)
-	for _, info := range e.inventory.Clusters() {
-		e.enqueueOrphans(t, info.Name)
-	}
 }
