@@ -140,6 +140,7 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 	if settings.Backups {
 		options := backupOptions(settings)
 		options.Shared = executor.NewSlots(settings.BackupJobs)
+		options.Allowed = &executor.Allowed{FilesystemRoots: settings.BackupFilesystemRoots, OwnIdentity: settings.BackupOwnIdentity}
 		options.Reporter = &executor.ClusterReporter{
 			Reader: local.GetAPIReader(), Writer: local.GetClient(), Events: local.GetEventRecorder("fedctl"),
 			Namespace: settings.KubeFedNamespace, Logger: options.Logger,

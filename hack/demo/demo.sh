@@ -73,6 +73,7 @@ start_controller() {
     bin/kubernetes kubectl --kubeconfig "$config" config use-context controller
   } >/dev/null
   setsid "$PWD/bin/controller" --kubeconfig "$config" --log-format text \
+    --backup-filesystem-roots "$dir/backups" \
     --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 0 >"$dir/controller.log" 2>&1 </dev/null &
   echo $! >"$dir/controller.pid"
   disown

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +74,9 @@ type Config struct {
 	BackupClusterJobs int           `mapstructure:"backup-jobs-per-cluster"`
 	BackupPoll        time.Duration `mapstructure:"backup-poll"`
 	BackupCacheDir    string        `mapstructure:"backup-cache-dir"`
+
+	BackupFilesystemRoots []string `mapstructure:"backup-filesystem-roots"`
+	BackupOwnIdentity     bool     `mapstructure:"backup-own-identity"`
 }
 
 // The values of Mode.
@@ -139,6 +143,8 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.Int("backup-jobs-per-cluster", 2, "Runs, restores and verifications of one cluster in work at a time.")
 	flags.Duration("backup-poll", 5*time.Second, "How long a run that has to wait waits at most before it is looked at again.")
 	flags.String("backup-cache-dir", "", "Directory for temporary files of backup repositories; the system's by default.")
+	flags.StringSlice("backup-filesystem-roots", nil, "Directories of this controller that BackupRepositories of members may name in spec.filesystem, they and all beneath them; none by default. With --mode=member, any may be named.")
+	flags.Bool("backup-own-identity", false, "Let BackupRepositories of members without credentials use this controller's own cloud identity. With --mode=member, they always may.")
 }
 
 // SettingsFile reads --config into v and makes v prefer flags and the environment.
@@ -221,6 +227,9 @@ func (c *Config) validate() error {
 		check(n > 0, "%s is %d: it must be more than 0", name, n)
 	}
 	check(c.UnreadyDeletionTimeout >= 0, "unready-deletion-timeout is %s: it must not be negative", c.UnreadyDeletionTimeout)
+	for _, root := range c.BackupFilesystemRoots {
+		check(filepath.IsAbs(root), "backup-filesystem-roots has %q: it must be an absolute path", root)
+	}
 	check(c.MemberQPS >= 0 && c.MemberBurst >= 0, "member-qps and member-burst must not be negative")
 	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,33 @@ func TestFeatureGates(t *testing.T) {
 	}
 }
 
+func TestListsAreRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		args      []string
+		file, env string
+		want      []string
+	}{
+		"default":         {},
+		"a flag":          {args: []string{"--backup-filesystem-roots=/a,/b"}, want: []string{"/a", "/b"}},
+		"flags":           {args: []string{"--backup-filesystem-roots=/a", "--backup-filesystem-roots=/b"}, want: []string{"/a", "/b"}},
+		"the file":        {file: "backup-filesystem-roots: [/a, /b]\n", want: []string{"/a", "/b"}},
+		"the environment": {env: "/a,/b", want: []string{"/a", "/b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.env != "" {
+				t.Setenv("FEDCTL_BACKUP_FILESYSTEM_ROOTS", test.env)
+			}
+			c, err := load(t, test.args, test.file, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(c.BackupFilesystemRoots, test.want) {
+				t.Errorf("got %q, want %q", c.BackupFilesystemRoots, test.want)
+			}
+		})
+	}
+}
+
 func TestBadConfigurationIsNamed(t *testing.T) {
 	bad := kubeFedConfig()
 	bad.Spec.SyncController.AdoptResources = ptr.To[fedcorev1beta1.ResourceAdoption]("Sometimes")
@@ -140,6 +168,7 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 		{"records", []string{"--version-records=Nowhere"}, "", nil, `version-records is "Nowhere"`},
 		{"workers", []string{"--workers-per-cluster=0"}, "", nil, "workers-per-cluster is 0"},
 		{"election", []string{"--leader-elect-renew-deadline=1m"}, "", nil, "leader-elect-renew-deadline (1m0s) must be less"},
+		{"directories", []string{"--backup-filesystem-roots=/a,b"}, "", nil, `backup-filesystem-roots has "b"`},
 		{"several at once", []string{"--scope=x", "--settle-timeout=0"}, "", nil, "settle-timeout is 0s"},
 		{"unknown setting", nil, "workerz: 3\n", nil, `there is no setting "workerz"`},
 		{"not a duration", nil, "settle-timeout: soon\n", nil, "settle-timeout"},

@@ -83,7 +83,7 @@ var _ = Describe("An executor inside a member", func() {
 		Expect(system.Controller.Stop(ctx)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { // also when the spec fails here
 			if !system.Controller.Running() {
-				Expect(system.Controller.Start(ctx, "--backup-poll=300ms")).To(Succeed())
+				Expect(system.Controller.Start(ctx)).To(Succeed())
 			}
 		}, NodeTimeout(time.Minute))
 		Eventually(ctx, func() string { return holderOf(ctx, c) }).ShouldNot(Or(BeEmpty(), Equal(hosts)))
@@ -108,7 +108,7 @@ var _ = Describe("An executor inside a member", func() {
 		Expect(c.Get(ctx, client.ObjectKey{Namespace: copied.Name, Name: "data"}, &corev1.ConfigMap{})).To(Succeed())
 
 		By("keeping the Lease when the host is back")
-		Expect(system.Controller.Start(ctx, "--backup-poll=300ms")).To(Succeed())
+		Expect(system.Controller.Start(ctx)).To(Succeed())
 		Expect(system.WaitForMember(ctx, member.Name, true)).To(Succeed())
 		done := len(by(own))
 		Eventually(ctx, func() int { return len(by(own)) }).Should(BeNumerically(">=", done+3))
@@ -140,7 +140,7 @@ var _ = Describe("An executor inside a member", func() {
 		hosts := holderOf(ctx, c)
 		inside(ctx, member, container)
 		Expect(system.Controller.Stop(ctx)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Start(ctx, "--backup-poll=300ms")).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Start(ctx)).To(Succeed()) }, NodeTimeout(time.Minute))
 		Eventually(ctx, func() string { return holderOf(ctx, c) }).ShouldNot(Or(BeEmpty(), Equal(hosts)))
 
 		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)

@@ -90,7 +90,7 @@ var _ = Describe("Metrics", func() {
 		Expect(series(ctx, metricFailures, bad, ns)).To(Equal([]float64{1}))
 
 		By("telling the same after a restart")
-		Expect(system.Controller.Restart(ctx, "--backup-poll=300ms")).To(Succeed())
+		Expect(system.Controller.Restart(ctx)).To(Succeed())
 		Eventually(ctx, tell).Should(Succeed())
 
 		By("forgetting the objective, and the Backup")

@@ -90,7 +90,8 @@ func install(ctx context.Context) {
 	var err error
 	system.Controller, err = framework.NewController(ctx, system.Programs.Controller, dir, host)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(system.Controller.Start(ctx, "--backup-poll=300ms")).To(Succeed())
+	system.Controller.Flags = append(system.Controller.Flags, "--backup-poll=300ms", "--backup-filesystem-roots="+dir)
+	Expect(system.Controller.Start(ctx)).To(Succeed())
 	for _, member := range members {
 		fedctl(ctx, "join", member.Name, "--cluster-context", member.Name)
 		fedctl(ctx, "install", "--member", member.Name, "--backup-rights", "restore")

@@ -13,20 +13,33 @@ import (
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
-// RepositoryConfig says how to open what a BackupRepository names; it reads the
-// Secrets that hold the password and the credentials.
-func RepositoryConfig(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository) (repository.Config, error) {
+// access says how to open what a BackupRepository names; it reads the Secrets that
+// hold the password and the credentials.
+func (c *core) access(ctx context.Context, of *v1alpha1.BackupRepository) (repository.Config, error) {
 	config := placeOf(of)
+	// A repository that was usable where the spec says must still be there: to begin
+	// it anew would hide that everything is lost.
+	config.MustExist = of.Status.Location != "" && of.Status.Location == config.Location()
+	config.CacheDir, config.Timeout = c.opts.CacheDir, c.opts.StorageTimeout
+	if err := c.opts.Allowed.check(&of.Spec); err != nil {
+		return config, err
+	}
+	err := readKeys(ctx, c.live, of, &config)
+	return config, err
+}
+
+// readKeys adds to a configuration what Secrets hold.
+func readKeys(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, config *repository.Config) error {
 	key := of.Spec.EncryptionSecretRef.Key
 	if key == "" {
 		key = "password"
 	}
 	secret, err := readSecret(ctx, reader, of, of.Spec.EncryptionSecretRef.Name, "spec.encryptionSecretRef")
 	if err != nil {
-		return config, err
+		return err
 	}
 	if config.Password, err = valueOf(secret, key, "spec.encryptionSecretRef"); err != nil {
-		return config, err
+		return err
 	}
 	switch {
 	case of.Spec.S3 != nil && of.Spec.S3.CredentialsSecretRef != nil:
@@ -36,7 +49,7 @@ func RepositoryConfig(ctx context.Context, reader client.Reader, of *v1alpha1.Ba
 	case of.Spec.Azure != nil:
 		err = readAzureCredentials(ctx, reader, of, config.Azure)
 	}
-	return config, err
+	return err
 }
 
 func readGCSCredentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, gcs *repository.GCS) error {
@@ -97,13 +110,6 @@ func valueOf(secret *corev1.Secret, key, field string) (string, error) {
 	return "", &problem{"SecretIncomplete", fmt.Sprintf("Secret %s/%s has nothing under the key %s, which %s needs", secret.Namespace, secret.Name, key, field)}
 }
 
-// settle adds what is the executor's to say. A repository that was usable where the
-// spec says must still be there: to begin it anew would hide that everything is lost.
-func (c *core) settle(config *repository.Config, of *v1alpha1.BackupRepository) {
-	config.CacheDir, config.Timeout = c.opts.CacheDir, c.opts.StorageTimeout
-	config.MustExist = of.Status.Location != "" && of.Status.Location == config.Location()
-}
-
 // placeOf is the part of a configuration that the spec alone says.
 func placeOf(of *v1alpha1.BackupRepository) repository.Config {
 	var config repository.Config
@@ -152,8 +158,7 @@ func (c *core) configOf(ctx context.Context, namespace, name string) (repository
 	if err != nil {
 		return repository.Config{}, nil, err
 	}
-	config, err := RepositoryConfig(ctx, c.live, found)
-	c.settle(&config, found)
+	config, err := c.access(ctx, found)
 	return config, &found.Spec, err
 }
 

@@ -59,6 +59,8 @@ type Options struct {
 	// StorageTimeout is how long a repository's storage may take to answer a request;
 	// the repository's default by default.
 	StorageTimeout time.Duration
+	// Allowed limits what BackupRepositories may use of the executor's own; nil does not.
+	Allowed *Allowed
 	// Reporter is told when backups cannot be executed; nil: only logs and metrics are.
 	Reporter Reporter
 	// Clock that schedules follow; the machine's by default.

@@ -79,11 +79,10 @@ type contents struct {
 func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupRepository) (*contents, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	config, err := RepositoryConfig(ctx, r.live, object)
+	config, err := r.access(ctx, object)
 	if err != nil {
 		return nil, err
 	}
-	r.settle(&config, object)
 	var open *repository.Repository
 	if object.Spec.ReadOnly {
 		open, err = repository.OpenReadOnly(ctx, config)

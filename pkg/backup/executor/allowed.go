@@ -1,0 +1,56 @@
+package executor
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+)
+
+// Allowed is what BackupRepositories may use of what is the executor's own. The
+// host's executor works for many clusters, and who may write BackupRepositories in
+// one of them need not be trusted with the host. Nil allows all.
+type Allowed struct {
+	// FilesystemRoots are directories that spec.filesystem may name, they and all
+	// beneath them.
+	FilesystemRoots []string
+	// OwnIdentity allows s3 and gcs without a credentialsSecretRef.
+	OwnIdentity bool
+}
+
+const reasonNotAllowed = "StorageNotAllowed"
+
+// check returns a problem if the spec asks for what is not allowed.
+func (a *Allowed) check(spec *v1alpha1.BackupRepositorySpec) error {
+	if a == nil {
+		return nil
+	}
+	const notAllowed = "the controller that executes the backups of this cluster "
+	switch {
+	case spec.Filesystem != nil && !a.beneathRoot(spec.Filesystem.Path):
+		may := "may use no directory"
+		if len(a.FilesystemRoots) > 0 {
+			may = "may use only what is in " + strings.Join(a.FilesystemRoots, ", ")
+		}
+		return &problem{reasonNotAllowed, fmt.Sprintf("spec.filesystem.path is %s: %s%s (its setting backup-filesystem-roots)", spec.Filesystem.Path, notAllowed, may)}
+	case spec.S3 != nil && spec.S3.CredentialsSecretRef == nil && !a.OwnIdentity:
+		return withoutIdentity("s3", notAllowed)
+	case spec.GCS != nil && spec.GCS.CredentialsSecretRef == nil && !a.OwnIdentity:
+		return withoutIdentity("gcs", notAllowed)
+	}
+	return nil
+}
+
+func withoutIdentity(storage, who string) error {
+	return &problem{reasonNotAllowed, fmt.Sprintf("spec.%s.credentialsSecretRef is missing: %suses its own identity only where its setting backup-own-identity is true", storage, who)}
+}
+
+func (a *Allowed) beneathRoot(path string) bool {
+	for _, root := range a.FilesystemRoots {
+		if inside, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(inside) {
+			return true
+		}
+	}
+	return false
+}
