@@ -3,15 +3,14 @@ package propagation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/url"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -166,20 +165,6 @@ func late(err error) bool {
 // ours to delete, they only lose the label.
 func (a *attempt) keepsNamespace() bool { return a.t.IsNamespace && a.info.Host }
 
-// describe is an error's text without what differs from try to try: the
-// request's address and the local port of a broken connection.
-func describe(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return fmt.Sprintf("%s: %v", op.Op, op.Err)
-	}
-	var request *url.Error
-	if errors.As(err, &request) {
-		return request.Err.Error()
-	}
-	return err.Error()
-}
-
 // fail records why a try failed and schedules the next, later each time.
 func (e *Engine) fail(a *attempt, status federate.PropagationStatus, err error) (reconcile.Result, error) {
 	wait := e.backoff.When(a.item)
@@ -187,7 +172,7 @@ func (e *Engine) fail(a *attempt, status federate.PropagationStatus, err error) 
 		"object", a.key, "status", status, "error", err.Error(), "after", wait)
 	e.mark(a, func(p *place) {
 		p.retrying = true
-		e.settled(a, p, status, describe(err))
+		e.settled(a, p, status, errtext.Stable(err))
 	})
 	return reconcile.Result{RequeueAfter: wait}, nil
 }

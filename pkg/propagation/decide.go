@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/placement"
@@ -257,12 +258,12 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 	case !watched.synced():
 		p.pending = true // the end of the list queues us again
 		if err := watched.err(); err != nil {
-			p.settle(federate.CachedRetrievalFailed, describe(err))
+			p.settle(federate.CachedRetrievalFailed, errtext.Stable(err))
 		}
 		return false
 	case watched.unserved():
 		p.retrying = false
-		p.settle(federate.CachedRetrievalFailed, describe(watched.err()))
+		p.settle(federate.CachedRetrievalFailed, errtext.Stable(watched.err()))
 		return false
 	case p.upToDate(l):
 		p.retrying = false

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -184,8 +185,8 @@ func (m *memberWatch) fail(err error, missing bool) (news bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lastErr, m.missing, m.watching = err, missing, false
-	news = m.told != describe(err)
-	m.told = describe(err)
+	news = m.told != errtext.Stable(err)
+	m.told = errtext.Stable(err)
 	return news
 }
 
@@ -256,7 +257,7 @@ func (w *watchSet) failed(ctx context.Context, member *engagedMember, cluster st
 	}
 	first := missing && !running.unserved()
 	if running.fail(err, missing) {
-		w.log.Info("Could not follow the objects of a member cluster; trying again", "cluster", cluster, "type", t.Name, "error", describe(err))
+		w.log.Info("Could not follow the objects of a member cluster; trying again", "cluster", cluster, "type", t.Name, "error", errtext.Stable(err))
 	}
 	if first {
 		_ = running.store.Replace(nil, "0") // its objects have gone with the resource; an empty list is always accepted

@@ -2,10 +2,7 @@ package schedule
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -19,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -78,16 +76,7 @@ func (f *failures) listed(ctx context.Context, err error) {
 	if err == nil || ctx.Err() != nil {
 		return
 	}
-	var request *url.Error
-	if errors.As(err, &request) {
-		err = request.Err // without the query, which differs from try to try
-	}
-	text := err.Error()
-	var op *net.OpError
-	if errors.As(err, &op) {
-		text = op.Op + ": " + op.Err.Error() // without the port
-	}
-	if text != f.told {
+	if text := errtext.Stable(err); text != f.told {
 		f.told = text
 		f.log.Info("Could not watch; trying again", "error", text)
 	}
