@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/membership"
 )
 
@@ -166,6 +168,33 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		}))
 		_, err = unjoin(ctx, member1, configOf(member1))
 		Expect(err).To(MatchError(ContainSubstring("cluster member-1 has not joined")))
+	})
+
+	It("takes the rights to execute backups with it, those of this account alone", func(ctx context.Context) {
+		mustJoin(ctx, member1, member1)
+		const account = "member-1-host"
+		others := append(membership.BackupBindings("elsewhere", account, true)[:1], membership.BackupBindings(namespace, "another", true)[0])
+		for _, object := range others {
+			Expect(member.Create(ctx, object)).To(Succeed())
+			DeferCleanup(func(ctx context.Context) { Expect(member.Delete(ctx, object)).To(Succeed()) })
+		}
+		// What "fedctl install --member" and an executor make.
+		for _, object := range append(membership.BackupBindings(namespace, account, true),
+			&rbacv1.Role{ObjectMeta: objectMeta(namespace, membership.BackupLeaseRole)},
+			&coordinationv1.Lease{ObjectMeta: objectMeta(namespace, v1alpha1.ExecutorLease)}) {
+			Expect(member.Create(ctx, object)).To(Succeed())
+		}
+		said, err := unjoin(ctx, member1, configOf(member1))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(ContainElements(
+			"deleted ClusterRoleBinding fedctl-backup-save:kube-federation-system:member-1-host in member-1",
+			"deleted ClusterRoleBinding fedctl-backup-restore:kube-federation-system:member-1-host in member-1",
+			"deleted RoleBinding kube-federation-system/fedctl-backup-lease:member-1-host in member-1",
+			"deleted Namespace kube-federation-system in member-1",
+		))
+		for _, object := range others {
+			Expect(member.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+		}
 	})
 
 	It("keeps a namespace in which something is left", func(ctx context.Context) {

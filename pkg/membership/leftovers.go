@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 )
 
 // keepNamespace says why the member's KubeFed namespace must stay, or "" when
@@ -47,6 +49,7 @@ func (s *side) foreignObjects(ctx context.Context, namespace, account string) ([
 	ours := []string{
 		"Secret " + account, "ServiceAccount " + account,
 		"Role " + roleName(account), "RoleBinding " + roleName(account),
+		"Role " + BackupLeaseRole, "Lease " + v1alpha1.ExecutorLease, // nobody's without a binding or an executor, which would be foreign
 		"ServiceAccount default", "ConfigMap kube-root-ca.crt",
 	}
 	var foreign []string

@@ -22,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -134,7 +133,7 @@ var _ = Describe("Hooks", func() {
 	}
 	holder := func(ctx context.Context) string {
 		lease := &coordinationv1.Lease{}
-		Expect(c.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: executor.LeaseName}, lease)).To(Succeed())
+		Expect(c.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: v1alpha1.ExecutorLease}, lease)).To(Succeed())
 		return ptr.Deref(lease.Spec.HolderIdentity, "")
 	}
 	// connect changes how the control plane reaches the member, and waits until the

@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -27,7 +26,7 @@ const executorName = "fedctl-backup-executor"
 func holderOf(ctx context.Context, c client.Client) string {
 	GinkgoHelper()
 	lease := &coordinationv1.Lease{}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: executor.LeaseName}, lease); err != nil {
+	if err := c.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: v1alpha1.ExecutorLease}, lease); err != nil {
 		return ""
 	}
 	return ptr.Deref(lease.Spec.HolderIdentity, "")

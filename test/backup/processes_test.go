@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -42,7 +41,7 @@ var _ = Describe("Executors of one cluster", func() {
 	}
 	holder := func(ctx context.Context) string {
 		lease := &coordinationv1.Lease{}
-		if err := c.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: executor.LeaseName}, lease); err != nil {
+		if err := c.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: v1alpha1.ExecutorLease}, lease); err != nil {
 			return ""
 		}
 		return ptr.Deref(lease.Spec.HolderIdentity, "")

@@ -206,7 +206,7 @@ func TestMemberManifests(t *testing.T) {
 		"to restore": {MemberOptions{Rights: rightsRestore}, []string{"ClusterRole/fedctl-backup-save", "ClusterRole/fedctl-backup-restore", "Role/fedctl-backup-lease"}},
 		"an executor": {MemberOptions{Rights: rightsSave, Executor: true}, []string{
 			"Namespace/elsewhere", "ServiceAccount/fedctl-backup-executor", "ClusterRole/fedctl-backup-save",
-			"ClusterRoleBinding/fedctl-backup-save:fedctl-backup-executor", "Role/fedctl-backup-lease",
+			"ClusterRoleBinding/fedctl-backup-save:elsewhere:fedctl-backup-executor", "Role/fedctl-backup-lease",
 			"RoleBinding/fedctl-backup-lease:fedctl-backup-executor", "Deployment/fedctl-backup-executor",
 		}},
 	} {

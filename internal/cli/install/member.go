@@ -10,9 +10,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 )
 
@@ -31,9 +33,6 @@ const (
 	rightsSave    = "save"
 	rightsRestore = "restore"
 
-	saveRole        = "fedctl-backup-save"
-	restoreRole     = "fedctl-backup-restore"
-	leaseRole       = "fedctl-backup-lease"
 	executorAccount = "fedctl-backup-executor"
 )
 
@@ -82,39 +81,32 @@ func MemberManifests(options ManifestOptions, member MemberOptions) ([]*unstruct
 		return nil, err
 	}
 	for _, object := range added {
-		if object.GetName() != restoreRole || member.Rights == rightsRestore {
+		if object.GetName() != membership.BackupRestoreRole || member.Rights == rightsRestore {
 			out = append(out, object)
 		}
 	}
 	if member.Executor {
-		out = append(out, bindings(options.Namespace, executorAccount, member.Rights)...)
+		bound, err := bindings(options.Namespace, executorAccount, member.Rights)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, bound...)
 	}
 	sortByRank(out)
 	return out, nil
 }
 
-// bindings give an account in the KubeFed namespace of a member rights there.
-func bindings(namespace, account, rights string) []*unstructured.Unstructured {
-	out := []*unstructured.Unstructured{
-		binding("ClusterRoleBinding", "", saveRole, namespace, account),
-		binding("RoleBinding", namespace, leaseRole, namespace, account),
+// bindings are membership.BackupBindings as they are applied.
+func bindings(namespace, account, rights string) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	for _, object := range membership.BackupBindings(namespace, account, rights == rightsRestore) {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &unstructured.Unstructured{Object: content})
 	}
-	if rights == rightsRestore {
-		out = append(out, binding("ClusterRoleBinding", "", restoreRole, namespace, account))
-	}
-	return out
-}
-
-func binding(kind, in, role, namespace, account string) *unstructured.Unstructured {
-	object := &unstructured.Unstructured{Object: map[string]any{
-		"roleRef":  map[string]any{"apiGroup": rbacv1.GroupName, "kind": strings.TrimSuffix(kind, "Binding"), "name": role},
-		"subjects": []any{map[string]any{"kind": rbacv1.ServiceAccountKind, "namespace": namespace, "name": account}},
-	}}
-	object.SetAPIVersion(rbacv1.SchemeGroupVersion.String())
-	object.SetKind(kind)
-	object.SetNamespace(in)
-	object.SetName(role + ":" + account)
-	return object
+	return out, nil
 }
 
 // joinPrefix begins the name of the role bindings that join makes, KubeFed's.
@@ -150,27 +142,32 @@ func (i *Installer) grant(ctx context.Context, namespace, rights string) error {
 		return fmt.Errorf("no host has joined this cluster with the namespace %s: run \"fedctl join\" first, or use --executor", namespace)
 	}
 	for _, account := range accounts {
-		var wanted []*unstructured.Unstructured
-		if rights != rightsNone {
-			wanted = bindings(namespace, account, rights)
+		all, err := bindings(namespace, account, rightsRestore)
+		if err != nil {
+			return err
 		}
-		for _, object := range wanted {
-			what := serverapply.Describe(object)
-			result, err := i.apply(ctx, object)
+		for _, object := range all {
+			role, _, _ := unstructured.NestedString(object.Object, "roleRef", "name")
+			if rights == rightsRestore || rights == rightsSave && role != membership.BackupRestoreRole {
+				err = i.give(ctx, object)
+			} else {
+				err = i.take(ctx, object)
+			}
 			if err != nil {
-				return err
-			}
-			i.say("%s %s", what, result)
-		}
-		for _, object := range bindings(namespace, account, rightsRestore) {
-			if slices.ContainsFunc(wanted, func(w *unstructured.Unstructured) bool { return w.GetName() == object.GetName() }) {
-				continue
-			}
-			if err := i.take(ctx, object); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
+}
+
+func (i *Installer) give(ctx context.Context, object *unstructured.Unstructured) error {
+	what := serverapply.Describe(object)
+	result, err := i.apply(ctx, object)
+	if err != nil {
+		return err
+	}
+	i.say("%s %s", what, result)
 	return nil
 }
 

@@ -141,7 +141,7 @@ func (e *Executor) needs() []authorizationv1.ResourceAttributes {
 	}
 	in := e.opts.Namespace
 	need(e.opts.LeaseNamespace, "coordination.k8s.io", "leases", "", "", "create")
-	need(e.opts.LeaseNamespace, "coordination.k8s.io", "leases", "", LeaseName, "get", "update")
+	need(e.opts.LeaseNamespace, "coordination.k8s.io", "leases", "", v1alpha1.ExecutorLease, "get", "update")
 	for _, kind := range []string{"backups", "backupruns", "backuprepositories", "restores"} {
 		need(in, group, kind, "", "", "list", "watch")
 		need(in, group, kind, "status", "", "update")

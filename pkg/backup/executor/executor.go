@@ -24,9 +24,6 @@ import (
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 )
 
-// LeaseName is the Lease that decides who executes in a cluster.
-const LeaseName = "backup-executor"
-
 // Options configure an Executor. Zero values mean the default named with each field.
 type Options struct {
 	// Config connects to the cluster. Required.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-logr/logr"
 	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -17,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/go-logr/logr"
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 )
 
 // core is what the reconcilers share while the Lease is held.
@@ -107,6 +108,6 @@ func (e *Executor) lock() (resourcelock.Interface, error) {
 	if err != nil {
 		return nil, err
 	}
-	return resourcelock.New(resourcelock.LeasesResourceLock, e.opts.LeaseNamespace, LeaseName, coreClient, coordinationClient,
+	return resourcelock.New(resourcelock.LeasesResourceLock, e.opts.LeaseNamespace, v1alpha1.ExecutorLease, coreClient, coordinationClient,
 		resourcelock.ResourceLockConfig{Identity: e.identity})
 }

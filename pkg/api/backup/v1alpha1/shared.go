@@ -83,6 +83,9 @@ const (
 	// BlockedAnnotation on a KubeFedCluster says why the host's controller may not
 	// execute the backups of that cluster; it goes when it may.
 	BlockedAnnotation = "backup.fedctl.io/blocked"
+	// ExecutorLease is the name of the Lease in a cluster's KubeFed namespace that
+	// decides who executes its backups.
+	ExecutorLease = "backup-executor"
 	// Finalizer is on Backups whose stored data is to be deleted with them.
 	Finalizer = "backup.fedctl.io/stored-data"
 )
