@@ -58,11 +58,11 @@ test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
 	go vet ./...
 	go test $$(go list ./... | grep -v -E '$(SUITES_PATTERN)')
 test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager $(BACKUP_TOOLS) ## the suites on real control planes
-	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test -count=1 -p 2 -timeout 40m $(addprefix ./,$(SUITES))
+	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test -count=1 -p 3 -timeout 40m $(addprefix ./,$(SUITES))
 
-# The packages whose tests start control planes. Two at a time fit on a small machine:
-# test/e2e and test/backup, which take longest and compute most, beside those that wait.
-SUITES := test/e2e test/deletion internal/cli/install test/backup test/kubefed test/controlplane \
+# The packages whose tests start control planes, those first that take longest. They
+# wait more than they compute: three at a time keep two cores busy.
+SUITES := test/e2e test/backup test/deletion internal/cli/install test/kubefed test/controlplane \
 	pkg/backup/restore pkg/membership internal/localcluster pkg/backup/capture pkg/backup/repository \
 	internal/cli/migrate internal/cli/federate pkg/typeconfig
 empty :=

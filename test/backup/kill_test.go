@@ -118,6 +118,23 @@ var _ = Describe("A command that waits", func() {
 		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunRunning) }).Should(HaveLen(1))
 		_, err = system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--wait", "--timeout", "5s")
 		Expect(err).To(MatchError(ContainSubstring("Pending: Waiting: run " + runsIn(ctx, c, ns)[0].Name + " of the same Backup comes first")))
+
+		By("interrupting it")
+		log := filepath.Join(GinkgoT().TempDir(), "fedctl.log")
+		said := func() string {
+			text, err := os.ReadFile(log)
+			Expect(err).NotTo(HaveOccurred())
+			return string(text)
+		}
+		waiting, err := framework.StartProcess(log, system.Fedctl, "backup", "run", b.Name, "-n", ns, "--wait",
+			"--kubeconfig", system.Kubeconfig(), "--host-cluster-context", host.Name)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(waiting.Kill()).To(Succeed()) })
+		Eventually(ctx, said).Should(ContainSubstring("comes first"))
+		Expect(waiting.Signal(syscall.SIGINT)).To(Succeed())
+		Eventually(ctx, waiting.Exited()).Should(BeClosed())
+		Expect(said()).To(MatchRegexp(`error: interrupted: \S+ has not ended; it goes on\n$`))
+		Expect(waiting.ExitCode()).To(Equal(130), "as in a shell")
 	}, SpecTimeout(2*time.Minute))
 })
 

@@ -17,7 +17,7 @@ import (
 
 const (
 	long = `End a cluster's membership: remove its KubeFedCluster and Secret from the host, and
-from the cluster itself what join created there.
+from the cluster itself what join created there, and the rights to execute its backups.
 
 What was propagated to the cluster stays in it. The control plane's namespace in
 the member is removed only if nothing else is left in it, and never in the host.

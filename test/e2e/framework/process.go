@@ -53,3 +53,9 @@ func (p *Process) Kill() error {
 
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// ExitCode is the code of a process that has ended; -1 if a signal ended it.
+func (p *Process) ExitCode() int {
+	<-p.exited
+	return p.command.ProcessState.ExitCode()
+}
