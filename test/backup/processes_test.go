@@ -3,6 +3,10 @@ package backup
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,12 +17,48 @@ import (
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
+
+// answeringLate writes a kubeconfig for the host that leads through a proxy, which
+// keeps the answers to some requests back for a second.
+func answeringLate(method, path string) (kubeconfig string) {
+	GinkgoHelper()
+	transport, err := rest.TransportFor(host.Config)
+	Expect(err).NotTo(HaveOccurred())
+	target, err := url.Parse(host.Config.Host)
+	Expect(err).NotTo(HaveOccurred())
+	proxy := &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport:     transport,
+		FlushInterval: -1, // watches
+		ModifyResponse: func(r *http.Response) error {
+			if r.Request.Method == method && strings.Contains(r.Request.URL.Path, path) {
+				time.Sleep(time.Second)
+			}
+			return nil
+		},
+	}
+	server := httptest.NewServer(proxy)
+	DeferCleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	config := clientcmdapi.NewConfig()
+	config.Clusters["host"] = &clientcmdapi.Cluster{Server: server.URL}
+	config.Contexts["host"] = &clientcmdapi.Context{Cluster: "host"}
+	config.CurrentContext = "host"
+	kubeconfig = filepath.Join(GinkgoT().TempDir(), "late.kubeconfig")
+	Expect(clientcmd.WriteToFile(*config, kubeconfig)).To(Succeed())
+	return kubeconfig
+}
 
 // The executor as a program, as it runs inside a member.
 var _ = Describe("Executors of one cluster", func() {
@@ -118,6 +158,18 @@ var _ = Describe("Executors of one cluster", func() {
 		Expect(run.Status.Attempts).To(BeZero(), "it was not the run's fault")
 		Eventually(ctx, only.Exited()).Should(BeClosed())
 		Expect(holder(ctx)).To(BeEmpty(), "the Lease was given back")
+	}, SpecTimeout(3*time.Minute))
+
+	It("give back what they have just claimed, although the answer comes late", func(ctx SpecContext) {
+		store(ctx, c, ns, hanging)
+		b := backup(ctx, c, ns)
+		slow := program(answeringLate(http.MethodPut, "/backupruns/"))
+		Eventually(ctx, func() bool { return executes(slow) }).Should(BeTrue())
+		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunRunning)
+		Expect(slow.Signal(syscall.SIGTERM)).To(Succeed()) // it does not know yet that the run is its own
+		Eventually(ctx, slow.Exited()).Should(BeClosed())
+		Expect(current(ctx, c, run).Status).To(And(
+			HaveField("Phase", v1alpha1.RunPending), HaveField("Reason", "Interrupted"), HaveField("Attempts", BeZero())))
 	}, SpecTimeout(3*time.Minute))
 
 	It("leave alone what a run of theirs has become meanwhile", func(ctx SpecContext) {

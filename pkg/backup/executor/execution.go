@@ -18,6 +18,12 @@ import (
 // writeTimeout bounds writes that must be tried even when the job was cancelled.
 const writeTimeout = 15 * time.Second
 
+// writing is the context of a write that does not end with ctx: one that is cut off
+// may have been done, without this executor knowing it.
+func writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+}
+
 // execution is the job of one attempt of a run.
 type execution struct {
 	*core
@@ -96,7 +102,7 @@ func (x *execution) stillThere(ctx context.Context, r *repository.Repository) er
 // record writes what became of the attempt; nil if the run is no longer ours.
 func (x *execution) record(ctx context.Context, result *capture.Result, check *verification, problem error) (*v1alpha1.BackupRun, error) {
 	cause := context.Cause(ctx)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	ctx, cancel := writing(ctx)
 	defer cancel()
 	return x.updateRun(ctx, func(run *v1alpha1.BackupRun) bool {
 		if !x.owns(run) {

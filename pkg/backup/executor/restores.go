@@ -55,16 +55,24 @@ func (r *restores) Reconcile(ctx context.Context, request reconcile.Request) (re
 	case !r.jobs.reserve(object.UID, jobOf("Restore", request.NamespacedName)):
 		return again, nil
 	}
-	claimed := object.DeepCopy()
-	claimed.Status.ObservedGeneration = object.Generation
-	claimed.Status.Phase, claimed.Status.Executor = v1alpha1.RunRunning, r.identity
-	claimed.Status.StartTime = ptr.To(metav1.NewTime(r.opts.Clock.Now()))
-	if err := r.client.Status().Update(ctx, claimed); err != nil {
+	claimed, err := r.claim(ctx, object)
+	if err != nil {
 		r.jobs.release(object.UID)
 		return ignoreConflict(again, err)
 	}
 	r.jobs.run(object.UID, func(ctx context.Context) { r.execute(ctx, claimed) })
 	return again, nil
+}
+
+// claim makes the restore this executor's.
+func (r *restores) claim(ctx context.Context, object *v1alpha1.Restore) (*v1alpha1.Restore, error) {
+	claimed := object.DeepCopy()
+	claimed.Status.ObservedGeneration = object.Generation
+	claimed.Status.Phase, claimed.Status.Executor = v1alpha1.RunRunning, r.identity
+	claimed.Status.StartTime = ptr.To(metav1.NewTime(r.opts.Clock.Now()))
+	ctx, cancel := writing(ctx)
+	defer cancel()
+	return claimed, r.client.Status().Update(ctx, claimed)
 }
 
 func (r *restores) end(object *v1alpha1.Restore, phase v1alpha1.RunPhase, reason, message string) {
@@ -78,7 +86,7 @@ func (r *restores) execute(ctx context.Context, object *v1alpha1.Restore) {
 	log.Info("Restore started")
 	result, err := r.restore(ctx, object)
 	cause := context.Cause(ctx)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	ctx, cancel := writing(ctx)
 	defer cancel()
 	writeErr := retry.OnError(retry.DefaultBackoff, retriable, func() error {
 		current := &v1alpha1.Restore{}

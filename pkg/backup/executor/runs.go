@@ -125,10 +125,9 @@ func (r *runs) claim(ctx context.Context, run *v1alpha1.BackupRun) (*v1alpha1.Ba
 	status.Executor, status.NextAttempt = r.identity, nil
 	status.StartTime, status.CompletionTime, status.Duration = ptr.To(metav1.NewTime(r.opts.Clock.Now())), nil, nil
 	status.Attempts++
-	if err := r.client.Status().Update(ctx, claimed); err != nil {
-		return nil, err
-	}
-	return claimed, nil
+	ctx, cancel := writing(ctx)
+	defer cancel()
+	return claimed, r.client.Status().Update(ctx, claimed)
 }
 
 // explainWaiting says why a run has not begun.

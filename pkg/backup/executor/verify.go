@@ -130,7 +130,7 @@ func (c *core) verifyRun(ctx context.Context, backup *v1alpha1.Backup, run *v1al
 	if cause := context.Cause(ctx); errors.Is(cause, errStopped) || errors.Is(cause, errDeleted) {
 		return // the next executor finds that it is still due, if the run is there
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	ctx, cancel := writing(ctx)
 	defer cancel()
 	if _, err := c.updateRun(ctx, run, func(run *v1alpha1.BackupRun) bool { v.apply(run); return true }); err != nil && !apierrors.IsNotFound(err) {
 		log.Error(err, "The result of a verification could not be written")
