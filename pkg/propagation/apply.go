@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
@@ -52,6 +54,9 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	}
 	applied, refusal, err := e.applyOrReplace(ctx, a)
 	e.metrics.observe(a, "apply", err, e.since(start))
+	if errors.Is(err, errKeptOut) {
+		return e.fail(a, federate.ManagedLabelFalse, err) // until the watch tells the same
+	}
 	if err != nil {
 		return e.fail(a, e.failure(a, err), err)
 	}
@@ -61,6 +66,37 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 		p.retained = a.host.fed.RetainReplicas
 	})
 	return e.finish(a, federate.ClusterPropagationOK, "")
+}
+
+// errKeptOut says that the owner of the member keeps the object out of the federation.
+var errKeptOut = fmt.Errorf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
+	federate.ManagedLabel, federate.ManagedLabelValue)
+
+// write applies the rendered object, taking over the fields that are in its way. But
+// the owner of the member may have labelled the object a moment ago to keep it out, and
+// the watch not have told yet: then our label is in conflict with theirs, and the API
+// server refuses as it writes. A repair is the answer to what the watch has just told,
+// and is spared the second request.
+func (a *attempt) write(ctx context.Context) (*metav1.PartialObjectMetadata, error) {
+	applied, err := a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager, a.repair)
+	switch {
+	case a.repair || !apierrors.IsConflict(err):
+		return applied, err
+	case conflictsInLabel(err):
+		return nil, errKeptOut
+	}
+	return a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager, true)
+}
+
+// conflictsInLabel says whether somebody else's value of the managed label is in the way of an apply.
+func conflictsInLabel(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool {
+		return c.Type == metav1.CauseTypeFieldManagerConflict && c.Field == ".metadata.labels."+federate.ManagedLabel
+	})
 }
 
 // announce records, before a write, that it may arrive whatever becomes of its

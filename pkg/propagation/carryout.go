@@ -32,6 +32,7 @@ type attempt struct {
 	rendered federate.Rendered
 	resource typeconfig.Resource
 	first    bool // nothing of ours is known to be there
+	repair   bool // what was applied has been changed in the member, as the watch has told
 	retained bool // it is known that we do not own the replicas
 	// irreplaceable is the hash of what is invalid also as an update.
 	irreplaceable string
@@ -124,6 +125,7 @@ func (e *Engine) prepare(a *attempt) want {
 		a.rendered, a.resource = rendered, a.t.Target
 		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
 		a.retained, a.irreplaceable = p.retained, p.irreplaceable
+		a.repair = l != nil && p.applied == p.hash
 		if !p.pending { // a drift, or a retry
 			p.pending = true
 			if a.o.pendingSince.IsZero() {

@@ -271,8 +271,7 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 		return false
 	case l != nil && !l.managed:
 		p.retrying = false
-		p.settle(federate.ManagedLabelFalse, fmt.Sprintf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
-			federate.ManagedLabel, federate.ManagedLabelValue))
+		p.settle(federate.ManagedLabelFalse, errKeptOut.Error())
 		return false
 	case l != nil && l.deleting:
 		p.retrying = false

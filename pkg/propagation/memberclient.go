@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,13 +64,14 @@ func (c *memberClient) resource(r typeconfig.Resource, namespace string) metadat
 	return c.metadata.Resource(r.GVR)
 }
 
-// Apply applies an object by server-side apply as manager, taking over fields
-// that others own, and returns its metadata.
-func (c *memberClient) Apply(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, body []byte, manager string) (*metav1.PartialObjectMetadata, error) {
+// Apply applies an object by server-side apply as manager and returns its metadata.
+// Fields that others own with another value are taken over with force, and a
+// conflict without.
+func (c *memberClient) Apply(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, body []byte, manager string, force bool) (*metav1.PartialObjectMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	return c.resource(r, key.Namespace).Patch(ctx, key.Name, types.ApplyPatchType, body,
-		metav1.PatchOptions{FieldManager: manager, Force: ptr.To(true)})
+		metav1.PatchOptions{FieldManager: manager, Force: ptr.To(force)})
 }
 
 // Get reads an object's metadata from the server.
@@ -132,8 +134,9 @@ func (c *memberClient) patchMetadata(ctx context.Context, r typeconfig.Resource,
 	return c.resource(r, key.Namespace).Patch(ctx, key.Name, kind, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
 }
 
-// Delete deletes the object with this UID, and no other that took its name.
-func (c *memberClient) Delete(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, uid types.UID, options *metav1.DeleteOptions) error {
+// Delete deletes the object as it is known, and neither another that took its name
+// nor one that has changed since: both are a conflict.
+func (c *memberClient) Delete(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, known *live, options *metav1.DeleteOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	opts := metav1.DeleteOptions{}
@@ -146,16 +149,21 @@ func (c *memberClient) Delete(ctx context.Context, r typeconfig.Resource, key ty
 	if opts.Preconditions == nil {
 		opts.Preconditions = &metav1.Preconditions{}
 	}
-	opts.Preconditions.UID = &uid
+	opts.Preconditions.UID = &known.uid
+	if opts.Preconditions.ResourceVersion == nil && known.version != 0 {
+		opts.Preconditions.ResourceVersion = ptr.To(strconv.FormatUint(known.version, 10))
+	}
 	return c.resource(r, key.Namespace).Delete(ctx, key.Name, opts)
 }
 
-// RemoveManagedLabel takes the managed label off the object with this UID.
-func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, uid types.UID) error {
-	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid":    uid,
-		"labels": map[string]any{federate.ManagedLabel: nil},
-	}})
+// RemoveManagedLabel takes the managed label off the object as it is known; one that
+// has changed since, whose label may be its owner's now, is a conflict.
+func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, known *live) error {
+	metadata := map[string]any{"uid": known.uid, "labels": map[string]any{federate.ManagedLabel: nil}}
+	if known.version != 0 {
+		metadata["resourceVersion"] = strconv.FormatUint(known.version, 10)
+	}
+	body, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {
 		return err
 	}

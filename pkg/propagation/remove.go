@@ -2,9 +2,11 @@ package propagation
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -32,25 +34,43 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 	}
 	start := e.now()
 	if a.keepsNamespace() {
-		err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l.uid)
+		err := a.asManaged(ctx, l, func(l *live) error { return a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l) })
 		e.metrics.observe(a, "unlabel", err, e.since(start))
-		if err != nil && !apierrors.IsNotFound(err) {
+		if err != nil && !apierrors.IsNotFound(err) && !errors.Is(err, errKeptOut) {
 			return e.fail(a, e.failure(a, err), err)
 		}
 		return e.removed(a)
 	}
-	var options = a.host.fed.DeleteOptions
-	err := a.client.Delete(ctx, a.t.Target, a.key, l.uid, options)
+	err := a.asManaged(ctx, l, func(l *live) error { return a.client.Delete(ctx, a.t.Target, a.key, l, a.host.fed.DeleteOptions) })
 	e.metrics.observe(a, "delete", err, e.since(start))
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err), errors.Is(err, errKeptOut):
 		return e.removed(a)
-	case apierrors.IsConflict(err): // another object has taken the name: the watch tells
-		return e.fail(a, federate.DeletionFailed, err)
 	case err != nil:
 		return e.fail(a, e.failure(a, err), err)
 	}
 	return e.awaitRemoval(a)
+}
+
+// asManaged does something to the object that the watch has told of, as it was then.
+// Where it has changed since, it is read again: its owner may have taken it out of the
+// federation.
+func (a *attempt) asManaged(ctx context.Context, l *live, do func(l *live) error) error {
+	return retry.OnError(retry.DefaultRetry, apierrors.IsConflict, func() error {
+		err := do(l)
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		existing, readErr := a.client.Get(ctx, a.t.Target, a.key)
+		switch {
+		case readErr != nil:
+			return readErr
+		case existing.Labels[federate.ManagedLabel] != federate.ManagedLabelValue:
+			return errKeptOut
+		}
+		l = a.watch.store.Observe(existing)
+		return err
+	})
 }
 
 // deletionSent says whether this very object has been deleted already, and only
@@ -108,7 +128,7 @@ func (e *Engine) disown(ctx context.Context, a *attempt) (reconcile.Result, erro
 		return reconcile.Result{}, nil // the next list queues us again
 	}
 	start := e.now()
-	err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l.uid)
+	err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l)
 	e.metrics.observe(a, "unlabel", err, e.since(start))
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		e.log.Info("Could not remove the managed label from an object without a federated object; trying again",

@@ -25,7 +25,7 @@ const replacingManager = "fedctl-replace"
 //
 // What can never be applied is only created or updated; refusal says why.
 func (e *Engine) applyOrReplace(ctx context.Context, a *attempt) (written metav1.Object, refusal string, err error) {
-	written, err = a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager)
+	written, err = a.write(ctx)
 	if refused(err) {
 		written, writeErr := a.createOrUpdate(ctx)
 		return written, describeRefusal(err), writeErr
@@ -42,7 +42,7 @@ func (e *Engine) applyOrReplace(ctx context.Context, a *attempt) (written metav1
 		e.mark(a, func(p *place) { p.irreplaceable = a.hash })
 		return nil, "", err
 	}
-	written, err = a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager)
+	written, err = a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager, true)
 	return written, "", err
 }
 
@@ -63,6 +63,18 @@ func describeRefusal(err error) string {
 	return fmt.Sprintf("spec.template: %s: it is updated instead of applied, so fields that leave it stay in the clusters", text)
 }
 
+// readToUpdate reads the object of the member, unless its owner keeps it out.
+func (a *attempt) readToUpdate(ctx context.Context) (*unstructured.Unstructured, error) {
+	object, err := a.client.GetWhole(ctx, a.resource, a.key)
+	if err != nil {
+		return nil, err
+	}
+	if value, labelled := object.GetLabels()[federate.ManagedLabel]; labelled && value != federate.ManagedLabelValue {
+		return nil, errKeptOut
+	}
+	return object, nil
+}
+
 // createOrUpdate writes the object without apply, as KubeFed did. It is taken over
 // when it can be applied again.
 func (a *attempt) createOrUpdate(ctx context.Context) (metav1.Object, error) {
@@ -70,7 +82,7 @@ func (a *attempt) createOrUpdate(ctx context.Context) (metav1.Object, error) {
 	if err := json.Unmarshal(a.rendered.JSON, &desired); err != nil {
 		return nil, err
 	}
-	object, err := a.client.GetWhole(ctx, a.resource, a.key)
+	object, err := a.readToUpdate(ctx)
 	if apierrors.IsNotFound(err) {
 		if a.rendered.Initial != nil { // with the replicas that are the member's later
 			if err := json.Unmarshal(a.rendered.Initial, &desired); err != nil {
@@ -93,7 +105,7 @@ func (a *attempt) replace(ctx context.Context) (bool, error) {
 	if err := json.Unmarshal(a.rendered.JSON, &desired); err != nil {
 		return false, err
 	}
-	object, err := a.client.GetWhole(ctx, a.resource, a.key)
+	object, err := a.readToUpdate(ctx)
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}

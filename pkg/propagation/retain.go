@@ -35,7 +35,7 @@ func (a *attempt) handOverReplicas(ctx context.Context) error {
 	case apierrors.IsNotFound(err) && a.rendered.Initial == nil:
 		return nil // the template has no replicas either
 	case apierrors.IsNotFound(err):
-		created, err := a.client.Apply(ctx, a.resource, a.key, a.rendered.Initial, federate.FieldManager)
+		created, err := a.client.Apply(ctx, a.resource, a.key, a.rendered.Initial, federate.FieldManager, false) // one made meanwhile is looked at
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (a *attempt) handOverReplicas(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.client.Apply(ctx, a.resource, a.key, body, retainingManager)
+	_, err = a.client.Apply(ctx, a.resource, a.key, body, retainingManager, true)
 	return err
 }
 

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +14,6 @@ import (
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/ptr"
@@ -31,28 +27,16 @@ import (
 // keeps the answers to some requests back for a second.
 func answeringLate(method, path string) (kubeconfig string) {
 	GinkgoHelper()
-	transport, err := rest.TransportFor(host.Config)
-	Expect(err).NotTo(HaveOccurred())
-	target, err := url.Parse(host.Config.Host)
-	Expect(err).NotTo(HaveOccurred())
-	proxy := &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport:     transport,
-		FlushInterval: -1, // watches
-		ModifyResponse: func(r *http.Response) error {
-			if r.Request.Method == method && strings.Contains(r.Request.URL.Path, path) {
-				time.Sleep(time.Second)
-			}
-			return nil
-		},
-	}
-	server := httptest.NewServer(proxy)
-	DeferCleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
+	proxy, err := framework.StartProxy(host, func(r *http.Response) error {
+		if r.Request.Method == method && strings.Contains(r.Request.URL.Path, path) {
+			time.Sleep(time.Second)
+		}
+		return nil
 	})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(proxy.Close)
 	config := clientcmdapi.NewConfig()
-	config.Clusters["host"] = &clientcmdapi.Cluster{Server: server.URL}
+	config.Clusters["host"] = &clientcmdapi.Cluster{Server: proxy.Endpoint(), CertificateAuthorityData: proxy.CABundle()}
 	config.Contexts["host"] = &clientcmdapi.Context{Cluster: "host"}
 	config.CurrentContext = "host"
 	kubeconfig = filepath.Join(GinkgoT().TempDir(), "late.kubeconfig")
