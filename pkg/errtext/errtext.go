@@ -4,17 +4,30 @@
 package errtext
 
 import (
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/url"
 )
 
 // Stable is an error's text without what differs from try to try: the request's
-// address with its query, and the local port of a broken connection.
+// address with its query, the ports of a broken connection or of a question to a name
+// server, and the time at which a certificate was found to be out of date.
 func Stable(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	var (
+		lookup      *net.DNSError
+		op          *net.OpError
+		certificate x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &lookup) && lookup.IsTimeout:
+		return "lookup " + lookup.Name + ": timed out"
+	case errors.As(err, &lookup) && !lookup.IsNotFound:
+		return "lookup " + lookup.Name + ": failed"
+	case errors.As(err, &op):
 		return op.Op + ": " + op.Err.Error()
+	case errors.As(err, &certificate) && certificate.Reason == x509.Expired:
+		return "the certificate has expired or is not yet valid"
 	}
 	var request *url.Error
 	if errors.As(err, &request) {

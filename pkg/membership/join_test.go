@@ -184,7 +184,13 @@ var _ = Describe("join and unjoin", Ordered, func() {
 			&coordinationv1.Lease{ObjectMeta: objectMeta(namespace, v1alpha1.ExecutorLease)}) {
 			Expect(member.Create(ctx, object)).To(Succeed())
 		}
-		said, err := unjoin(ctx, member1, configOf(member1))
+		said, err := unjoin(ctx, member1, configOf(member1), func(o *membership.UnjoinOptions) { o.DryRun = true })
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(ContainElements(
+			"would delete RoleBinding kube-federation-system/fedctl-backup-lease:member-1-host in member-1",
+			"would delete Namespace kube-federation-system in member-1",
+		))
+		said, err = unjoin(ctx, member1, configOf(member1))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(ContainElements(
 			"deleted ClusterRoleBinding fedctl-backup-save:kube-federation-system:member-1-host in member-1",

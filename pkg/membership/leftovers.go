@@ -49,7 +49,8 @@ func (s *side) foreignObjects(ctx context.Context, namespace, account string) ([
 	ours := []string{
 		"Secret " + account, "ServiceAccount " + account,
 		"Role " + roleName(account), "RoleBinding " + roleName(account),
-		"Role " + BackupLeaseRole, "Lease " + v1alpha1.ExecutorLease, // nobody's without a binding or an executor, which would be foreign
+		"RoleBinding " + BackupLeaseRole + ":" + account,
+		"Role " + BackupLeaseRole, "Lease " + v1alpha1.ExecutorLease, // nobody's without another binding or an executor, which would be foreign
 		"ServiceAccount default", "ConfigMap kube-root-ca.crt",
 	}
 	var foreign []string

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/retries"
 )
 
 // apply makes the member hold the rendered object.
@@ -41,7 +44,7 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if a.mayBeKubeFeds(l) {
 		held, err := a.takeOver(ctx)
 		if err != nil {
-			return e.fail(a, e.failure(a, err), err)
+			return e.failApply(a, err)
 		}
 		if held != nil && !l.replaced {
 			return e.tookOver(a, held)
@@ -49,16 +52,13 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	}
 	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {
 		if err := e.retainReplicas(ctx, a); err != nil && !refused(err) {
-			return e.fail(a, e.failure(a, err), err)
+			return e.failApply(a, err)
 		}
 	}
 	applied, refusal, err := e.applyOrReplace(ctx, a)
 	e.metrics.observe(a, "apply", err, e.since(start))
-	if errors.Is(err, errKeptOut) {
-		return e.fail(a, federate.ManagedLabelFalse, err) // until the watch tells the same
-	}
 	if err != nil {
-		return e.fail(a, e.failure(a, err), err)
+		return e.failApply(a, err)
 	}
 	seen := a.watch.store.Observe(applied)
 	e.mark(a, func(p *place) {
@@ -72,20 +72,65 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 var errKeptOut = fmt.Errorf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
 	federate.ManagedLabel, federate.ManagedLabelValue)
 
+// keptOut says whether an object bears the label with another value than ours.
+func keptOut(object metav1.Object) bool {
+	value, labelled := object.GetLabels()[federate.ManagedLabel]
+	return labelled && value != federate.ManagedLabelValue
+}
+
+func (e *Engine) failApply(a *attempt, err error) (reconcile.Result, error) {
+	if errors.Is(err, errKeptOut) {
+		return e.fail(a, federate.ManagedLabelFalse, err) // until the watch tells the same
+	}
+	return e.fail(a, e.failure(a, err), err)
+}
+
 // write applies the rendered object, taking over the fields that are in its way. But
 // the owner of the member may have labelled the object a moment ago to keep it out, and
-// the watch not have told yet: then our label is in conflict with theirs, and the API
-// server refuses as it writes. A repair is the answer to what the watch has just told,
-// and is spared the second request.
-func (a *attempt) write(ctx context.Context) (*metav1.PartialObjectMetadata, error) {
-	applied, err := a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager, a.repair)
+// the watch not have told yet. So nothing is forced on an object but as it was when its
+// label was looked at: a repair on the one that the watch has told of. Otherwise the
+// first try is not forced, and costs no further request unless something is in its way,
+// as their label is in ours.
+func (a *attempt) write(ctx context.Context) (applied *metav1.PartialObjectMetadata, err error) {
+	if a.repair != 0 {
+		applied, err = a.force(ctx, strconv.FormatUint(a.repair, 10))
+		if !apierrors.IsConflict(err) {
+			return applied, err
+		}
+	}
+	applied, err = a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager, false)
 	switch {
-	case a.repair || !apierrors.IsConflict(err):
+	case !apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict):
 		return applied, err
 	case conflictsInLabel(err):
 		return nil, errKeptOut
 	}
-	return a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager, true)
+	err = retries.OnConflict(func() error {
+		existing, err := a.client.Get(ctx, a.resource, a.key)
+		if err != nil {
+			return err
+		}
+		if keptOut(existing) {
+			return errKeptOut
+		}
+		applied, err = a.force(ctx, existing.ResourceVersion)
+		return err
+	})
+	return applied, err
+}
+
+// force applies the rendered object to the one of this version, whoever owns its fields.
+func (a *attempt) force(ctx context.Context, version string) (*metav1.PartialObjectMetadata, error) {
+	object := &unstructured.Unstructured{}
+	if err := object.UnmarshalJSON(a.rendered.JSON); err != nil {
+		return nil, err
+	}
+	object.SetResourceVersion(version)
+	body, err := object.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return a.client.Apply(ctx, a.resource, a.key, body, federate.FieldManager, true)
 }
 
 // conflictsInLabel says whether somebody else's value of the managed label is in the way of an apply.

@@ -32,8 +32,10 @@ type attempt struct {
 	rendered federate.Rendered
 	resource typeconfig.Resource
 	first    bool // nothing of ours is known to be there
-	repair   bool // what was applied has been changed in the member, as the watch has told
 	retained bool // it is known that we do not own the replicas
+	// repair is the version in which the watch has told of an object that was to be as
+	// it is now, and is not; 0 where something else is to be done.
+	repair uint64
 	// irreplaceable is the hash of what is invalid also as an update.
 	irreplaceable string
 }
@@ -125,7 +127,9 @@ func (e *Engine) prepare(a *attempt) want {
 		a.rendered, a.resource = rendered, a.t.Target
 		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
 		a.retained, a.irreplaceable = p.retained, p.irreplaceable
-		a.repair = l != nil && p.applied == p.hash
+		if l != nil && p.applied == p.hash {
+			a.repair = l.version
+		}
 		if !p.pending { // a drift, or a retry
 			p.pending = true
 			if a.o.pendingSince.IsZero() {

@@ -2,6 +2,8 @@ package propagation
 
 import (
 	"context"
+	"errors"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -236,6 +238,14 @@ func TestOrphanThatIsListedEarlyIsReleased(t *testing.T) {
 				t.Errorf("queued %v", item)
 			}
 		})
+	}
+}
+
+func TestRequestThatTimesOutHasNotRemoved(t *testing.T) {
+	timedOut := &url.Error{Op: "Delete", URL: "https://m", Err: context.DeadlineExceeded}
+	err := (&attempt{}).asManaged(t.Context(), &live{}, func(*live) error { return timedOut })
+	if !errors.Is(err, timedOut) {
+		t.Errorf("got %v: the object would count as removed", err)
 	}
 }
 

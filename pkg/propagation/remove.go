@@ -6,10 +6,10 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/retries"
 )
 
 // remove makes the member not hold the object. One that we do not manage is left alone.
@@ -32,31 +32,28 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 	if l.deleting || e.deletionSent(a, l) {
 		return e.awaitRemoval(a)
 	}
-	start := e.now()
+	verb, do := "delete", func(l *live) error { return a.client.Delete(ctx, a.t.Target, a.key, l, a.host.fed.DeleteOptions) }
 	if a.keepsNamespace() {
-		err := a.asManaged(ctx, l, func(l *live) error { return a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l) })
-		e.metrics.observe(a, "unlabel", err, e.since(start))
-		if err != nil && !apierrors.IsNotFound(err) && !errors.Is(err, errKeptOut) {
-			return e.fail(a, e.failure(a, err), err)
-		}
-		return e.removed(a)
+		verb, do = "unlabel", func(l *live) error { return a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l) }
 	}
-	err := a.asManaged(ctx, l, func(l *live) error { return a.client.Delete(ctx, a.t.Target, a.key, l, a.host.fed.DeleteOptions) })
-	e.metrics.observe(a, "delete", err, e.since(start))
+	start := e.now()
+	err := a.asManaged(ctx, l, do)
+	e.metrics.observe(a, verb, err, e.since(start))
 	switch {
-	case apierrors.IsNotFound(err), errors.Is(err, errKeptOut):
+	case apierrors.IsNotFound(err), errors.Is(err, errKeptOut), err == nil && a.keepsNamespace():
 		return e.removed(a)
 	case err != nil:
+		e.mark(a, func(p *place) { p.removed, p.removedAt = "", time.Time{} }) // the next try sends it again
 		return e.fail(a, e.failure(a, err), err)
 	}
 	return e.awaitRemoval(a)
 }
 
 // asManaged does something to the object that the watch has told of, as it was then.
-// Where it has changed since, it is read again: its owner may have taken it out of the
-// federation.
+// Where that has changed, or is another object by now, it is read and the same done to
+// what bears our label: its owner may have taken it out of the federation.
 func (a *attempt) asManaged(ctx context.Context, l *live, do func(l *live) error) error {
-	return retry.OnError(retry.DefaultRetry, apierrors.IsConflict, func() error {
+	return retries.OnConflict(func() error {
 		err := do(l)
 		if !apierrors.IsConflict(err) {
 			return err
@@ -125,7 +122,7 @@ func (e *Engine) disown(ctx context.Context, a *attempt) (reconcile.Result, erro
 	}
 	if !a.info.Ready || !a.watch.synced() {
 		e.backoff.Forget(a.item)
-		return reconcile.Result{}, nil // the next list queues us again
+		return reconcile.Result{}, nil // the next list, or the cluster's change, queues us again
 	}
 	start := e.now()
 	err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l)

@@ -42,7 +42,7 @@ func (e *Engine) applyOrReplace(ctx context.Context, a *attempt) (written metav1
 		e.mark(a, func(p *place) { p.irreplaceable = a.hash })
 		return nil, "", err
 	}
-	written, err = a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager, true)
+	written, err = a.write(ctx)
 	return written, "", err
 }
 
@@ -63,13 +63,14 @@ func describeRefusal(err error) string {
 	return fmt.Sprintf("spec.template: %s: it is updated instead of applied, so fields that leave it stay in the clusters", text)
 }
 
-// readToUpdate reads the object of the member, unless its owner keeps it out.
-func (a *attempt) readToUpdate(ctx context.Context) (*unstructured.Unstructured, error) {
+// readToWrite reads the object of the member for a write that carries its version;
+// an error if its owner keeps it out.
+func (a *attempt) readToWrite(ctx context.Context) (*unstructured.Unstructured, error) {
 	object, err := a.client.GetWhole(ctx, a.resource, a.key)
 	if err != nil {
 		return nil, err
 	}
-	if value, labelled := object.GetLabels()[federate.ManagedLabel]; labelled && value != federate.ManagedLabelValue {
+	if keptOut(object) {
 		return nil, errKeptOut
 	}
 	return object, nil
@@ -82,7 +83,7 @@ func (a *attempt) createOrUpdate(ctx context.Context) (metav1.Object, error) {
 	if err := json.Unmarshal(a.rendered.JSON, &desired); err != nil {
 		return nil, err
 	}
-	object, err := a.readToUpdate(ctx)
+	object, err := a.readToWrite(ctx)
 	if apierrors.IsNotFound(err) {
 		if a.rendered.Initial != nil { // with the replicas that are the member's later
 			if err := json.Unmarshal(a.rendered.Initial, &desired); err != nil {
@@ -105,7 +106,7 @@ func (a *attempt) replace(ctx context.Context) (bool, error) {
 	if err := json.Unmarshal(a.rendered.JSON, &desired); err != nil {
 		return false, err
 	}
-	object, err := a.readToUpdate(ctx)
+	object, err := a.readToWrite(ctx)
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}

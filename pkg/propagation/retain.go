@@ -8,10 +8,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/retries"
 )
 
 // retainingManager is the field manager that holds spec.replicas where they are
@@ -24,11 +24,11 @@ const retainingManager = "fedctl-retained"
 // and where we own the field it is handed over.
 func (e *Engine) retainReplicas(ctx context.Context, a *attempt) error {
 	// The controllers of the member write to a new object as well.
-	return retry.OnError(retry.DefaultRetry, apierrors.IsConflict, func() error { return a.handOverReplicas(ctx) })
+	return retries.OnConflict(func() error { return a.handOverReplicas(ctx) })
 }
 
 func (a *attempt) handOverReplicas(ctx context.Context) error {
-	object, err := a.client.GetWhole(ctx, a.resource, a.key)
+	object, err := a.readToWrite(ctx)
 	var version string
 	replicas := ptr.Deref(a.rendered.Replicas, 1)
 	switch {

@@ -12,10 +12,10 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/csaupgrade"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/retries"
 )
 
 // kubeFedManagers are the field managers of KubeFed's controller: the names of its
@@ -47,9 +47,9 @@ func wroteByKubeFed(entries []metav1.ManagedFieldsEntry) bool {
 // brought the object up to date, and the member holds all that is wanted.
 func (a *attempt) takeOver(ctx context.Context) (*metav1.PartialObjectMetadata, error) {
 	var held *metav1.PartialObjectMetadata
-	err := retry.OnError(retry.DefaultRetry, apierrors.IsConflict, func() error {
+	err := retries.OnConflict(func() error {
 		held = nil
-		object, err := a.client.GetWhole(ctx, a.resource, a.key)
+		object, err := a.readToWrite(ctx)
 		if apierrors.IsNotFound(err) {
 			return nil
 		}

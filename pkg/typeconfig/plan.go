@@ -9,13 +9,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/retries"
 )
 
 // pause says why a type does not run.
@@ -193,7 +193,7 @@ func removeFinalizers(ctx context.Context, reader client.Reader, writer client.W
 func removeFinalizer(ctx context.Context, reader client.Reader, writer client.Writer, obj *metav1.PartialObjectMetadata, federated Resource) error {
 	obj.SetGroupVersionKind(federated.GVK)
 	listed := true
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	err := retries.OnConflict(func() error {
 		if !listed {
 			if err := reader.Get(ctx, client.ObjectKeyFromObject(obj), obj); err != nil {
 				return err

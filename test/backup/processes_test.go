@@ -24,12 +24,12 @@ import (
 )
 
 // answeringLate writes a kubeconfig for the host that leads through a proxy, which
-// keeps the answers to some requests back for a second.
+// keeps the answers to some requests back for two seconds.
 func answeringLate(method, path string) (kubeconfig string) {
 	GinkgoHelper()
 	proxy, err := framework.StartProxy(host, func(r *http.Response) error {
 		if r.Request.Method == method && strings.Contains(r.Request.URL.Path, path) {
-			time.Sleep(time.Second)
+			time.Sleep(2 * time.Second)
 		}
 		return nil
 	})
@@ -150,7 +150,10 @@ var _ = Describe("Executors of one cluster", func() {
 		slow := program(answeringLate(http.MethodPut, "/backupruns/"))
 		Eventually(ctx, func() bool { return executes(slow) }).Should(BeTrue())
 		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunRunning)
-		Expect(slow.Signal(syscall.SIGTERM)).To(Succeed()) // it does not know yet that the run is its own
+		log, err := os.ReadFile(slow.LogPath)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(log)).NotTo(ContainSubstring("Run started"), "it does not know yet that the run is its own")
+		Expect(slow.Signal(syscall.SIGTERM)).To(Succeed())
 		Eventually(ctx, slow.Exited()).Should(BeClosed())
 		Expect(current(ctx, c, run).Status).To(And(
 			HaveField("Phase", v1alpha1.RunPending), HaveField("Reason", "Interrupted"), HaveField("Attempts", BeZero())))

@@ -20,12 +20,12 @@ import (
 // what watches of ConfigMaps tell while gate is locked.
 func throughGate(ctx context.Context, c *framework.Cluster, gate *sync.RWMutex) {
 	GinkgoHelper()
-	watched := make(chan struct{})
-	begun := sync.OnceFunc(func() { close(watched) })
+	watched, left := make(chan struct{}), make(chan struct{})
+	begin, leave := sync.OnceFunc(func() { close(watched) }), sync.OnceFunc(func() { close(left) })
 	proxy, err := framework.StartProxy(c, func(r *http.Response) error {
 		if strings.HasSuffix(r.Request.URL.Path, "/configmaps") && r.Request.URL.Query().Get("watch") != "" {
-			r.Body = &gatedBody{r.Body, gate}
-			begun()
+			r.Body = &gatedBody{r.Body, gate, leave}
+			begin()
 		}
 		return nil
 	})
@@ -43,6 +43,7 @@ func throughGate(ctx context.Context, c *framework.Cluster, gate *sync.RWMutex) 
 	connect(ctx, proxy.Endpoint(), base64.StdEncoding.EncodeToString(proxy.CABundle()))
 	DeferCleanup(func(ctx SpecContext) {
 		connect(ctx, spec["apiEndpoint"].(string), spec["caBundle"].(string))
+		Eventually(ctx, left).Should(BeClosed(), "the control plane goes without the proxy again")
 	}, NodeTimeout(time.Minute))
 	Eventually(ctx, watched).Should(BeClosed())
 }
@@ -51,7 +52,13 @@ func throughGate(ctx context.Context, c *framework.Cluster, gate *sync.RWMutex) 
 type gatedBody struct {
 	io.ReadCloser
 
-	gate *sync.RWMutex
+	gate  *sync.RWMutex
+	leave func()
+}
+
+func (b *gatedBody) Close() error {
+	b.leave()
+	return b.ReadCloser.Close()
 }
 
 func (b *gatedBody) Read(p []byte) (int, error) {

@@ -9,13 +9,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/retries"
 )
 
 func setFinalizer(backup *v1alpha1.Backup, wanted bool) bool {
@@ -85,7 +85,7 @@ func (r *backups) explainDeletion(ctx context.Context, backup *v1alpha1.Backup, 
 	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reasonOf(why),
 		Message: fmt.Sprintf("the stored data cannot be deleted: %s; to let the Backup go without deleting it, set spec.deletionPolicy to Retain", why)}
 	written := false
-	err := retry.OnError(retry.DefaultBackoff, retriable, func() error {
+	err := retries.OnError(retriable, func() error {
 		current := &v1alpha1.Backup{}
 		if err := r.live.Get(ctx, client.ObjectKeyFromObject(backup), current); err != nil {
 			return client.IgnoreNotFound(err)

@@ -7,12 +7,12 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/capture"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/retries"
 )
 
 // writeTimeout bounds writes that must be tried even when the job was cancelled.
@@ -167,7 +167,7 @@ func (x *execution) updateRun(ctx context.Context, change func(*v1alpha1.BackupR
 
 func (c *core) updateRun(ctx context.Context, of *v1alpha1.BackupRun, change func(*v1alpha1.BackupRun) bool) (*v1alpha1.BackupRun, error) {
 	var written *v1alpha1.BackupRun
-	err := retry.OnError(retry.DefaultBackoff, retriable, func() error {
+	err := retries.OnError(retriable, func() error {
 		run := &v1alpha1.BackupRun{}
 		if err := c.live.Get(ctx, client.ObjectKeyFromObject(of), run); err != nil {
 			return client.IgnoreNotFound(err)

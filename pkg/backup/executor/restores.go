@@ -7,7 +7,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/retries"
 )
 
 // restores reconciles Restores: each is carried out once.
@@ -68,8 +68,12 @@ func (r *restores) Reconcile(ctx context.Context, request reconcile.Request) (re
 func (r *restores) claim(ctx context.Context, object *v1alpha1.Restore) (*v1alpha1.Restore, error) {
 	claimed := object.DeepCopy()
 	claimed.Status.ObservedGeneration = object.Generation
-	claimed.Status.Phase, claimed.Status.Executor = v1alpha1.RunRunning, r.identity
+	claimed.Status.Phase, claimed.Status.Reason, claimed.Status.Message = v1alpha1.RunRunning, "", ""
+	claimed.Status.Executor = r.identity
 	claimed.Status.StartTime = ptr.To(metav1.NewTime(r.opts.Clock.Now()))
+	if err := ctx.Err(); err != nil {
+		return nil, err // as with runs
+	}
 	ctx, cancel := writing(ctx)
 	defer cancel()
 	return claimed, r.client.Status().Update(ctx, claimed)
@@ -88,7 +92,7 @@ func (r *restores) execute(ctx context.Context, object *v1alpha1.Restore) {
 	cause := context.Cause(ctx)
 	ctx, cancel := writing(ctx)
 	defer cancel()
-	writeErr := retry.OnError(retry.DefaultBackoff, retriable, func() error {
+	writeErr := retries.OnError(retriable, func() error {
 		current := &v1alpha1.Restore{}
 		if err := r.live.Get(ctx, client.ObjectKeyFromObject(object), current); err != nil {
 			return client.IgnoreNotFound(err)
@@ -112,6 +116,9 @@ func (r *restores) conclude(object *v1alpha1.Restore, result *restored, err, cau
 		object.Status.Warnings = result.Result.Warnings
 	}
 	switch {
+	case errors.Is(cause, errStopped) && result == nil: // nothing has been touched: the next executor begins
+		object.Status.Phase, object.Status.Executor, object.Status.StartTime = v1alpha1.RunPending, "", nil
+		object.Status.Reason, object.Status.Message = reasonInterrupted, "its executor has stopped before anything was restored"
 	case errors.Is(cause, errStopped):
 		r.end(object, v1alpha1.RunFailed, reasonInterrupted, "its executor has stopped; make another Restore")
 	case err != nil:

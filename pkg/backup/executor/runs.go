@@ -125,6 +125,9 @@ func (r *runs) claim(ctx context.Context, run *v1alpha1.BackupRun) (*v1alpha1.Ba
 	status.Executor, status.NextAttempt = r.identity, nil
 	status.StartTime, status.CompletionTime, status.Duration = ptr.To(metav1.NewTime(r.opts.Clock.Now())), nil, nil
 	status.Attempts++
+	if err := ctx.Err(); err != nil {
+		return nil, err // the executor stops: what has not begun stays as it is
+	}
 	ctx, cancel := writing(ctx)
 	defer cancel()
 	return claimed, r.client.Status().Update(ctx, claimed)
