@@ -143,9 +143,9 @@ func (p *Provider) clusterHandler(ctx context.Context) toolscache.ResourceEventH
 func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster) {
 	p.mu.Lock()
 	m := p.members[kfc.Name]
-	var replaced *member
 	if m != nil && m.uid != kfc.UID { // deleted and created again between two looks
-		replaced, m = m, nil
+		m.stop() // before the new one begins
+		m = nil
 	}
 	changed := true
 	if m == nil {
@@ -161,9 +161,6 @@ func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster)
 	}
 	p.renewSnapshot()
 	p.mu.Unlock()
-	if replaced != nil {
-		replaced.stop()
-	}
 	if changed {
 		p.notify(kfc.Name)
 	}

@@ -60,7 +60,7 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if err != nil {
 		return e.failApply(a, err)
 	}
-	seen := a.watch.store.Observe(applied)
+	seen := a.watch.observe(applied)
 	e.mark(a, func(p *place) {
 		p.applied, p.owned, p.updated, p.refusal = a.hash, seen.owned, true, refusal
 		p.retained = a.host.fed.RetainReplicas

@@ -43,7 +43,6 @@ type attempt struct {
 // carryOut works on a member's item: at most one write in that cluster.
 func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (reconcile.Result, error) {
 	cluster := item.ClusterName.String()
-	host := t.host.Get(item.Object)
 	client, watched := e.watches.Get(cluster, t.Name)
 	if !t.standsForTarget(item.Object) {
 		return reconcile.Result{}, nil
@@ -51,10 +50,11 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 	if client == nil || watched == nil || !e.informed(t) {
 		return e.park(t, item) // not engaged, or nothing is known yet
 	}
+	host := t.host.Get(item.Object) // not before it is known that they have been listed
 	a := &attempt{item: item, t: t, host: host, client: client, watch: watched, key: t.targetKey(item.Object)}
 	info, joined := e.cluster(cluster)
 	if !joined {
-		return reconcile.Result{}, nil
+		return e.park(t, item)
 	}
 	a.info = info
 	if host == nil {
@@ -108,8 +108,9 @@ func (e *Engine) prepare(a *attempt) want {
 		return wantNothing
 	}
 	host := a.t.host.Get(a.item.Object)
-	if host == nil || p.want == wantApplied && host.fed.Generation != a.o.generation {
-		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the object has changed: decide again
+	if outdated(p, a.o, host) {
+		p.retrying = false // if this was a retry, it is spent
+		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object})
 		return wantNothing
 	}
 	a.host = host
@@ -121,6 +122,7 @@ func (e *Engine) prepare(a *attempt) want {
 	case p.want == wantApplied:
 		rendered, err := a.o.rendered(a.t, a.host, a.item.ClusterName.String())
 		if err != nil || rendered.Hash != p.hash {
+			p.retrying = false
 			e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the object has changed: decide again
 			return wantNothing
 		}
@@ -142,6 +144,19 @@ func (e *Engine) prepare(a *attempt) want {
 		return wantNothing
 	}
 	return p.want
+}
+
+// outdated says whether the object has changed since it was decided what the cluster
+// is to hold, so that it must be decided anew. Above all nothing is deleted any more
+// that is to be orphaned, or to stay after all.
+func outdated(p *place, o *object, host *hostObject) bool {
+	switch {
+	case host == nil:
+		return true
+	case p.want == wantAbsent && host.fed.Deleting:
+		return host.fed.Orphan || !host.fed.HasFinalizer
+	}
+	return p.want != wantNothing && host.fed.Generation != o.generation
 }
 
 // failure is KubeFed's word for a write that failed.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -70,7 +71,7 @@ func newBench(t *testing.T, kind string) *bench {
 		store := newMemberStore(false, func(types.NamespacedName, *live, *live) {}, func() {})
 		store.synced = true
 		b.stores[c.Name] = store
-		b.watches.clusters[c.Name] = &engagedMember{client: &memberClient{timeout: time.Second}, watches: map[string]*memberWatch{kind: {store: store, cancel: func() {}}}}
+		b.watches.clusters[c.Name] = &engagedMember{client: &memberClient{timeout: time.Second}, watches: map[string]*memberWatch{kind: {store: store, cancel: func() {}, ended: func() bool { return false }}}}
 	}
 	return b
 }
@@ -238,6 +239,118 @@ func TestOrphanThatIsListedEarlyIsReleased(t *testing.T) {
 				t.Errorf("queued %v", item)
 			}
 		})
+	}
+}
+
+// syncing is an inventory that is asked when the host's objects have just been listed.
+type syncing struct {
+	*joined
+
+	list func()
+}
+
+func (s syncing) Synced() bool {
+	s.list()
+	return true
+}
+
+func TestObjectThatIsListedMeanwhileKeepsTheLabel(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 1}
+	b.inventory = syncing{b.clusters, func() { b.put(nil) }}
+	if _, err := b.carryOut(t.Context(), b.kind, b.memberItem("m")); err != nil { // without a client, taking the label off would panic
+		t.Fatal(err)
+	}
+	if item, _ := b.fair.Get(); item != b.item() {
+		t.Errorf("queued %v, want the host's item", item)
+	}
+}
+
+func TestRemovalThatIsRevokedIsNotCarriedOut(t *testing.T) {
+	for name, revoke := range map[string]func(u *unstructured.Unstructured){
+		"the object is to be orphaned": func(u *unstructured.Unstructured) {
+			deleting(u)
+			u.SetAnnotations(map[string]string{"kubefed.io/orphan": "true"})
+		},
+		"the finalizer is gone": func(u *unstructured.Unstructured) {
+			deleting(u)
+			u.SetFinalizers([]string{"somebody/else"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "ConfigMap")
+			b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}
+			b.deletion(b.put(deleting))
+			if a := b.attempt("m"); a.want != wantAbsent {
+				t.Fatalf("wants %v", a.want)
+			}
+			b.put(revoke)
+			if a := b.attempt("m"); a.want == wantAbsent {
+				t.Error("it would be deleted all the same")
+			}
+		})
+	}
+	t.Run("the cluster is selected again", func(t *testing.T) {
+		b := newBench(t, "ConfigMap")
+		b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}
+		b.planned(b.put(func(u *unstructured.Unstructured) { u.Object["spec"].(map[string]any)["placement"] = map[string]any{} }))
+		if a := b.attempt("m"); a.want != wantAbsent {
+			t.Fatalf("wants %v", a.want)
+		}
+		b.put(func(u *unstructured.Unstructured) { u.SetGeneration(2) })
+		if a := b.attempt("m"); a.want == wantAbsent {
+			t.Error("it would be deleted all the same")
+		}
+	})
+}
+
+func TestRetryThatMeetsAChangeIsNotLost(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	b.planned(b.put(nil))
+	if _, err := b.fail(b.attempt("m"), federate.CreationFailed, context.DeadlineExceeded); err != nil {
+		t.Fatal(err)
+	}
+	changed := b.put(func(u *unstructured.Unstructured) { u.SetGeneration(2) }) // the same for m
+	if _, err := b.carryOut(t.Context(), b.kind, b.memberItem("m")); err != nil {
+		t.Fatal(err)
+	}
+	if queued := b.planned(changed); !slices.Contains(queued, "m") {
+		t.Errorf("queued %v: m would never be tried again", queued)
+	}
+}
+
+func TestListDoesNotUndoWhatWasWrittenSince(t *testing.T) {
+	written := func() *metav1.PartialObjectMetadata {
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "b", UID: "U", ResourceVersion: "105"}}
+	}
+	key := types.NamespacedName{Name: "b"}
+	s := newMemberStore(false, func(types.NamespacedName, *live, *live) {}, func() {})
+	if err := s.Replace(nil, "90"); err != nil {
+		t.Fatal(err)
+	}
+	s.Observe(written())
+	if err := s.Replace(nil, "100"); err != nil || s.Get(key) == nil {
+		t.Errorf("an older list has undone a write (%v)", err)
+	}
+	if err := s.Replace(nil, "110"); err != nil || s.Get(key) != nil {
+		t.Errorf("a newer list has not (%v)", err)
+	}
+	s.Observe(written())
+	s.Unsync()
+	if err := s.Replace(nil, "100"); err != nil || s.Get(key) != nil {
+		t.Errorf("what another connection wrote is held for there (%v)", err)
+	}
+}
+
+func TestConnectionThatHasLeftDisplacesNone(t *testing.T) {
+	w := newWatchSet(logr.Discard(), "", nil, nil)
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	there := &memberClient{}
+	w.AddCluster(t.Context(), "m", there)
+	w.AddCluster(left, "m", &memberClient{})
+	if client, _ := w.Get("m", ""); client != there {
+		t.Error("the live connection is gone")
 	}
 }
 

@@ -53,10 +53,11 @@ func (e *Engine) planDeletion(t *runningType, item Item, host *hostObject, o *ob
 	}
 	for name, info := range infos {
 		_, watched := e.watches.Get(name, t.Name)
+		listed := watched.synced() // before looking what was listed
 		l := watched.get(t.targetKey(item.Object))
 		p := o.places[name]
 		if p == nil && l == nil {
-			if (info.Ready && watched.synced()) || !selected.Has(name) {
+			if (info.Ready && listed) || !selected.Has(name) {
 				continue
 			}
 			// Selected, and nothing was ever recorded: a write may have been on its way when the last process died.

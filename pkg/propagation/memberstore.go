@@ -176,7 +176,9 @@ func (s *memberStore) Delete(obj any) error {
 	return nil
 }
 
-// Replace implements cache.ReflectorStore: a fresh list.
+// Replace implements cache.ReflectorStore: a fresh list. What a write of ours has
+// returned since is newer than the list, and stays, unless the store was marked as
+// possibly out of date: then it may be of another connection.
 func (s *memberStore) Replace(list []any, resourceVersion string) error {
 	fresh := make(map[types.NamespacedName]*live, len(list))
 	for _, obj := range list {
@@ -188,8 +190,13 @@ func (s *memberStore) Replace(list []any, resourceVersion string) error {
 	}
 	s.mu.Lock()
 	old := s.objects
-	s.objects = fresh
 	s.seen = parseVersion(resourceVersion)
+	for key, before := range old {
+		if s.synced && before.version > s.seen && s.seen != 0 {
+			fresh[key] = before
+		}
+	}
+	s.objects = fresh
 	s.synced = true
 	s.mu.Unlock()
 

@@ -27,7 +27,7 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 		case err != nil:
 			return e.fail(a, federate.RetrievalFailed, err)
 		}
-		l = a.watch.store.Observe(existing)
+		l = a.watch.observe(existing)
 	}
 	if l.deleting || e.deletionSent(a, l) {
 		return e.awaitRemoval(a)
@@ -65,7 +65,7 @@ func (a *attempt) asManaged(ctx context.Context, l *live, do func(l *live) error
 		case existing.Labels[federate.ManagedLabel] != federate.ManagedLabelValue:
 			return errKeptOut
 		}
-		l = a.watch.store.Observe(existing)
+		l = a.watch.observe(existing)
 		return err
 	})
 }

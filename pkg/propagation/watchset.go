@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
@@ -41,6 +42,7 @@ type engagedMember struct {
 type memberWatch struct {
 	store  *memberStore
 	cancel context.CancelFunc
+	ended  func() bool
 
 	mu       sync.Mutex
 	lastErr  error
@@ -70,6 +72,9 @@ func newWatchSet(
 func (w *watchSet) AddCluster(ctx context.Context, cluster string, client *memberClient) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if ctx.Err() != nil {
+		return // it has left, and must not displace the one after it
+	}
 	member := &engagedMember{ctx: ctx, client: client, watches: map[string]*memberWatch{}}
 	old := w.clusters[cluster]
 	w.clusters[cluster] = member
@@ -159,6 +164,16 @@ func (m *memberWatch) get(key types.NamespacedName) *live {
 // synced says whether the watch's knowledge is complete; false when there is no watch.
 func (m *memberWatch) synced() bool { return m != nil && m.store.Synced() }
 
+// observe records an object that a write of ours returned. A write that was on its way
+// when the watch was ended, perhaps to another cluster by now, tells nothing of what
+// the one after it follows.
+func (m *memberWatch) observe(obj metav1.Object) *live {
+	if m.ended() {
+		return m.store.liveOf(obj)
+	}
+	return m.store.Observe(obj)
+}
+
 // err returns why the last list or watch failed, nil once one has succeeded.
 func (m *memberWatch) err() error {
 	if m == nil {
@@ -219,7 +234,7 @@ func (m *memberWatch) follows() (news bool) {
 // start runs a watch into store, a new one if nil. The caller holds w.mu.
 func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Type, store *memberStore) *memberWatch {
 	ctx, cancel := context.WithCancel(member.ctx)
-	running := &memberWatch{cancel: cancel, store: store}
+	running := &memberWatch{cancel: cancel, store: store, ended: func() bool { return ctx.Err() != nil }}
 	if running.store == nil {
 		running.store = newMemberStore(t.CollectsStatus(),
 			func(key types.NamespacedName, before, after *live) { w.onChange(cluster, t.Name, key, before, after) },
@@ -230,7 +245,7 @@ func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Typ
 		func() { w.tell(cluster, t, running.accepted()) })
 	gated := &gatedStore{
 		memberStore: running.store,
-		cancelled:   func() bool { return ctx.Err() != nil },
+		cancelled:   running.ended,
 		listed:      func() { w.tell(cluster, t, running.listed()) },
 	}
 	reflector := cache.NewReflectorWithOptions(lw, example, gated, cache.ReflectorOptions{
@@ -254,6 +269,9 @@ func (w *watchSet) failed(ctx context.Context, member *engagedMember, cluster st
 	}
 	if !missing && running.unserved() && !apierrors.IsNotFound(err) {
 		missing = true // nothing is known that speaks against it
+	}
+	if ctx.Err() != nil {
+		return // while that was asked
 	}
 	first := missing && !running.unserved()
 	if running.fail(err, missing) {

@@ -202,9 +202,11 @@ func (s *Scheduler) Engage(ctx context.Context, name multicluster.ClusterName, c
 	}
 	m := &member{ctx: ctx, dynamic: dyn, core: core, watches: map[string]*watching[workload]{}}
 	s.mu.Lock()
-	s.members[string(name)] = m // the watches of another connection have ended with its context
-	for typeName := range s.hosts {
-		m.watches[typeName] = s.watchWorkloads(m, string(name), s.types[typeName])
+	if ctx.Err() == nil { // one that has left must not displace the one after it
+		s.members[string(name)] = m // the watches of another connection have ended with its context
+		for typeName := range s.hosts {
+			m.watches[typeName] = s.watchWorkloads(m, string(name), s.types[typeName])
+		}
 	}
 	s.mu.Unlock()
 	context.AfterFunc(ctx, func() {

@@ -33,8 +33,8 @@ type Blocked struct {
 // Reporter is told how the executors of clusters stand.
 type Reporter interface {
 	// Report is called when an executor finds that it can work, with nil, or why it
-	// cannot, and whenever that changes.
-	Report(ctx context.Context, cluster string, why *Blocked)
+	// cannot, and whenever that changes; again after an error, which it has logged.
+	Report(ctx context.Context, cluster string, why *Blocked) error
 }
 
 // tell reports what has changed since it was called last.
@@ -46,13 +46,16 @@ func (e *Executor) tell(ctx context.Context, why *Blocked) {
 	if e.told != nil && same(*e.told, why) {
 		return
 	}
-	e.told = &why
 	if why != nil {
 		e.log.Info("Backups cannot be executed in this cluster", "reason", why.Reason, "why", why.Message)
 	}
 	if e.opts.Reporter != nil && (why == nil || why.Reason != blockedUnreachable) {
-		e.opts.Reporter.Report(ctx, e.opts.Cluster, why)
+		if err := e.opts.Reporter.Report(ctx, e.opts.Cluster, why); err != nil {
+			e.told = nil
+			return
+		}
 	}
+	e.told = &why
 }
 
 func same(a, b *Blocked) bool {

@@ -45,7 +45,7 @@ func (r *backups) delete(ctx context.Context, backup *v1alpha1.Backup, runs []v1
 			return again, nil
 		}
 	}
-	if !r.jobs.reserve(backup.UID, jobOf("Backup", client.ObjectKeyFromObject(backup))) {
+	if !r.jobs.reserve(backup.UID, jobOf("Backup", client.ObjectKeyFromObject(backup)), "") {
 		return again, nil
 	}
 	backup = backup.DeepCopy()

@@ -65,7 +65,10 @@ type jobs struct {
 // job is what goes on for one object.
 type job struct {
 	// of is the kind and name of the object, which another one may have by now.
-	of     string
+	of string
+	// alone is what at most one job may be for at a time; empty: nothing.
+	alone  string
+	ctx    context.Context //nolint:containedctx // from when the place is reserved
 	cancel context.CancelCauseFunc
 }
 
@@ -136,24 +139,45 @@ func (j *jobs) abortOthers(of string, uid types.UID) {
 }
 
 // reserve takes a place for an object's job; false if there is none, or the object
-// has a job. The place is used by run or given back by release.
-func (j *jobs) reserve(uid types.UID, of string) bool {
+// has a job, or there is one for the same that it must be alone for, if that is not
+// empty. The place is used by run or given back by release.
+func (j *jobs) reserve(uid types.UID, of, alone string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, ok := j.byUID[uid]; ok || j.stopped || !j.own.take() {
+	if _, ok := j.byUID[uid]; ok || j.stopped || j.taken(alone) || !j.own.take() {
 		return false
 	}
 	if !j.shared.take() {
 		j.own.free()
 		return false
 	}
-	j.byUID[uid] = &job{of: of, cancel: func(error) {}}
+	ctx, cancel := context.WithCancelCause(j.ctx)
+	j.byUID[uid] = &job{of: of, alone: alone, ctx: ctx, cancel: cancel}
 	j.running.Add(1)
 	return true
 }
 
+// taken says whether there is a job for what another one must be alone for. The caller
+// holds the lock.
+func (j *jobs) taken(alone string) bool {
+	for _, job := range j.byUID {
+		if alone != "" && job.alone == alone {
+			return true
+		}
+	}
+	return false
+}
+
+// hasFor is taken for those who do not hold the lock.
+func (j *jobs) hasFor(alone string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.taken(alone)
+}
+
 func (j *jobs) release(uid types.UID) {
 	j.mu.Lock()
+	j.byUID[uid].cancel(nil)
 	delete(j.byUID, uid)
 	j.mu.Unlock()
 	j.own.free()
@@ -163,12 +187,10 @@ func (j *jobs) release(uid types.UID) {
 
 // run starts the job of an object for which a place was reserved.
 func (j *jobs) run(uid types.UID, job func(ctx context.Context)) {
-	ctx, cancel := context.WithCancelCause(j.ctx)
 	j.mu.Lock()
-	j.byUID[uid].cancel = cancel
+	ctx := j.byUID[uid].ctx
 	j.mu.Unlock()
 	go func() {
-		defer cancel(nil)
 		defer j.release(uid)
 		defer j.recover(uid)
 		job(ctx)

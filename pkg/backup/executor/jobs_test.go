@@ -24,7 +24,7 @@ func TestJobsOfObjectsThatAreGone(t *testing.T) {
 		if uid == "other" {
 			of = "Restore team-a/nightly-1"
 		}
-		if !j.reserve(types.UID("uid-of-"+uid), of) {
+		if !j.reserve(types.UID("uid-of-"+uid), of, "") {
 			t.Fatal("there was a place")
 		}
 		j.run(types.UID("uid-of-"+uid), ended(into))
@@ -49,14 +49,44 @@ func TestJobsOfObjectsThatAreGone(t *testing.T) {
 	}
 }
 
+func TestJobsThatMustBeAlone(t *testing.T) {
+	j := newJobs(3, nil, logr.Discard())
+	const backup = "Backup team-a/nightly"
+	if !j.reserve("first", "BackupRun team-a/1", backup) || j.reserve("second", "BackupRun team-a/2", backup) || !j.hasFor(backup) {
+		t.Error("two runs of a Backup would be in work")
+	}
+	if !j.reserve("other", "BackupRun team-a/3", "Backup team-a/weekly") || !j.reserve("restore", "Restore team-a/1", "") {
+		t.Error("jobs for something else have to wait")
+	}
+	j.release("first")
+	j.release("other")
+	j.release("restore")
+	if j.hasFor(backup) || !j.reserve("second", "BackupRun team-a/2", backup) || len(j.own) != 1 {
+		t.Errorf("the next one has to wait; %d places are taken", len(j.own))
+	}
+}
+
+func TestJobThatIsAbortedBeforeItBegins(t *testing.T) {
+	j := newJobs(1, nil, logr.Discard())
+	if !j.reserve("uid", "BackupRun team-a/nightly-1", "") {
+		t.Fatal("there was a place")
+	}
+	j.abort("uid", errReplaced)
+	why := make(chan error, 1)
+	j.run("uid", ended(why))
+	if err := <-why; err != errReplaced { //nolint:errorlint // the very value
+		t.Errorf("the job ended for %v", err)
+	}
+}
+
 func TestJobThatPanics(t *testing.T) {
 	j := newJobs(1, nil, logr.Discard())
-	if !j.reserve("uid", "BackupRun team-a/nightly-1") {
+	if !j.reserve("uid", "BackupRun team-a/nightly-1", "") {
 		t.Fatal("there was a place")
 	}
 	j.run("uid", func(context.Context) { panic("what is this") })
 	j.running.Wait()
-	if j.has("uid") || !j.reserve("uid", "BackupRun team-a/nightly-1") {
+	if j.has("uid") || !j.reserve("uid", "BackupRun team-a/nightly-1", "") {
 		t.Error("the place was not given back")
 	}
 }

@@ -38,7 +38,7 @@ type ClusterReporter struct {
 const reportTimeout = 10 * time.Second
 
 // Report implements Reporter.
-func (r *ClusterReporter) Report(ctx context.Context, cluster string, why *Blocked) {
+func (r *ClusterReporter) Report(ctx context.Context, cluster string, why *Blocked) error {
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	object := &fedcorev1beta1.KubeFedCluster{}
@@ -46,9 +46,10 @@ func (r *ClusterReporter) Report(ctx context.Context, cluster string, why *Block
 	if err == nil {
 		err = r.report(ctx, object, why)
 	}
-	if client.IgnoreNotFound(err) != nil {
+	if err = client.IgnoreNotFound(err); err != nil {
 		r.Logger.Error(err, "How the backups of a cluster stand could not be written", "cluster", cluster)
 	}
+	return err
 }
 
 func (r *ClusterReporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedCluster, why *Blocked) error {

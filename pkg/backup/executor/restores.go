@@ -52,7 +52,7 @@ func (r *restores) Reconcile(ctx context.Context, request reconcile.Request) (re
 		r.end(changed, v1alpha1.RunFailed, reasonInterrupted, fmt.Sprintf(
 			"its executor %s ended before the restore did; make another Restore, whose spec.existing says what becomes of the objects that are there already", object.Status.Executor))
 		return ignoreConflict(again, r.client.Status().Update(ctx, changed))
-	case !r.jobs.reserve(object.UID, jobOf("Restore", request.NamespacedName)):
+	case !r.jobs.reserve(object.UID, jobOf("Restore", request.NamespacedName), ""):
 		return again, nil
 	}
 	claimed, err := r.claim(ctx, object)
@@ -119,7 +119,7 @@ func (r *restores) conclude(object *v1alpha1.Restore, result *restored, err, cau
 	case errors.Is(cause, errStopped) && result == nil: // nothing has been touched: the next executor begins
 		object.Status.Phase, object.Status.Executor, object.Status.StartTime = v1alpha1.RunPending, "", nil
 		object.Status.Reason, object.Status.Message = reasonInterrupted, "its executor has stopped before anything was restored"
-	case errors.Is(cause, errStopped):
+	case errors.Is(cause, errStopped) && err != nil:
 		r.end(object, v1alpha1.RunFailed, reasonInterrupted, "its executor has stopped; make another Restore")
 	case err != nil:
 		r.end(object, v1alpha1.RunFailed, reasonOf(err), err.Error())

@@ -80,6 +80,9 @@ func (r *runs) Reconcile(ctx context.Context, request reconcile.Request) (reconc
 	return r.begin(ctx, run)
 }
 
+// cacheDelay is how long the cache gets to show what was written.
+const cacheDelay = 100 * time.Millisecond
+
 // begin starts a run if it is its turn.
 func (r *runs) begin(ctx context.Context, run *v1alpha1.BackupRun) (reconcile.Result, error) {
 	again := reconcile.Result{RequeueAfter: r.opts.Poll}
@@ -102,7 +105,12 @@ func (r *runs) begin(ctx context.Context, run *v1alpha1.BackupRun) (reconcile.Re
 	if first := before(run, others, r.opts.Clock.Now()); first != nil {
 		return ignoreConflict(again, r.explainWaiting(ctx, run, "run "+first.Name+" of the same Backup comes first"))
 	}
-	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run))) {
+	// The cache may not have shown yet that another run of the Backup was begun.
+	alone := jobOf("Backup", key)
+	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run)), alone) {
+		if r.jobs.hasFor(alone) {
+			return reconcile.Result{RequeueAfter: cacheDelay}, nil
+		}
 		return ignoreConflict(again, r.explainWaiting(ctx, run, "other runs and restores are in work"))
 	}
 	claimed, err := r.claim(ctx, run)

@@ -3,12 +3,15 @@ package executor
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -85,35 +88,51 @@ func (c *core) verify(ctx context.Context, r *repository.Repository, snapshot, m
 
 // verifyOnDemand reads back a run whose annotation asks for it.
 func (r *runs) verifyOnDemand(ctx context.Context, run *v1alpha1.BackupRun) (reconcile.Result, error) {
-	mode, asked := run.Annotations[v1alpha1.VerifyAnnotation]
+	value, asked := run.Annotations[v1alpha1.VerifyAnnotation]
 	if !asked {
 		return reconcile.Result{}, nil
 	}
+	mode := modeOf(value)
 	backup := &v1alpha1.Backup{}
-	if err := r.client.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.BackupRef.Name}, backup); err != nil {
-		// Without its Backup nothing says where a run's data is.
-		return reconcile.Result{}, errors.Join(client.IgnoreNotFound(err), r.unask(ctx, run))
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.BackupRef.Name}, backup)
+	if client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
 	}
-	if run.Status.SnapshotID == "" {
-		return reconcile.Result{}, r.unask(ctx, run)
+	if err != nil || run.Status.SnapshotID == "" { // without its Backup nothing says where a run's data is
+		return reconcile.Result{}, r.unask(ctx, run, mode)
 	}
-	if mode != verifyRestore {
-		mode = verifyChecksum
-	}
-	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run))) {
+	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run)), "") {
 		return reconcile.Result{RequeueAfter: r.opts.Poll}, nil
 	}
 	r.jobs.run(run.UID, func(ctx context.Context) { r.verifyRun(ctx, backup, run, mode) })
 	return reconcile.Result{RequeueAfter: r.opts.Poll}, nil
 }
 
-// unask removes the annotation.
-func (c *core) unask(ctx context.Context, run *v1alpha1.BackupRun) error {
-	if _, ok := run.Annotations[v1alpha1.VerifyAnnotation]; !ok {
+// modeOf is the mode that a value of the annotation asks for.
+func modeOf(value string) string {
+	if value == verifyRestore {
+		return verifyRestore
+	}
+	return verifyChecksum
+}
+
+// unask removes the annotation if it asked for the mode that was carried out, and
+// still asks for the same.
+func (c *core) unask(ctx context.Context, run *v1alpha1.BackupRun, mode string) error {
+	value, asked := run.Annotations[v1alpha1.VerifyAnnotation]
+	if !asked || modeOf(value) != mode {
 		return nil
 	}
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+v1alpha1.VerifyAnnotation+`":null}}}`))
-	return client.IgnoreNotFound(c.client.Patch(ctx, &v1alpha1.BackupRun{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Name}}, patch))
+	path := "/metadata/annotations/" + strings.ReplaceAll(v1alpha1.VerifyAnnotation, "/", "~1")
+	patch, err := json.Marshal([]map[string]string{{"op": "test", "path": path, "value": value}, {"op": "remove", "path": path}})
+	if err != nil {
+		return err
+	}
+	object := &v1alpha1.BackupRun{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Name}}
+	if err := c.client.Patch(ctx, object, client.RawPatch(types.JSONPatchType, patch)); !apierrors.IsInvalid(err) {
+		return client.IgnoreNotFound(err)
+	}
+	return nil // it asks for something else by now, or no more
 }
 
 // verifyRun is the job that reads a run's data back and writes what it found.
@@ -136,7 +155,7 @@ func (c *core) verifyRun(ctx context.Context, backup *v1alpha1.Backup, run *v1al
 		log.Error(err, "The result of a verification could not be written")
 		return
 	}
-	if err := c.unask(ctx, run); err != nil {
+	if err := c.unask(ctx, run, mode); err != nil {
 		log.Error(err, "The request for a verification could not be removed")
 	}
 	if v.err != nil {
@@ -157,7 +176,7 @@ func (r *backups) verifyScheduled(backup *v1alpha1.Backup, all []v1alpha1.Backup
 		return decision.Next
 	}
 	run := newest[0]
-	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run))) {
+	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run)), "") {
 		return now.Add(r.opts.Poll)
 	}
 	mode := cmp.Or(backup.Spec.Verify.Mode, verifyChecksum)
