@@ -15,6 +15,8 @@ type observation struct {
 	Verdict verdict
 	// Detail says why, without the parts of an error that differ each time.
 	Detail string
+	// Refused: it did not accept the credentials.
+	Refused bool
 	// Problem says what is wrong with a member that is nevertheless ready, such
 	// as new credentials that do not work.
 	Problem string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -11,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
@@ -292,5 +294,16 @@ func (r registration) works(ctx context.Context, spec fedcorev1beta1.KubeFedClus
 		return observation{Verdict: verdictMalformed, Detail: err.Error()}
 	}
 	defer p.idle()
-	return p.healthz(ctx)
+	return eventually(ctx, p.healthz)
+}
+
+// eventually probes until the credentials are accepted, for a while: each of the
+// member's API servers takes a moment to hear of an account that has just been made.
+func eventually(ctx context.Context, probe func(context.Context) observation) (last observation) {
+	const patience, pause = 15 * time.Second, 200 * time.Millisecond
+	_ = wait.PollUntilContextTimeout(ctx, pause, patience, true, func(context.Context) (bool, error) {
+		last = probe(ctx)
+		return !last.Refused, nil
+	}) // last says what came of it
+	return last
 }

@@ -52,7 +52,7 @@ func (p *prober) healthz(ctx context.Context) observation {
 	case code == http.StatusOK:
 		return observation{Verdict: verdictNotReady, Detail: hostOf(p.endpoint) + " does not answer like a Kubernetes API server"}
 	default:
-		return observation{Verdict: verdictNotReady, Detail: describeStatus(code, "/healthz", string(body), p.secret)}
+		return observation{Verdict: verdictNotReady, Refused: code == http.StatusUnauthorized, Detail: describeStatus(code, "/healthz", string(body), p.secret)}
 	}
 }
 
