@@ -60,6 +60,9 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if err != nil {
 		return e.failApply(a, err)
 	}
+	if a.watch.ended() {
+		return e.park(a.t, a.item) // what was written was so through another connection
+	}
 	seen := a.watch.observe(applied)
 	e.mark(a, func(p *place) {
 		p.applied, p.owned, p.updated, p.refusal = a.hash, seen.owned, true, refusal

@@ -122,14 +122,14 @@ func (e *Engine) prepare(a *attempt) want {
 	case p.want == wantApplied:
 		rendered, err := a.o.rendered(a.t, a.host, a.item.ClusterName.String())
 		if err != nil || rendered.Hash != p.hash {
-			p.retrying = false
+			p.hash, p.retrying = "", false                           // to be rendered anew
 			e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the object has changed: decide again
 			return wantNothing
 		}
 		a.rendered, a.resource = rendered, a.t.Target
 		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
 		a.retained, a.irreplaceable = p.retained, p.irreplaceable
-		if l != nil && p.applied == p.hash {
+		if l != nil && l.managed && p.applied == p.hash {
 			a.repair = l.version
 		}
 		if !p.pending { // a drift, or a retry
@@ -151,7 +151,7 @@ func (e *Engine) prepare(a *attempt) want {
 // that is to be orphaned, or to stay after all.
 func outdated(p *place, o *object, host *hostObject) bool {
 	switch {
-	case host == nil:
+	case host == nil || host.fed.UID != o.uid: // another one of the same name: nothing is known of it
 		return true
 	case p.want == wantAbsent && host.fed.Deleting:
 		return host.fed.Orphan || !host.fed.HasFinalizer

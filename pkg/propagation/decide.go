@@ -174,13 +174,14 @@ func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, de
 	var queued []string
 	for name, info := range infos {
 		_, watched := e.watches.Get(name, t.Name)
+		listed := watched.synced() // before looking what was listed
 		l := watched.get(t.targetKey(item.Object))
 		if !selected[name] {
 			p := o.places[name]
 			if p == nil && l == nil {
 				continue
 			}
-			if e.planAbsent(o.place(name), info, watched, l) {
+			if e.planAbsent(o.place(name), info, listed, l) {
 				queued = append(queued, name)
 			} else if p := o.places[name]; p.want == wantNothing && p.status == "" {
 				delete(o.places, name)
@@ -290,13 +291,14 @@ func notReady(info membership.Info) string {
 	return fmt.Sprintf("the cluster is not ready (%s), see: fedctl get clusters", info.Reason)
 }
 
-// planAbsent says whether an item must be queued for a cluster that is not to hold the object.
-func (e *Engine) planAbsent(p *place, info membership.Info, watched *memberWatch, l *live) bool {
+// planAbsent says whether an item must be queued for a cluster that is not to hold the
+// object. listed: the cluster's objects had been listed when l was looked up.
+func (e *Engine) planAbsent(p *place, info membership.Info, listed bool, l *live) bool {
 	if p.want != wantAbsent {
 		p.want, p.hash, p.retrying, p.removedAt = wantAbsent, "", false, time.Time{}
 	}
 	switch {
-	case !info.Probed && !info.Ready, info.Ready && !watched.synced():
+	case !info.Probed && !info.Ready, info.Ready && !listed:
 		p.pending = l != nil || p.mayBeThere() // what is read next decides, and queues us again
 		return false
 	case !info.Ready:

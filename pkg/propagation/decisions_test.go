@@ -71,7 +71,7 @@ func newBench(t *testing.T, kind string) *bench {
 		store := newMemberStore(false, func(types.NamespacedName, *live, *live) {}, func() {})
 		store.synced = true
 		b.stores[c.Name] = store
-		b.watches.clusters[c.Name] = &engagedMember{client: &memberClient{timeout: time.Second}, watches: map[string]*memberWatch{kind: {store: store, cancel: func() {}, ended: func() bool { return false }}}}
+		b.watches.clusters[c.Name] = &engagedMember{client: &memberClient{timeout: time.Second}, watches: map[string]*memberWatch{kind: {store: store, cancel: func() {}, ended: never}}}
 	}
 	return b
 }
@@ -290,6 +290,15 @@ func TestRemovalThatIsRevokedIsNotCarriedOut(t *testing.T) {
 			}
 		})
 	}
+	t.Run("another object has taken its name", func(t *testing.T) {
+		b := newBench(t, "ConfigMap")
+		b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}
+		b.planned(b.put(func(u *unstructured.Unstructured) { u.Object["spec"].(map[string]any)["placement"] = map[string]any{} }))
+		b.put(func(u *unstructured.Unstructured) { u.SetUID("another") })
+		if a := b.attempt("m"); a.want == wantAbsent {
+			t.Error("what it wants would be deleted")
+		}
+	})
 	t.Run("the cluster is selected again", func(t *testing.T) {
 		b := newBench(t, "ConfigMap")
 		b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}
@@ -319,26 +328,40 @@ func TestRetryThatMeetsAChangeIsNotLost(t *testing.T) {
 	}
 }
 
+// never is a watch that has not been ended; always one that has.
+func never() bool  { return false }
+func always() bool { return true }
+
 func TestListDoesNotUndoWhatWasWrittenSince(t *testing.T) {
 	written := func() *metav1.PartialObjectMetadata {
 		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "b", UID: "U", ResourceVersion: "105"}}
 	}
 	key := types.NamespacedName{Name: "b"}
 	s := newMemberStore(false, func(types.NamespacedName, *live, *live) {}, func() {})
-	if err := s.Replace(nil, "90"); err != nil {
+	if err := s.Replace(nil, "90", never); err != nil {
 		t.Fatal(err)
 	}
-	s.Observe(written())
-	if err := s.Replace(nil, "100"); err != nil || s.Get(key) == nil {
+	s.Observe(written(), never)
+	if err := s.Replace(nil, "100", never); err != nil || s.Get(key) == nil {
 		t.Errorf("an older list has undone a write (%v)", err)
 	}
-	if err := s.Replace(nil, "110"); err != nil || s.Get(key) != nil {
+	if err := s.Replace(nil, "110", never); err != nil || s.Get(key) != nil {
 		t.Errorf("a newer list has not (%v)", err)
 	}
-	s.Observe(written())
+	s.Observe(written(), never)
 	s.Unsync()
-	if err := s.Replace(nil, "100"); err != nil || s.Get(key) != nil {
+	if err := s.Replace(nil, "100", never); err != nil || s.Get(key) != nil {
 		t.Errorf("what another connection wrote is held for there (%v)", err)
+	}
+	if err := s.Put(written(), never); err != nil || s.Get(key) == nil {
+		t.Fatal(err)
+	}
+	if err := s.Replace(nil, "50", never); err != nil || s.Get(key) != nil {
+		t.Errorf("the cluster was restored, and what it held afterwards is held for there (%v)", err)
+	}
+	s.Observe(written(), always)
+	if err := errors.Join(s.Put(written(), always), s.Replace(nil, "1", always)); err != nil || s.Get(key) != nil || s.seen != 50 {
+		t.Errorf("a watch that was ended has told something (%v)", err)
 	}
 }
 

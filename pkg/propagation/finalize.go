@@ -56,8 +56,11 @@ func (e *Engine) planDeletion(t *runningType, item Item, host *hostObject, o *ob
 		listed := watched.synced() // before looking what was listed
 		l := watched.get(t.targetKey(item.Object))
 		p := o.places[name]
-		if p == nil && l == nil {
+		if l == nil && (p == nil || !p.mayBeThere()) {
 			if (info.Ready && listed) || !selected.Has(name) {
+				if p != nil {
+					*p = place{}
+				}
 				continue
 			}
 			// Selected, and nothing was ever recorded: a write may have been on its way when the last process died.
@@ -67,7 +70,7 @@ func (e *Engine) planDeletion(t *runningType, item Item, host *hostObject, o *ob
 			delete(o.places, name)
 			continue
 		}
-		if e.planAbsent(o.place(name), info, watched, l) {
+		if e.planAbsent(o.place(name), info, listed, l) {
 			queued = append(queued, name)
 		}
 		if p := o.places[name]; p.want == wantAbsent && (p.pending || p.retrying || p.status != "") {

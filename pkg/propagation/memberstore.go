@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 )
@@ -36,9 +35,13 @@ type live struct {
 	remote   string // the status as JSON; only for types that collect it
 }
 
-// memberStore holds one type's managed objects of one member cluster. A
-// reflector fills it; onChange is told of every difference, also of those found
-// by listing again after an outage.
+// memberStore holds one type's managed objects of one member cluster. A memberWatch
+// fills it, and one after it goes on; onChange is told of every difference, also of
+// those found by listing again after an outage.
+//
+// What changes it is given ended, which says whether the watch has been ended: it is
+// asked under the lock, so that nothing of a watch arrives after Unsync, which follows
+// the end.
 type memberStore struct {
 	collectStatus bool
 	onChange      func(key types.NamespacedName, before, after *live)
@@ -49,11 +52,6 @@ type memberStore struct {
 	seen    uint64 // the newest resource version the watch has delivered
 	synced  bool
 }
-
-var (
-	_ cache.ReflectorStore         = &memberStore{}
-	_ cache.ReflectorBookmarkStore = &memberStore{}
-)
 
 func newMemberStore(collectStatus bool, onChange func(types.NamespacedName, *live, *live), onSynced func()) *memberStore {
 	return &memberStore{
@@ -109,10 +107,16 @@ func (s *memberStore) Keys() []types.NamespacedName {
 // Observe records an object that a write of ours returned, so that the next
 // decision does not depend on how far the watch has got. It changes nothing if
 // the watch has already passed that version.
-func (s *memberStore) Observe(obj metav1.Object) *live {
+//
+// A write that was on its way when its watch was ended, perhaps to another cluster by
+// now, tells nothing of what the watch after it follows.
+func (s *memberStore) Observe(obj metav1.Object, ended func() bool) *live {
 	after := s.liveOf(obj)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ended() {
+		return after
+	}
 	key := keyOf(obj)
 	before := s.objects[key]
 	if after.version > s.seen && (before == nil || after.version > before.version) {
@@ -124,13 +128,8 @@ func (s *memberStore) Observe(obj metav1.Object) *live {
 	return after
 }
 
-// Add implements cache.ReflectorStore.
-func (s *memberStore) Add(obj any) error { return s.put(obj) }
-
-// Update implements cache.ReflectorStore.
-func (s *memberStore) Update(obj any) error { return s.put(obj) }
-
-func (s *memberStore) put(obj any) error {
+// Put takes in an object that was added or has changed.
+func (s *memberStore) Put(obj any, ended func() bool) error {
 	accessor, err := meta.Accessor(obj)
 	if err != nil {
 		return fmt.Errorf("watched object: %w", err)
@@ -139,9 +138,9 @@ func (s *memberStore) put(obj any) error {
 
 	s.mu.Lock()
 	before := s.objects[key]
-	s.seen = max(s.seen, after.version)
-	stale := before != nil && before.version > after.version
+	stale := ended() || before != nil && before.version > after.version
 	if !stale {
+		s.seen = max(s.seen, after.version)
 		s.objects[key] = after
 	}
 	s.mu.Unlock()
@@ -152,9 +151,8 @@ func (s *memberStore) put(obj any) error {
 	return nil
 }
 
-// Delete implements cache.ReflectorStore. It is also called when an object has
-// lost the label.
-func (s *memberStore) Delete(obj any) error {
+// Delete takes out an object that is gone, or has lost the label.
+func (s *memberStore) Delete(obj any, ended func() bool) error {
 	accessor, err := meta.Accessor(obj)
 	if err != nil {
 		return fmt.Errorf("watched object: %w", err)
@@ -163,9 +161,9 @@ func (s *memberStore) Delete(obj any) error {
 
 	s.mu.Lock()
 	before := s.objects[key]
-	s.seen = max(s.seen, version)
-	gone := before != nil && before.version <= version
+	gone := !ended() && before != nil && before.version <= version
 	if gone {
+		s.seen = max(s.seen, version)
 		delete(s.objects, key)
 	}
 	s.mu.Unlock()
@@ -176,10 +174,11 @@ func (s *memberStore) Delete(obj any) error {
 	return nil
 }
 
-// Replace implements cache.ReflectorStore: a fresh list. What a write of ours has
-// returned since is newer than the list, and stays, unless the store was marked as
-// possibly out of date: then it may be of another connection.
-func (s *memberStore) Replace(list []any, resourceVersion string) error {
+// Replace takes in a fresh list. What a write of ours has returned since is newer than
+// the list, and stays. That is not so if the store was marked as possibly out of date,
+// when it may be of another connection, or if the cluster's versions have gone back,
+// as after a restore of its etcd: then the list is all that counts.
+func (s *memberStore) Replace(list []any, resourceVersion string, ended func() bool) error {
 	fresh := make(map[types.NamespacedName]*live, len(list))
 	for _, obj := range list {
 		accessor, err := meta.Accessor(obj)
@@ -188,41 +187,56 @@ func (s *memberStore) Replace(list []any, resourceVersion string) error {
 		}
 		fresh[keyOf(accessor)] = s.liveOf(accessor)
 	}
-	s.mu.Lock()
-	old := s.objects
-	s.seen = parseVersion(resourceVersion)
-	for key, before := range old {
-		if s.synced && before.version > s.seen && s.seen != 0 {
-			fresh[key] = before
-		}
+	changes, replaced := s.replace(fresh, parseVersion(resourceVersion), ended)
+	for _, c := range changes {
+		s.onChange(c.key, c.before, c.after)
 	}
-	s.objects = fresh
-	s.synced = true
-	s.mu.Unlock()
-
-	for key, after := range fresh {
-		if before := old[key]; before == nil || *before != *after {
-			s.onChange(key, before, after)
-		}
+	if replaced {
+		s.onSynced()
 	}
-	for key, before := range old {
-		if fresh[key] == nil {
-			s.onChange(key, before, nil)
-		}
-	}
-	s.onSynced()
 	return nil
 }
 
-// Resync implements cache.ReflectorStore; there is no periodic resync.
-func (s *memberStore) Resync() error { return nil }
+// difference is what a list has found to be different.
+type difference struct {
+	key           types.NamespacedName
+	before, after *live
+}
 
-// Bookmark implements cache.ReflectorBookmarkStore.
-func (s *memberStore) Bookmark(resourceVersion string) error {
+func (s *memberStore) replace(fresh map[types.NamespacedName]*live, version uint64, ended func() bool) (changes []difference, replaced bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen = max(s.seen, parseVersion(resourceVersion))
-	return nil
+	if ended() {
+		return nil, false
+	}
+	keep := s.synced && version != 0 && version >= s.seen
+	for key, before := range s.objects {
+		after := fresh[key]
+		switch {
+		case keep && before.version > version:
+			fresh[key] = before
+		case after == nil:
+			changes = append(changes, difference{key, before, nil})
+		case *before != *after:
+			changes = append(changes, difference{key, before, after})
+		}
+	}
+	for key, after := range fresh {
+		if s.objects[key] == nil {
+			changes = append(changes, difference{key, nil, after})
+		}
+	}
+	s.objects, s.seen, s.synced = fresh, version, true
+	return changes, true
+}
+
+// Bookmark takes in how far the watch has come.
+func (s *memberStore) Bookmark(resourceVersion string, ended func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ended() {
+		s.seen = max(s.seen, parseVersion(resourceVersion))
+	}
 }
 
 func (s *memberStore) liveOf(obj metav1.Object) *live {

@@ -105,6 +105,9 @@ const beingDeleted = "the object is being deleted in the cluster"
 
 // removed records that the cluster no longer holds the object.
 func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
+	if a.watch.ended() {
+		return e.park(a.t, a.item) // it may have been said of another connection
+	}
 	if l := a.watch.get(a.key); l != nil {
 		a.watch.store.Forget(a.key, l.uid) // the watch will tell the same, later
 	}

@@ -93,6 +93,9 @@ func (a *attempt) heldFromKubeFed(object *unstructured.Unstructured) bool {
 // tookOver records that the member holds what is wanted, without a write of ours to
 // any field: who retains its replicas is still to be told.
 func (e *Engine) tookOver(a *attempt, held *metav1.PartialObjectMetadata) (reconcile.Result, error) {
+	if a.watch.ended() {
+		return e.park(a.t, a.item) // as after an apply
+	}
 	seen := a.watch.observe(held)
 	e.mark(a, func(p *place) {
 		p.applied, p.owned, p.updated, p.retained = a.hash, seen.owned, true, false

@@ -38,11 +38,18 @@ type engagedMember struct {
 	watches map[string]*memberWatch // by type name
 }
 
+var (
+	_ cache.ReflectorStore         = &memberWatch{}
+	_ cache.ReflectorBookmarkStore = &memberWatch{}
+)
+
 // memberWatch is one running watch.
 type memberWatch struct {
 	store  *memberStore
 	cancel context.CancelFunc
 	ended  func() bool
+	// onListed is called when a list has arrived.
+	onListed func()
 
 	mu       sync.Mutex
 	lastErr  error
@@ -164,15 +171,8 @@ func (m *memberWatch) get(key types.NamespacedName) *live {
 // synced says whether the watch's knowledge is complete; false when there is no watch.
 func (m *memberWatch) synced() bool { return m != nil && m.store.Synced() }
 
-// observe records an object that a write of ours returned. A write that was on its way
-// when the watch was ended, perhaps to another cluster by now, tells nothing of what
-// the one after it follows.
-func (m *memberWatch) observe(obj metav1.Object) *live {
-	if m.ended() {
-		return m.store.liveOf(obj)
-	}
-	return m.store.Observe(obj)
-}
+// observe records an object that a write of ours returned.
+func (m *memberWatch) observe(obj metav1.Object) *live { return m.store.Observe(obj, m.ended) }
 
 // err returns why the last list or watch failed, nil once one has succeeded.
 func (m *memberWatch) err() error {
@@ -243,12 +243,8 @@ func (w *watchSet) start(member *engagedMember, cluster string, t typeconfig.Typ
 	lw, example := member.client.listWatch(t, w.namespace,
 		func(ctx context.Context, err error) { w.failed(ctx, member, cluster, t, running, err) },
 		func() { w.tell(cluster, t, running.accepted()) })
-	gated := &gatedStore{
-		memberStore: running.store,
-		cancelled:   running.ended,
-		listed:      func() { w.tell(cluster, t, running.listed()) },
-	}
-	reflector := cache.NewReflectorWithOptions(lw, example, gated, cache.ReflectorOptions{
+	running.onListed = func() { w.tell(cluster, t, running.listed()) }
+	reflector := cache.NewReflectorWithOptions(lw, example, running, cache.ReflectorOptions{
 		Name:            "member " + cluster + ": " + t.Name,
 		TypeDescription: t.Target.GVR.String(),
 		Backoff:         &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 10 * time.Second},
@@ -278,7 +274,7 @@ func (w *watchSet) failed(ctx context.Context, member *engagedMember, cluster st
 		w.log.Info("Could not follow the objects of a member cluster; trying again", "cluster", cluster, "type", t.Name, "error", errtext.Stable(err))
 	}
 	if first {
-		_ = running.store.Replace(nil, "0") // its objects have gone with the resource; an empty list is always accepted
+		_ = running.store.Replace(nil, "0", running.ended) // its objects have gone with the resource; an empty list is always accepted
 	}
 }
 
@@ -289,39 +285,32 @@ func (w *watchSet) tell(cluster string, t typeconfig.Type, news bool) {
 	}
 }
 
-// gatedStore drops what a reflector delivers after it has been cancelled, and
-// tells that the watch works when a list has arrived.
-type gatedStore struct {
-	*memberStore
-	cancelled func() bool
-	listed    func()
-}
+// The methods of memberWatch that follow are cache.ReflectorStore's: what a reflector
+// delivers after the watch has been ended is dropped.
 
-func (g *gatedStore) Add(obj any) error {
-	if g.cancelled() {
+// Add implements cache.ReflectorStore.
+func (m *memberWatch) Add(obj any) error { return m.store.Put(obj, m.ended) }
+
+// Update implements cache.ReflectorStore.
+func (m *memberWatch) Update(obj any) error { return m.store.Put(obj, m.ended) }
+
+// Delete implements cache.ReflectorStore.
+func (m *memberWatch) Delete(obj any) error { return m.store.Delete(obj, m.ended) }
+
+// Replace implements cache.ReflectorStore.
+func (m *memberWatch) Replace(list []any, resourceVersion string) error {
+	if m.ended() {
 		return nil
 	}
-	return g.memberStore.Add(obj)
+	m.onListed()
+	return m.store.Replace(list, resourceVersion, m.ended)
 }
 
-func (g *gatedStore) Update(obj any) error {
-	if g.cancelled() {
-		return nil
-	}
-	return g.memberStore.Update(obj)
-}
+// Resync implements cache.ReflectorStore; there is no periodic resync.
+func (m *memberWatch) Resync() error { return nil }
 
-func (g *gatedStore) Delete(obj any) error {
-	if g.cancelled() {
-		return nil
-	}
-	return g.memberStore.Delete(obj)
-}
-
-func (g *gatedStore) Replace(list []any, resourceVersion string) error {
-	if g.cancelled() {
-		return nil
-	}
-	g.listed()
-	return g.memberStore.Replace(list, resourceVersion)
+// Bookmark implements cache.ReflectorBookmarkStore.
+func (m *memberWatch) Bookmark(resourceVersion string) error {
+	m.store.Bookmark(resourceVersion, m.ended)
+	return nil
 }

@@ -68,6 +68,7 @@ type job struct {
 	of string
 	// alone is what at most one job may be for at a time; empty: nothing.
 	alone  string
+	since  time.Time
 	ctx    context.Context //nolint:containedctx // from when the place is reserved
 	cancel context.CancelCauseFunc
 }
@@ -152,7 +153,7 @@ func (j *jobs) reserve(uid types.UID, of, alone string) bool {
 		return false
 	}
 	ctx, cancel := context.WithCancelCause(j.ctx)
-	j.byUID[uid] = &job{of: of, alone: alone, ctx: ctx, cancel: cancel}
+	j.byUID[uid] = &job{of: of, alone: alone, since: time.Now(), ctx: ctx, cancel: cancel}
 	j.running.Add(1)
 	return true
 }
@@ -168,11 +169,16 @@ func (j *jobs) taken(alone string) bool {
 	return false
 }
 
-// hasFor is taken for those who do not hold the lock.
-func (j *jobs) hasFor(alone string) bool {
+// beganFor says whether there is such a job, and how long ago it began.
+func (j *jobs) beganFor(alone string) (ago time.Duration, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.taken(alone)
+	for _, job := range j.byUID {
+		if job.alone == alone {
+			return time.Since(job.since), true
+		}
+	}
+	return 0, false
 }
 
 func (j *jobs) release(uid types.UID) {

@@ -52,16 +52,19 @@ func TestJobsOfObjectsThatAreGone(t *testing.T) {
 func TestJobsThatMustBeAlone(t *testing.T) {
 	j := newJobs(3, nil, logr.Discard())
 	const backup = "Backup team-a/nightly"
-	if !j.reserve("first", "BackupRun team-a/1", backup) || j.reserve("second", "BackupRun team-a/2", backup) || !j.hasFor(backup) {
+	if !j.reserve("first", "BackupRun team-a/1", backup) || j.reserve("second", "BackupRun team-a/2", backup) {
 		t.Error("two runs of a Backup would be in work")
 	}
 	if !j.reserve("other", "BackupRun team-a/3", "Backup team-a/weekly") || !j.reserve("restore", "Restore team-a/1", "") {
 		t.Error("jobs for something else have to wait")
 	}
+	if ago, ok := j.beganFor(backup); !ok || ago < 0 {
+		t.Errorf("it is not known which is in work: %v, %v", ago, ok)
+	}
 	j.release("first")
 	j.release("other")
 	j.release("restore")
-	if j.hasFor(backup) || !j.reserve("second", "BackupRun team-a/2", backup) || len(j.own) != 1 {
+	if _, ok := j.beganFor(backup); ok || !j.reserve("second", "BackupRun team-a/2", backup) || len(j.own) != 1 {
 		t.Errorf("the next one has to wait; %d places are taken", len(j.own))
 	}
 }

@@ -108,7 +108,7 @@ func (r *runs) begin(ctx context.Context, run *v1alpha1.BackupRun) (reconcile.Re
 	// The cache may not have shown yet that another run of the Backup was begun.
 	alone := jobOf("Backup", key)
 	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run)), alone) {
-		if r.jobs.hasFor(alone) {
+		if ago, ok := r.jobs.beganFor(alone); ok && ago < 10*cacheDelay {
 			return reconcile.Result{RequeueAfter: cacheDelay}, nil
 		}
 		return ignoreConflict(again, r.explainWaiting(ctx, run, "other runs and restores are in work"))
