@@ -2,8 +2,21 @@ package membership
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 )
+
+func TestRefusedCredentialsAreToldApart(t *testing.T) {
+	for code, refused := range map[int]bool{http.StatusUnauthorized: true, http.StatusForbidden: false, http.StatusInternalServerError: false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		p := &prober{endpoint: server.URL, timeout: firstAnswer, http: server.Client()}
+		if o := p.healthz(t.Context()); o.Refused != refused || o.Verdict != verdictNotReady {
+			t.Errorf("%d: %+v", code, o)
+		}
+		server.Close()
+	}
+}
 
 func TestNewCredentialsGetTheTimeToBecomeKnown(t *testing.T) {
 	for name, test := range map[string]struct {

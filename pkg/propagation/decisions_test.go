@@ -333,35 +333,83 @@ func never() bool  { return false }
 func always() bool { return true }
 
 func TestListDoesNotUndoWhatWasWrittenSince(t *testing.T) {
-	written := func() *metav1.PartialObjectMetadata {
-		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "b", UID: "U", ResourceVersion: "105"}}
-	}
 	key := types.NamespacedName{Name: "b"}
 	s := newMemberStore(false, func(types.NamespacedName, *live, *live) {}, func() {})
 	if err := s.Replace(nil, "90", never); err != nil {
 		t.Fatal(err)
 	}
-	s.Observe(written(), never)
+	s.Observe(written("105"), never)
 	if err := s.Replace(nil, "100", never); err != nil || s.Get(key) == nil {
 		t.Errorf("an older list has undone a write (%v)", err)
 	}
 	if err := s.Replace(nil, "110", never); err != nil || s.Get(key) != nil {
 		t.Errorf("a newer list has not (%v)", err)
 	}
-	s.Observe(written(), never)
+	if s.Observe(written("115"), never); s.Get(key) == nil {
+		t.Fatal("a write is not known")
+	}
 	s.Unsync()
-	if err := s.Replace(nil, "100", never); err != nil || s.Get(key) != nil {
+	if err := s.Replace(nil, "112", never); err != nil || s.Get(key) != nil {
 		t.Errorf("what another connection wrote is held for there (%v)", err)
 	}
-	if err := s.Put(written(), never); err != nil || s.Get(key) == nil {
+	if err := s.Put(written("120"), never); err != nil || s.Get(key) == nil {
 		t.Fatal(err)
 	}
 	if err := s.Replace(nil, "50", never); err != nil || s.Get(key) != nil {
 		t.Errorf("the cluster was restored, and what it held afterwards is held for there (%v)", err)
 	}
-	s.Observe(written(), always)
-	if err := errors.Join(s.Put(written(), always), s.Replace(nil, "1", always)); err != nil || s.Get(key) != nil || s.seen != 50 {
-		t.Errorf("a watch that was ended has told something (%v)", err)
+}
+
+func TestWatchThatHasEndedTellsNothing(t *testing.T) {
+	key := types.NamespacedName{Name: "b"}
+	s := newMemberStore(false, func(types.NamespacedName, *live, *live) { t.Error("a change was told") }, func() { t.Error("a list was told") })
+	s.objects[key] = &live{uid: "U", version: 105}
+	s.seen = 105
+	s.Observe(written("200"), always)
+	s.Forget(key, "U", always)
+	s.Bookmark("200", always)
+	if err := errors.Join(s.Put(written("200"), always), s.Delete(written("200"), always), s.Replace(nil, "200", always)); err != nil {
+		t.Error(err)
+	}
+	if l := s.Get(key); l == nil || l.version != 105 || s.seen != 105 || s.Synced() {
+		t.Errorf("it has changed something: %+v, seen %d", l, s.seen)
+	}
+}
+
+// written is the object b in a version.
+func written(version string) *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "b", UID: "U", ResourceVersion: version}}
+}
+
+func TestDeletionWaitsForNothingThatIsKnownToBeAbsent(t *testing.T) {
+	for name, test := range map[string]struct {
+		before  func(b *bench) // when the object is planned
+		then    func(b *bench)
+		waiting int
+	}{
+		"a cluster that was never ready": {
+			func(b *bench) { (*b.clusters)[0].Ready = false }, func(*bench) {}, 0},
+		"one that has become unready since the object was removed": {
+			func(*bench) {}, func(b *bench) {
+				*b.record("m") = place{}
+				(*b.clusters)[0].Ready = false
+			}, 0},
+		"one that is being listed": {
+			func(b *bench) { b.stores["m"].Unsync() }, func(*bench) {}, 1},
+		"one that has not been probed": {
+			func(b *bench) { (*b.clusters)[0].Ready, (*b.clusters)[0].Probed = false, false }, func(*bench) {}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "ConfigMap")
+			test.before(b)
+			b.planned(b.put(nil))
+			test.then(b)
+			for range 2 {
+				if _, waiting := b.deletion(b.put(deleting)); waiting != test.waiting {
+					t.Errorf("waits for %d clusters, want %d", waiting, test.waiting)
+				}
+			}
+		})
 	}
 }
 

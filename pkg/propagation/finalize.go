@@ -56,15 +56,14 @@ func (e *Engine) planDeletion(t *runningType, item Item, host *hostObject, o *ob
 		listed := watched.synced() // before looking what was listed
 		l := watched.get(t.targetKey(item.Object))
 		p := o.places[name]
-		if l == nil && (p == nil || !p.mayBeThere()) {
+		if p == nil && l == nil {
 			if (info.Ready && listed) || !selected.Has(name) {
-				if p != nil {
-					*p = place{}
-				}
 				continue
 			}
 			// Selected, and nothing was ever recorded: a write may have been on its way when the last process died.
 			o.place(name).attempted = true
+		} else if l == nil && p.want == wantApplied && (!info.Probed || info.Ready && !listed) {
+			p.attempted = true // planned before anything was known of the cluster, which is the same
 		}
 		if e.givenUp(host, info) {
 			delete(o.places, name)

@@ -85,10 +85,10 @@ func (s *memberStore) Unsync() {
 
 // Forget drops an object that is known to be gone, or no longer labelled, before
 // the watch tells.
-func (s *memberStore) Forget(key types.NamespacedName, uid types.UID) {
+func (s *memberStore) Forget(key types.NamespacedName, uid types.UID, ended func() bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.objects[key]; l != nil && l.uid == uid {
+	if l := s.objects[key]; !ended() && l != nil && l.uid == uid {
 		delete(s.objects, key)
 	}
 }

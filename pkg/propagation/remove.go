@@ -109,7 +109,7 @@ func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
 		return e.park(a.t, a.item) // it may have been said of another connection
 	}
 	if l := a.watch.get(a.key); l != nil {
-		a.watch.store.Forget(a.key, l.uid) // the watch will tell the same, later
+		a.watch.store.Forget(a.key, l.uid, a.watch.ended) // the watch will tell the same, later
 	}
 	e.mark(a, func(p *place) { *p = place{updated: true} })
 	e.backoff.Forget(a.item)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -18,7 +19,7 @@ import (
 
 // throughGate has the control plane reach a member through a proxy that keeps back
 // what watches of ConfigMaps tell while gate is locked.
-func throughGate(ctx context.Context, c *framework.Cluster, gate *sync.RWMutex) {
+func throughGate(ctx context.Context, c *framework.Cluster, gate *heldGate) {
 	GinkgoHelper()
 	watched, left := make(chan struct{}), make(chan struct{})
 	begin, leave := sync.OnceFunc(func() { close(watched) }), sync.OnceFunc(func() { close(left) })
@@ -52,8 +53,15 @@ func throughGate(ctx context.Context, c *framework.Cluster, gate *sync.RWMutex) 
 type gatedBody struct {
 	io.ReadCloser
 
-	gate  *sync.RWMutex
+	gate  *heldGate
 	leave func()
+}
+
+// heldGate is a gate that notes that it has kept something back.
+type heldGate struct {
+	sync.RWMutex
+
+	held atomic.Bool
 }
 
 func (b *gatedBody) Close() error {
@@ -63,8 +71,13 @@ func (b *gatedBody) Close() error {
 
 func (b *gatedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.gate.RLock()
-	defer b.gate.RUnlock()
+	if n > 0 && !b.gate.TryRLock() {
+		b.gate.held.Store(true)
+		b.gate.RLock()
+	}
+	if n > 0 {
+		b.gate.RUnlock()
+	}
 	return n, err
 }
 
@@ -73,7 +86,7 @@ var _ = Describe("An object that the watch has not told of", localOnly, Serial, 
 		ns := federatedNamespace(ctx)
 		out := configMap(ns, "out", fields{"a": "1"}).on(members[0])
 		in := configMap(ns, "in", fields{"a": "1"}).on(members[0])
-		var gate sync.RWMutex
+		var gate heldGate
 		throughGate(ctx, members[0], &gate)
 		before := create(ctx, configMap(ns, "before", fields{"a": "1"}).on(members[0]))
 		leaving := create(ctx, configMap(ns, "leaving", fields{"a": "1"}).on(members[0]))
@@ -104,6 +117,8 @@ var _ = Describe("An object that the watch has not told of", localOnly, Serial, 
 		for i, f := range []*federated{before, leaving, deleted} {
 			Expect(found(ctx, members[0], f.target).GetResourceVersion()).To(Equal(kept[i].GetResourceVersion()), f.GetName())
 		}
+
+		Expect(gate.held.Load()).To(BeTrue(), "the watch has told all the time")
 
 		By("having heard of them")
 		release()
