@@ -13,11 +13,11 @@ const (
 	BackupLeaseRole   = "fedctl-backup-lease" // in the KubeFed namespace
 )
 
-// BackupBindings give an account in a member's KubeFed namespace the right to save,
-// or also to restore. Joining does not make them, "fedctl install --member" does;
+// BackupBindings give an account in a member's KubeFed namespace the rights of those
+// roles, one for each. Joining does not make them, "fedctl install --member" does;
 // they end with the membership. Several control planes may use the same name for
 // their account in one member, so what is cluster-wide is called after the namespace, too.
-func BackupBindings(namespace, account string, restore bool) []client.Object {
+func BackupBindings(namespace, account string) []client.Object {
 	clusterWide := func(role string) client.Object {
 		return &rbacv1.ClusterRoleBinding{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
@@ -26,14 +26,10 @@ func BackupBindings(namespace, account string, restore bool) []client.Object {
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		}
 	}
-	objects := []client.Object{clusterWide(BackupSaveRole), &rbacv1.RoleBinding{
+	return []client.Object{clusterWide(BackupSaveRole), &rbacv1.RoleBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: BackupLeaseRole + ":" + account},
 		Subjects:   subjects(namespace, account),
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: BackupLeaseRole},
-	}}
-	if restore {
-		objects = append(objects, clusterWide(BackupRestoreRole))
-	}
-	return objects
+	}, clusterWide(BackupRestoreRole)}
 }

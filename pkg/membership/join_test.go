@@ -173,13 +173,13 @@ var _ = Describe("join and unjoin", Ordered, func() {
 	It("takes the rights to execute backups with it, those of this account alone", func(ctx context.Context) {
 		mustJoin(ctx, member1, member1)
 		const account = "member-1-host"
-		others := append(membership.BackupBindings("elsewhere", account, true)[:1], membership.BackupBindings(namespace, "another", true)[0])
+		others := append(membership.BackupBindings("elsewhere", account)[:1], membership.BackupBindings(namespace, "another")[0])
 		for _, object := range others {
 			Expect(member.Create(ctx, object)).To(Succeed())
 			DeferCleanup(func(ctx context.Context) { Expect(member.Delete(ctx, object)).To(Succeed()) })
 		}
 		// What "fedctl install --member" and an executor make.
-		for _, object := range append(membership.BackupBindings(namespace, account, true),
+		for _, object := range append(membership.BackupBindings(namespace, account),
 			&rbacv1.Role{ObjectMeta: objectMeta(namespace, membership.BackupLeaseRole)},
 			&coordinationv1.Lease{ObjectMeta: objectMeta(namespace, v1alpha1.ExecutorLease)}) {
 			Expect(member.Create(ctx, object)).To(Succeed())

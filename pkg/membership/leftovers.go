@@ -47,11 +47,13 @@ func (s *side) foreignObjects(ctx context.Context, namespace, account string) ([
 		return nil, err
 	}
 	ours := []string{
-		"Secret " + account, "ServiceAccount " + account,
-		"Role " + roleName(account), "RoleBinding " + roleName(account),
-		"RoleBinding " + BackupLeaseRole + ":" + account,
 		"Role " + BackupLeaseRole, "Lease " + v1alpha1.ExecutorLease, // nobody's without another binding or an executor, which would be foreign
 		"ServiceAccount default", "ConfigMap kube-root-ca.crt",
+	}
+	for _, object := range accessObjects(namespace, account) {
+		if object.GetNamespace() != "" {
+			ours = append(ours, object.GetObjectKind().GroupVersionKind().Kind+" "+object.GetName())
+		}
 	}
 	var foreign []string
 	for _, resource := range resources {

@@ -85,7 +85,7 @@ func subjects(namespace, serviceAccount string) []rbacv1.Subject {
 // rights to execute backups, without the namespace, in the order of their deletion.
 func accessObjects(namespace, serviceAccount string) []client.Object {
 	full, health := roleName(serviceAccount), healthRoleName(serviceAccount, namespace)
-	objects := BackupBindings(namespace, serviceAccount, true)
+	objects := BackupBindings(namespace, serviceAccount)
 	for _, name := range []string{full, health} {
 		pair := clusterRoleAndBinding(name, namespace, serviceAccount, nil)
 		objects = append(objects, pair[1], pair[0])

@@ -42,8 +42,9 @@ type UnjoinOptions struct {
 
 // Unjoin undoes Join. The host goes first, so that the controller lets go of the
 // member before its token dies; then everything Join created in the member is
-// removed, and the rights of its account to execute backups there. What was propagated to the member stays, and so does its KubeFed
-// namespace while it holds anything of others, or the member is the host.
+// removed, and the rights of its account to execute backups there. What was propagated
+// to the member stays, and so does its KubeFed namespace while it holds anything of
+// others, or the member is the host.
 //
 // member may be nil with Force, for a member that is gone. Unjoin can be
 // repeated: if the member could not be cleaned up, the next one does the rest.
@@ -164,8 +165,9 @@ func (h *hostSide) namespaceUID(ctx context.Context) types.UID {
 	return namespace.UID
 }
 
-// cleanUp removes what Join created in the member, and the account's further rights. The KubeFed namespace goes
-// only if it is empty and certainly not the host's, whose UID is hostUID.
+// cleanUp removes what Join created in the member, and the account's further rights.
+// The KubeFed namespace goes only if it is empty and certainly not the host's, whose
+// UID is hostUID.
 func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID types.UID, o UnjoinOptions) error {
 	did := steps{client: s.client, where: s.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
 	var errs []error

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -47,7 +46,8 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 			return e.failApply(a, err)
 		}
 		if held != nil && !l.replaced {
-			return e.tookOver(a, held)
+			// No field was written: who retains its replicas is still to be told.
+			return e.confirm(a, held, func(p *place) { p.retained = false })
 		}
 	}
 	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {
@@ -60,13 +60,19 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if err != nil {
 		return e.failApply(a, err)
 	}
+	return e.confirm(a, applied, func(p *place) { p.refusal, p.retained = refusal, a.host.fed.RetainReplicas })
+}
+
+// confirm records that the member holds what is wanted, as its answer says; further
+// adds what else is known by now.
+func (e *Engine) confirm(a *attempt, held metav1.Object, further func(p *place)) (reconcile.Result, error) {
 	if a.watch.ended() {
-		return e.park(a.t, a.item) // what was written was so through another connection
+		return e.park(a.t, a.item) // the answer came through another connection
 	}
-	seen := a.watch.observe(applied)
+	seen := a.watch.observe(held)
 	e.mark(a, func(p *place) {
-		p.applied, p.owned, p.updated, p.refusal = a.hash, seen.owned, true, refusal
-		p.retained = a.host.fed.RetainReplicas
+		p.applied, p.owned, p.updated = a.hash, seen.owned, true
+		further(p)
 	})
 	return e.finish(a, federate.ClusterPropagationOK, "")
 }
@@ -75,10 +81,15 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 var errKeptOut = fmt.Errorf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
 	federate.ManagedLabel, federate.ManagedLabelValue)
 
-// keptOut says whether an object bears the label with another value than ours.
+// isManaged says whether an object bears our label, keptOut whether it bears it with
+// another value.
+func isManaged(object metav1.Object) bool {
+	return object.GetLabels()[federate.ManagedLabel] == federate.ManagedLabelValue
+}
+
 func keptOut(object metav1.Object) bool {
-	value, labelled := object.GetLabels()[federate.ManagedLabel]
-	return labelled && value != federate.ManagedLabelValue
+	_, labelled := object.GetLabels()[federate.ManagedLabel]
+	return labelled && !isManaged(object)
 }
 
 func (e *Engine) failApply(a *attempt, err error) (reconcile.Result, error) {
@@ -95,8 +106,8 @@ func (e *Engine) failApply(a *attempt, err error) (reconcile.Result, error) {
 // first try is not forced, and costs no further request unless something is in its way,
 // as their label is in ours.
 func (a *attempt) write(ctx context.Context) (applied *metav1.PartialObjectMetadata, err error) {
-	if a.repair != 0 {
-		applied, err = a.force(ctx, strconv.FormatUint(a.repair, 10))
+	if a.repair != "" {
+		applied, err = a.force(ctx, a.repair)
 		if !apierrors.IsConflict(err) {
 			return applied, err
 		}
@@ -223,7 +234,7 @@ func (e *Engine) checkAdoption(ctx context.Context, a *attempt) (federate.Propag
 		return "", nil
 	case err != nil:
 		return federate.RetrievalFailed, err
-	case existing.Labels[federate.ManagedLabel] == federate.ManagedLabelValue:
+	case isManaged(existing):
 		return "", nil // ours; the watch has not told yet
 	}
 	return federate.AlreadyExists, errors.New("the object exists in the cluster and is not managed by the federation; " +

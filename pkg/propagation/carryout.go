@@ -34,8 +34,8 @@ type attempt struct {
 	first    bool // nothing of ours is known to be there
 	retained bool // it is known that we do not own the replicas
 	// repair is the version in which the watch has told of an object that was to be as
-	// it is now, and is not; 0 where something else is to be done.
-	repair uint64
+	// it is now, and is not; empty where something else is to be done.
+	repair string
 	// irreplaceable is the hash of what is invalid also as an update.
 	irreplaceable string
 }
@@ -130,7 +130,7 @@ func (e *Engine) prepare(a *attempt) want {
 		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
 		a.retained, a.irreplaceable = p.retained, p.irreplaceable
 		if l != nil && l.managed && p.applied == p.hash {
-			a.repair = l.version
+			a.repair = l.resourceVersion()
 		}
 		if !p.pending { // a drift, or a retry
 			p.pending = true

@@ -174,8 +174,7 @@ func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, de
 	var queued []string
 	for name, info := range infos {
 		_, watched := e.watches.Get(name, t.Name)
-		listed := watched.synced() // before looking what was listed
-		l := watched.get(t.targetKey(item.Object))
+		l, listed := watched.look(t.targetKey(item.Object))
 		if !selected[name] {
 			p := o.places[name]
 			if p == nil && l == nil {
@@ -195,7 +194,7 @@ func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, de
 				continue
 			}
 		}
-		if e.planApplied(p, info, watched, l) {
+		if e.planApplied(p, info, watched, listed, l) {
 			queued = append(queued, name)
 		}
 	}
@@ -246,8 +245,9 @@ func (o *object) rendered(t *runningType, host *hostObject, cluster string) (fed
 	return o.renderer.For(cluster)
 }
 
-// planApplied says whether an item must be queued for a cluster that is to hold the object.
-func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatch, l *live) bool {
+// planApplied says whether an item must be queued for a cluster that is to hold the
+// object. listed: the cluster's objects had been listed when l was looked up.
+func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatch, listed bool, l *live) bool {
 	switch {
 	case !info.Ready && !info.Probed:
 		p.pending = true // the first probe decides; the cluster's change queues us again
@@ -256,7 +256,7 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 		p.retrying = false
 		p.settle(federate.ClusterNotReady, notReady(info))
 		return false
-	case !watched.synced():
+	case !listed:
 		p.pending = true // the end of the list queues us again
 		if err := watched.err(); err != nil {
 			p.settle(federate.CachedRetrievalFailed, errtext.Stable(err))
@@ -292,7 +292,7 @@ func notReady(info membership.Info) string {
 }
 
 // planAbsent says whether an item must be queued for a cluster that is not to hold the
-// object. listed: the cluster's objects had been listed when l was looked up.
+// object. listed is as in planApplied.
 func (e *Engine) planAbsent(p *place, info membership.Info, listed bool, l *live) bool {
 	if p.want != wantAbsent {
 		p.want, p.hash, p.retrying, p.removedAt = wantAbsent, "", false, time.Time{}

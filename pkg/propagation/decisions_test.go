@@ -267,50 +267,38 @@ func TestObjectThatIsListedMeanwhileKeepsTheLabel(t *testing.T) {
 }
 
 func TestRemovalThatIsRevokedIsNotCarriedOut(t *testing.T) {
-	for name, revoke := range map[string]func(u *unstructured.Unstructured){
-		"the object is to be orphaned": func(u *unstructured.Unstructured) {
+	deleted := func(b *bench) { b.deletion(b.put(deleting)) }
+	deselected := func(b *bench) {
+		b.planned(b.put(func(u *unstructured.Unstructured) { u.Object["spec"].(map[string]any)["placement"] = map[string]any{} }))
+	}
+	for name, test := range map[string]struct {
+		remove func(b *bench)
+		revoke func(u *unstructured.Unstructured)
+	}{
+		"the object is to be orphaned": {deleted, func(u *unstructured.Unstructured) {
 			deleting(u)
 			u.SetAnnotations(map[string]string{"kubefed.io/orphan": "true"})
-		},
-		"the finalizer is gone": func(u *unstructured.Unstructured) {
+		}},
+		"the finalizer is gone": {deleted, func(u *unstructured.Unstructured) {
 			deleting(u)
 			u.SetFinalizers([]string{"somebody/else"})
-		},
+		}},
+		"another object has taken its name": {deselected, func(u *unstructured.Unstructured) { u.SetUID("another") }},
+		"the cluster is selected again":     {deselected, func(u *unstructured.Unstructured) { u.SetGeneration(2) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, "ConfigMap")
 			b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}
-			b.deletion(b.put(deleting))
+			test.remove(b)
 			if a := b.attempt("m"); a.want != wantAbsent {
 				t.Fatalf("wants %v", a.want)
 			}
-			b.put(revoke)
+			b.put(test.revoke)
 			if a := b.attempt("m"); a.want == wantAbsent {
 				t.Error("it would be deleted all the same")
 			}
 		})
 	}
-	t.Run("another object has taken its name", func(t *testing.T) {
-		b := newBench(t, "ConfigMap")
-		b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}
-		b.planned(b.put(func(u *unstructured.Unstructured) { u.Object["spec"].(map[string]any)["placement"] = map[string]any{} }))
-		b.put(func(u *unstructured.Unstructured) { u.SetUID("another") })
-		if a := b.attempt("m"); a.want == wantAbsent {
-			t.Error("what it wants would be deleted")
-		}
-	})
-	t.Run("the cluster is selected again", func(t *testing.T) {
-		b := newBench(t, "ConfigMap")
-		b.stores["m"].objects[b.key] = &live{uid: "U", managed: true, owned: 5}
-		b.planned(b.put(func(u *unstructured.Unstructured) { u.Object["spec"].(map[string]any)["placement"] = map[string]any{} }))
-		if a := b.attempt("m"); a.want != wantAbsent {
-			t.Fatalf("wants %v", a.want)
-		}
-		b.put(func(u *unstructured.Unstructured) { u.SetGeneration(2) })
-		if a := b.attempt("m"); a.want == wantAbsent {
-			t.Error("it would be deleted all the same")
-		}
-	})
 }
 
 func TestRetryThatMeetsAChangeIsNotLost(t *testing.T) {

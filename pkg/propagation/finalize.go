@@ -53,8 +53,7 @@ func (e *Engine) planDeletion(t *runningType, item Item, host *hostObject, o *ob
 	}
 	for name, info := range infos {
 		_, watched := e.watches.Get(name, t.Name)
-		listed := watched.synced() // before looking what was listed
-		l := watched.get(t.targetKey(item.Object))
+		l, listed := watched.look(t.targetKey(item.Object))
 		p := o.places[name]
 		if p == nil && l == nil {
 			if (info.Ready && listed) || !selected.Has(name) {

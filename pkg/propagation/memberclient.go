@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -150,8 +149,8 @@ func (c *memberClient) Delete(ctx context.Context, r typeconfig.Resource, key ty
 		opts.Preconditions = &metav1.Preconditions{}
 	}
 	opts.Preconditions.UID = &known.uid
-	if opts.Preconditions.ResourceVersion == nil && known.version != 0 {
-		opts.Preconditions.ResourceVersion = ptr.To(strconv.FormatUint(known.version, 10))
+	if version := known.resourceVersion(); opts.Preconditions.ResourceVersion == nil && version != "" {
+		opts.Preconditions.ResourceVersion = &version
 	}
 	return c.resource(r, key.Namespace).Delete(ctx, key.Name, opts)
 }
@@ -160,8 +159,8 @@ func (c *memberClient) Delete(ctx context.Context, r typeconfig.Resource, key ty
 // has changed since, whose label may be its owner's now, is a conflict.
 func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, known *live) error {
 	metadata := map[string]any{"uid": known.uid, "labels": map[string]any{federate.ManagedLabel: nil}}
-	if known.version != 0 {
-		metadata["resourceVersion"] = strconv.FormatUint(known.version, 10)
+	if version := known.resourceVersion(); version != "" {
+		metadata["resourceVersion"] = version
 	}
 	body, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {

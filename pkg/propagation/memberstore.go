@@ -35,6 +35,14 @@ type live struct {
 	remote   string // the status as JSON; only for types that collect it
 }
 
+// resourceVersion is the version as requests carry it; empty if it is not known.
+func (l *live) resourceVersion() string {
+	if l.version == 0 {
+		return ""
+	}
+	return strconv.FormatUint(l.version, 10)
+}
+
 // memberStore holds one type's managed objects of one member cluster. A memberWatch
 // fills it, and one after it goes on; onChange is told of every difference, also of
 // those found by listing again after an outage.
@@ -67,6 +75,13 @@ func (s *memberStore) Get(key types.NamespacedName) *live {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.objects[key]
+}
+
+// Look is Get and Synced at once: whether the list that the answer is of was complete.
+func (s *memberStore) Look(key types.NamespacedName) (l *live, synced bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.objects[key], s.synced
 }
 
 // Synced says whether the store holds a complete list, taken since the last Unsync.
@@ -247,7 +262,7 @@ func (s *memberStore) liveOf(obj metav1.Object) *live {
 		generation: obj.GetGeneration(),
 		owned:      owned,
 		replaced:   replaced,
-		managed:    obj.GetLabels()[federate.ManagedLabel] == federate.ManagedLabelValue,
+		managed:    isManaged(obj),
 		deleting:   obj.GetDeletionTimestamp() != nil,
 		kubeFeds:   wroteByKubeFed(obj.GetManagedFields()),
 	}

@@ -22,7 +22,7 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 	if l == nil { // the record says it was there, the watch has not seen it: ask
 		existing, err := a.client.Get(ctx, a.t.Target, a.key)
 		switch {
-		case apierrors.IsNotFound(err) || err == nil && existing.Labels[federate.ManagedLabel] != federate.ManagedLabelValue:
+		case apierrors.IsNotFound(err) || err == nil && !isManaged(existing):
 			return e.removed(a)
 		case err != nil:
 			return e.fail(a, federate.RetrievalFailed, err)
@@ -62,7 +62,7 @@ func (a *attempt) asManaged(ctx context.Context, l *live, do func(l *live) error
 		switch {
 		case readErr != nil:
 			return readErr
-		case existing.Labels[federate.ManagedLabel] != federate.ManagedLabelValue:
+		case !isManaged(existing):
 			return errKeptOut
 		}
 		l = a.watch.observe(existing)

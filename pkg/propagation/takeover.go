@@ -12,7 +12,6 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/csaupgrade"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/retries"
@@ -88,17 +87,4 @@ func (a *attempt) heldFromKubeFed(object *unstructured.Unstructured) bool {
 	}
 	var wanted map[string]any
 	return utiljson.Unmarshal(a.rendered.JSON, &wanted) == nil && federate.Holds(object.Object, wanted)
-}
-
-// tookOver records that the member holds what is wanted, without a write of ours to
-// any field: who retains its replicas is still to be told.
-func (e *Engine) tookOver(a *attempt, held *metav1.PartialObjectMetadata) (reconcile.Result, error) {
-	if a.watch.ended() {
-		return e.park(a.t, a.item) // as after an apply
-	}
-	seen := a.watch.observe(held)
-	e.mark(a, func(p *place) {
-		p.applied, p.owned, p.updated, p.retained = a.hash, seen.owned, true, false
-	})
-	return e.finish(a, federate.ClusterPropagationOK, "")
 }

@@ -168,6 +168,14 @@ func (m *memberWatch) get(key types.NamespacedName) *live {
 	return m.store.Get(key)
 }
 
+// look is get, and whether the watch's knowledge was complete then.
+func (m *memberWatch) look(key types.NamespacedName) (l *live, listed bool) {
+	if m == nil {
+		return nil, false
+	}
+	return m.store.Look(key)
+}
+
 // synced says whether the watch's knowledge is complete; false when there is no watch.
 func (m *memberWatch) synced() bool { return m != nil && m.store.Synced() }
 
@@ -200,8 +208,8 @@ func (m *memberWatch) fail(err error, missing bool) (news bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lastErr, m.missing, m.watching = err, missing, false
-	news = m.told != errtext.Stable(err)
-	m.told = errtext.Stable(err)
+	text := errtext.Stable(err)
+	news, m.told = m.told != text, text
 	return news
 }
 

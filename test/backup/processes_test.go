@@ -12,11 +12,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
@@ -54,21 +52,7 @@ var _ = Describe("Executors of one cluster", func() {
 
 	start := func() *framework.Process {
 		GinkgoHelper()
-		log := filepath.Join(GinkgoT().TempDir(), "executor.log")
-		p, err := framework.StartProcess(log, system.Programs.Controller, "--mode=member",
-			"--kubeconfig", system.Kubeconfig(), "--context", host.Name,
-			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=text", "--backup-poll=200ms",
-			"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=4s", "--leader-elect-retry-period=500ms")
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func() { Expect(p.Kill()).To(Succeed()) })
-		return p
-	}
-	holder := func(ctx context.Context) string {
-		lease := &coordinationv1.Lease{}
-		if err := c.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: v1alpha1.ExecutorLease}, lease); err != nil {
-			return ""
-		}
-		return ptr.Deref(lease.Spec.HolderIdentity, "")
+		return program(system.Kubeconfig(), "--context", host.Name)
 	}
 	// executes says whether a process is the one that executes: it says so in its log.
 	executes := func(p *framework.Process) bool {
@@ -105,7 +89,7 @@ var _ = Describe("Executors of one cluster", func() {
 		for _, run := range runsIn(ctx, c, ns) {
 			Expect(ran[run.Name]).To(Equal(1), "snapshots of run %s", run.Name)
 			Expect(run.Status.Attempts).To(Equal(int32(1)))
-			Expect(run.Status.Executor).To(Equal(holder(ctx)))
+			Expect(run.Status.Executor).To(Equal(holderOf(ctx, c)))
 		}
 	}, SpecTimeout(5*time.Minute))
 
@@ -116,7 +100,7 @@ var _ = Describe("Executors of one cluster", func() {
 		})
 		first, second := whoExecutes(ctx, start(), start())
 		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunRunning)
-		before := holder(ctx)
+		before := holderOf(ctx, c)
 		Expect(run.Status.Executor).To(Equal(before))
 		Expect(first.Kill()).To(Succeed())
 
@@ -141,7 +125,7 @@ var _ = Describe("Executors of one cluster", func() {
 		Expect(run.Status.Reason).To(Equal("Interrupted"))
 		Expect(run.Status.Attempts).To(BeZero(), "it was not the run's fault")
 		Eventually(ctx, only.Exited()).Should(BeClosed())
-		Expect(holder(ctx)).To(BeEmpty(), "the Lease was given back")
+		Expect(holderOf(ctx, c)).To(BeEmpty(), "the Lease was given back")
 	}, SpecTimeout(3*time.Minute))
 
 	It("give back what they have just claimed, although the answer comes late", func(ctx SpecContext) {

@@ -81,25 +81,40 @@ func MemberManifests(options ManifestOptions, member MemberOptions) ([]*unstruct
 		return nil, err
 	}
 	for _, object := range added {
-		if object.GetName() != membership.BackupRestoreRole || member.Rights == rightsRestore {
+		if grants(member.Rights, object.GetName()) {
 			out = append(out, object)
 		}
 	}
 	if member.Executor {
-		bound, err := bindings(options.Namespace, executorAccount, member.Rights)
+		bound, err := bindings(options.Namespace, executorAccount)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, bound...)
+		for _, object := range bound {
+			if grants(member.Rights, roleOf(object)) {
+				out = append(out, object)
+			}
+		}
 	}
 	sortByRank(out)
 	return out, nil
 }
 
+// grants says whether the rights, save or restore, include what a role of
+// config/backup-rights is for.
+func grants(rights, role string) bool {
+	return rights == rightsRestore || rights == rightsSave && role != membership.BackupRestoreRole
+}
+
+func roleOf(binding *unstructured.Unstructured) string {
+	role, _, _ := unstructured.NestedString(binding.Object, "roleRef", "name")
+	return role
+}
+
 // bindings are membership.BackupBindings as they are applied.
-func bindings(namespace, account, rights string) ([]*unstructured.Unstructured, error) {
+func bindings(namespace, account string) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
-	for _, object := range membership.BackupBindings(namespace, account, rights == rightsRestore) {
+	for _, object := range membership.BackupBindings(namespace, account) {
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 		if err != nil {
 			return nil, err
@@ -142,13 +157,12 @@ func (i *Installer) grant(ctx context.Context, namespace, rights string) error {
 		return fmt.Errorf("no host has joined this cluster with the namespace %s: run \"fedctl join\" first, or use --executor", namespace)
 	}
 	for _, account := range accounts {
-		all, err := bindings(namespace, account, rightsRestore)
+		all, err := bindings(namespace, account)
 		if err != nil {
 			return err
 		}
 		for _, object := range all {
-			role, _, _ := unstructured.NestedString(object.Object, "roleRef", "name")
-			if rights == rightsRestore || rights == rightsSave && role != membership.BackupRestoreRole {
+			if grants(rights, roleOf(object)) {
 				err = i.give(ctx, object)
 			} else {
 				err = i.take(ctx, object)

@@ -19,31 +19,34 @@ type Allowed struct {
 	OwnIdentity bool
 }
 
-const reasonNotAllowed = "StorageNotAllowed"
+const (
+	reasonNotAllowed = "StorageNotAllowed"
+	// ofController says whose own it is.
+	ofController = "the controller that executes the backups of this cluster"
+)
 
 // check returns a problem if the spec asks for what is not allowed.
 func (a *Allowed) check(spec *v1alpha1.BackupRepositorySpec) error {
 	if a == nil {
 		return nil
 	}
-	const notAllowed = "the controller that executes the backups of this cluster "
 	switch {
 	case spec.Filesystem != nil && !a.beneathRoot(spec.Filesystem.Path):
 		may := "may use no directory"
 		if len(a.FilesystemRoots) > 0 {
 			may = "may use only what is in " + strings.Join(a.FilesystemRoots, ", ")
 		}
-		return &problem{reasonNotAllowed, fmt.Sprintf("spec.filesystem.path is %s: %s%s (its setting backup-filesystem-roots)", spec.Filesystem.Path, notAllowed, may)}
+		return &problem{reasonNotAllowed, fmt.Sprintf("spec.filesystem.path is %s: %s %s (its setting backup-filesystem-roots)", spec.Filesystem.Path, ofController, may)}
 	case spec.S3 != nil && spec.S3.CredentialsSecretRef == nil && !a.OwnIdentity:
-		return withoutIdentity("s3", notAllowed)
+		return withoutIdentity("s3")
 	case spec.GCS != nil && spec.GCS.CredentialsSecretRef == nil && !a.OwnIdentity:
-		return withoutIdentity("gcs", notAllowed)
+		return withoutIdentity("gcs")
 	}
 	return nil
 }
 
-func withoutIdentity(storage, who string) error {
-	return &problem{reasonNotAllowed, fmt.Sprintf("spec.%s.credentialsSecretRef is missing: %suses its own identity only where its setting backup-own-identity is true", storage, who)}
+func withoutIdentity(storage string) error {
+	return &problem{reasonNotAllowed, fmt.Sprintf("spec.%s.credentialsSecretRef is missing: %s uses its own identity only where its setting backup-own-identity is true", storage, ofController)}
 }
 
 func (a *Allowed) beneathRoot(path string) bool {

@@ -46,16 +46,15 @@ func (e *Executor) tell(ctx context.Context, why *Blocked) {
 	if e.told != nil && same(*e.told, why) {
 		return
 	}
+	e.told = &why
 	if why != nil {
 		e.log.Info("Backups cannot be executed in this cluster", "reason", why.Reason, "why", why.Message)
 	}
 	if e.opts.Reporter != nil && (why == nil || why.Reason != blockedUnreachable) {
 		if err := e.opts.Reporter.Report(ctx, e.opts.Cluster, why); err != nil {
 			e.told = nil
-			return
 		}
 	}
-	e.told = &why
 }
 
 func same(a, b *Blocked) bool {

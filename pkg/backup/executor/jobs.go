@@ -145,7 +145,7 @@ func (j *jobs) abortOthers(of string, uid types.UID) {
 func (j *jobs) reserve(uid types.UID, of, alone string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, ok := j.byUID[uid]; ok || j.stopped || j.taken(alone) || !j.own.take() {
+	if _, ok := j.byUID[uid]; ok || j.stopped || j.jobFor(alone) != nil || !j.own.take() {
 		return false
 	}
 	if !j.shared.take() {
@@ -158,27 +158,26 @@ func (j *jobs) reserve(uid types.UID, of, alone string) bool {
 	return true
 }
 
-// taken says whether there is a job for what another one must be alone for. The caller
-// holds the lock.
-func (j *jobs) taken(alone string) bool {
+// jobFor is the job for what another one must be alone for; nil if there is none. The
+// caller holds the lock.
+func (j *jobs) jobFor(alone string) *job {
 	for _, job := range j.byUID {
 		if alone != "" && job.alone == alone {
-			return true
+			return job
 		}
 	}
-	return false
+	return nil
 }
 
 // beganFor says whether there is such a job, and how long ago it began.
 func (j *jobs) beganFor(alone string) (ago time.Duration, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, job := range j.byUID {
-		if job.alone == alone {
-			return time.Since(job.since), true
-		}
+	job := j.jobFor(alone)
+	if job == nil {
+		return 0, false
 	}
-	return 0, false
+	return time.Since(job.since), true
 }
 
 func (j *jobs) release(uid types.UID) {

@@ -71,12 +71,7 @@ func (r *restores) claim(ctx context.Context, object *v1alpha1.Restore) (*v1alph
 	claimed.Status.Phase, claimed.Status.Reason, claimed.Status.Message = v1alpha1.RunRunning, "", ""
 	claimed.Status.Executor = r.identity
 	claimed.Status.StartTime = ptr.To(metav1.NewTime(r.opts.Clock.Now()))
-	if err := ctx.Err(); err != nil {
-		return nil, err // as with runs
-	}
-	ctx, cancel := writing(ctx)
-	defer cancel()
-	return claimed, r.client.Status().Update(ctx, claimed)
+	return claimed, r.writeClaim(ctx, claimed)
 }
 
 func (r *restores) end(object *v1alpha1.Restore, phase v1alpha1.RunPhase, reason, message string) {

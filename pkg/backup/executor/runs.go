@@ -133,12 +133,18 @@ func (r *runs) claim(ctx context.Context, run *v1alpha1.BackupRun) (*v1alpha1.Ba
 	status.Executor, status.NextAttempt = r.identity, nil
 	status.StartTime, status.CompletionTime, status.Duration = ptr.To(metav1.NewTime(r.opts.Clock.Now())), nil, nil
 	status.Attempts++
+	return claimed, r.writeClaim(ctx, claimed)
+}
+
+// writeClaim writes the status that makes an object this executor's. What has not
+// begun when the executor stops stays as it is; what has begun is known to have.
+func (c *core) writeClaim(ctx context.Context, object client.Object) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err // the executor stops: what has not begun stays as it is
+		return err
 	}
 	ctx, cancel := writing(ctx)
 	defer cancel()
-	return claimed, r.client.Status().Update(ctx, claimed)
+	return c.client.Status().Update(ctx, object)
 }
 
 // explainWaiting says why a run has not begun.
