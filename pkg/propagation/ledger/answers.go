@@ -114,12 +114,16 @@ const (
 // that it is about to be. Reading it may have taken its time, so that what is wanted is
 // looked at once more.
 func (l *Ledger) SendingRemoval(t Task, w Wanted, there Sighting, now time.Time) (Sent, Next) {
+	defer l.balance(now)
 	e := l.current(t)
 	switch {
 	case e == nil:
 		return SendNot, Next{}
 	case l.outdated(e, w):
 		e.retrying = false
+		return SendNot, Next{Decide: true}
+	case !there.Managed: // its owner has taken it out of the federation
+		l.clear(e)
 		return SendNot, Next{Decide: true}
 	case there.Deleting || l.removalSent(e, there, now):
 		return SentAlready, Next{}

@@ -402,6 +402,9 @@ func (w *world) sendRemoval(m *member) {
 	switch sent {
 	case SendNow:
 		f.sent = true
+		if !f.there.Managed {
+			w.failf("cluster %s: removes what its owner keeps out", m.name)
+		}
 		if w.selected[m.name] && !w.wanted.Deleting || w.wanted.Orphan {
 			w.failf("cluster %s: removes what is wanted", m.name)
 		}
