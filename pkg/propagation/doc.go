@@ -28,6 +28,6 @@
 //	remove.go      ... it is to be gone, or to lose the label
 //	queue.go       the queue that is fair between clusters
 //
-// It imports the pure packages, pkg/membership and pkg/typeconfig; nothing of
-// internal or cmd. No request to an API server is made while a lock is held.
+// It imports the pure packages, pkg/fleet, pkg/membership and pkg/typeconfig; nothing
+// of internal or cmd. No request to an API server is made while a lock is held.
 package propagation

@@ -18,7 +18,7 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 		// Deleting with other options than were asked for could take what is to stay.
 		return e.fail(a, federate.DeletionFailed, bad)
 	}
-	l := a.watch.get(a.key)
+	l := a.watch.Get(a.key)
 	if l == nil { // the record says it was there, the watch has not seen it: ask
 		existing, err := a.client.Get(ctx, a.t.Target, a.key)
 		switch {
@@ -27,7 +27,7 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 		case err != nil:
 			return e.fail(a, federate.RetrievalFailed, err)
 		}
-		l = a.watch.observe(existing)
+		l = observe(a.t, a.watch, existing)
 	}
 	if l.deleting || e.deletionSent(a, l) {
 		return e.awaitRemoval(a)
@@ -65,7 +65,7 @@ func (a *attempt) asManaged(ctx context.Context, l *live, do func(l *live) error
 		case !isManaged(existing):
 			return errKeptOut
 		}
-		l = a.watch.observe(existing)
+		l = observe(a.t, a.watch, existing)
 		return err
 	})
 }
@@ -94,7 +94,7 @@ func (e *Engine) awaitRemoval(a *attempt) (reconcile.Result, error) {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
 	result, err := e.finish(a, federate.WaitingForRemoval, beingDeleted)
-	if l := a.watch.get(a.key); l != nil && !l.deleting {
+	if l := a.watch.Get(a.key); l != nil && !l.deleting {
 		result.RequeueAfter = e.opts.RequestTimeout // the watch should have told by then; if not, try again
 	}
 	return result, err
@@ -105,11 +105,11 @@ const beingDeleted = "the object is being deleted in the cluster"
 
 // removed records that the cluster no longer holds the object.
 func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
-	if a.watch.ended() {
+	if a.watch.Ended() {
 		return e.park(a.t, a.item) // it may have been said of another connection
 	}
-	if l := a.watch.get(a.key); l != nil {
-		a.watch.store.Forget(a.key, l.uid, a.watch.ended) // the watch will tell the same, later
+	if l := a.watch.Get(a.key); l != nil {
+		a.watch.Forget(a.key, func(known *live) bool { return known.uid == l.uid }) // the watch will tell the same, later
 	}
 	e.mark(a, func(p *place) { *p = place{updated: true} })
 	e.backoff.Forget(a.item)
@@ -119,11 +119,11 @@ func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
 
 // disown takes the label off an object whose federated object is gone.
 func (e *Engine) disown(ctx context.Context, a *attempt) (reconcile.Result, error) {
-	l := a.watch.get(a.key)
+	l := a.watch.Get(a.key)
 	if l == nil || !l.managed || l.deleting || a.t.IsNamespace && e.isSystemNamespace(a.key.Name) {
 		return reconcile.Result{}, nil
 	}
-	if !a.info.Ready || !a.watch.synced() {
+	if !a.info.Ready || !a.watch.Synced() {
 		e.backoff.Forget(a.item)
 		return reconcile.Result{}, nil // the next list, or the cluster's change, queues us again
 	}
