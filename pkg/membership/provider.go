@@ -87,7 +87,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Info is what is known of one KubeFedCluster. Values handed out are shared:
+// Info is who one KubeFedCluster is and how it fares; Facts are what else is known of it. Values handed out are shared:
 // do not modify Labels.
 type Info struct {
 	Name   string
@@ -128,7 +128,9 @@ type Provider struct {
 	members     map[string]*member
 	stopping    bool // no more members are launched
 	subscribers []func(name string)
-	indexes     []fieldIndex
+	// factSubscribers are told of facts alone.
+	factSubscribers []func(name string)
+	indexes         []fieldIndex
 }
 
 type fieldIndex struct {
