@@ -61,15 +61,15 @@ type Controller struct {
 	events      events.EventRecorder
 	preferences *fleet.Watch[preference]
 	queue       workqueue.TypedRateLimitingInterface[reconcile.Request]
-	began       time.Time
 	ctx         context.Context //nolint:containedctx // the life of the leader: watches come and go within it
 	// members are watched for the types that are needed.
 	members *fleet.Members[*member, workload]
 
 	// mu guards what follows. It is never held over I/O.
 	mu sync.Mutex
-	// types are those that run.
+	// types are those that run; told is when the last one was told of, or the start.
 	types map[string]typeconfig.Type
+	told  time.Time
 	// wants are the types that preferences need, by the preference.
 	wants map[types.NamespacedName]string
 	// hosts are the watches on the host for the types that are needed.
@@ -139,7 +139,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Contr
 func (c *Controller) begin(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ctx, c.queue, c.began = ctx, queue, time.Now()
+	c.ctx, c.queue, c.told = ctx, queue, time.Now()
 	c.preferences = c.watchPreferences(ctx)
 	return nil
 }
@@ -155,10 +155,12 @@ func (c *Controller) NeedLeaderElection() bool { return true }
 
 // Register implements typeconfig.Registrar. Types without replicas are none of ours.
 func (c *Controller) Register(_ context.Context, t typeconfig.Type) error {
+	c.mu.Lock()
+	c.told = time.Now()
 	if !slices.Contains(targetTypes, t.Name) {
+		c.mu.Unlock()
 		return nil
 	}
-	c.mu.Lock()
 	if c.types[t.Name] != t {
 		c.stopType(t.Name)
 		c.types[t.Name] = t

@@ -109,8 +109,8 @@ func (c *Controller) typeOf(kind string) (typeconfig.Type, outcome) {
 			kinds = append(kinds, t.Federated.GVK.Kind)
 		}
 	}
-	// Types are told one by one when the controller starts.
-	if wait := listTimeout - time.Since(c.began); wait > 0 {
+	// Types are told one by one when the controller starts: the next may be this one.
+	if wait := listTimeout - time.Since(c.told); wait > 0 {
 		return typeconfig.Type{}, outcome{Wait: wait}
 	}
 	if kind == "FederatedDeployment" || kind == "FederatedReplicaSet" {
