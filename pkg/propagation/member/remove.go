@@ -36,6 +36,8 @@ func (a *Applier) Remove(ctx context.Context, unwanted Unwanted, known *Live, jo
 		known = journal.read(existing)
 	}
 	switch {
+	case !known.Managed: // the owner of the member keeps it out, and the caller has not noticed
+		return NotOurs{}
 	case known.Deleting:
 		return Deleting{}
 	case !journal.sending(known):

@@ -37,50 +37,51 @@ func Err(r Result) error { return r.err() }
 
 // Outcomes of Apply.
 type (
-	// Applied: the member holds what is wanted, as its answer shows.
+	// Applied says that the member holds what is wanted, as its answer shows.
 	Applied struct{ Object metav1.Object }
-	// Updated: it does, but what is wanted can never be applied, for the reason of
-	// Refusal. It was created or updated, so fields that leave it stay in the member.
+	// Updated says that it does, but that what is wanted can never be applied, for the
+	// reason of Refusal. It was created or updated, so fields that leave it stay in the member.
 	Updated struct {
 		Object  metav1.Object
 		Refusal string
 	}
-	// TakenOver: it does, as KubeFed has left it. Only whose the fields are was
+	// TakenOver says that it does, as KubeFed has left it. Only whose the fields are was
 	// changed, and nothing done about replicas that are to be retained.
 	TakenOver struct{ Object metav1.Object }
-	// Exists: there is an object that is not managed, and none is to be adopted.
-	// Nothing was sent.
+	// Exists says that there is an object that is not managed, and none is to be
+	// adopted. Nothing was sent.
 	Exists struct{}
-	// KeptOut: the owner of the member keeps the object out of the federation.
+	// KeptOut says that the owner of the member keeps the object out of the federation.
 	KeptOut struct{}
-	// Invalid: the member refuses what is wanted, as an update in place of what is
-	// there as well. That will not change unless one of the two does.
+	// Invalid says that the member refuses what is wanted, as an update in place of what
+	// is there as well. That will not change unless one of the two does.
 	Invalid struct{ Cause error }
 )
 
 // Outcomes of Remove and Release.
 type (
-	// Gone: there is no such object.
+	// Gone says that there is no such object.
 	Gone struct{}
-	// NotOurs: there is one, and its owner has taken it out of the federation.
+	// NotOurs says that there is one, and its owner has taken it out of the federation.
 	NotOurs struct{}
-	// Unlabelled: the object stays, without the managed label.
+	// Unlabelled says that the object stays, without the managed label.
 	Unlabelled struct{}
-	// Deleted: the member has accepted the deletion. The watch tells when the object is gone.
+	// Deleted says that the member has accepted the deletion. The watch tells when the
+	// object is gone.
 	Deleted struct{}
-	// Changed: the object is not the one that is known, or has changed since.
+	// Changed says that the object is not the one that is known, or has changed since.
 	Changed struct{}
 )
 
 // Outcomes of both.
 type (
-	// Deleting: the object is being deleted already; nothing was sent.
+	// Deleting says that the object is being deleted already. Nothing was sent.
 	Deleting struct{}
-	// Withheld: the Journal wants nothing sent.
+	// Withheld says that the Journal wants nothing sent.
 	Withheld struct{}
-	// Unread: it could not be read whether there is such an object; nothing was sent.
+	// Unread says that it could not be read whether there is such an object. Nothing was sent.
 	Unread struct{ Cause error }
-	// Failed: a request has failed. What was sent may have arrived all the same.
+	// Failed says that a request has failed. What was sent may have arrived all the same.
 	Failed struct{ Cause error }
 )
 
