@@ -124,7 +124,7 @@ func (e *Engine) prepare(a *attempt) want {
 			return wantNothing
 		}
 		a.rendered, a.resource = rendered, a.t.Target
-		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
+		a.resource.GVR.Version, a.resource.GVK.Version = rendered.Version, rendered.Version
 		a.retained, a.irreplaceable = p.retained, p.irreplaceable
 		if l != nil && l.Managed && p.applied == p.hash {
 			a.repair = l.ResourceVersion()
