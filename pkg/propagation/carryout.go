@@ -2,11 +2,8 @@ package propagation
 
 import (
 	"context"
-	"errors"
-	"net"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -52,7 +49,7 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 	}
 	host := t.host.Get(item.Object) // not before it is known that they have been listed
 	a := &attempt{item: item, t: t, host: host, client: client, watch: watched, key: t.targetKey(item.Object)}
-	info, joined := e.cluster(cluster)
+	info, joined := e.inventory.Info(cluster)
 	if !joined {
 		return e.park(t, item)
 	}
@@ -64,12 +61,12 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 		e.queue.Add(Item{Type: t.Name, Object: item.Object}) // not decided yet
 		return reconcile.Result{}, nil
 	}
-	if !info.Ready || !watched.synced() {
+	if !info.Ready || !watched.Synced() {
 		return e.park(t, item)
 	}
 	switch e.prepare(a) {
 	case wantApplied:
-		if watched.unserved() {
+		if watched.Unserved() {
 			return e.park(t, item) // the status says so; when it is served, all is queued again
 		}
 		return e.apply(ctx, a)
@@ -97,7 +94,7 @@ func (e *Engine) park(t *runningType, item Item) (reconcile.Result, error) {
 
 // prepare notes what is wanted now; wantNothing when there is nothing to do.
 func (e *Engine) prepare(a *attempt) want {
-	l := a.watch.get(a.key)
+	l := a.watch.Get(a.key)
 	a.o.mu.Lock()
 	defer a.o.mu.Unlock()
 	p := a.o.places[a.item.ClusterName.String()]
@@ -127,10 +124,10 @@ func (e *Engine) prepare(a *attempt) want {
 			return wantNothing
 		}
 		a.rendered, a.resource = rendered, a.t.Target
-		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
+		a.resource.GVR.Version, a.resource.GVK.Version = rendered.Version, rendered.Version
 		a.retained, a.irreplaceable = p.retained, p.irreplaceable
-		if l != nil && l.managed && p.applied == p.hash {
-			a.repair = l.resourceVersion()
+		if l != nil && l.Managed && p.applied == p.hash {
+			a.repair = l.ResourceVersion()
 		}
 		if !p.pending { // a drift, or a retry
 			p.pending = true
@@ -159,8 +156,8 @@ func outdated(p *place, o *object, host *hostObject) bool {
 	return p.want != wantNothing && host.fed.Generation != o.generation
 }
 
-// failure is KubeFed's word for a write that failed.
-func (e *Engine) failure(a *attempt, err error) federate.PropagationStatus {
+// failure is KubeFed's word for a write that failed, late if no answer came in time.
+func (e *Engine) failure(a *attempt, late bool) federate.PropagationStatus {
 	words := [2]federate.PropagationStatus{federate.UpdateFailed, federate.UpdateTimedOut}
 	switch {
 	case a.want == wantAbsent && a.keepsNamespace():
@@ -170,16 +167,10 @@ func (e *Engine) failure(a *attempt, err error) federate.PropagationStatus {
 	case a.first:
 		words = [2]federate.PropagationStatus{federate.CreationFailed, federate.CreationTimedOut}
 	}
-	if late(err) {
+	if late {
 		return words[1]
 	}
 	return words[0]
-}
-
-// late says of a request's error that no answer came in time.
-func late(err error) bool {
-	var netErr net.Error
-	return errors.Is(err, context.DeadlineExceeded) || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || errors.As(err, &netErr) && netErr.Timeout()
 }
 
 // keepsNamespace says that the object is a namespace of the host: those are not
