@@ -10,7 +10,7 @@ import (
 // by now. The newer decision has then queued its own item.
 func (l *Ledger) current(t Task) *entry {
 	e := l.entries[t.cluster]
-	if e == nil || e.want != t.want || e.hash != t.hash {
+	if e == nil || e.goal != t.goal || e.hash != t.hash {
 		return nil
 	}
 	return e
@@ -83,7 +83,7 @@ func (l *Ledger) Failed(t Task, trouble Trouble, message string, now time.Time) 
 	if e == nil {
 		return Next{}
 	}
-	if t.want == wantAbsent && (trouble == Refused || trouble == Late) {
+	if t.goal == goalAbsent && (trouble == Refused || trouble == Late) {
 		e.removed, e.removedAt = "", time.Time{} // the next try sends it again
 	}
 	e.retrying = true
@@ -181,7 +181,7 @@ func (l *Ledger) Seen(cluster string, s Sighting) (expected bool) {
 	if e == nil {
 		return false
 	}
-	if !s.Shown && e.want == wantAbsent {
+	if !s.Shown && e.goal == goalAbsent {
 		e.applied, e.owned = "", 0 // the watch says so: it is gone, or no longer ours
 		if e.arrival == arrivedMaybe {
 			e.arrival = arrivedNot

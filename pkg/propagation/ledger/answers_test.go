@@ -122,10 +122,10 @@ func TestAnswerToAnEarlierDecision(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	create := Task{want: wantApplied, first: true}
-	update := Task{want: wantApplied}
-	remove := Task{want: wantAbsent}
-	unlabel := Task{want: wantAbsent, keeps: true}
+	create := Task{goal: goalApplied, first: true}
+	update := Task{goal: goalApplied}
+	remove := Task{goal: goalAbsent}
+	unlabel := Task{goal: goalAbsent, keeps: true}
 	for _, test := range []struct {
 		task    Task
 		trouble Trouble

@@ -21,6 +21,7 @@ type Settings struct {
 
 // Cluster is what is known of a joined cluster.
 type Cluster struct {
+	Name  string
 	Ready bool
 	// Probed says that it is known whether it is ready.
 	Probed bool

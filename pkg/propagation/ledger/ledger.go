@@ -27,13 +27,13 @@ type Ledger struct {
 	since time.Time
 }
 
-// want is what is to become of the object in one cluster.
-type want int
+// goal is what is to become of the object in one cluster.
+type goal int
 
 const (
-	wantNothing want = iota // leave whatever is there alone
-	wantApplied             // it is there as rendered
-	wantAbsent              // it is not there
+	goalNothing goal = iota // leave whatever is there alone
+	goalApplied             // it is there as rendered
+	goalAbsent              // it is not there
 )
 
 // arrival says why the cluster may hold the object although its watch shows none.
@@ -51,8 +51,8 @@ const (
 
 // entry is the object in one cluster.
 type entry struct {
-	want want
-	hash string // of the rendered object, for wantApplied
+	goal goal
+	hash string // of the rendered object, for goalApplied
 	// applied and owned say what is known to be there: the hash of what was
 	// applied and, then, the hash of the fields the cluster says are ours. They
 	// survive a restart in the status (federate.ClusterStatus.Version).
@@ -161,7 +161,7 @@ func (e *entry) mayBeThere() bool { return e.applied != "" || e.arrival != arriv
 
 // upToDate says whether the cluster holds what is wanted there.
 func (e *entry) upToDate(s Sighting) bool {
-	return e.want == wantApplied && s.Shown && s.Managed && !s.Deleting &&
+	return e.goal == goalApplied && s.Shown && s.Managed && !s.Deleting &&
 		e.applied == e.hash && s.Owned != 0 && s.Owned == e.owned
 }
 

@@ -3,6 +3,8 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -11,8 +13,8 @@ import (
 // Decision is what was decided about an object that is to be there.
 type Decision struct {
 	Revision federate.Revision
-	// Clusters are all that have joined.
-	Clusters map[string]Situation
+	// Clusters are all that have joined, by name.
+	Clusters []Situation
 	Render   Render
 }
 
@@ -33,54 +35,54 @@ func (l *Ledger) Plan(d Decision, now time.Time) (work Work) {
 		l.revision, l.since = d.Revision, time.Time{}
 	}
 	l.dropLeft(d.Clusters)
-	for _, name := range sorted(d.Clusters) {
-		s := d.Clusters[name]
+	for i := range d.Clusters {
+		s := &d.Clusters[i]
 		if !s.Selected {
-			if l.deselect(name, s, now) {
-				work.Queue = append(work.Queue, name)
+			if l.deselect(s, now) {
+				work.Queue = append(work.Queue, s.Name)
 			}
 			continue
 		}
-		e := l.entry(name)
+		e := l.entry(s.Name)
 		e.keeps = s.Keeps
-		if e.want != wantApplied || e.hash == "" || fresh {
-			e.want = wantApplied
-			sound, renewed := l.render(e, name, d.Render)
+		if e.goal != goalApplied || e.hash == "" || fresh {
+			e.goal = goalApplied
+			sound, renewed := l.render(e, s.Name, d.Render)
 			if renewed {
-				work.Renewed = append(work.Renewed, name)
+				work.Renewed = append(work.Renewed, s.Name)
 			}
 			if !sound {
 				continue
 			}
 		}
 		if l.planApplied(e, s) {
-			work.Queue = append(work.Queue, name)
+			work.Queue = append(work.Queue, s.Name)
 		}
 	}
 	return work
 }
 
 // dropLeft forgets the clusters that are no longer joined: nothing can be said of them.
-func (l *Ledger) dropLeft(joined map[string]Situation) {
+func (l *Ledger) dropLeft(joined []Situation) {
 	for name := range l.entries {
-		if _, ok := joined[name]; !ok {
+		if _, ok := slices.BinarySearchFunc(joined, name, func(s Situation, name string) int { return strings.Compare(s.Name, name) }); !ok {
 			l.drop(name)
 		}
 	}
 }
 
 // deselect wants the object absent from a cluster that the placement does not select.
-func (l *Ledger) deselect(name string, s Situation, now time.Time) (queue bool) {
-	if l.entries[name] == nil && !s.Shown {
+func (l *Ledger) deselect(s *Situation, now time.Time) (queue bool) {
+	if l.entries[s.Name] == nil && !s.Shown {
 		return false
 	}
-	e := l.entry(name)
+	e := l.entry(s.Name)
 	e.keeps = s.Keeps
-	if l.planAbsent(e, name, s, now) {
+	if l.planAbsent(e, s, now) {
 		return true
 	}
-	if e.want == wantNothing && e.status == "" {
-		l.drop(name)
+	if e.goal == goalNothing && e.status == "" {
+		l.drop(s.Name)
 	}
 	return false
 }
@@ -90,7 +92,7 @@ func (l *Ledger) deselect(name string, s Situation, now time.Time) (queue bool) 
 func (l *Ledger) render(e *entry, cluster string, render Render) (sound, renewed bool) {
 	hash, err := render(cluster)
 	if err != nil {
-		e.want, e.hash, e.retrying = wantNothing, "", false
+		e.goal, e.hash, e.retrying = goalNothing, "", false
 		status, message := describe(err)
 		l.settle(e, status, message)
 		return false, false
@@ -116,7 +118,7 @@ func describe(err error) (federate.PropagationStatus, string) {
 }
 
 // planApplied says whether an item must be queued for a cluster that is to hold the object.
-func (l *Ledger) planApplied(e *entry, s Situation) (queue bool) {
+func (l *Ledger) planApplied(e *entry, s *Situation) (queue bool) {
 	switch {
 	case !s.Ready && !s.Probed:
 		l.await(e) // the first probe decides; the cluster's change queues us again
@@ -142,7 +144,7 @@ func (l *Ledger) planApplied(e *entry, s Situation) (queue bool) {
 	case s.Shown && !s.Managed:
 		// An item would find the same and queue the host's, and that the item again.
 		e.retrying = false
-		l.settle(e, federate.ManagedLabelFalse, KeptOutMessage)
+		l.settle(e, federate.ManagedLabelFalse, federate.KeptOutMessage)
 		return false
 	case s.Shown && s.Deleting:
 		e.retrying = false
@@ -155,10 +157,6 @@ func (l *Ledger) planApplied(e *entry, s Situation) (queue bool) {
 	return true
 }
 
-// KeptOutMessage says that the owner of the member keeps the object out of the federation.
-const KeptOutMessage = "the object has the label " + federate.ManagedLabel + " with another value than \"" + federate.ManagedLabelValue +
-	"\": its owner keeps it out of the federation"
-
 // notReady says that a cluster is not ready in words that stay the same from
 // probe to probe: a status is written again whenever it says something else.
 func notReady(c Cluster) string {
@@ -169,9 +167,9 @@ func notReady(c Cluster) string {
 const beingDeleted = "the object is being deleted in the cluster"
 
 // planAbsent says whether an item must be queued for a cluster that is not to hold the object.
-func (l *Ledger) planAbsent(e *entry, name string, s Situation, now time.Time) (queue bool) {
-	if e.want != wantAbsent {
-		e.want, e.hash, e.retrying, e.removedAt = wantAbsent, "", false, time.Time{}
+func (l *Ledger) planAbsent(e *entry, s *Situation, now time.Time) (queue bool) {
+	if e.goal != goalAbsent {
+		e.goal, e.hash, e.retrying, e.removedAt = goalAbsent, "", false, time.Time{}
 	}
 	switch {
 	case !s.Probed && !s.Ready, s.Ready && !s.Listed:
@@ -183,11 +181,11 @@ func (l *Ledger) planAbsent(e *entry, name string, s Situation, now time.Time) (
 		return false
 	case !s.Ready:
 		if !s.Shown && !e.mayBeThere() {
-			e.want = wantNothing // it has never been there
+			e.goal = goalNothing // it has never been there
 			l.settle(e, "", "")
 			return false
 		}
-		l.settle(e, federate.WaitingForRemoval, notReady(s.Cluster)+"; to give it up: fedctl unjoin "+name+" --force")
+		l.settle(e, federate.WaitingForRemoval, notReady(s.Cluster)+"; to give it up: fedctl unjoin "+s.Name+" --force")
 		return false
 	case e.arrival != arrivalSent && goneFor(e, s.Sighting):
 		l.clear(e)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -56,19 +57,36 @@ func (b *book) set(cluster string, change func(s *Situation)) {
 	b.clusters[cluster] = s
 }
 
+// clusterList are the clusters as a decision is given them.
+func clusterList(clusters map[string]Situation) []Situation {
+	var list []Situation
+	for _, name := range slices.Sorted(maps.Keys(clusters)) {
+		s := clusters[name]
+		s.Name = name
+		list = append(list, s)
+	}
+	return list
+}
+
 func (b *book) render(string) (string, error) { return b.hash, b.fault }
 
 func (b *book) plan() Work {
-	return b.Plan(Decision{Revision: b.wanted.Revision, Clusters: b.clusters, Render: b.render}, b.now)
+	return b.Plan(Decision{Revision: b.wanted.Revision, Clusters: clusterList(b.clusters), Render: b.render}, b.now)
 }
 
 func (b *book) deletion() ([]string, int) {
 	b.wanted.Deleting = true
-	return b.PlanDeletion(Deletion{At: b.now, Clusters: b.clusters}, b.now)
+	return b.PlanDeletion(Deletion{At: b.now, Clusters: clusterList(b.clusters)}, b.now)
+}
+
+func (b *book) situation(cluster string) Situation {
+	s := b.clusters[cluster]
+	s.Name = cluster
+	return s
 }
 
 func (b *book) begin(cluster string) (Task, Next) {
-	return b.Begin(cluster, Try{Situation: b.clusters[cluster], Wanted: b.wanted, Render: b.render}, b.now)
+	return b.Begin(Try{Situation: b.situation(cluster), Wanted: b.wanted, Render: b.render}, b.now)
 }
 
 // apply brings the object into a cluster.
@@ -231,13 +249,14 @@ func TestDeletionGivesUpAfterALimit(t *testing.T) {
 	b := newBook(federate.Status{})
 	b.settings.UnreadyDeletionTimeout = time.Minute
 	b.set("m", func(s *Situation) { s.Cluster = unready })
-	d := Deletion{At: b.now, Clusters: b.clusters}
+	d := Deletion{At: b.now, Clusters: clusterList(b.clusters)}
 	for after, want := range map[time.Duration]int{time.Minute: 1, time.Minute + 1: 0} {
 		if _, waiting := b.PlanDeletion(d, b.now.Add(after)); waiting != want {
 			t.Errorf("after %s it waits for %d clusters, want %d", after, waiting, want)
 		}
 	}
 	b.set("m", func(s *Situation) { s.Cluster, s.Sighting = ready, held })
+	d.Clusters = clusterList(b.clusters)
 	if _, waiting := b.PlanDeletion(d, b.now.Add(time.Hour)); waiting != 1 {
 		t.Error("a cluster that answers was given up")
 	}

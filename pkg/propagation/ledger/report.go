@@ -29,7 +29,7 @@ func (l *Ledger) Outcomes() []federate.Outcome {
 		if e.pending && e.status == "" {
 			e.status, e.message = e.unanswered(), "the cluster has not answered yet"
 		}
-		if e.want == wantNothing && e.status == "" {
+		if e.goal == goalNothing && e.status == "" {
 			continue
 		}
 		outcomes = append(outcomes, federate.Outcome{
@@ -50,7 +50,7 @@ func (l *Ledger) Reported() {
 func (l *Ledger) Refusals(look func(cluster string) Sighting) []string {
 	var list []string
 	for name, e := range l.entries {
-		if e.refusal == "" || e.want != wantApplied {
+		if e.refusal == "" || e.goal != goalApplied {
 			continue
 		}
 		if s := look(name); s.Shown && s.Replaced {
@@ -71,9 +71,9 @@ func (l *Ledger) UpToDate(cluster string, s Sighting) bool {
 // kept, a namespace of the host, only loses the label.
 func (e *entry) unanswered() federate.PropagationStatus {
 	switch {
-	case e.want == wantAbsent && e.keeps:
+	case e.goal == goalAbsent && e.keeps:
 		return federate.LabelRemovalTimedOut
-	case e.want == wantAbsent:
+	case e.goal == goalAbsent:
 		return federate.DeletionTimedOut
 	case e.applied == "":
 		return federate.CreationTimedOut
@@ -96,9 +96,9 @@ func (t Task) word(trouble Trouble) federate.PropagationStatus {
 	}
 	words := [2]federate.PropagationStatus{federate.UpdateFailed, federate.UpdateTimedOut}
 	switch {
-	case t.want == wantAbsent && t.keeps:
+	case t.goal == goalAbsent && t.keeps:
 		words = [2]federate.PropagationStatus{federate.LabelRemovalFailed, federate.LabelRemovalTimedOut}
-	case t.want == wantAbsent:
+	case t.goal == goalAbsent:
 		words = [2]federate.PropagationStatus{federate.DeletionFailed, federate.DeletionTimedOut}
 	case t.first:
 		words = [2]federate.PropagationStatus{federate.CreationFailed, federate.CreationTimedOut}

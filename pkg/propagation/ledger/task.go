@@ -29,7 +29,7 @@ const (
 type Task struct {
 	cluster string
 	action  Action
-	want    want
+	goal    goal
 	hash    string
 	wait    time.Duration
 	fight   bool
@@ -92,22 +92,22 @@ type Try struct {
 
 // Begin says what is to be done in a cluster now. That nothing is may mean that the
 // host's item has to decide first.
-func (l *Ledger) Begin(cluster string, in Try, now time.Time) (Task, Next) {
+func (l *Ledger) Begin(in Try, now time.Time) (Task, Next) {
 	defer l.balance(now)
 	if !in.Ready || !in.Listed {
-		return Task{}, l.Parked(cluster)
+		return Task{}, l.Parked(in.Name)
 	}
-	e := l.entries[cluster]
+	e := l.entries[in.Name]
 	switch {
 	case e == nil:
 		return Task{}, Next{Decide: in.Shown} // labelled as ours, but not in the placement
 	case l.outdated(e, in.Wanted):
 		e.retrying = false // if this was a retry, it is spent
 		return Task{}, Next{Decide: true}
-	case e.want == wantApplied:
-		return l.beginApply(e, cluster, in, now)
-	case e.want == wantAbsent:
-		return l.beginRemoval(e, cluster, in)
+	case e.goal == goalApplied:
+		return l.beginApply(e, in, now)
+	case e.goal == goalAbsent:
+		return l.beginRemoval(e, in)
 	}
 	return Task{}, Next{}
 }
@@ -119,19 +119,19 @@ func (l *Ledger) outdated(e *entry, w Wanted) bool {
 	switch {
 	case w.UID != l.uid: // another one of the same name: nothing is known of it
 		return true
-	case w.Deleting && e.want == wantAbsent:
+	case w.Deleting && e.goal == goalAbsent:
 		return w.Orphan || !w.HasFinalizer
 	case w.Deleting:
-		return e.want != wantNothing
+		return e.goal != goalNothing
 	}
-	return e.want != wantNothing && w.Revision != l.revision
+	return e.goal != goalNothing && w.Revision != l.revision
 }
 
-func (l *Ledger) beginApply(e *entry, cluster string, in Try, now time.Time) (Task, Next) {
+func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 	if e.upToDate(in.Sighting) {
 		return Task{}, l.settled(e, federate.ClusterPropagationOK, "", now)
 	}
-	if hash, err := in.Render(cluster); err != nil || hash != e.hash {
+	if hash, err := in.Render(in.Name); err != nil || hash != e.hash {
 		e.hash, e.retrying = "", false // to be rendered anew
 		return Task{}, Next{Decide: true}
 	}
@@ -141,15 +141,15 @@ func (l *Ledger) beginApply(e *entry, cluster string, in Try, now time.Time) (Ta
 	}
 	switch {
 	case in.Unserved:
-		return Task{}, l.Parked(cluster) // the status says so; when it is served, all is queued again
+		return Task{}, l.Parked(in.Name) // the status says so; when it is served, all is queued again
 	case in.Shown && (!in.Managed || in.Deleting):
 		return Task{}, Next{Decide: true} // the host's item says so in the status
 	case in.Namespace == NamespaceLeaving,
 		in.Namespace == NamespaceMissing && now.Sub(l.since) < l.settings.SettleTimeout: // then the API server's own answer says why
-		return Task{cluster: cluster, action: Wait, wait: l.settings.SettleTimeout / 2}, Next{} // or until the namespace appears
+		return Task{cluster: in.Name, action: Wait, wait: l.settings.SettleTimeout / 2}, Next{} // or until the namespace appears
 	}
 	t := Task{
-		cluster: cluster, action: Apply, want: e.want, hash: e.hash, first: e.applied == "",
+		cluster: in.Name, action: Apply, goal: e.goal, hash: e.hash, first: e.applied == "",
 		shown: in.Shown, retained: e.retained, irreplaceable: e.irreplaceable == e.hash, keeps: in.Keeps,
 	}
 	if e.applied != e.hash {
@@ -161,7 +161,7 @@ func (l *Ledger) beginApply(e *entry, cluster string, in Try, now time.Time) (Ta
 	if !e.retrying {
 		if wait := e.damp(now); wait > 0 {
 			l.close(e) // no status waits for it
-			return Task{cluster: cluster, action: Wait, wait: wait}, Next{}
+			return Task{cluster: in.Name, action: Wait, wait: wait}, Next{}
 		}
 		t.fight = e.repairDelay == fightDelay
 	}
@@ -189,7 +189,7 @@ func (e *entry) damp(now time.Time) time.Duration {
 	return 0
 }
 
-func (l *Ledger) beginRemoval(e *entry, cluster string, in Try) (Task, Next) {
+func (l *Ledger) beginRemoval(e *entry, in Try) (Task, Next) {
 	// Of one cluster's items only one is in work at a time, so nothing is under way: what
 	// was sent has been answered or is lost. Whether it has arrived is asked, unless the
 	// watch shows that the object is there, or that it is not ours.
@@ -197,7 +197,7 @@ func (l *Ledger) beginRemoval(e *entry, cluster string, in Try) (Task, Next) {
 		l.clear(e)
 		return Task{}, Next{Decide: true}
 	}
-	t := Task{cluster: cluster, action: Remove, want: e.want, hash: e.hash, first: e.applied == "", shown: in.Shown, keeps: in.Keeps}
+	t := Task{cluster: in.Name, action: Remove, goal: e.goal, hash: e.hash, first: e.applied == "", shown: in.Shown, keeps: in.Keeps}
 	if in.Keeps {
 		t.action = Unlabel
 	}

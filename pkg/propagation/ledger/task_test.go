@@ -126,7 +126,7 @@ func TestWaitingForANamespace(t *testing.T) {
 			b := newBook(federate.Status{})
 			b.plan()
 			b.now = b.now.Add(test.after)
-			task, _ := b.Begin("m", Try{Situation: b.clusters["m"], Wanted: b.wanted, Render: b.render, Namespace: test.namespace}, b.now)
+			task, _ := b.Begin(Try{Situation: b.situation("m"), Wanted: b.wanted, Render: b.render, Namespace: test.namespace}, b.now)
 			if task.Action() != test.action || (task.Wait() != 0) != (test.action == Wait) {
 				t.Errorf("does %d, waits %s", task.Action(), task.Wait())
 			}

@@ -150,7 +150,7 @@ func (w *world) write(m *member, hash string) {
 	o := m.object
 	o.hash, o.labelled, o.managed, o.byOthers = hash, true, true, false
 	o.version = m.version()
-	o.owned = uint64(o.version) //nolint:gosec // it counts from 1
+	o.owned = uint64(o.version)
 	m.tell()
 }
 
@@ -217,7 +217,7 @@ func (w *world) watch(m *member) {
 
 func (w *world) situation(m *member) Situation {
 	return Situation{
-		Cluster:  Cluster{Ready: m.ready, Probed: m.probed, Reason: "Offline", Keeps: m.keeps},
+		Cluster:  Cluster{Name: m.name, Ready: m.ready, Probed: m.probed, Reason: "Offline", Keeps: m.keeps},
 		Sighting: m.shown, Selected: w.selected[m.name],
 	}
 }

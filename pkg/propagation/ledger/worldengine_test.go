@@ -12,9 +12,9 @@ import (
 
 func (w *world) decide() {
 	w.hostQueued = false
-	clusters := map[string]Situation{}
-	for name, m := range w.members {
-		clusters[name] = w.situation(m)
+	var clusters []Situation
+	for _, name := range names {
+		clusters = append(clusters, w.situation(w.members[name]))
 	}
 	var queue []string
 	waiting := 1
@@ -57,7 +57,7 @@ func (m *member) later(at time.Time) { m.timers = append(m.timers, at) }
 
 func (w *world) begin(m *member) {
 	m.queued = false
-	task, next := w.ledger.Begin(m.name, Try{Situation: w.situation(m), Wanted: w.wanted, Render: w.render, Namespace: w.namespace()}, w.now)
+	task, next := w.ledger.Begin(Try{Situation: w.situation(m), Wanted: w.wanted, Render: w.render, Namespace: w.namespace()}, w.now)
 	w.note("%s: begins %+v %+v, wanted %+v", m.name, task, next, w.wanted)
 	w.next(next)
 	switch task.Action() {
