@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 )
 
@@ -30,15 +31,14 @@ type memberWorker struct {
 type attempt struct {
 	item   Item
 	t      *runningType
-	fed    *federated // nil: it is gone
-	acc    *account   // nil with fed
+	fed    *federated // as the ledger was asked about it; nil: it is gone
+	acc    *account   // nil where there is no federated object
 	client *memberClient
 	watch  *memberWatch
 	target types.NamespacedName
 	// situation and seen are the cluster and what its watch shows, as the ledger was asked.
 	situation ledger.Situation
 	seen      *live
-	namespace ledger.Namespace
 	task      ledger.Task
 	manifest  manifest // for a task that applies
 }
@@ -56,19 +56,15 @@ func (w *memberWorker) carryOut(ctx context.Context, t *runningType, item Item) 
 	if a.client == nil || a.watch == nil || !joined || !w.placer.informed(t) {
 		return w.park(a) // not engaged, or nothing is known yet
 	}
-	a.fed = t.federated.Get(item.Object) // not before it is known that they have been listed
-	a.situation, a.seen = w.lookout.situation(t, item.Object, info)
-	if a.fed == nil {
+	if t.federated.Get(item.Object) == nil { // not before it is known that they have been listed
+		a.situation, a.seen = w.lookout.situation(t, item.Object, info)
 		return w.release(ctx, a)
 	}
 	if a.acc = t.account(item.Object); a.acc == nil {
 		w.work.decide(t, item.Object) // not decided yet
 		return reconcile.Result{}, nil
 	}
-	if !w.placer.isSystemNamespace(a.target.Namespace) {
-		a.namespace = w.lookout.namespace(t, a.target, info)
-	}
-	w.begin(a)
+	w.begin(a, info)
 	switch a.task.Action() {
 	case ledger.Wait:
 		return reconcile.Result{RequeueAfter: a.task.Wait()}, nil
@@ -82,14 +78,19 @@ func (w *memberWorker) carryOut(ctx context.Context, t *runningType, item Item) 
 }
 
 // begin asks the ledger what is to be done.
-func (w *memberWorker) begin(a *attempt) {
+func (w *memberWorker) begin(a *attempt, info membership.Info) {
 	a.acc.mu.Lock()
 	// Read under the lock: the host's item may have decided about a newer one by now.
 	a.fed = a.t.federated.Get(a.item.Object)
+	a.situation, a.seen = w.lookout.situation(a.t, a.item.Object, info)
 	intent := w.placer.intent(a.t, a.fed)
+	namespace := ledger.NamespaceThere
+	if !w.placer.isSystemNamespace(a.target.Namespace) {
+		namespace = w.lookout.namespace(a.t, a.target, info)
+	}
 	var next ledger.Next
 	a.task, next = a.acc.ledger.Begin(ledger.Try{
-		Situation: a.situation, Wanted: a.fed.wanted(intent), Namespace: a.namespace,
+		Situation: a.situation, Wanted: a.fed.wanted(intent), Namespace: namespace,
 		Render: func(cluster string) (hash string, err error) {
 			a.manifest, err = a.acc.render(a.t, intent, cluster)
 			return a.manifest.Hash, err

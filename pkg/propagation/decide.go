@@ -71,9 +71,11 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 		// Nothing is touched on the strength of a placement that cannot be read.
 		return w.status.write(ctx, t, key, fed, acc, where)
 	}
-	situations := w.lookout.situations(t, key, where.Clusters)
 	acc.mu.Lock()
-	plan := acc.ledger.Plan(ledger.Decision{Revision: intent.Revision(), Clusters: situations, Render: acc.hashes(t, intent)}, w.now())
+	plan := acc.ledger.Plan(ledger.Decision{
+		Revision: intent.Revision(), Render: acc.hashes(t, intent),
+		Clusters: w.lookout.situations(t, key, where.Clusters), // under the lock: what is answered meanwhile comes after
+	}, w.now())
 	wait := acc.ledger.Waits(w.now())
 	acc.mu.Unlock()
 	for _, cluster := range plan.Renewed {
@@ -134,9 +136,8 @@ func (w *hostWorker) finalize(ctx context.Context, t *runningType, key types.Nam
 		return w.removeFinalizer(ctx, t, key, fed)
 	}
 	where := w.placer.place(t, fed, w.placer.intent(t, fed)) // one that cannot be read selects nothing; what is known still counts
-	situations := w.lookout.situations(t, key, where.Clusters)
 	acc.mu.Lock()
-	queued, waiting := acc.ledger.PlanDeletion(ledger.Deletion{At: fed.deletedAt, Clusters: situations}, w.now())
+	queued, waiting := acc.ledger.PlanDeletion(ledger.Deletion{At: fed.deletedAt, Clusters: w.lookout.situations(t, key, where.Clusters)}, w.now())
 	wait := acc.ledger.Waits(w.now())
 	acc.mu.Unlock()
 	for _, cluster := range queued {

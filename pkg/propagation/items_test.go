@@ -250,8 +250,7 @@ func TestRemovalIsRevokedByTheFederatedNamespace(t *testing.T) {
 	}, time.Now())
 	begin := func() ledger.Action {
 		a := &attempt{item: b.memberItem("m"), t: b.kind, acc: acc}
-		a.situation, a.seen = b.memberWorker.lookout.situation(b.kind, b.key, b.inventory.clusters[0])
-		b.memberWorker.begin(a)
+		b.memberWorker.begin(a, b.inventory.clusters[0])
 		return a.task.Action()
 	}
 	if got := begin(); got != ledger.Remove {
