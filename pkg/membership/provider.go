@@ -70,9 +70,6 @@ func (o *Options) setDefaults() {
 	setDefault(&o.SuccessThreshold, DefaultSuccessThreshold)
 	setDefault(&o.RequestTimeout, 30*time.Second)
 	setDefault(&o.InventoryPeriod, 5*time.Minute)
-	setDefault(&o.QPS, -1)
-	setDefault(&o.Burst, -1)
-	setDefault(&o.UserAgent, "fedctl")
 	if o.Logger.GetSink() == nil {
 		o.Logger = logf.Log.WithName("membership")
 	}

@@ -1,4 +1,4 @@
-package membership
+package join
 
 import (
 	"context"
@@ -19,6 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // firstAnswer is how long a cluster may take to answer the first request of a
@@ -65,7 +67,7 @@ func openSide(ctx context.Context, config *rest.Config, name string) (*side, err
 	case apierrors.IsUnauthorized(err):
 		return nil, fmt.Errorf("%s at %s does not accept the credentials in the kubeconfig (401 Unauthorized)", name, config.Host)
 	case !apierrors.IsForbidden(err):
-		return nil, &UnreachableError{Cluster: name, Endpoint: config.Host, message: describe(err, config.Host, firstAnswer)}
+		return nil, &UnreachableError{Cluster: name, Endpoint: config.Host, message: reach.Describe(err, config.Host, firstAnswer)}
 	}
 	return s, nil
 }

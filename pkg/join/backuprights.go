@@ -1,4 +1,4 @@
-package membership
+package join
 
 import (
 	rbacv1 "k8s.io/api/rbac/v1"

@@ -1,4 +1,4 @@
-package membership
+package reach
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// describe says what went wrong on the way to a member and, where it can be
+// Describe says what went wrong on the way to a member and, where it can be
 // known, what to look at. Two failures of one kind give the same words: no local
 // ports, no times, which would make a status change with every probe.
-func describe(err error, endpoint string, timeout time.Duration) string {
+func Describe(err error, endpoint string, timeout time.Duration) string {
 	var (
 		dns          *net.DNSError
 		unknownCA    x509.UnknownAuthorityError
@@ -51,7 +51,7 @@ func describe(err error, endpoint string, timeout time.Duration) string {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return fmt.Sprintf("no route to %s", host)
 	default:
-		return innermost(err)
+		return Innermost(err)
 	}
 }
 
@@ -95,11 +95,11 @@ func invalidReason(err x509.CertificateInvalidError) string {
 	if err.Reason == x509.Expired {
 		return "it has expired or is not yet valid"
 	}
-	return innermost(err)
+	return Innermost(err)
 }
 
-// innermost drops the wrappers that carry addresses and URLs.
-func innermost(err error) string {
+// Innermost drops the wrappers that carry addresses and URLs.
+func Innermost(err error) string {
 	for {
 		var (
 			urlErr *url.Error

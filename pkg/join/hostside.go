@@ -1,4 +1,4 @@
-package membership
+package join
 
 import (
 	"context"
@@ -16,9 +16,11 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
-// What join notes on host objects beside ClusterUIDAnnotation.
+// What join notes on host objects beside reach.ClusterUIDAnnotation.
 const (
 	// ServiceAccountAnnotation of a KubeFedCluster is namespace/name of the account
 	// in the member, so that unjoin finds it under whatever names it is called.
@@ -60,7 +62,7 @@ func (h *hostSide) plan(ctx context.Context, mode RBACMode) (memberRules, error)
 	case apierrors.IsNotFound(err):
 		return memberRules{}, fmt.Errorf("the host cluster at %s has no namespace %s: run \"fedctl install\" there first, or set --kubefed-namespace", h.config.Host, h.namespace)
 	case err != nil && !apierrors.IsForbidden(err):
-		return memberRules{}, fmt.Errorf("the host cluster at %s cannot be used: %s", h.config.Host, describe(err, h.config.Host, firstAnswer))
+		return memberRules{}, fmt.Errorf("the host cluster at %s cannot be used: %s", h.config.Host, reach.Describe(err, h.config.Host, firstAnswer))
 	}
 	scope, err := h.scope(ctx)
 	if err != nil {
@@ -108,7 +110,7 @@ func (h *hostSide) checkName(ctx context.Context, name string, member *side, end
 		other := &clusters.Items[i]
 		same := sameCluster(other, member.uid, endpoint)
 		switch {
-		case other.Name == name && !same && !sameEndpoint(other.Spec.APIEndpoint, endpoint):
+		case other.Name == name && !same && !reach.SameEndpoint(other.Spec.APIEndpoint, endpoint):
 			return nil, fmt.Errorf("the name %s is taken by the cluster at %s: join this one under another name, or run \"fedctl unjoin %s --cluster-context CONTEXT\" first, with the context of that one", name, other.Spec.APIEndpoint, name)
 		case other.Name == name:
 			existing = other
@@ -121,15 +123,15 @@ func (h *hostSide) checkName(ctx context.Context, name string, member *side, end
 
 // sameCluster compares identities where both are known, and endpoints otherwise.
 func sameCluster(kfc *fedcorev1beta1.KubeFedCluster, uid, endpoint string) bool {
-	if known := kfc.Annotations[ClusterUIDAnnotation]; known != "" && uid != "" {
+	if known := reach.NotedUID(kfc); known != "" && uid != "" {
 		return known == uid
 	}
-	return sameEndpoint(kfc.Spec.APIEndpoint, endpoint)
+	return reach.SameEndpoint(kfc.Spec.APIEndpoint, endpoint)
 }
 
 // registration is what the host is told of a member.
 type registration struct {
-	options     JoinOptions
+	options     Options
 	existing    *fedcorev1beta1.KubeFedCluster
 	member      *side
 	credentials credentials
@@ -167,10 +169,10 @@ func (h *hostSide) storeSecret(ctx context.Context, s steps, r registration) err
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: h.namespace, Name: r.secretName(), Labels: map[string]string{ClusterLabel: r.options.ClusterName},
 		},
-		Data: map[string][]byte{TokenKey: []byte(r.credentials.token)},
+		Data: map[string][]byte{reach.TokenKey: []byte(r.credentials.token)},
 	}
 	if len(r.credentials.ca) > 0 {
-		desired.Data[CAKey] = r.credentials.ca
+		desired.Data[reach.CAKey] = r.credentials.ca
 	}
 	var existing corev1.Secret
 	err := h.client.Get(ctx, client.ObjectKeyFromObject(desired), &existing)
@@ -242,7 +244,7 @@ func (h *hostSide) update(ctx context.Context, s steps, existing, desired client
 func (r registration) annotations() map[string]string {
 	annotations := map[string]string{ServiceAccountAnnotation: r.account}
 	if r.member.uid != "" {
-		annotations[ClusterUIDAnnotation] = r.member.uid
+		annotations[reach.ClusterUIDAnnotation] = r.member.uid
 	}
 	return annotations
 }
@@ -267,39 +269,38 @@ func (r registration) spec(ctx context.Context) (fedcorev1beta1.KubeFedClusterSp
 	}
 	reached := spec
 	reached.APIEndpoint = config.Host
-	if len(spec.CABundle) == 0 && !config.Insecure && r.works(ctx, reached, r.credentials.ca).Verdict == verdictReady {
+	if len(spec.CABundle) == 0 && !config.Insecure && r.works(ctx, reached, r.credentials.ca).Verdict == reach.Ready {
 		spec.CABundle = r.credentials.ca // the member's own authority, as KubeFed assumes
 		return spec, nil
 	}
-	if o := r.works(ctx, reached, spec.CABundle); o.Verdict != verdictReady {
+	if o := r.works(ctx, reached, spec.CABundle); o.Verdict != reach.Ready {
 		return spec, fmt.Errorf("%s does not accept its new token: %s", r.options.ClusterName, o.Detail)
 	}
 	return spec, nil
 }
 
 // works probes the member the way the controller will.
-func (r registration) works(ctx context.Context, spec fedcorev1beta1.KubeFedClusterSpec, ca []byte) observation {
+func (r registration) works(ctx context.Context, spec fedcorev1beta1.KubeFedClusterSpec, ca []byte) reach.Observation {
 	spec.CABundle = ca
 	kfc := &fedcorev1beta1.KubeFedCluster{Spec: spec}
 	kfc.Name = r.options.ClusterName
-	secret := &corev1.Secret{Data: map[string][]byte{TokenKey: []byte(r.credentials.token)}}
+	secret := &corev1.Secret{Data: map[string][]byte{reach.TokenKey: []byte(r.credentials.token)}}
 	secret.Namespace, secret.Name = r.options.KubeFedNamespace, spec.SecretRef.Name
-	a, err := accessOf(kfc, secret)
+	a, err := reach.AccessOf(kfc, secret)
 	if err != nil {
-		return observation{Verdict: verdictMalformed, Detail: err.Error()}
+		return reach.Observation{Verdict: reach.Malformed, Detail: err.Error()}
 	}
-	opts := Options{Timeout: firstAnswer, UserAgent: "fedctl"}
-	p, err := newProber(a, secret.Namespace+"/"+secret.Name, opts)
+	p, err := reach.NewProber(a, secret.Namespace+"/"+secret.Name, "", firstAnswer)
 	if err != nil {
-		return observation{Verdict: verdictMalformed, Detail: err.Error()}
+		return reach.Observation{Verdict: reach.Malformed, Detail: err.Error()}
 	}
-	defer p.idle()
-	return eventually(ctx, p.healthz)
+	defer p.Close()
+	return eventually(ctx, p.Healthz)
 }
 
 // eventually probes until the credentials are accepted, for a while: each of the
 // member's API servers takes a moment to hear of an account that has just been made.
-func eventually(ctx context.Context, probe func(context.Context) observation) (last observation) {
+func eventually(ctx context.Context, probe func(context.Context) reach.Observation) (last reach.Observation) {
 	const patience, pause = 15 * time.Second, 200 * time.Millisecond
 	_ = wait.PollUntilContextTimeout(ctx, pause, patience, true, func(context.Context) (bool, error) {
 		last = probe(ctx)

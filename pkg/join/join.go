@@ -1,4 +1,4 @@
-package membership
+package join
 
 import (
 	"context"
@@ -12,14 +12,16 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // controllerTimeout is how long the member's controllers may take: for a token, and
 // for the end of a namespace.
 const controllerTimeout = 30 * time.Second
 
-// JoinOptions say which cluster is joined, as what.
-type JoinOptions struct {
+// Options say which cluster is joined, as what.
+type Options struct {
 	// ClusterName is the name of the KubeFedCluster. Required.
 	ClusterName string
 	// HostClusterName is part of the names of what is created in the member, so
@@ -47,7 +49,7 @@ type JoinOptions struct {
 	Joined func(*fedcorev1beta1.KubeFedCluster)
 }
 
-func (o *JoinOptions) complete() error {
+func (o *Options) complete() error {
 	if o.RBAC == "" {
 		o.RBAC = RBACTypes
 	}
@@ -61,7 +63,7 @@ func (o *JoinOptions) complete() error {
 		o.Joined = func(*fedcorev1beta1.KubeFedCluster) {}
 	}
 	if o.APIEndpoint != "" {
-		if _, err := parseEndpoint(o.APIEndpoint); err != nil {
+		if _, err := reach.ParseEndpoint(o.APIEndpoint); err != nil {
 			return fmt.Errorf("the API endpoint %q is not a URL such as https://10.0.0.1:6443", o.APIEndpoint)
 		}
 	}
@@ -75,7 +77,7 @@ func (o *JoinOptions) complete() error {
 //
 // The error names the cluster and the object, and for missing rights verb and
 // resource.
-func Join(ctx context.Context, host, member *rest.Config, o JoinOptions) error {
+func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ func Join(ctx context.Context, host, member *rest.Config, o JoinOptions) error {
 	})
 }
 
-func (o *JoinOptions) endpoint(member *rest.Config) string {
+func (o *Options) endpoint(member *rest.Config) string {
 	if o.APIEndpoint != "" {
 		return o.APIEndpoint
 	}
@@ -133,7 +135,7 @@ func (o *JoinOptions) endpoint(member *rest.Config) string {
 
 // MemberManifests returns what Join would create in the member, for review or for
 // applying it by other means. It reads the host only.
-func MemberManifests(ctx context.Context, host *rest.Config, o JoinOptions) ([]client.Object, error) {
+func MemberManifests(ctx context.Context, host *rest.Config, o Options) ([]client.Object, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}

@@ -1,7 +1,8 @@
-package membership
+package reach
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -28,9 +29,9 @@ const (
 	CAKey    = "ca.crt"
 )
 
-// access is all that a connection to a member depends on: two equal ones lead to
+// Access is all that a connection to a member depends on: two equal ones lead to
 // the same place as the same user.
-type access struct {
+type Access struct {
 	Endpoint string
 	CA       []byte
 	// ExtraCA means that CA adds to the system's roots instead of replacing them.
@@ -40,19 +41,19 @@ type access struct {
 	Proxy       string
 }
 
-// fingerprint identifies an access without giving its token away.
-func (a access) fingerprint() string {
+// Fingerprint identifies an access without giving its token away.
+func (a Access) Fingerprint() string {
 	raw, _ := json.Marshal(a) // strings and bytes only: cannot fail
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:16])
 }
 
-// accessOf reads how to reach a member. secret is nil when it does not exist.
+// AccessOf reads how to reach a member. secret is nil when it does not exist.
 // The error says which field of which object is wrong.
-func accessOf(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) (access, error) {
+func AccessOf(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) (Access, error) {
 	spec := kfc.Spec
-	a := access{CA: spec.CABundle, Validations: spec.DisabledTLSValidations, Proxy: spec.ProxyURL}
-	endpoint, err := parseEndpoint(spec.APIEndpoint)
+	a := Access{CA: spec.CABundle, Validations: spec.DisabledTLSValidations, Proxy: spec.ProxyURL}
+	endpoint, err := ParseEndpoint(spec.APIEndpoint)
 	if err != nil {
 		return a, err
 	}
@@ -81,10 +82,10 @@ func accessOf(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) (access
 	return a, nil
 }
 
-// parseEndpoint completes spec.apiEndpoint, which may be a URL, host or
+// ParseEndpoint completes spec.apiEndpoint, which may be a URL, host or
 // host:port, to a URL. Without a scheme it is https: a token never travels in the
 // clear unless http:// was asked for.
-func parseEndpoint(endpoint string) (string, error) {
+func ParseEndpoint(endpoint string) (string, error) {
 	if endpoint == "" {
 		return "", errors.New("spec.apiEndpoint is empty")
 	}
@@ -99,10 +100,10 @@ func parseEndpoint(endpoint string) (string, error) {
 	return strings.TrimSuffix(full, "/"), nil
 }
 
-// transport returns a transport of this access's own: when the member goes, its
+// Transport returns a transport of this access's own: when the member goes, its
 // connections go with it, and no process-wide cache of transports keeps them.
 // requestTimeout limits the time until an answer begins.
-func (a access) transport(requestTimeout time.Duration) *http.Transport {
+func (a Access) Transport(requestTimeout time.Duration) *http.Transport {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -125,20 +126,33 @@ func (a access) transport(requestTimeout time.Duration) *http.Transport {
 	return t
 }
 
-func (a access) restConfig(transport http.RoundTripper, opts Options) *rest.Config {
+// Client says who asks, and how often it may.
+type Client struct {
+	// UserAgent is empty for that of fedctl.
+	UserAgent string
+	// QPS and Burst limit the requests; 0 or less means no limit.
+	QPS   float32
+	Burst int
+}
+
+// RESTConfig is the configuration of a client that uses transport.
+func (a Access) RESTConfig(transport http.RoundTripper, c Client) *rest.Config {
+	if c.QPS <= 0 {
+		c.QPS, c.Burst = -1, -1 // zero would be client-go's default
+	}
 	return &rest.Config{
 		Host:        a.Endpoint,
 		BearerToken: a.Token,
 		Transport:   transport,
-		UserAgent:   opts.UserAgent,
-		QPS:         opts.QPS,
-		Burst:       opts.Burst,
+		UserAgent:   cmp.Or(c.UserAgent, "fedctl"),
+		QPS:         c.QPS,
+		Burst:       c.Burst,
 	}
 }
 
 // tlsConfig honours spec.disabledTLSValidations as KubeFed does: "*" turns every
 // check off, SubjectName and ValidityPeriod one each.
-func (a access) tlsConfig() *tls.Config {
+func (a Access) tlsConfig() *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: a.roots()}
 	if len(a.Validations) == 0 {
 		return config
@@ -157,7 +171,7 @@ func (a access) tlsConfig() *tls.Config {
 	return config
 }
 
-func (a access) roots() *x509.CertPool {
+func (a Access) roots() *x509.CertPool {
 	if len(a.CA) == 0 {
 		return nil // the system's
 	}

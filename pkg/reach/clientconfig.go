@@ -1,4 +1,4 @@
-package membership
+package reach
 
 import (
 	"fmt"
@@ -14,11 +14,11 @@ import (
 // Secret that spec.secretRef names. secret is nil when it does not exist. timeout
 // limits each request. The error says which field of which object is wrong.
 func ClientConfig(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret, timeout time.Duration) (*rest.Config, error) {
-	a, err := accessOf(kfc, secret)
+	a, err := AccessOf(kfc, secret)
 	if err != nil {
 		return nil, fmt.Errorf("KubeFedCluster %s/%s: %w", kfc.Namespace, kfc.Name, err)
 	}
-	config := a.restConfig(a.transport(timeout), Options{UserAgent: "fedctl", QPS: -1, Burst: -1})
+	config := a.RESTConfig(a.Transport(timeout), Client{})
 	config.Timeout = timeout
 	return config, nil
 }

@@ -1,4 +1,4 @@
-package membership_test
+package join_test
 
 import (
 	"context"
@@ -16,12 +16,9 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/join"
+	"github.com/fedctl/fedctl/pkg/reach"
 )
-
-func objectMeta(namespace, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: namespace, Name: name}
-}
 
 // asMemberAccount is a client with the token that join stored in the host.
 func asMemberAccount(ctx context.Context, name, of string) client.Client {
@@ -29,7 +26,7 @@ func asMemberAccount(ctx context.Context, name, of string) client.Client {
 	var secret corev1.Secret
 	Expect(host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: kubeFedCluster(ctx, name).Spec.SecretRef.Name}, &secret)).To(Succeed())
 	config := rest.AnonymousClientConfig(configOf(of))
-	config.BearerToken = string(secret.Data[membership.TokenKey])
+	config.BearerToken = string(secret.Data[reach.TokenKey])
 	return clientFor(config)
 }
 
@@ -40,7 +37,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 	AfterEach(func(ctx context.Context) { leave(ctx, member1) })
 
 	It("says what it would do, and does nothing", func(ctx context.Context) {
-		said, err := joinAs(ctx, member1, member1, func(o *membership.JoinOptions) { o.DryRun = true })
+		said, err := joinAs(ctx, member1, member1, func(o *join.Options) { o.DryRun = true })
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(Equal([]string{
 			"would create Namespace kube-federation-system in member-1",
@@ -66,7 +63,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		kfc := kubeFedCluster(ctx, member1)
 		Expect(kfc.Spec.APIEndpoint).To(Equal(configOf(member1).Host))
 		Expect(kfc.Spec.CABundle).NotTo(BeEmpty())
-		Expect(kfc.Annotations).To(HaveKeyWithValue(membership.ServiceAccountAnnotation, "kube-federation-system/member-1-host"))
+		Expect(kfc.Annotations).To(HaveKeyWithValue(join.ServiceAccountAnnotation, "kube-federation-system/member-1-host"))
 		account := asMemberAccount(ctx, member1, member1)
 		Expect(account.List(ctx, &corev1.ConfigMapList{})).To(Succeed())
 		Expect(account.List(ctx, &corev1.NodeList{})).To(Succeed())
@@ -75,7 +72,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(HaveLen(7))
 		Expect(said).To(HaveEach(HavePrefix("unchanged ")))
-		_, err = joinAs(ctx, member1, member1, func(o *membership.JoinOptions) { o.ErrorOnExisting = true })
+		_, err = joinAs(ctx, member1, member1, func(o *join.Options) { o.ErrorOnExisting = true })
 		Expect(err).To(MatchError(ContainSubstring("KubeFedCluster kube-federation-system/member-1 already exists")))
 	})
 
@@ -109,15 +106,15 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		Expect(err).To(MatchError(ContainSubstring("this cluster has already joined as member-1")))
 		_, err = joinAs(ctx, member1, member2)
 		Expect(err).To(MatchError(ContainSubstring("the name member-1 is taken by the cluster at " + configOf(member1).Host)))
-		_, err = joinAs(ctx, "other", member2, func(o *membership.JoinOptions) { o.KubeFedNamespace = "nowhere" })
+		_, err = joinAs(ctx, "other", member2, func(o *join.Options) { o.KubeFedNamespace = "nowhere" })
 		Expect(err).To(MatchError(ContainSubstring("has no namespace nowhere")))
 	})
 
 	It("names the rights that are missing", func(ctx context.Context) {
 		nobody := configOf(member1)
 		nobody.Impersonate = rest.ImpersonationConfig{UserName: "nobody", Groups: []string{"system:authenticated"}}
-		o := membership.JoinOptions{ClusterName: member1, HostClusterName: hostName, KubeFedNamespace: namespace}
-		err := membership.Join(ctx, configOf(hostName), nobody, o)
+		o := join.Options{ClusterName: member1, HostClusterName: hostName, KubeFedNamespace: namespace}
+		err := join.Join(ctx, configOf(hostName), nobody, o)
 		Expect(err).To(MatchError(And(
 			ContainSubstring("you lack rights in member-1: get namespaces, create namespaces"),
 			ContainSubstring("create clusterroles.rbac.authorization.k8s.io"),
@@ -125,7 +122,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		)))
 		wrong := rest.AnonymousClientConfig(configOf(member1))
 		wrong.BearerToken = "wrong"
-		err = membership.Join(ctx, configOf(hostName), wrong, o)
+		err = join.Join(ctx, configOf(hostName), wrong, o)
 		Expect(err).To(MatchError(ContainSubstring("does not accept the credentials in the kubeconfig")))
 	})
 
@@ -137,7 +134,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		Expect(err).To(MatchError(MatchRegexp(`member-1 at https://.* is not reachable: connection to .* refused`)))
 		_, err = unjoin(ctx, member1, configOf(member1))
 		Expect(err).To(MatchError(ContainSubstring("--force")))
-		said, err := unjoin(ctx, member1, configOf(member1), func(o *membership.UnjoinOptions) { o.Force = true })
+		said, err := unjoin(ctx, member1, configOf(member1), func(o *join.UnjoinOptions) { o.Force = true })
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(ContainElements(
 			ContainSubstring("left member-1 as it is: member-1 at"),
@@ -150,7 +147,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		mustJoin(ctx, member1, member1)
 		_, err := unjoin(ctx, member1, configOf(member2))
 		Expect(err).To(MatchError(ContainSubstring("is not the cluster that joined as member-1")))
-		said, err := unjoin(ctx, member1, configOf(member1), func(o *membership.UnjoinOptions) { o.DryRun = true })
+		said, err := unjoin(ctx, member1, configOf(member1), func(o *join.UnjoinOptions) { o.DryRun = true })
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(HaveEach(HavePrefix("would delete ")))
 		kubeFedCluster(ctx, member1)
@@ -173,18 +170,18 @@ var _ = Describe("join and unjoin", Ordered, func() {
 	It("takes the rights to execute backups with it, those of this account alone", func(ctx context.Context) {
 		mustJoin(ctx, member1, member1)
 		const account = "member-1-host"
-		others := append(membership.BackupBindings("elsewhere", account)[:1], membership.BackupBindings(namespace, "another")[0])
+		others := append(join.BackupBindings("elsewhere", account)[:1], join.BackupBindings(namespace, "another")[0])
 		for _, object := range others {
 			Expect(member.Create(ctx, object)).To(Succeed())
 			DeferCleanup(func(ctx context.Context) { Expect(member.Delete(ctx, object)).To(Succeed()) })
 		}
 		// What "fedctl install --member" and an executor make.
-		for _, object := range append(membership.BackupBindings(namespace, account),
-			&rbacv1.Role{ObjectMeta: objectMeta(namespace, membership.BackupLeaseRole)},
+		for _, object := range append(join.BackupBindings(namespace, account),
+			&rbacv1.Role{ObjectMeta: objectMeta(namespace, join.BackupLeaseRole)},
 			&coordinationv1.Lease{ObjectMeta: objectMeta(namespace, v1alpha1.ExecutorLease)}) {
 			Expect(member.Create(ctx, object)).To(Succeed())
 		}
-		said, err := unjoin(ctx, member1, configOf(member1), func(o *membership.UnjoinOptions) { o.DryRun = true })
+		said, err := unjoin(ctx, member1, configOf(member1), func(o *join.UnjoinOptions) { o.DryRun = true })
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(ContainElements(
 			"would delete RoleBinding kube-federation-system/fedctl-backup-lease:member-1-host in member-1",

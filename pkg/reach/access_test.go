@@ -1,4 +1,4 @@
-package membership
+package reach
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func TestAccessOfErrors(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			kfc := &fedcorev1beta1.KubeFedCluster{Spec: tc.spec}
 			kfc.Namespace = "fed"
-			if _, err := accessOf(kfc, tc.secret); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := AccessOf(kfc, tc.secret); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want one with %q", err, tc.want)
 			}
 		})
@@ -52,7 +52,7 @@ func TestAccessOf(t *testing.T) {
 	kfc := &fedcorev1beta1.KubeFedCluster{}
 	kfc.Spec = fedcorev1beta1.KubeFedClusterSpec{APIEndpoint: "member:6443/", SecretRef: fedcorev1beta1.LocalSecretReference{Name: "s"}}
 	secret := &corev1.Secret{Data: map[string][]byte{TokenKey: []byte("t\n")}}
-	a, err := accessOf(kfc, secret)
+	a, err := AccessOf(kfc, secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestAccessOf(t *testing.T) {
 	}
 	other := a
 	other.Token = "u"
-	if same := a; a.fingerprint() == other.fingerprint() || a.fingerprint() != same.fingerprint() {
+	if same := a; a.Fingerprint() == other.Fingerprint() || a.Fingerprint() != same.Fingerprint() {
 		t.Error("the fingerprint does not tell accesses apart")
 	}
 }
@@ -89,12 +89,12 @@ func TestTLSValidations(t *testing.T) {
 		{"plain HTTP", strings.Replace(server.URL, "https", "http", 1), ca, nil, "400"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, err := newProber(access{Endpoint: tc.endpoint, CA: tc.ca, Token: "t", Validations: tc.disabled}, "fed/s", Options{Timeout: 5 * time.Second})
+			p, err := NewProber(Access{Endpoint: tc.endpoint, CA: tc.ca, Token: "t", Validations: tc.disabled}, "fed/s", "", 5*time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := p.healthz(t.Context())
-			if (tc.want == "") != (o.Verdict == verdictReady) || !strings.Contains(o.Detail, tc.want) {
+			o := p.Healthz(t.Context())
+			if (tc.want == "") != (o.Verdict == Ready) || !strings.Contains(o.Detail, tc.want) {
 				t.Errorf("%s: %s, want %q", o.Verdict, o.Detail, tc.want)
 			}
 		})
@@ -105,27 +105,27 @@ func TestProbeAnswers(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		handler http.HandlerFunc
-		verdict verdict
+		verdict Verdict
 		want    string
 	}{
-		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, verdictNotReady, "401 Unauthorized: the token in Secret fed/s is not accepted"},
-		{"403", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, verdictNotReady, "403 Forbidden: the token in Secret fed/s may not get /healthz"},
+		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, NotReady, "401 Unauthorized: the token in Secret fed/s is not accepted"},
+		{"403", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, NotReady, "403 Forbidden: the token in Secret fed/s may not get /healthz"},
 		{"unwell", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = io.WriteString(w, "[+]ping ok\n[-]etcd failed: reason withheld\nhealthz check failed\n")
-		}, verdictNotReady, "500 Internal Server Error: failing checks: etcd"},
-		{"something else", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, verdictNotReady, "does not answer like a Kubernetes API server"},
-		{"closed", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, verdictOffline, "connection closed by"},
-		{"silent", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, verdictOffline, "within 200ms"},
+		}, NotReady, "500 Internal Server Error: failing checks: etcd"},
+		{"something else", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, NotReady, "does not answer like a Kubernetes API server"},
+		{"closed", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Offline, "connection closed by"},
+		{"silent", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, Offline, "within 200ms"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			server := httptest.NewTLSServer(tc.handler)
 			defer server.Close()
-			p, err := newProber(access{Endpoint: server.URL, CA: pemOf(server), Token: "t"}, "fed/s", Options{Timeout: 200 * time.Millisecond})
+			p, err := NewProber(Access{Endpoint: server.URL, CA: pemOf(server), Token: "t"}, "fed/s", "", 200*time.Millisecond)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if o := p.healthz(t.Context()); o.Verdict != tc.verdict || !strings.Contains(o.Detail, tc.want) {
+			if o := p.Healthz(t.Context()); o.Verdict != tc.verdict || !strings.Contains(o.Detail, tc.want) {
 				t.Errorf("%s: %s, want %s: %q", o.Verdict, o.Detail, tc.verdict, tc.want)
 			}
 		})
@@ -144,30 +144,23 @@ func TestDescribe(t *testing.T) {
 		{tls.RecordHeaderError{}, "m:6443 does not speak TLS"},
 		{errors.New("odd"), "odd"},
 	} {
-		if got := describe(tc.err, "https://m:6443", 3*time.Second); !strings.HasPrefix(got, tc.want) {
-			t.Errorf("describe(%v) = %q, want %q", tc.err, got, tc.want)
-		}
-	}
-}
-
-func TestHostClusterName(t *testing.T) {
-	for context, want := range map[string]string{
-		"host": "host", "kind-Host": "kind-host", "admin@prod": "admin-prod", "gke_p_z_c": "gke-p-z-c", "arn:aws:eks/x.": "arn-aws-eks-x",
-	} {
-		if got := HostClusterName(context); got != want {
-			t.Errorf("HostClusterName(%q) = %q, want %q", context, got, want)
-		}
-	}
-	if err := validateNames("member", "host"); err != nil {
-		t.Error(err)
-	}
-	for _, bad := range []string{"", "Member", "a_b", "a/b", strings.Repeat("x", 254)} {
-		if validateNames(bad, "host") == nil {
-			t.Errorf("name %q accepted", bad)
+		if got := Describe(tc.err, "https://m:6443", 3*time.Second); !strings.HasPrefix(got, tc.want) {
+			t.Errorf("Describe(%v) = %q, want %q", tc.err, got, tc.want)
 		}
 	}
 }
 
 func pemOf(server *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+}
+
+func TestRefusedCredentialsAreToldApart(t *testing.T) {
+	for code, refused := range map[int]bool{http.StatusUnauthorized: true, http.StatusForbidden: false, http.StatusInternalServerError: false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		p := &Prober{endpoint: server.URL, timeout: 5 * time.Second, http: server.Client()}
+		if o := p.Healthz(t.Context()); o.Refused != refused || o.Verdict != NotReady {
+			t.Errorf("%d: %+v", code, o)
+		}
+		server.Close()
+	}
 }

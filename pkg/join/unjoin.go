@@ -1,4 +1,4 @@
-package membership
+package join
 
 import (
 	"cmp"
@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // UnjoinOptions say which member is let go.
@@ -115,7 +117,7 @@ func (o *UnjoinOptions) openMember(ctx context.Context, config *rest.Config, kfc
 		return nil, err
 	}
 	if kfc != nil {
-		if known := kfc.Annotations[ClusterUIDAnnotation]; known != "" && s.uid != "" && known != s.uid {
+		if known := reach.NotedUID(kfc); known != "" && s.uid != "" && known != s.uid {
 			return nil, fmt.Errorf("the context leads to %s, which is not the cluster that joined as %s: set --cluster-context", config.Host, o.ClusterName)
 		}
 	}
