@@ -32,6 +32,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/propagation"
 	"github.com/fedctl/fedctl/pkg/schedule"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/controller"
 )
 
 // hostConfig finds the host cluster: a kubeconfig if one is named or there is
@@ -184,7 +185,7 @@ func followTypes(mgr mcmanager.Manager, provider *membership.Provider, engine *p
 		}
 		registrars = append(registrars, scheduler)
 	}
-	return typeconfig.SetupController(mgr.GetLocalManager(), typeconfig.ControllerOptions{
+	return controller.Setup(mgr.GetLocalManager(), controller.Options{
 		Namespace:     settings.KubeFedNamespace,
 		Registrar:     registrars,
 		CollectStatus: settings.CollectStatus,
@@ -193,7 +194,7 @@ func followTypes(mgr mcmanager.Manager, provider *membership.Provider, engine *p
 }
 
 func managerOptions(settings *config.Config) manager.Options {
-	cached := typeconfig.CacheByObject(settings.KubeFedNamespace)
+	cached := controller.CacheByObject(settings.KubeFedNamespace)
 	maps.Copy(cached, configcontroller.CacheByObject(settings.KubeFedNamespace))
 	return manager.Options{
 		Scheme: newScheme(),

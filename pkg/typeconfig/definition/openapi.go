@@ -1,4 +1,4 @@
-package typeconfig
+package definition
 
 import (
 	"encoding/json"
@@ -6,33 +6,9 @@ import (
 	"slices"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/openapi"
 	"k8s.io/kube-openapi/pkg/spec3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
-
-// Definitions fetches the schemas that an API server publishes for gv; none when
-// it publishes none, as an aggregated API server may.
-func Definitions(client openapi.Client, gv schema.GroupVersion) (map[string]*spec.Schema, error) {
-	paths, err := client.Paths()
-	if err != nil {
-		return nil, fmt.Errorf("reading the index of the OpenAPI v3 schemas: %w", err)
-	}
-	path := "apis/" + gv.String()
-	if gv.Group == "" {
-		path = "api/" + gv.Version
-	}
-	document, ok := paths[path]
-	if !ok {
-		return map[string]*spec.Schema{}, nil
-	}
-	data, err := document.Schema("application/json")
-	if err != nil {
-		return nil, fmt.Errorf("reading the OpenAPI v3 schema of %s: %w", gv, err)
-	}
-	return ParseDefinitions(data)
-}
 
 // ParseDefinitions reads the schemas of an OpenAPI v3 document in JSON.
 func ParseDefinitions(data []byte) (map[string]*spec.Schema, error) {
@@ -46,9 +22,8 @@ func ParseDefinitions(data []byte) (map[string]*spec.Schema, error) {
 	return document.Components.Schemas, nil
 }
 
-// CRDDefinitions returns what Definitions will, once the API server has published
-// a CustomResourceDefinition: it does that some time after it has been created or
-// changed. version is one of those of crd.
+// CRDDefinitions returns what an API server publishes for a CustomResourceDefinition
+// some time after it has been created or changed. version is one of those of crd.
 func CRDDefinitions(crd *apiextensionsv1.CustomResourceDefinition, version string) (map[string]*spec.Schema, error) {
 	i := slices.IndexFunc(crd.Spec.Versions, func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Name == version })
 	if i < 0 {

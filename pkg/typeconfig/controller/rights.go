@@ -1,4 +1,4 @@
-package typeconfig
+package controller
 
 import (
 	"context"
@@ -8,47 +8,10 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
-
-// ControllerServiceAccount is the account that the controller runs as, in the
-// namespace of the control plane.
-const ControllerServiceAccount = "fedctl-controller"
-
-// rights are what lets the controller work on federated types of a group that it
-// is not installed with the rights to. The default group needs none.
-func (e *Enablement) rights() []*unstructured.Unstructured {
-	group := e.TypeConfig.Spec.FederatedType.Group
-	if group == DefaultFederatedGroup {
-		return nil
-	}
-	const api = "rbac.authorization.k8s.io"
-	name := ControllerServiceAccount + ":" + group
-	role := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": api + "/v1",
-		"kind":       "ClusterRole",
-		"metadata":   map[string]any{"name": name},
-		"rules": []any{map[string]any{
-			"apiGroups": []any{group},
-			"resources": []any{"*"},
-			"verbs":     []any{"get", "list", "watch", "patch"},
-		}},
-	}}
-	// Each control plane in the cluster has its own binding.
-	bindingName := kubefedconfig.ClusterWideName(name, e.TypeConfig.Namespace)
-	binding := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": api + "/v1",
-		"kind":       "ClusterRoleBinding",
-		"metadata":   map[string]any{"name": bindingName},
-		"roleRef":    map[string]any{"apiGroup": api, "kind": "ClusterRole", "name": name},
-		"subjects": []any{map[string]any{
-			"kind": "ServiceAccount", "name": ControllerServiceAccount, "namespace": e.TypeConfig.Namespace,
-		}},
-	}}
-	return []*unstructured.Unstructured{role, binding}
-}
 
 // forbidden is the reason of events about rights that the controller lacks.
 const forbidden = "FederatedTypeForbidden"
@@ -59,7 +22,7 @@ const lookForRights = 5 * time.Second
 // allowed says which rights to a federated type the controller lacks, if any: those
 // to types of other groups than the default one are granted by "fedctl enable", but
 // KubeFed's own client does not do that, and a manifest may come without them.
-func (r *reconciler) allowed(ctx context.Context, t Type) (*pause, error) {
+func (r *reconciler) allowed(ctx context.Context, t typeconfig.Type) (*pause, error) {
 	var missing []string
 	for _, right := range []struct{ verb, subresource string }{{"list", ""}, {"watch", ""}, {"patch", ""}, {"patch", "status"}} {
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
@@ -87,14 +50,14 @@ func (r *reconciler) allowed(ctx context.Context, t Type) (*pause, error) {
 }
 
 // howToGrant names the command that grants the rights to a federated type.
-func (r *reconciler) howToGrant(t Type) string {
+func (r *reconciler) howToGrant(t typeconfig.Type) string {
 	group, version := t.Federated.GVR.Group, t.Federated.GVR.Version
-	if group == DefaultFederatedGroup {
-		return "fedctl install brings back the ClusterRole " + ControllerServiceAccount
+	if group == typeconfig.DefaultFederatedGroup {
+		return "fedctl install brings back the ClusterRole " + kubefedconfig.Controller
 	}
 	command := "fedctl enable " + t.Name + " --federated-group " + group
-	if version != DefaultFederatedVersion {
+	if version != typeconfig.DefaultFederatedVersion {
 		command += " --federated-version " + version
 	}
-	return fmt.Sprintf("%s grants it to the service account %s/%s", command, r.Namespace, ControllerServiceAccount)
+	return fmt.Sprintf("%s grants it to the service account %s/%s", command, r.Namespace, kubefedconfig.Controller)
 }

@@ -1,4 +1,4 @@
-package typeconfig
+package definition
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 // federatedSchema is the schema of a federated type: KubeFed's, with the
 // template's fields known, and with optional fields that KubeFed does not have.
 // What is valid for KubeFed is valid here.
-func federatedSchema(in GenerateInput, limits templateLimits) *apiextensionsv1.JSONSchemaProps {
+func federatedSchema(in Input, limits templateLimits) *apiextensionsv1.JSONSchemaProps {
 	template, scalable := templateSchema(in, limits)
 	spec := object("What to propagate, where to, and how it differs between clusters.", properties{
 		"template":  template,

@@ -1,4 +1,4 @@
-package typeconfig
+package enablement
 
 import (
 	"errors"
@@ -12,6 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/apimachinery/pkg/version"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 )
 
 // File is what a file says of a type to enable.
@@ -62,7 +65,7 @@ func parseFile(raw []byte) (File, error) {
 			return File{}, err
 		}
 		// Its name must be this, and a file may leave it out.
-		out.Directive = Directive{ObjectMeta: metav1.ObjectMeta{Name: qualifiedName(out.CRD.Spec.Names.Plural, out.CRD.Spec.Group)}}
+		out.Directive = Directive{ObjectMeta: metav1.ObjectMeta{Name: typeconfig.QualifiedName(out.CRD.Spec.Names.Plural, out.CRD.Spec.Group)}}
 	case "", "EnableTypeDirective":
 	default:
 		return File{}, fmt.Errorf("kind is %s, want EnableTypeDirective or CustomResourceDefinition", out.Directive.Kind)
@@ -80,7 +83,7 @@ func (h *Host) PrepareCRD(crd *apiextensionsv1.CustomResourceDefinition, directi
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := CRDDefinitions(crd, target.Version)
+	definitions, err := definition.CRDDefinitions(crd, target.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +94,7 @@ func (h *Host) PrepareCRD(crd *apiextensionsv1.CustomResourceDefinition, directi
 // version it is the one that an API server prefers: of those served, the most
 // stable, then the newest.
 func targetOfCRD(crd *apiextensionsv1.CustomResourceDefinition, wanted string) (metav1.APIResource, error) {
-	name := qualifiedName(crd.Spec.Names.Plural, crd.Spec.Group)
+	name := typeconfig.QualifiedName(crd.Spec.Names.Plural, crd.Spec.Group)
 	var served []string
 	for _, v := range crd.Spec.Versions {
 		if v.Served && (wanted == "" || v.Name == wanted) {

@@ -1,4 +1,4 @@
-package typeconfig
+package enablement
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // ResourceLister is the part of a discovery client that LookupTarget needs.
@@ -40,7 +42,7 @@ func LookupTarget(lister ResourceLister, name, version string) (metav1.APIResour
 		return metav1.APIResource{}, err
 	}
 	if why := notFederable(found); why != "" {
-		return metav1.APIResource{}, fmt.Errorf("%s cannot be federated: %s", qualifiedName(found.Name, found.Group), why)
+		return metav1.APIResource{}, fmt.Errorf("%s cannot be federated: %s", typeconfig.QualifiedName(found.Name, found.Group), why)
 	}
 	return found, nil
 }
@@ -57,7 +59,7 @@ func Federable(lists []*metav1.APIResourceList) []string {
 		for _, resource := range list.APIResources {
 			resource.Group = gv.Group
 			if !strings.Contains(resource.Name, "/") && notFederable(resource) == "" {
-				names = append(names, qualifiedName(resource.Name, gv.Group))
+				names = append(names, typeconfig.QualifiedName(resource.Name, gv.Group))
 			}
 		}
 	}
@@ -103,7 +105,7 @@ func choose(found []metav1.APIResource, name string) (metav1.APIResource, error)
 	}
 	var names []string
 	for _, resource := range found {
-		names = append(names, qualifiedName(resource.Name, resource.Group))
+		names = append(names, typeconfig.QualifiedName(resource.Name, resource.Group))
 	}
 	slices.Sort(names)
 	return metav1.APIResource{}, fmt.Errorf("%q may mean %s: give one of these names", name, strings.Join(slices.Compact(names), " or "))
@@ -154,7 +156,7 @@ func notFederable(resource metav1.APIResource) string {
 		return why
 	}
 	switch {
-	case resource.Group == DefaultFederatedGroup && strings.HasPrefix(resource.Kind, "Federated"):
+	case resource.Group == typeconfig.DefaultFederatedGroup && strings.HasPrefix(resource.Kind, "Federated"):
 		return "it is a federated type itself; enable the type that it federates"
 	case resource.Group == fedcorev1beta1.SchemeGroupVersion.Group:
 		return "its objects belong to the control plane in the host"

@@ -1,4 +1,4 @@
-package typeconfig
+package enablement
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // served is what an API server lists.
@@ -94,7 +96,7 @@ func TestLookupTarget(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if name := qualifiedName(got.Name, got.Group) + "/" + got.Version; name != test.want {
+			if name := typeconfig.QualifiedName(got.Name, got.Group) + "/" + got.Version; name != test.want {
 				t.Errorf("got %s, want %s", name, test.want)
 			}
 		})

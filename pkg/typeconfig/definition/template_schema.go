@@ -1,4 +1,4 @@
-package typeconfig
+package definition
 
 import (
 	"maps"

@@ -1,4 +1,4 @@
-package typeconfig
+package enablement
 
 import (
 	"context"
@@ -10,6 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/finalizers"
 )
 
 // ReleaseAll ends the federation of all types of the control plane and takes the
@@ -51,7 +54,7 @@ func (h *Host) ReleaseAll(ctx context.Context, dryRun bool) (alone bool, err err
 		if dryRun {
 			break
 		}
-		if err := removeFinalizers(ctx, h.Client, h.Client, federatedResource(WithDefaults(config)), within...); err != nil {
+		if err := finalizers.Remove(ctx, h.Client, h.Client, typeconfig.FederatedResource(config), within...); err != nil {
 			return alone, err
 		}
 	}
@@ -79,13 +82,13 @@ func (h *Host) releaseType(ctx context.Context, config *fedcorev1beta1.Federated
 		if err := client.IgnoreNotFound(h.Client.Delete(ctx, config)); err != nil {
 			return fmt.Errorf("deleting FederatedTypeConfig %s/%s: %w", config.Namespace, config.Name, err)
 		}
-		if err := removeFinalizers(ctx, h.Client, h.Client, federatedResource(WithDefaults(config)), within...); err != nil {
+		if err := finalizers.Remove(ctx, h.Client, h.Client, typeconfig.FederatedResource(config), within...); err != nil {
 			return err
 		}
 		err := h.Client.Get(ctx, client.ObjectKeyFromObject(config), config)
-		if err == nil && controllerutil.ContainsFinalizer(config, Finalizer) {
+		if err == nil && controllerutil.ContainsFinalizer(config, typeconfig.Finalizer) {
 			before := config.DeepCopy()
-			controllerutil.RemoveFinalizer(config, Finalizer)
+			controllerutil.RemoveFinalizer(config, typeconfig.Finalizer)
 			err = h.Client.Patch(ctx, config, client.MergeFrom(before))
 		}
 		if client.IgnoreNotFound(err) != nil {

@@ -1,9 +1,11 @@
-package typeconfig
+package enablement
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // Directive says which type to enable and how: KubeFed's EnableTypeDirective,
@@ -35,15 +37,15 @@ func TypeConfigFor(target metav1.APIResource, directive Directive) *fedcorev1bet
 		}
 		return out
 	}
-	name := qualifiedName(target.Name, target.Group)
+	name := typeconfig.QualifiedName(target.Name, target.Group)
 	targetType := scope(target.Namespaced)
 	targetType.Group, targetType.Version = target.Group, target.Version
 	targetType.Kind, targetType.PluralName = target.Kind, target.Name
 	// FederatedNamespaces live in the namespace they federate, so that who owns a
 	// namespace can federate it.
 	federated := scope(target.Namespaced || name == fedcommon.NamespaceName)
-	federated.Group = orDefault(directive.Spec.FederatedGroup, DefaultFederatedGroup)
-	federated.Version = orDefault(directive.Spec.FederatedVersion, DefaultFederatedVersion)
+	federated.Group = orDefault(directive.Spec.FederatedGroup, typeconfig.DefaultFederatedGroup)
+	federated.Version = orDefault(directive.Spec.FederatedVersion, typeconfig.DefaultFederatedVersion)
 	federated.Kind, federated.PluralName = "Federated"+target.Kind, "federated"+target.Name
 	return &fedcorev1beta1.FederatedTypeConfig{
 		TypeMeta:   metav1.TypeMeta{APIVersion: fedcorev1beta1.SchemeGroupVersion.String(), Kind: "FederatedTypeConfig"},

@@ -1,4 +1,4 @@
-package typeconfig
+package definition
 
 import (
 	"encoding/json"
@@ -10,17 +10,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 	"k8s.io/utils/ptr"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
-// CRDSizeBudget is the size, in bytes of JSON, that the CustomResourceDefinition
+// SizeBudget is the size, in bytes of JSON, that the CustomResourceDefinition
 // of a federated type stays under: well below what etcd stores, and small enough
 // for an API server to keep many of them in memory.
-const CRDSizeBudget = 128 << 10
+const SizeBudget = 128 << 10
 
-// GenerateInput is what the CustomResourceDefinition of a federated type is made from.
-type GenerateInput struct {
+// Input is what the CustomResourceDefinition of a federated type is made from.
+type Input struct {
 	// Type is the federated type.
-	Type Type
+	Type typeconfig.Type
 	// ShortNames are the short names of the target; the federated type has the
 	// same with an f in front.
 	ShortNames []string
@@ -40,15 +42,15 @@ type Rollup struct {
 	Columns []apiextensionsv1.CustomResourceColumnDefinition
 }
 
-// GenerateCRD returns the CustomResourceDefinition of a federated type. The same
+// Generate returns the CustomResourceDefinition of a federated type. The same
 // input always gives the same result. Descriptions of template fields, and then
-// its deepest fields, are left out as far as it takes to stay under CRDSizeBudget.
-func GenerateCRD(in GenerateInput) *apiextensionsv1.CustomResourceDefinition {
+// its deepest fields, are left out as far as it takes to stay under SizeBudget.
+func Generate(in Input) *apiextensionsv1.CustomResourceDefinition {
 	const deepest = 24
 	limits := templateLimits{Depth: deepest, Descriptions: deepest}
 	for {
-		crd := generateCRD(in, limits)
-		if size(crd) <= CRDSizeBudget || limits.Depth == 0 {
+		crd := generate(in, limits)
+		if size(crd) <= SizeBudget || limits.Depth == 0 {
 			return crd
 		}
 		if limits.Descriptions > 0 {
@@ -67,7 +69,7 @@ func size(crd *apiextensionsv1.CustomResourceDefinition) int {
 	return len(data)
 }
 
-func generateCRD(in GenerateInput, limits templateLimits) *apiextensionsv1.CustomResourceDefinition {
+func generate(in Input, limits templateLimits) *apiextensionsv1.CustomResourceDefinition {
 	federated := in.Type.Federated
 	scope := apiextensionsv1.ClusterScoped
 	if federated.Namespaced {
@@ -82,7 +84,7 @@ func generateCRD(in GenerateInput, limits templateLimits) *apiextensionsv1.Custo
 			APIVersion: apiextensionsv1.SchemeGroupVersion.String(),
 			Kind:       "CustomResourceDefinition",
 		},
-		ObjectMeta: metav1.ObjectMeta{Name: qualifiedName(federated.GVR.Resource, federated.GVR.Group)},
+		ObjectMeta: metav1.ObjectMeta{Name: typeconfig.QualifiedName(federated.GVR.Resource, federated.GVR.Group)},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
 			Group: federated.GVR.Group,
 			Names: apiextensionsv1.CustomResourceDefinitionNames{
@@ -121,7 +123,7 @@ func printerColumns(rollup *Rollup) []apiextensionsv1.CustomResourceColumnDefini
 
 // templateSchema returns the schema of spec.template, and whether the target has
 // replicas that another controller of a member may want to set.
-func templateSchema(in GenerateInput, limits templateLimits) (schema apiextensionsv1.JSONSchemaProps, scalable bool) {
+func templateSchema(in Input, limits templateLimits) (schema apiextensionsv1.JSONSchemaProps, scalable bool) {
 	target := in.Type.Target.GVK
 	converter := &templateConverter{definitions: in.Definitions, limits: limits, expanding: map[string]bool{}}
 	schema = apiextensionsv1.JSONSchemaProps{

@@ -1,4 +1,4 @@
-package typeconfig
+package enablement
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // DisableOptions says how to disable a type.
@@ -38,7 +39,7 @@ func (h *Host) Disable(ctx context.Context, directive Directive, options Disable
 		if err != nil {
 			return err
 		}
-		name = qualifiedName(target.Name, target.Group)
+		name = typeconfig.QualifiedName(target.Name, target.Group)
 	}
 	config := &fedcorev1beta1.FederatedTypeConfig{}
 	err := h.Client.Get(ctx, client.ObjectKey{Namespace: h.Namespace, Name: name}, config)
@@ -59,7 +60,7 @@ func (h *Host) Disable(ctx context.Context, directive Directive, options Disable
 	case err != nil:
 		return fmt.Errorf("reading FederatedTypeConfig %s/%s: %w", h.Namespace, name, err)
 	}
-	config = WithDefaults(config)
+	config = typeconfig.WithDefaults(config)
 
 	if options.DeleteCRD {
 		// Looked at first: a refusal must not leave the type half disabled.
@@ -98,7 +99,7 @@ func (h *Host) sayWhatStays(ctx context.Context, config *fedcorev1beta1.Federate
 	if target.Scope == "Cluster" {
 		all = ""
 	}
-	name := qualifiedName(target.PluralName, target.Group)
+	name := typeconfig.QualifiedName(target.PluralName, target.Group)
 	h.say("")
 	h.say("Its federated objects stay in the host, and what they propagated stays in the members, labelled as managed.")
 	h.say("To be rid of both: enable the type again, delete the federated objects, disable it again.")
@@ -110,7 +111,7 @@ func (h *Host) sayWhatStays(ctx context.Context, config *fedcorev1beta1.Federate
 func (h *Host) federatedObjects(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, limit int64) (metav1.PartialObjectMetadataList, error) {
 	federated := config.Spec.FederatedType
 	var objects metav1.PartialObjectMetadataList
-	objects.SetGroupVersionKind(resource(federated).GVK.GroupVersion().WithKind(federated.Kind + "List"))
+	objects.SetGroupVersionKind(typeconfig.ResourceOf(federated).GVK.GroupVersion().WithKind(federated.Kind + "List"))
 	err := h.Client.List(ctx, &objects, client.Limit(limit))
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return metav1.PartialObjectMetadataList{}, nil
@@ -158,13 +159,13 @@ func (h *Host) refuseWhileInUse(ctx context.Context, config *fedcorev1beta1.Fede
 	if objects.Continue != "" {
 		names = append(names, "…")
 	}
-	crd := qualifiedName(federated.PluralName, federated.Group)
+	crd := typeconfig.QualifiedName(federated.PluralName, federated.Group)
 	return fmt.Errorf("CustomResourceDefinition %s is not deleted while federated objects exist (%s): delete them, or leave out --delete-crd", crd, strings.Join(names, ", "))
 }
 
 func (h *Host) deleteCRD(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, dryRun bool) error {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
-	crd.Name = qualifiedName(config.Spec.FederatedType.PluralName, config.Spec.FederatedType.Group)
+	crd.Name = typeconfig.QualifiedName(config.Spec.FederatedType.PluralName, config.Spec.FederatedType.Group)
 	return h.delete(ctx, crd, "customresourcedefinition.apiextensions.k8s.io/"+crd.Name, dryRun)
 }
 

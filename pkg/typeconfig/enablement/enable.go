@@ -1,4 +1,4 @@
-package typeconfig
+package enablement
 
 import (
 	"context"
@@ -14,11 +14,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/openapi"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/serverapply"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 )
 
 // Host is the host cluster as enabling and disabling types need it.
@@ -30,7 +33,7 @@ type Host struct {
 	// Namespace is the namespace of the control plane.
 	Namespace string
 	// Rollups are what the status of some types adds up of the members, by target.
-	Rollups map[schema.GroupKind]Rollup
+	Rollups map[schema.GroupKind]definition.Rollup
 	// Out gets a line for everything that was done.
 	Out io.Writer
 	// Deleted is told the name of each object that was deleted, or in a dry run would
@@ -61,30 +64,52 @@ func (h *Host) Prepare(ctx context.Context, directive Directive) (*Enablement, e
 func (h *Host) enablement(target metav1.APIResource, directive Directive, definitions map[string]*spec.Schema) (*Enablement, error) {
 	config := TypeConfigFor(target, directive)
 	config.Namespace = h.Namespace
-	federatedType, err := FromFederatedTypeConfig(config)
+	federatedType, err := typeconfig.FromFederatedTypeConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	in := GenerateInput{Type: federatedType, ShortNames: target.ShortNames, Definitions: definitions}
+	in := definition.Input{Type: federatedType, ShortNames: target.ShortNames, Definitions: definitions}
 	if rollup, ok := h.Rollups[federatedType.Target.GVK.GroupKind()]; ok {
 		in.Rollup = &rollup
 	}
-	return &Enablement{TypeConfig: config, CRD: GenerateCRD(in)}, nil
+	return &Enablement{TypeConfig: config, CRD: definition.Generate(in)}, nil
 }
 
 // definitions returns the schema of target and what it refers to.
 func (h *Host) definitions(ctx context.Context, target metav1.APIResource) (map[string]*spec.Schema, error) {
 	if target.Group != "" {
 		crd := &apiextensionsv1.CustomResourceDefinition{}
-		err := h.Client.Get(ctx, client.ObjectKey{Name: qualifiedName(target.Name, target.Group)}, crd)
+		err := h.Client.Get(ctx, client.ObjectKey{Name: typeconfig.QualifiedName(target.Name, target.Group)}, crd)
 		if err == nil {
-			return CRDDefinitions(crd, target.Version)
+			return definition.CRDDefinitions(crd, target.Version)
 		}
 		if !apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("reading the definition of %s: %w", qualifiedName(target.Name, target.Group), err)
+			return nil, fmt.Errorf("reading the definition of %s: %w", typeconfig.QualifiedName(target.Name, target.Group), err)
 		}
 	}
-	return Definitions(h.Discovery.OpenAPIV3(), schema.GroupVersion{Group: target.Group, Version: target.Version})
+	return fetchDefinitions(h.Discovery.OpenAPIV3(), schema.GroupVersion{Group: target.Group, Version: target.Version})
+}
+
+// fetchDefinitions fetches the schemas that an API server publishes for gv; none when
+// it publishes none, as an aggregated API server may.
+func fetchDefinitions(client openapi.Client, gv schema.GroupVersion) (map[string]*spec.Schema, error) {
+	paths, err := client.Paths()
+	if err != nil {
+		return nil, fmt.Errorf("reading the index of the OpenAPI v3 schemas: %w", err)
+	}
+	path := "apis/" + gv.String()
+	if gv.Group == "" {
+		path = "api/" + gv.Version
+	}
+	document, ok := paths[path]
+	if !ok {
+		return map[string]*spec.Schema{}, nil
+	}
+	data, err := document.Schema("application/json")
+	if err != nil {
+		return nil, fmt.Errorf("reading the OpenAPI v3 schema of %s: %w", gv, err)
+	}
+	return definition.ParseDefinitions(data)
 }
 
 // Objects are what Enable applies, in this order.
@@ -139,7 +164,7 @@ func (h *Host) checkConflicts(ctx context.Context, e *Enablement) error {
 		return fmt.Errorf("listing FederatedTypeConfigs in namespace %s: %w", h.Namespace, err)
 	}
 	for i := range others.Items {
-		if err := conflict(e.TypeConfig, WithDefaults(&others.Items[i])); err != nil {
+		if err := conflict(e.TypeConfig, typeconfig.WithDefaults(&others.Items[i])); err != nil {
 			return err
 		}
 	}
@@ -149,8 +174,8 @@ func (h *Host) checkConflicts(ctx context.Context, e *Enablement) error {
 // conflict says why wanted cannot be enabled beside other, or as its update.
 func conflict(wanted, other *fedcorev1beta1.FederatedTypeConfig) error {
 	federated, otherFederated := wanted.Spec.FederatedType, other.Spec.FederatedType
-	name := qualifiedName(federated.PluralName, federated.Group) + "/" + federated.Version
-	otherName := qualifiedName(otherFederated.PluralName, otherFederated.Group) + "/" + otherFederated.Version
+	name := typeconfig.QualifiedName(federated.PluralName, federated.Group) + "/" + federated.Version
+	otherName := typeconfig.QualifiedName(otherFederated.PluralName, otherFederated.Group) + "/" + otherFederated.Version
 	target, otherTarget := wanted.Spec.TargetType, other.Spec.TargetType
 	switch {
 	case target.PluralName == otherFederated.PluralName && target.Group == otherFederated.Group:

@@ -1,4 +1,4 @@
-package typeconfig
+package controller
 
 import (
 	"context"
@@ -22,18 +22,16 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/finalizers"
 )
 
-// Finalizer is on every FederatedTypeConfig whose type has run, so that the
-// controller can stop the propagation before the definition is gone. It is KubeFed's.
-const Finalizer = "core.kubefed.io/federated-type-config"
-
-// ControllerOptions configure the FederatedTypeConfig controller.
-type ControllerOptions struct {
+// Options configure the controller.
+type Options struct {
 	// Namespace is the namespace of the control plane, whose FederatedTypeConfigs count.
 	Namespace string
 	// Registrar starts and stops the propagation of types.
-	Registrar Registrar
+	Registrar typeconfig.Registrar
 	// CollectStatus is whether status is collected at all; a FederatedTypeConfig
 	// only says whether its type takes part.
 	CollectStatus bool
@@ -42,17 +40,17 @@ type ControllerOptions struct {
 	LimitedScope bool
 }
 
-// SetupController adds the FederatedTypeConfig controller to the manager of the
+// Setup adds the FederatedTypeConfig controller to the manager of the
 // host cluster, whose scheme must know FederatedTypeConfigs and
 // CustomResourceDefinitions, and whose cache should have CacheByObject.
-func SetupController(mgr manager.Manager, options ControllerOptions) error {
+func Setup(mgr manager.Manager, options Options) error {
 	r := &reconciler{
-		ControllerOptions: options,
-		client:            mgr.GetClient(),
-		live:              mgr.GetAPIReader(),
-		events:            mgr.GetEventRecorder("federatedtypeconfig"),
-		registered:        map[string]Type{},
-		paused:            map[string]string{},
+		Options:    options,
+		client:     mgr.GetClient(),
+		live:       mgr.GetAPIReader(),
+		events:     mgr.GetEventRecorder("federatedtypeconfig"),
+		registered: map[string]typeconfig.Type{},
+		paused:     map[string]string{},
 	}
 	inNamespace := predicate.NewPredicateFuncs(func(obj client.Object) bool { return obj.GetNamespace() == options.Namespace })
 	return ctrl.NewControllerManagedBy(mgr).
@@ -87,12 +85,12 @@ func crdMetadata() *metav1.PartialObjectMetadata {
 
 // reconciler makes the set of registered types follow the FederatedTypeConfigs.
 type reconciler struct {
-	ControllerOptions
+	Options
 	client client.Client
 	live   client.Reader
 	events events.EventRecorder
 	// registered holds what this process has registered, by name.
-	registered map[string]Type
+	registered map[string]typeconfig.Type
 	// paused holds why this process has not registered a type, by name.
 	paused map[string]string
 }
@@ -117,9 +115,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if pause != nil && r.neverRan(config) {
 		return r.wait(ctx, config, pause)
 	}
-	if pause == nil && controllerutil.AddFinalizer(config, Finalizer) {
+	if pause == nil && controllerutil.AddFinalizer(config, typeconfig.Finalizer) {
 		before := config.DeepCopy()
-		controllerutil.RemoveFinalizer(before, Finalizer)
+		controllerutil.RemoveFinalizer(before, typeconfig.Finalizer)
 		if err := r.client.Patch(ctx, config, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 			return reconcile.Result{}, fmt.Errorf("adding the finalizer to FederatedTypeConfig %s: %w", request, err)
 		}
@@ -142,11 +140,11 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // nothing of it is to be cleaned up, for which the controller may lack the rights.
 func (r *reconciler) neverRan(config *fedcorev1beta1.FederatedTypeConfig) bool {
 	_, running := r.registered[config.Name]
-	return !running && !controllerutil.ContainsFinalizer(config, Finalizer)
+	return !running && !controllerutil.ContainsFinalizer(config, typeconfig.Finalizer)
 }
 
 // run registers the type of config and writes what came of it.
-func (r *reconciler) run(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, wanted Type) error {
+func (r *reconciler) run(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, wanted typeconfig.Type) error {
 	if err := r.register(ctx, wanted); err != nil {
 		r.warn(config, "RegistrationFailed", err.Error())
 		if statusErr := r.report(ctx, config, false, false); statusErr != nil {
@@ -180,7 +178,7 @@ func (r *reconciler) retryForbidden(config *fedcorev1beta1.FederatedTypeConfig, 
 	if !apierrors.IsForbidden(err) {
 		return reconcile.Result{}, err
 	}
-	t, invalid := FromFederatedTypeConfig(config)
+	t, invalid := typeconfig.FromFederatedTypeConfig(config)
 	if invalid != nil {
 		return reconcile.Result{}, err
 	}
@@ -189,7 +187,7 @@ func (r *reconciler) retryForbidden(config *fedcorev1beta1.FederatedTypeConfig, 
 }
 
 // register tells the registrar of a type, unless it already runs as it is.
-func (r *reconciler) register(ctx context.Context, wanted Type) error {
+func (r *reconciler) register(ctx context.Context, wanted typeconfig.Type) error {
 	if running, ok := r.registered[wanted.Name]; ok && running == wanted {
 		return nil
 	}
@@ -221,7 +219,7 @@ func (r *reconciler) unregister(ctx context.Context, name string) error {
 	if err := r.Registrar.Unregister(ctx, name); err != nil {
 		return fmt.Errorf("stopping the propagation of %s: %w", name, err)
 	}
-	if err := removeFinalizers(ctx, r.live, r.client, running.Federated); err != nil {
+	if err := finalizers.Remove(ctx, r.live, r.client, running.Federated); err != nil {
 		return err // the type stays registered here, so that this is tried again
 	}
 	delete(r.registered, name)
@@ -230,14 +228,14 @@ func (r *reconciler) unregister(ctx context.Context, name string) error {
 
 // remove ends the propagation of a type that is being deleted and lets it go.
 func (r *reconciler) remove(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) error {
-	if !controllerutil.ContainsFinalizer(config, Finalizer) {
+	if !controllerutil.ContainsFinalizer(config, typeconfig.Finalizer) {
 		return r.unregister(ctx, config.Name)
 	}
 	if err := r.release(ctx, config); err != nil {
 		return err
 	}
 	before := config.DeepCopy()
-	controllerutil.RemoveFinalizer(config, Finalizer)
+	controllerutil.RemoveFinalizer(config, typeconfig.Finalizer)
 	err := r.client.Patch(ctx, config, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	return client.IgnoreNotFound(err)
 }
@@ -284,9 +282,9 @@ func (r *reconciler) namespacedTypes(ctx context.Context, changed client.Object)
 // or the status type of.
 func (r *reconciler) typesOfCRD(ctx context.Context, crd client.Object) []reconcile.Request {
 	return r.requests(ctx, func(config *fedcorev1beta1.FederatedTypeConfig) bool {
-		spec := WithDefaults(config).Spec
-		return resource(spec.FederatedType).crdName() == crd.GetName() ||
-			spec.StatusType != nil && resource(*spec.StatusType).crdName() == crd.GetName()
+		spec := typeconfig.WithDefaults(config).Spec
+		return typeconfig.ResourceOf(spec.FederatedType).CRDName() == crd.GetName() ||
+			spec.StatusType != nil && typeconfig.ResourceOf(*spec.StatusType).CRDName() == crd.GetName()
 	})
 }
 

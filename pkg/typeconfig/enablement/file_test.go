@@ -1,4 +1,4 @@
-package typeconfig
+package enablement
 
 import (
 	"os"
