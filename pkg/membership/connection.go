@@ -37,7 +37,7 @@ type connection struct {
 }
 
 func newConnection(a reach.Access, secret string, opts Options, log logr.Logger) (*connection, error) {
-	prober, err := reach.NewProber(a, secret, opts.UserAgent, opts.Timeout)
+	prober, err := reach.NewProber(a, secret, opts.UserAgent, opts.HealthCheckTimeout)
 	if err != nil {
 		return nil, err
 	}

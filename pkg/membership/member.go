@@ -104,7 +104,7 @@ func (m *member) run(ctx context.Context) {
 // untilNext spreads the probes of many members over the period.
 func (m *member) untilNext(began time.Time) time.Duration {
 	jitter := 0.95 + 0.1*rand.Float64() //nolint:gosec // not a secret
-	return time.Duration(float64(m.p.opts.Period)*jitter) - time.Since(began)
+	return time.Duration(float64(m.p.opts.HealthCheckPeriod)*jitter) - time.Since(began)
 }
 
 // wait returns when it is time to probe, and takes in what arrives meanwhile; it
@@ -259,7 +259,7 @@ func (m *member) startInventory(ctx context.Context) {
 
 func (m *member) takeInventory(ctx context.Context, result inventoryResult) {
 	m.inventorying = false
-	m.inventoryDue = time.Now().Add(m.p.opts.InventoryPeriod)
+	m.inventoryDue = time.Now().Add(inventoryPeriod)
 	if result.connection != m.current {
 		m.inventoryDue = time.Time{}
 		return

@@ -27,6 +27,7 @@ import (
 	"github.com/fedctl/fedctl/internal/localcluster"
 	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 const (
@@ -182,8 +183,10 @@ func startProvider() (*membership.Provider, *recorder) {
 	hostCluster, err := cluster.New(configOf(hostName), func(o *cluster.Options) { o.Scheme = scheme })
 	Expect(err).NotTo(HaveOccurred())
 	provider, err := membership.New(hostCluster, membership.Options{
-		KubeFedNamespace: namespace, Period: period, Timeout: timeout, FailureThreshold: 2, SuccessThreshold: 1,
-		RequestTimeout: 5 * time.Second,
+		KubeFedNamespace: namespace,
+		Members: settings.Members{
+			HealthCheckPeriod: period, HealthCheckTimeout: timeout, FailureThreshold: 2, SuccessThreshold: 1, RequestTimeout: 5 * time.Second,
+		},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	r := &recorder{engaged: map[string][]engagement{}, notified: map[string]int{}}

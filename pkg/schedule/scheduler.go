@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -41,17 +42,12 @@ type Inventory interface {
 	Subscribe(func(name string))
 }
 
-// DefaultUnschedulableAfter is how long KubeFed waits for a pod without a node.
-const DefaultUnschedulableAfter = time.Minute
-
-// Options configure a Scheduler. Zero values mean the default named with each field.
+// Options configure a Scheduler.
 type Options struct {
+	settings.Replicas
 	// TargetNamespace limits the scheduler to one namespace; empty: all.
 	TargetNamespace string
-	// UnschedulableAfter is how long a pod may have no node before its replica
-	// counts as one that the cluster has no room for (1m).
-	UnschedulableAfter time.Duration
-	// RequestTimeout bounds a request that is not a watch (15s).
+	// RequestTimeout bounds a request that is not a watch.
 	RequestTimeout time.Duration
 }
 
@@ -105,11 +101,11 @@ var (
 
 // New returns a scheduler and adds it, with its controller, to the manager.
 func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Scheduler, error) {
-	if opts.UnschedulableAfter <= 0 {
-		opts.UnschedulableAfter = DefaultUnschedulableAfter
-	}
 	if opts.RequestTimeout <= 0 {
-		opts.RequestTimeout = 15 * time.Second
+		return nil, errors.New("scheduler: the time-out of requests is not set")
+	}
+	if err := opts.Validate(); err != nil {
+		return nil, fmt.Errorf("scheduler: %w", err)
 	}
 	local := mgr.GetLocalManager()
 	config := rest.CopyConfig(local.GetConfig())

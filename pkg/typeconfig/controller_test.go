@@ -21,6 +21,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/controller"
 	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
@@ -104,7 +105,7 @@ func start(ctx context.Context, registrar typeconfig.Registrar) (stop func()) {
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controller.Setup(mgr, controller.Options{Namespace: namespace, Registrar: registrar, CollectStatus: true})).To(Succeed())
+	Expect(controller.Setup(mgr, controller.Options{Types: settings.Types{PushReconciler: true, CollectStatus: true}, Namespace: namespace, Registrar: registrar})).To(Succeed())
 	running, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

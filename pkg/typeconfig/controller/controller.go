@@ -22,19 +22,18 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/finalizers"
 )
 
 // Options configure the controller.
 type Options struct {
+	settings.Types
 	// Namespace is the namespace of the control plane, whose FederatedTypeConfigs count.
 	Namespace string
 	// Registrar starts and stops the propagation of types.
 	Registrar typeconfig.Registrar
-	// CollectStatus is whether status is collected at all; a FederatedTypeConfig
-	// only says whether its type takes part.
-	CollectStatus bool
 	// LimitedScope says that the control plane propagates one namespace only:
 	// types whose target has no namespace do not run.
 	LimitedScope bool
