@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/fedctl/fedctl/internal/webhookcerts"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -23,8 +24,8 @@ const (
 	path = "/default-kubefedconfig"
 	// serviceName and secretName are what config/ calls the Service in front of the
 	// controllers and the Secret that holds the certificates.
-	serviceName = "fedctl-controller-webhook"
-	secretName  = "fedctl-controller-webhook"
+	serviceName = kubefedconfig.Controller + "-webhook"
+	secretName  = serviceName
 )
 
 // Options say where the webhook is served and how it is reached.

@@ -7,7 +7,7 @@
 // half-way is repeated and does the rest. Nothing is ever removed from a cluster that
 // is not certainly the one which joined.
 //
-// It may import pkg/reach, pkg/api, controller-runtime's client, client-go and
+// It may import pkg/reach, pkg/api, pkg/kubefedconfig, controller-runtime's client, client-go and
 // KubeFed's API types. pkg/membership, which connects to what has joined, and this
 // package do not know each other.
 package join

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -27,8 +28,6 @@ const (
 	ServiceAccountAnnotation = "fedctl.io/service-account"
 	// ClusterLabel of a Secret names the KubeFedCluster it was made for.
 	ClusterLabel = "fedctl.io/cluster"
-
-	kubeFedConfigName = "kubefed"
 )
 
 // hostSide is the host cluster of a join or unjoin.
@@ -78,11 +77,11 @@ func (h *hostSide) plan(ctx context.Context, mode RBACMode) (memberRules, error)
 // scope is that of the KubeFedConfig; without one it is Cluster.
 func (h *hostSide) scope(ctx context.Context) (apiextensionsv1.ResourceScope, error) {
 	var config fedcorev1beta1.KubeFedConfig
-	err := h.client.Get(ctx, client.ObjectKey{Namespace: h.namespace, Name: kubeFedConfigName}, &config)
+	err := h.client.Get(ctx, client.ObjectKey{Namespace: h.namespace, Name: kubefedconfig.Name}, &config)
 	if apierrors.IsNotFound(err) || (err == nil && config.Spec.Scope == "") {
 		return apiextensionsv1.ClusterScoped, nil
 	} else if err != nil {
-		return "", h.explain("reading KubeFedConfig "+h.namespace+"/"+kubeFedConfigName, err)
+		return "", h.explain("reading KubeFedConfig "+h.namespace+"/"+kubefedconfig.Name, err)
 	}
 	return config.Spec.Scope, nil
 }
