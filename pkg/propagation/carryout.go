@@ -224,6 +224,6 @@ func (e *Engine) settled(a *attempt, p *place, status federate.PropagationStatus
 		a.o.pendingSince = time.Time{}
 		e.queue.Add(host)
 	case e.now().Sub(a.o.pendingSince) >= e.opts.SettleTimeout:
-		e.queue.AddAfter(host, e.opts.StatusInterval) // the status no longer waits for the others
+		e.queue.AddAfter(host, statusInterval) // the status no longer waits for the others
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -54,9 +55,12 @@ type bench struct {
 
 func newBench(t *testing.T, kind string) *bench {
 	clusters := &joined{{Name: "m", Ready: true, Probed: true}, {Name: "n", Ready: true, Probed: true}}
-	opts := Options{KubeFedNamespace: "kube-federation-system", AdoptResources: true}.Default()
+	opts := Options{
+		Propagation:      settings.Defaults[settings.Propagation](),
+		KubeFedNamespace: "kube-federation-system", RequestTimeout: settings.Defaults[settings.Members]().RequestTimeout,
+	}
 	limiter := func() workqueue.TypedRateLimiter[Item] {
-		return workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax)
+		return workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax)
 	}
 	b := &bench{t: t, clusters: clusters, stores: map[string]*memberStore{}, key: types.NamespacedName{Name: "b"}}
 	b.Engine = &Engine{
@@ -452,7 +456,6 @@ func TestLateOutcomeReachesTheStatus(t *testing.T) {
 	}
 	a := b.attempt("n")
 	b.record("n").status = timedOut(b.record("n"), false) // what the status said when it was written without waiting
-	b.opts.StatusInterval = time.Millisecond
 	if _, err := b.finish(a, federate.ClusterPropagationOK, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -25,60 +25,29 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
-// Options configure the engine. Zero values take the defaults of Default.
+// Options configure the engine.
 type Options struct {
+	settings.Propagation
 	// KubeFedNamespace is the host namespace of the control plane; it is never federated.
 	KubeFedNamespace string
 	// TargetNamespace limits the engine to one namespace (a Namespaced control plane); empty: all.
 	TargetNamespace string
-	// AdoptResources says whether objects that exist already are taken over.
-	AdoptResources bool
-	// Workers is how many items are in work at a time; WorkersPerCluster how many of
-	// one member cluster, and HostWorkers of the host.
-	Workers, WorkersPerCluster, HostWorkers int
 	// RequestTimeout bounds a request that is not a watch.
 	RequestTimeout time.Duration
-	// SettleTimeout is how long a status waits for clusters that have not
-	// answered before it is written without them.
-	SettleTimeout time.Duration
-	// StatusInterval is how often at most collected status is written for an object.
-	StatusInterval time.Duration
-	// RetryInitial and RetryMax bound the time between tries of an item that fails.
-	RetryInitial, RetryMax time.Duration
-	// UnreadyDeletionTimeout is how long a deletion waits for a cluster that is
-	// not ready; 0 means until it is ready or has been removed.
-	UnreadyDeletionTimeout time.Duration
-	// PropagatedVersions says that KubeFed's records are written as well.
-	PropagatedVersions bool
 	// Rollups add up what the members say of the objects of a target, where their
 	// status is collected.
 	Rollups map[schema.GroupKind]federate.Rollup
 }
 
-// Default returns the options with every value that is not set filled in.
-func (o Options) Default() Options {
-	set := func(v *int, d int) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	setTime := func(v *time.Duration, d time.Duration) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	set(&o.Workers, 256)
-	set(&o.WorkersPerCluster, 16)
-	set(&o.HostWorkers, 16)
-	setTime(&o.RequestTimeout, 15*time.Second)
-	setTime(&o.SettleTimeout, 5*time.Second)
-	setTime(&o.StatusInterval, time.Second)
-	setTime(&o.RetryInitial, 250*time.Millisecond)
-	setTime(&o.RetryMax, 5*time.Minute)
-	return o
-}
+const (
+	// statusInterval is how often at most collected status is written for an object.
+	statusInterval = time.Second
+	// retryInitial is the time before the first try again of an item that fails.
+	retryInitial = 250 * time.Millisecond
+)
 
 // Engine propagates the federated objects of all registered types. It
 // implements typeconfig.Registrar, and multicluster-runtime's Runnable: the
@@ -112,9 +81,11 @@ type Engine struct {
 // New returns an engine and adds it, with its controller, to the manager.
 // hostConfig is the host cluster's.
 func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engine, error) {
-	opts = opts.Default()
-	if opts.KubeFedNamespace == "" {
-		return nil, errors.New("propagation: the KubeFed namespace is not set")
+	if opts.KubeFedNamespace == "" || opts.RequestTimeout <= 0 {
+		return nil, errors.New("propagation: the KubeFed namespace or the time-out of requests is not set")
+	}
+	if err := opts.Validate(); err != nil {
+		return nil, fmt.Errorf("propagation: %w", err)
 	}
 	local := mgr.GetLocalManager()
 	config := rest.CopyConfig(local.GetConfig())
@@ -137,19 +108,19 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 		hostMeta:  meta,
 		events:    local.GetEventRecorder("fedctl"),
 		fair:      fair,
-		backoff:   workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax),
+		backoff:   workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax),
 		now:       time.Now,
 		types:     map[string]*runningType{},
 		starting:  make(chan struct{}),
 	}
 	// Not e.backoff: the controller forgets an item in its queue's limiter when it
 	// is asked to come back to it, which would make every wait the first one.
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax)
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax)
 	e.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[Item]{
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: fair}),
 	})
 	e.watches = newWatchSet(e)
-	if opts.PropagatedVersions {
+	if opts.VersionRecords == settings.RecordPropagatedVersion {
 		e.records = newVersionRecords(e)
 	}
 	e.metrics = newMetrics(e)
@@ -280,10 +251,10 @@ func (e *Engine) memberChanged(clusterName, typeName string, key types.Namespace
 	fedKey := t.federatedKey(key)
 	host := t.host.Get(fedKey)
 	if before != nil && after != nil && before.remote != after.remote && host != nil {
-		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, e.opts.StatusInterval)
+		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, statusInterval)
 	}
 	if e.records != nil && host != nil && before.recorded() != after.recorded() {
-		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, e.opts.StatusInterval)
+		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, statusInterval)
 	}
 	if o := t.object(fedKey); o != nil && host != nil {
 		o.mu.Lock()

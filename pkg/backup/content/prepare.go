@@ -21,15 +21,12 @@ type Options struct {
 	VolumeSnapshot string
 }
 
-// VolumeState says what a cluster has of a PersistentVolume.
+// VolumeState says what a cluster has of a PersistentVolume; empty for one that is not
+// there, or belongs to another claim.
 type VolumeState string
 
-const (
-	// VolumeGone is a volume that is not there, or belongs to another claim.
-	VolumeGone VolumeState = ""
-	// VolumeFree is a volume that the claim can be bound to.
-	VolumeFree VolumeState = "Free"
-)
+// VolumeFree is a volume that the claim can be bound to.
+const VolumeFree VolumeState = "Free"
 
 // Prepared says what Prepare could not decide, or has left out.
 type Prepared struct {
