@@ -186,3 +186,10 @@ func Summary(differences []Difference) string {
 	}
 	return text
 }
+
+// Answered decides again, by what the server would make of the object: what it sets by
+// default is no difference.
+func (s *Situation) Answered(step *Step, answer map[string]any) {
+	step.Differences = Compare(s.Resource, withOwners(answer, step.PendingOwners), s.Live, false)
+	s.Judge(step)
+}

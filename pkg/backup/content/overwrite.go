@@ -152,3 +152,16 @@ func hasOwner(owners []any, like map[string]any) bool {
 		return owner["kind"] == like["kind"] && owner["name"] == like["name"]
 	})
 }
+
+// WithPortsOf is a Service with the ports on the nodes that the live one has, for the
+// case that its own have been given to others; nil for other kinds.
+func WithPortsOf(resource Resource, object, live map[string]any) map[string]any {
+	if resource.Name() != services {
+		return nil
+	}
+	out := runtime.DeepCopyJSON(object)
+	relaxPorts(mapping(out, "spec"))
+	owned{path: "/spec/healthCheckNodePort"}.keep(resource, out, live)
+	owned{path: "/spec/ports/*/nodePort"}.keep(resource, out, live)
+	return out
+}
