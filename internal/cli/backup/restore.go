@@ -87,15 +87,17 @@ func oneOf(flag, value string, choices []string) (string, error) {
 	return "", fmt.Errorf("--%s takes %s and %s, not %q", flag, strings.Join(choices[:last], ", "), choices[last], value)
 }
 
+// choose makes the choices what the API calls them.
+func (o *restoreOptions) choose() (err error) {
+	if o.Existing, err = oneOf("existing", o.Existing, existingChoices); err != nil {
+		return err
+	}
+	o.RestoredBackups, err = oneOf("restored-backups", o.RestoredBackups, backupsChoices)
+	return err
+}
+
 // object is the Restore to create.
 func (o *restoreOptions) object(backup string) (*backupv1alpha1.Restore, error) {
-	var err error
-	if o.Existing, err = oneOf("existing", o.Existing, existingChoices); err != nil {
-		return nil, err
-	}
-	if o.RestoredBackups, err = oneOf("restored-backups", o.RestoredBackups, backupsChoices); err != nil {
-		return nil, err
-	}
 	object := &backupv1alpha1.Restore{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, GenerateName: "restore-"}}
 	object.Spec = backupv1alpha1.RestoreSpec{
 		From: backupv1alpha1.RestoreSource{
@@ -121,6 +123,9 @@ func (o *restoreOptions) object(backup string) (*backupv1alpha1.Restore, error) 
 }
 
 func (o *restoreOptions) restore(ctx context.Context, backup string) error {
+	if err := o.choose(); err != nil {
+		return err
+	}
 	object, err := o.object(backup)
 	if err != nil {
 		return err

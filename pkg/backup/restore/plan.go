@@ -2,6 +2,7 @@ package restore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,13 +154,17 @@ func (r *run) planLine(ctx context.Context, resource content.Resource, line []by
 	return nil
 }
 
-// planError ends the planning only if nothing can be restored at all; other errors
-// come again when the object is restored, and are dealt with then.
+// planError ends the planning only if nothing can be restored at all, or nothing may
+// exist and it is not known whether it does; other errors come again when the object is
+// restored, and are dealt with then.
 func (r *run) planError(ctx context.Context, err error) error {
+	var fault *faultError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+	case errors.As(err, &fault):
+		return nil
+	case apierrors.IsUnauthorized(err), r.spec.Existing == content.ExistingFail:
 		return r.fatal("cannot find out what exists", err)
 	case lost(err) && !r.alive(ctx):
 		return r.fatal("the cluster does not answer", err)

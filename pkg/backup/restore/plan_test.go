@@ -31,7 +31,7 @@ func apply(ctx context.Context, cluster, manifest string) {
 	}
 }
 
-// namespaceOf makes a namespace for a spec, and removes it afterwards.
+// makeNamespace makes a namespace for a spec, and removes it afterwards.
 func makeNamespace(ctx context.Context, cluster, name string) {
 	GinkgoHelper()
 	create(ctx, cluster, "{apiVersion: v1, kind: Namespace, metadata: {name: "+name+"}}")
@@ -165,7 +165,9 @@ var _ = Describe("a copy beside the original", func() {
 			removeObject(ctx, here, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "beside-hook")
 			removeObject(ctx, here, "v1", "PersistentVolume", "beside-data")
 		})
-		Eventually(func() any { return field(get(ctx, here, "v1", "PersistentVolume", "", "beside-data"), "status", "phase") }).Should(Equal("Bound"))
+		Eventually(func() any {
+			return field(get(ctx, here, "v1", "PersistentVolume", "", "beside-data"), "status", "phase")
+		}).Should(Equal("Bound"))
 		reader := save(ctx, here, "beside-", ns)
 
 		for _, existing := range []string{"Skip", "Update"} {
@@ -251,7 +253,9 @@ var _ = Describe("the dry run", func() {
 		Expect(run.Warnings).To(BeEmpty())
 		Expect(dry.Warnings).To(ConsistOf(HaveField("Message", ContainSubstring("could not be asked"))))
 		get(ctx, there, "told.example.com/v1", "Widget", ns, "lamp")
-		Eventually(func() any { return field(get(ctx, there, "v1", "PersistentVolumeClaim", ns, "data"), "status", "phase") }).Should(Equal("Bound"))
+		Eventually(func() any {
+			return field(get(ctx, there, "v1", "PersistentVolumeClaim", ns, "data"), "status", "phase")
+		}).Should(Equal("Bound"))
 	}, SpecTimeout(3*time.Minute))
 })
 
@@ -303,7 +307,9 @@ var _ = Describe("a fault that holds for many objects", func() {
 	}
 	guard := func(ctx context.Context, ns string) {
 		create(ctx, there, strings.ReplaceAll(deadWebhook, "NAME", ns))
-		DeferCleanup(func(ctx context.Context) { removeObject(ctx, there, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", ns) })
+		DeferCleanup(func(ctx context.Context) {
+			removeObject(ctx, there, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", ns)
+		})
 		create(ctx, there, "{apiVersion: v1, kind: Namespace, metadata: {name: "+ns+"}}")
 		Eventually(func() error { // the API server takes a moment to know it
 			return clientOf(there).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "probe"}}, client.DryRunAll)
