@@ -92,11 +92,25 @@ func (c *comparison) compareMaps(path string, saved, live map[string]any) {
 		switch {
 		case wasThere && isThere:
 			c.compare(at, was, is)
-		case wasThere && !empty(was):
-			c.add(at, "is missing")
-		case isThere && !empty(is) && !c.allowMore:
-			c.add(at, "was not there")
+		case wasThere:
+			c.alone(at, was, "is missing")
+		case !c.allowMore:
+			c.alone(at, is, "was not there")
 		}
+	}
+}
+
+// alone names what only one of them has, by the innermost fields.
+func (c *comparison) alone(path string, value any, what string) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		if !empty(value) {
+			c.add(path, what)
+		}
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		c.alone(path+"/"+escape.Replace(key), fields[key], what)
 	}
 }
 

@@ -114,10 +114,10 @@ func (s *Situation) Judge(step *Step) {
 	switch {
 	case s.Existing == ExistingFail && s.inTheWay(step):
 		step.Action, step.Why = Conflict, Summary(step.Differences)
-	case len(step.Differences) == 0:
-		step.Action, step.Why = Leave, ""
 	case why != "":
 		step.Action, step.Why = Leave, why
+	case len(step.Differences) == 0:
+		step.Action, step.Why = Leave, ""
 	case s.Existing == ExistingUpdate || s.Fresh:
 		step.Action, step.Why = Update, ""
 	default:

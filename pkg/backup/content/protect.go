@@ -35,23 +35,26 @@ func (s *Situation) protected(step *Step) string {
 	if s.Resource.Name() == namespaces || elsewhere || len(s.Options.NamespaceMapping) == 0 {
 		return ""
 	}
-	served := s.serves()
+	named := s.named()
 	switch {
-	case len(served) == 0:
-		return ""
-	case len(step.References) > 0:
+	case len(step.References) > 0 && len(named) > 0:
 		reference := step.References[0]
 		text := advice[s.Resource.Name()]
 		if text == "" {
 			text = otherAdvice
 		}
 		return fmt.Sprintf("serves namespace %s and is left as it is; what the copy lacks is %s with %s in place of %s: %s",
-			strings.Join(served, ", "), fields(step.References), reference.To, reference.From, text)
-	case !s.Resource.Namespaced:
-		return fmt.Sprintf("serves namespace %s, too, and is left as it is, though %s; restore it without a namespaceMapping if that is what you want",
-			strings.Join(served, ", "), Summary(step.Differences))
+			strings.Join(named, ", "), fields(step.References), reference.To, reference.From, text)
+	case len(step.Differences) == 0 || s.Resource.Namespaced:
+		return ""
 	}
-	return ""
+	served := slices.Sorted(maps.Keys(s.Options.Originals))
+	served = slices.DeleteFunc(served, func(original string) bool { return !s.Options.Originals[original] })
+	if len(served) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("serves namespace %s, too, and is left as it is, though %s; restore it without a namespaceMapping if that is what you want",
+		strings.Join(served, ", "), Summary(step.Differences))
 }
 
 func fields(references []Reference) string {
@@ -67,19 +70,11 @@ func fields(references []Reference) string {
 	return text
 }
 
-// serves are the originals that the live object serves: those that it names, and for
-// an object in no namespace all that exist.
-func (s *Situation) serves() []string {
+// named are the namespaces of the mapping that the live object names as they were saved.
+func (s *Situation) named() []string {
 	found := map[string]bool{}
 	for _, reference := range s.Options.mapNamespaces(s.Resource, runtime.DeepCopyJSON(s.Live)) {
 		found[reference.From] = true
-	}
-	if !s.Resource.Namespaced {
-		for original, exists := range s.Options.Originals {
-			if exists {
-				found[original] = true
-			}
-		}
 	}
 	return slices.Sorted(maps.Keys(found))
 }

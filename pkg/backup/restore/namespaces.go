@@ -107,14 +107,18 @@ func (n *namespaces) lookLocked(ctx context.Context, name string, it *namespace)
 
 // remains says what keeps a namespace from going.
 func remains(live *unstructured.Unstructured) string {
+	var parts []string
 	for _, condition := range conditions(live.Object) {
 		kind, _ := condition["type"].(string)
 		message, _ := condition["message"].(string)
 		if condition["status"] == "True" && strings.HasPrefix(kind, "Namespace") && message != "" {
-			return ": " + message
+			parts = append(parts, message)
 		}
 	}
-	return ""
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, "; ")
 }
 
 // ensure makes sure that the namespace exists that objects of a saved one go to.
