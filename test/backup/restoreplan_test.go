@@ -54,18 +54,18 @@ var _ = Describe("What a Restore says", func() {
 		Expect(done.Status.Resources).To(ContainElement(SatisfyAll(HaveField("Resource", "configmaps"), HaveField("Created", BeEquivalentTo(1)))))
 
 		By("suspending copies of Backups, unless they are to run")
-		copy := &v1alpha1.Backup{ObjectMeta: metav1.ObjectMeta{Namespace: copied.Name, Name: b.Name}}
-		Expect(c.Get(ctx, client.ObjectKeyFromObject(copy), copy)).To(Succeed())
-		Expect(copy.Spec.Suspend).To(BeTrue())
+		duplicate := &v1alpha1.Backup{ObjectMeta: metav1.ObjectMeta{Namespace: copied.Name, Name: b.Name}}
+		Expect(c.Get(ctx, client.ObjectKeyFromObject(duplicate), duplicate)).To(Succeed())
+		Expect(duplicate.Spec.Suspend).To(BeTrue())
 		Expect(done.Status.Warnings).To(ContainElement(SatisfyAll(HaveField("Resource", "backups.backup.fedctl.io"), HaveField("Message", ContainSubstring("restored suspended")))))
-		Expect(c.Delete(ctx, copy)).To(Succeed())
-		Eventually(ctx, func() bool { return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(copy), copy)) }).Should(BeTrue())
+		Expect(c.Delete(ctx, duplicate)).To(Succeed())
+		Eventually(ctx, func() bool { return apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(duplicate), duplicate)) }).Should(BeTrue())
 		out := fedctl(ctx, "backup", "restore", b.Name, "-n", ns, "--repository", "store", "--wait", "--restored-backups", "keep",
 			"--namespace-mapping", ns+"="+copied.Name, "--resources", "backups.backup.fedctl.io,configmaps")
 		Expect(out).To(MatchRegexp(`RESOURCE +CREATED +UPDATED +SKIPPED +FAILED +DEFERRED`))
 		Expect(out).To(MatchRegexp(`backups\.backup\.fedctl\.io +1 +0 +0 +0 +0`))
 		Expect(out).To(MatchRegexp(`all +1 +0 +1 +0 +0`))
-		Expect(c.Get(ctx, client.ObjectKeyFromObject(copy), copy)).To(Succeed())
-		Expect(copy.Spec.Suspend).To(BeFalse())
+		Expect(c.Get(ctx, client.ObjectKeyFromObject(duplicate), duplicate)).To(Succeed())
+		Expect(duplicate.Spec.Suspend).To(BeFalse())
 	}, SpecTimeout(4*time.Minute))
 })

@@ -31,11 +31,7 @@ type group struct {
 
 // holds says whether a fault that was met holds for objects of a resource in a namespace.
 func (g *group) holds(resource content.Resource, namespace string) bool {
-	switch {
-	case g.kind.single || g.namespace != namespace:
-		return false
-	}
-	return g.kind.whole || g.resource == resource
+	return !g.kind.single && g.namespace == namespace && (g.kind.whole || g.resource == resource)
 }
 
 // put puts an object aside.

@@ -2,7 +2,7 @@ package restore
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"strings"
 	"sync"
 
@@ -175,7 +175,7 @@ func (n *namespaces) carryOut(ctx context.Context, from, name string, it *namesp
 		return nil
 	}
 	if step.Action == content.Refuse {
-		return fmt.Errorf("%s", step.Why)
+		return errors.New(step.Why)
 	}
 	err := r.carryOut(ctx, namespaceResource, object, it, situation, step)
 	if err == nil && it.missing {
