@@ -30,7 +30,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
-	"github.com/fedctl/fedctl/pkg/schedule"
+	"github.com/fedctl/fedctl/pkg/replicas"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -76,8 +76,8 @@ func setUpLogging(settings *config.Config) {
 }
 
 // newManager wires the parts together: the provider of member clusters, the
-// engine, the scheduler of replicas, and the controller that tells those two
-// which types run.
+// engine, the controller of replicas, and the one that tells those two which types
+// run.
 func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1beta1.KubeFedConfig) (mcmanager.Manager, error) {
 	host = rest.CopyConfig(host)
 	host.UserAgent = "fedctl-controller"
@@ -166,7 +166,7 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 	)
 }
 
-// followTypes has the engine and the scheduler of replicas told which types run.
+// followTypes has the engine and the controller of replicas told which types run.
 // Without the gate PushReconciler they are told of none.
 func followTypes(mgr mcmanager.Manager, provider *membership.Provider, engine *propagation.Engine, settings *config.Config) error {
 	if !settings.PushReconciler {
@@ -174,7 +174,7 @@ func followTypes(mgr mcmanager.Manager, provider *membership.Provider, engine *p
 	}
 	registrars := typeconfig.Registrars{engine}
 	if settings.SchedulerPreferences {
-		scheduler, err := schedule.New(mgr, provider, schedule.Options{
+		controller, err := replicas.New(mgr, provider, replicas.Options{
 			TargetNamespace:    settings.TargetNamespace(),
 			UnschedulableAfter: settings.UnschedulableAfter,
 			RequestTimeout:     settings.RequestTimeout,
@@ -182,7 +182,7 @@ func followTypes(mgr mcmanager.Manager, provider *membership.Provider, engine *p
 		if err != nil {
 			return err
 		}
-		registrars = append(registrars, scheduler)
+		registrars = append(registrars, controller)
 	}
 	return typeconfig.SetupController(mgr.GetLocalManager(), typeconfig.ControllerOptions{
 		Namespace:     settings.KubeFedNamespace,

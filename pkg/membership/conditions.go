@@ -28,13 +28,6 @@ const (
 	messageNotProbed    = "the cluster has not been probed yet"
 )
 
-// facts are what else is known of a member. Empty fields are unknown.
-type facts struct {
-	Version string
-	// Inventory is nil while the nodes have not been listed.
-	Inventory *inventory
-}
-
 // reasonOf returns reason and message of the Ready condition.
 func reasonOf(h health) (reason, message string) {
 	if !h.Known {
@@ -62,20 +55,20 @@ func join(message, separator, detail string) string {
 // statusFor returns the status that a KubeFedCluster should have. malformed says
 // what is wrong with its configuration, if anything. Facts that are unknown, and
 // transition times of conditions that stay, are taken from previous.
-func statusFor(previous fedcorev1beta1.KubeFedClusterStatus, h health, f facts, malformed string, now time.Time) fedcorev1beta1.KubeFedClusterStatus {
+func statusFor(previous fedcorev1beta1.KubeFedClusterStatus, h health, f Facts, malformed string, now time.Time) fedcorev1beta1.KubeFedClusterStatus {
 	next := fedcorev1beta1.KubeFedClusterStatus{
 		Conditions:        conditionsFor(previous.Conditions, h, malformed, now),
 		KubernetesVersion: previous.KubernetesVersion,
 		Zones:             previous.Zones,
 		Region:            previous.Region,
 	}
-	if f.Version != "" {
-		next.KubernetesVersion = f.Version
+	if f.KubernetesVersion != "" {
+		next.KubernetesVersion = f.KubernetesVersion
 	}
-	if f.Inventory != nil {
-		next.Zones, next.Region = f.Inventory.Zones, nil
-		if f.Inventory.Region != "" {
-			next.Region = &f.Inventory.Region
+	if f.Nodes != nil {
+		next.Zones, next.Region = f.Nodes.Zones, nil
+		if f.Nodes.Region != "" {
+			next.Region = &f.Nodes.Region
 		}
 	}
 	return next

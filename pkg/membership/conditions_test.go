@@ -30,7 +30,7 @@ func TestStatusFor(t *testing.T) {
 		name      string
 		previous  fedcorev1beta1.KubeFedClusterStatus
 		health    health
-		facts     facts
+		facts     Facts
 		malformed string
 		want      fedcorev1beta1.KubeFedClusterStatus
 	}{
@@ -42,7 +42,7 @@ func TestStatusFor(t *testing.T) {
 		{
 			name:   "ready comes with the version",
 			health: health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}},
-			facts:  facts{Version: "v1.36.3"},
+			facts:  Facts{KubernetesVersion: "v1.36.3"},
 			want: fedcorev1beta1.KubeFedClusterStatus{KubernetesVersion: "v1.36.3", Conditions: []fedcorev1beta1.ClusterCondition{
 				conditionOf(fedcommon.ClusterReady, corev1.ConditionTrue, "ClusterReady", "/healthz responded with ok", moment),
 				conditionOf(fedcommon.ClusterOffline, corev1.ConditionFalse, "ClusterReachable", "cluster is reachable", moment),
@@ -89,7 +89,7 @@ func TestStatusFor(t *testing.T) {
 		{
 			name:     "an inventory without zones removes them",
 			previous: fedcorev1beta1.KubeFedClusterStatus{Region: ptr.To("eu"), Zones: []string{"a"}},
-			facts:    facts{Inventory: &inventory{}},
+			facts:    Facts{Nodes: &Nodes{}},
 			want:     fedcorev1beta1.KubeFedClusterStatus{},
 		},
 	} {
@@ -104,7 +104,7 @@ func TestStatusFor(t *testing.T) {
 
 func TestCompareStatus(t *testing.T) {
 	base := func() fedcorev1beta1.KubeFedClusterStatus {
-		return statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}}, facts{Version: "v1"}, "", long.Time)
+		return statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}}, Facts{KubernetesVersion: "v1"}, "", long.Time)
 	}
 	for _, tc := range []struct {
 		name   string
@@ -133,10 +133,10 @@ func TestCompareStatus(t *testing.T) {
 }
 
 func TestWorthWriting(t *testing.T) {
-	stored := statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "refused"}}, facts{}, "", moment.Time)
-	sameLater := statusFor(stored, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "refused"}}, facts{}, "", moment.Time)
-	otherWords := statusFor(stored, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "time-out"}}, facts{}, "", moment.Time)
-	ready := statusFor(stored, health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}}, facts{}, "", moment.Time)
+	stored := statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "refused"}}, Facts{}, "", moment.Time)
+	sameLater := statusFor(stored, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "refused"}}, Facts{}, "", moment.Time)
+	otherWords := statusFor(stored, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "time-out"}}, Facts{}, "", moment.Time)
+	ready := statusFor(stored, health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}}, Facts{}, "", moment.Time)
 	r := reporter{}
 	for _, tc := range []struct {
 		name  string
@@ -163,16 +163,16 @@ func TestPatches(t *testing.T) {
 	kfc := &fedcorev1beta1.KubeFedCluster{}
 	kfc.UID = "u"
 	kfc.Annotations = map[string]string{NodesAnnotation: "3", AcceleratorsAnnotation: "", ClusterUIDAnnotation: "c"}
-	inv := &inventory{Nodes: 3, Accelerators: map[string]int64{}}
-	if patch := annotationPatch(kfc, facts{Inventory: inv}, "c"); patch != nil {
+	inv := &Nodes{Count: 3, Accelerators: map[string]int64{}}
+	if patch := annotationPatch(kfc, Facts{Nodes: inv}, "c"); patch != nil {
 		t.Errorf("patch %s although nothing differs", patch)
 	}
-	if patch := annotationPatch(kfc, facts{}, ""); patch != nil {
+	if patch := annotationPatch(kfc, Facts{}, ""); patch != nil {
 		t.Errorf("patch %s although nothing is known", patch)
 	}
 	inv.Accelerators = map[string]int64{"nvidia.com/gpu": 16, "amd.com/gpu": 4}
 	want := `{"metadata":{"annotations":{"fedctl.io/accelerators":"amd.com/gpu=4,nvidia.com/gpu=16"},"uid":"u"}}`
-	if patch := annotationPatch(kfc, facts{Inventory: inv}, "c"); string(patch) != want {
+	if patch := annotationPatch(kfc, Facts{Nodes: inv}, "c"); string(patch) != want {
 		t.Errorf("patch %s, want %s", patch, want)
 	}
 	var got map[string]map[string]any

@@ -32,9 +32,9 @@ type member struct {
 	info    Info
 	object  *fedcorev1beta1.KubeFedCluster // as last seen; never modified
 	cluster cluster.Cluster
+	facts   Facts // written by run alone
 
 	health    health
-	facts     facts
 	current   *connection // engaged
 	candidate *connection // not yet proved to work
 	// warned is the problem that an event has been sent for.
@@ -52,7 +52,7 @@ type member struct {
 type inventoryResult struct {
 	connection *connection
 	version    string
-	inventory  *inventory
+	inventory  *Nodes
 	err        error
 }
 
@@ -214,7 +214,8 @@ func (m *member) promote(ctx context.Context, object *fedcorev1beta1.KubeFedClus
 		m.p.setCluster(m, previous.cluster)
 		return observation{Verdict: verdictReady, Problem: "the controller could not begin to use its new credentials: " + innermost(err)}
 	}
-	m.current, m.facts.Version, m.warned = next, next.version, ""
+	m.current, m.warned = next, ""
+	m.p.learn(m, func(f *Facts) { f.KubernetesVersion = next.version })
 	if previous != nil {
 		previous.close()
 		m.log.Info("Credentials or endpoint replaced")
@@ -262,14 +263,17 @@ func (m *member) takeInventory(ctx context.Context, result inventoryResult) {
 		m.inventoryDue = time.Time{}
 		return
 	}
-	if result.version != "" {
-		m.facts.Version = result.version
-	}
 	if result.err != nil {
 		m.log.V(1).Info("Could not list the member's nodes", "error", result.err.Error())
-	} else {
-		m.facts.Inventory = result.inventory
 	}
+	m.p.learn(m, func(f *Facts) {
+		if result.version != "" {
+			f.KubernetesVersion = result.version
+		}
+		if result.err == nil {
+			f.Nodes = result.inventory
+		}
+	})
 	m.report(ctx)
 }
 

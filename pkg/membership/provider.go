@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,7 +87,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Info is what is known of one KubeFedCluster. Values handed out are shared:
+// Info is who one KubeFedCluster is and how it fares; Facts are what else is known of it. Values handed out are shared:
 // do not modify Labels.
 type Info struct {
 	Name   string
@@ -126,7 +128,9 @@ type Provider struct {
 	members     map[string]*member
 	stopping    bool // no more members are launched
 	subscribers []func(name string)
-	indexes     []fieldIndex
+	// factSubscribers are told of facts alone.
+	factSubscribers []func(name string)
+	indexes         []fieldIndex
 }
 
 type fieldIndex struct {
@@ -219,6 +223,17 @@ func (p *Provider) IndexField(ctx context.Context, obj client.Object, field stri
 // sorted by name. It does no I/O and costs one atomic read; the slice is shared
 // and must not be modified.
 func (p *Provider) Clusters() []Info { return *p.snapshot.Load() }
+
+// Info returns what is known of one KubeFedCluster. Like Clusters it does no I/O and
+// takes no lock; it does not look at all of them.
+func (p *Provider) Info(name string) (Info, bool) {
+	infos := p.Clusters() // sorted
+	i, found := slices.BinarySearchFunc(infos, name, func(info Info, name string) int { return strings.Compare(info.Name, name) })
+	if !found {
+		return Info{}, false
+	}
+	return infos[i], true
+}
 
 // Synced tells whether the KubeFedClusters have been listed: before that,
 // Clusters does not know them all.

@@ -95,6 +95,15 @@ var _ = Describe("the provider", Ordered, func() {
 			g.Expect(kfc.Status.Zones).To(ConsistOf("us-east-a", "us-east-b", "us-east-c"))
 		}).Should(Succeed())
 		Expect(infoOf(provider, member2).Host).To(BeFalse())
+		facts, known := provider.Facts(member2)
+		Expect(known).To(BeTrue())
+		Expect(facts).To(Equal(membership.Facts{
+			KubernetesVersion: fleet.Version(),
+			Nodes: &membership.Nodes{
+				Count: 3, Region: "us-east", Zones: []string{"us-east-a", "us-east-b", "us-east-c"},
+				Accelerators: map[string]int64{"nvidia.com/gpu": 8},
+			},
+		}))
 	})
 
 	It("has told the version when it first says that a member is ready", func(ctx context.Context) {

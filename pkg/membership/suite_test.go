@@ -223,12 +223,8 @@ func startProvider() (*membership.Provider, *recorder) {
 }
 
 func infoOf(p *membership.Provider, name string) membership.Info {
-	for _, info := range p.Clusters() {
-		if info.Name == name {
-			return info
-		}
-	}
-	return membership.Info{}
+	info, _ := p.Info(name)
+	return info
 }
 
 func isReady(p *membership.Provider, name string) func() bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -25,20 +24,8 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/pkg/federate"
-	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/fleet"
 )
-
-// Inventory is what the engine asks of the member clusters; pkg/membership's
-// Provider implements it.
-type Inventory interface {
-	// Clusters returns all joined clusters, the unready included, without I/O.
-	Clusters() []membership.Info
-	// Synced says whether the joined clusters are known at all.
-	Synced() bool
-	// Subscribe registers a function that is called when a cluster changes, and
-	// with an empty name when Synced becomes true.
-	Subscribe(func(name string))
-}
 
 // Options configure the engine. Zero values take the defaults of Default.
 type Options struct {
@@ -99,7 +86,7 @@ func (o Options) Default() Options {
 type Engine struct {
 	opts      Options
 	log       logr.Logger
-	inventory Inventory
+	inventory fleet.Inventory
 	host      dynamic.Interface
 	hostMeta  metadata.Interface
 	events    events.EventRecorder
@@ -112,18 +99,19 @@ type Engine struct {
 	// records are KubeFed's, if they are written; nil otherwise.
 	records *versionRecords
 	metrics *metricsSet
+	// changes are what was last acted on of each cluster.
+	changes fleet.Changes
 	now     func() time.Time
 
 	mu       sync.RWMutex
 	types    map[string]*runningType
-	seen     map[string]membership.Info // what was last acted on of each cluster
-	starting chan struct{}              // closed when ctx is set
-	ctx      context.Context            //nolint:containedctx // the life of the leader: types come and go within it
+	starting chan struct{}   // closed when ctx is set
+	ctx      context.Context //nolint:containedctx // the life of the leader: types come and go within it
 }
 
 // New returns an engine and adds it, with its controller, to the manager.
 // hostConfig is the host cluster's.
-func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, error) {
+func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engine, error) {
 	opts = opts.Default()
 	if opts.KubeFedNamespace == "" {
 		return nil, errors.New("propagation: the KubeFed namespace is not set")
@@ -152,7 +140,6 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 		backoff:   workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax),
 		now:       time.Now,
 		types:     map[string]*runningType{},
-		seen:      map[string]membership.Info{},
 		starting:  make(chan struct{}),
 	}
 	// Not e.backoff: the controller forgets an item in its queue's limiter when it
@@ -161,7 +148,7 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 	e.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[Item]{
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: fair}),
 	})
-	e.watches = newWatchSet(e.log, opts.TargetNamespace, e.memberChanged, e.memberSynced)
+	e.watches = newWatchSet(e)
 	if opts.PropagatedVersions {
 		e.records = newVersionRecords(e)
 	}
@@ -223,7 +210,7 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	if err != nil {
 		return fmt.Errorf("cluster %q: %w", name, err)
 	}
-	e.watches.AddCluster(ctx, name.String(), client)
+	e.watches.Engage(ctx, name.String(), client)
 	return nil
 }
 
@@ -274,7 +261,7 @@ func (e *Engine) enqueueOrphans(t *runningType, clusterName string) {
 	if watched == nil || !t.host.Synced() {
 		return
 	}
-	for _, key := range watched.store.Keys() {
+	for _, key := range watched.Keys("") {
 		if fed := t.federatedKey(key); t.host.Get(fed) == nil {
 			e.queue.Add(Item{Type: t.Name, Object: fed, ClusterName: multicluster.ClusterName(clusterName)})
 		}
@@ -332,19 +319,11 @@ func (e *Engine) clusterChanged(name string) {
 		e.reconsiderAll()
 		return
 	}
-	e.mu.Lock()
-	info, joined := e.cluster(name)
-	before, known := e.seen[name]
-	if joined {
-		e.seen[name] = info
-	} else {
-		delete(e.seen, name)
-	}
-	e.mu.Unlock()
-	if joined == known && before.Ready == info.Ready && before.Probed == info.Probed && before.Host == info.Host && maps.Equal(before.Labels, info.Labels) {
+	change := e.changes.Of(e.inventory, name)
+	if !change.Matters {
 		return // a new message alone changes no placement
 	}
-	if info.Ready && before.Probed && !before.Ready {
+	if change.Recovered {
 		e.watches.Relist(name) // no drift survives an outage
 	}
 	for _, t := range e.runningTypes() {
@@ -358,23 +337,4 @@ func (e *Engine) enqueueAll(t *runningType) {
 	for _, key := range t.host.Keys("") {
 		e.queue.Add(Item{Type: t.Name, Object: key})
 	}
-}
-
-// cluster returns one joined cluster, without a copy of all.
-func (e *Engine) cluster(name string) (membership.Info, bool) {
-	for _, info := range e.inventory.Clusters() {
-		if info.Name == name {
-			return info, true
-		}
-	}
-	return membership.Info{}, false
-}
-
-func (e *Engine) clusters() map[string]membership.Info {
-	list := e.inventory.Clusters()
-	infos := make(map[string]membership.Info, len(list))
-	for _, info := range list {
-		infos[info.Name] = info
-	}
-	return infos
 }

@@ -1,4 +1,4 @@
-package schedule
+package replicas
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	fedschedulingv1alpha1 "sigs.k8s.io/kubefed/pkg/apis/scheduling/v1alpha1"
 
-	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/replicas/planner"
 )
 
 // PreferenceGVK is the kind that the package works on.
@@ -28,7 +28,7 @@ type preference struct {
 }
 
 // readPreference takes a preference from a watched object.
-func readPreference(obj any) (*preference, error) {
+func readPreference(obj metav1.Object) (*preference, error) {
 	u, ok := obj.(*unstructured.Unstructured)
 	if !ok {
 		return nil, fmt.Errorf("watched ReplicaSchedulingPreference is a %T", obj)
@@ -55,14 +55,14 @@ func readPreference(obj any) (*preference, error) {
 }
 
 // preferences returns what the planner needs of the spec.
-func (p *preference) preferences() placement.ReplicaPreferences {
-	out := placement.ReplicaPreferences{
+func (p *preference) preferences() planner.Preferences {
+	out := planner.Preferences{
 		Total:     int64(p.spec.TotalReplicas),
 		Rebalance: p.spec.Rebalance,
-		Clusters:  make(map[string]placement.ReplicaPreference, len(p.spec.Clusters)),
+		Clusters:  make(map[string]planner.Preference, len(p.spec.Clusters)),
 	}
 	for name, c := range p.spec.Clusters {
-		out.Clusters[name] = placement.ReplicaPreference{Min: c.MinReplicas, Max: c.MaxReplicas, Weight: c.Weight}
+		out.Clusters[name] = planner.Preference{Min: c.MinReplicas, Max: c.MaxReplicas, Weight: c.Weight}
 	}
 	return out
 }

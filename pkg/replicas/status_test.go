@@ -1,4 +1,4 @@
-package schedule
+package replicas
 
 import (
 	"strings"
@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/replicas/planner"
 )
 
 func TestOutcomeIsWrittenOnce(t *testing.T) {
@@ -16,9 +16,9 @@ func TestOutcomeIsWrittenOnce(t *testing.T) {
 	p.meta.Generation = 2
 	began := time.Now().Truncate(time.Second)
 	o := outcome{}
-	o.tell(placement.ReplicaPlan{Replicas: map[string]int64{"a": 3, "b": 1}}, []clusterState{
-		{ReplicaCluster: placement.ReplicaCluster{Name: "a"}},
-		{ReplicaCluster: placement.ReplicaCluster{Name: "b"}, unschedulable: 2},
+	o.tell(planner.Plan{Replicas: map[string]int64{"a": 3, "b": 1}}, []clusterState{
+		{Cluster: planner.Cluster{Name: "a"}},
+		{Cluster: planner.Cluster{Name: "b"}, unschedulable: 2},
 	}, []string{"c"}, 4)
 	status, differs := o.next(p, began)
 	if !differs || status.ObservedGeneration != 2 || len(status.Clusters) != 2 || status.Clusters[1] != (ClusterStatus{Name: "b", Replicas: 1, Unschedulable: 2}) {

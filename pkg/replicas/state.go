@@ -1,4 +1,4 @@
-package schedule
+package replicas
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fedctl/fedctl/pkg/federate"
-	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/replicas/planner"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -18,7 +18,8 @@ const listTimeout = 5 * time.Second
 
 // clusterState is how the replicas of one object fare in a cluster.
 type clusterState struct {
-	placement.ReplicaCluster
+	planner.Cluster
+
 	unschedulable int64
 	// wait is when to look again; 0: when something changes.
 	wait time.Duration
@@ -30,30 +31,24 @@ type clusterState struct {
 // observe says how the replicas fare in each cluster. Of a cluster that does not
 // tell it is assumed that it runs what it was given: nothing is moved because
 // something could not be read, and nobody waits for it.
-func (s *Scheduler) observe(ctx context.Context, t typeconfig.Type, fed *federate.Object, clusters []string) []clusterState {
+func (c *Controller) observe(ctx context.Context, t typeconfig.Type, fed *federate.Object, clusters []string) []clusterState {
 	states := make([]clusterState, len(clusters))
 	var group sync.WaitGroup
 	for i, name := range clusters {
-		group.Go(func() { states[i] = s.observeCluster(ctx, t, fed, name) })
+		group.Go(func() { states[i] = c.observeCluster(ctx, t, fed, name) })
 	}
 	group.Wait()
 	return states
 }
 
-func (s *Scheduler) observeCluster(ctx context.Context, t typeconfig.Type, fed *federate.Object, name string) clusterState {
-	state := clusterState{ReplicaCluster: placement.ReplicaCluster{Name: name, Current: present(fed, name)}}
-	s.mu.Lock()
-	m := s.members[name]
-	var watch *watching[workload]
-	if m != nil {
-		watch = m.watches[t.Name]
-	}
-	s.mu.Unlock()
+func (c *Controller) observeCluster(ctx context.Context, t typeconfig.Type, fed *federate.Object, name string) clusterState {
+	state := clusterState{Cluster: planner.Cluster{Name: name, Current: present(fed, name)}}
+	m, watch := c.members.Get(name, t.Name)
 	if watch == nil {
 		return state // about to be connected, which queues the preference again
 	}
 	if !watch.Synced() {
-		state.wait = listTimeout - time.Since(watch.began)
+		state.wait = listTimeout - watch.Age()
 		state.unknown = state.wait > 0
 		return state
 	}
@@ -66,10 +61,10 @@ func (s *Scheduler) observeCluster(ctx context.Context, t typeconfig.Type, fed *
 		state.Current = w.ready
 		return state
 	}
-	counts, err := s.countPods(ctx, m, fed.NamespacedName(), w.selector)
+	counts, err := c.countPods(ctx, m, fed.NamespacedName(), w.selector)
 	if err != nil {
-		s.log.V(1).Info("Could not list the pods of a member cluster", "cluster", name, "object", fed.NamespacedName(), "error", err.Error())
-		state.wait = s.opts.UnschedulableAfter / 4
+		c.log.V(1).Info("Could not list the pods of a member cluster", "cluster", name, "object", fed.NamespacedName(), "error", err.Error())
+		state.wait = c.opts.UnschedulableAfter / 4
 		return state
 	}
 	// A rollout runs more pods for a while; they are no reason to keep more
@@ -80,7 +75,7 @@ func (s *Scheduler) observeCluster(ctx context.Context, t typeconfig.Type, fed *
 		state.Capacity = new(max(0, w.replicas-counts.Unschedulable))
 	}
 	// Nothing tells when a pod that has been created gets no node.
-	state.wait = min(15*time.Second, max(time.Second, s.opts.UnschedulableAfter/4))
+	state.wait = min(15*time.Second, max(time.Second, c.opts.UnschedulableAfter/4))
 	if counts.Next > 0 {
 		state.wait = min(state.wait, counts.Next+100*time.Millisecond)
 	}
@@ -88,12 +83,12 @@ func (s *Scheduler) observeCluster(ctx context.Context, t typeconfig.Type, fed *
 }
 
 // countPods lists a workload's pods from the memory of the member's API server.
-func (s *Scheduler) countPods(ctx context.Context, m *member, key types.NamespacedName, selector string) (podCounts, error) {
-	ctx, cancel := context.WithTimeout(ctx, min(s.opts.RequestTimeout, listTimeout))
+func (c *Controller) countPods(ctx context.Context, m *member, key types.NamespacedName, selector string) (podCounts, error) {
+	ctx, cancel := context.WithTimeout(ctx, min(c.opts.RequestTimeout, listTimeout))
 	defer cancel()
 	pods, err := m.core.Pods(key.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector, ResourceVersion: "0"})
 	if err != nil {
 		return podCounts{}, err
 	}
-	return countPods(pods.Items, time.Now(), s.opts.UnschedulableAfter), nil
+	return countPods(pods.Items, time.Now(), c.opts.UnschedulableAfter), nil
 }

@@ -1,4 +1,4 @@
-package placement
+package planner
 
 import (
 	"math"
@@ -8,19 +8,19 @@ import (
 
 // keepers draws a case in which clusters have kept most of the replicas, a few are
 // left to be shared out, and weights differ widely: the ones that need many rounds.
-func (r random) keepers(total int64) (ReplicaPreferences, []ReplicaCluster) {
-	preferences := ReplicaPreferences{Total: total, Clusters: map[string]ReplicaPreference{}}
+func (r random) keepers(total int64) (Preferences, []Cluster) {
+	preferences := Preferences{Total: total, Clusters: map[string]Preference{}}
 	weights := []int64{1, 1, 2, 1000, 1_000_000, 1 << 40, math.MaxInt64}
-	var clusters []ReplicaCluster
+	var clusters []Cluster
 	left := total - r.Int64N(1+int64(math.Pow(float64(total), r.Float64())))
 	for _, letter := range "abcdef"[:1+r.IntN(6)] {
 		name := string(letter)
-		preference := ReplicaPreference{Weight: weights[r.IntN(len(weights))]}
+		preference := Preference{Weight: weights[r.IntN(len(weights))]}
 		if r.IntN(4) == 0 {
 			preference.Max = new(r.Int64N(total))
 		}
 		preferences.Clusters[name] = preference
-		cluster := ReplicaCluster{Name: name}
+		cluster := Cluster{Name: name}
 		if r.IntN(3) > 0 {
 			cluster.Current = r.Int64N(left + 1)
 			left -= cluster.Current
@@ -53,8 +53,8 @@ func TestManyKeptReplicasAreKubeFeds(t *testing.T) {
 const mostRounds = 200_000
 
 // rounds is how many rounds the sharing by weight takes.
-func rounds(preferences ReplicaPreferences, clusters []ReplicaCluster) int {
-	shares := replicaShares(preferences, clusters, "ns/web")
+func rounds(preferences Preferences, clusters []Cluster) int {
+	shares := sharesOf(preferences, clusters, "ns/web")
 	_, rounds := giveByWeight(shares, keepRunning(shares, giveMinima(shares, preferences.Total)))
 	return rounds
 }
@@ -79,19 +79,19 @@ func TestPlansOfTwoThousandMillionReplicasTakeFewRounds(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			preferences := ReplicaPreferences{Total: math.MaxInt32, Clusters: map[string]ReplicaPreference{}}
-			var clusters []ReplicaCluster
+			preferences := Preferences{Total: math.MaxInt32, Clusters: map[string]Preference{}}
+			var clusters []Cluster
 			for _, letter := range "ab" {
 				weight, named := test.weights[string(letter)]
 				if named {
-					preferences.Clusters[string(letter)] = ReplicaPreference{Weight: weight}
-					clusters = append(clusters, ReplicaCluster{Name: string(letter), Current: test.current[string(letter)]})
+					preferences.Clusters[string(letter)] = Preference{Weight: weight}
+					clusters = append(clusters, Cluster{Name: string(letter), Current: test.current[string(letter)]})
 				}
 			}
 			if n := rounds(preferences, clusters); n > mostRounds {
 				t.Errorf("%d rounds", n)
 			}
-			plan := PlanReplicas(preferences, clusters, "ns/web")
+			plan := Spread(preferences, clusters, "ns/web")
 			var sum int64
 			for name, replicas := range plan.Replicas {
 				sum += replicas

@@ -1,4 +1,9 @@
-package placement
+// Package planner spreads replicas over clusters: from what is preferred of each
+// cluster, what runs there and what it has room for to how many it gets.
+//
+// It may import the standard library and nothing else: no client, no clock, no
+// goroutine, no other package of this module.
+package planner
 
 import (
 	"cmp"
@@ -11,13 +16,13 @@ import (
 	"slices"
 )
 
-// EveryCluster is the name under which ReplicaPreferences.Clusters holds the
+// EveryCluster is the name under which Preferences.Clusters holds the
 // preference for all clusters that it does not name.
 const EveryCluster = "*"
 
-// ReplicaPreferences say how replicas are to be spread over clusters: the spec
+// Preferences say how replicas are to be spread over clusters: the spec
 // of a ReplicaSchedulingPreference.
-type ReplicaPreferences struct {
+type Preferences struct {
 	// Total is how many replicas there are to be in all clusters together.
 	Total int64
 	// Rebalance allows to move replicas that run already. Without it they stay
@@ -26,11 +31,11 @@ type ReplicaPreferences struct {
 	// Clusters are the preferences by the cluster's name, or EveryCluster. With
 	// none at all every cluster has the weight 1; otherwise a cluster without a
 	// preference gets no replicas.
-	Clusters map[string]ReplicaPreference
+	Clusters map[string]Preference
 }
 
-// ReplicaPreference is what is preferred of one cluster.
-type ReplicaPreference struct {
+// Preference is what is preferred of one cluster.
+type Preference struct {
 	// Min replicas are given first, to clusters of greater weight before others.
 	Min int64
 	// Max bounds the replicas of the cluster; nil for no bound.
@@ -39,8 +44,8 @@ type ReplicaPreference struct {
 	Weight int64
 }
 
-// ReplicaCluster is a cluster that may get replicas, and how it fares.
-type ReplicaCluster struct {
+// Cluster is a cluster that may get replicas, and how it fares.
+type Cluster struct {
 	Name string
 	// Current is how many replicas run there.
 	Current int64
@@ -49,8 +54,8 @@ type ReplicaCluster struct {
 	Capacity *int64
 }
 
-// ReplicaPlan says how many replicas each cluster gets.
-type ReplicaPlan struct {
+// Plan says how many replicas each cluster gets.
+type Plan struct {
 	// Replicas has every cluster that may get replicas, those with 0 included.
 	// The sum is Total at most.
 	Replicas map[string]int64
@@ -64,7 +69,7 @@ type ReplicaPlan struct {
 }
 
 // Scheduled returns what is written for each cluster: its replicas and its overflow.
-func (p ReplicaPlan) Scheduled() map[string]int64 {
+func (p Plan) Scheduled() map[string]int64 {
 	scheduled := maps.Clone(p.Replicas)
 	for name, replicas := range p.Overflow {
 		scheduled[name] += replicas
@@ -74,7 +79,7 @@ func (p ReplicaPlan) Scheduled() map[string]int64 {
 
 // Validate returns an error that names the first field, in the order of the
 // names of clusters, that is negative.
-func (p ReplicaPreferences) Validate() error {
+func (p Preferences) Validate() error {
 	if p.Total < 0 {
 		return fmt.Errorf("spec.totalReplicas must not be negative, is %d", p.Total)
 	}
@@ -99,19 +104,19 @@ func value(p *int64) int64 {
 	return *p
 }
 
-// PlanReplicas spreads replicas over clusters, with the results of KubeFed's
+// Spread spreads replicas over clusters, with the results of KubeFed's
 // planner: first the minima, then, without Rebalance, what runs already, then
 // the rest by weight, each share rounded up, until there is nothing left or no
 // cluster takes more. key is the name of the object, with its namespace: where
 // weights are equal, a hash of it and the cluster's name decides who comes
 // first, so that not all objects of one replica end up in the same cluster.
 // Preferences that Validate refuses give an empty plan; names are unique.
-func PlanReplicas(preferences ReplicaPreferences, clusters []ReplicaCluster, key string) ReplicaPlan {
-	plan := ReplicaPlan{Replicas: make(map[string]int64, len(clusters)), Overflow: map[string]int64{}}
+func Spread(preferences Preferences, clusters []Cluster, key string) Plan {
+	plan := Plan{Replicas: make(map[string]int64, len(clusters)), Overflow: map[string]int64{}}
 	if preferences.Validate() != nil {
 		return plan
 	}
-	shares := replicaShares(preferences, clusters, key)
+	shares := sharesOf(preferences, clusters, key)
 	remaining := giveMinima(shares, preferences.Total)
 	if !preferences.Rebalance {
 		remaining = keepRunning(shares, remaining)
@@ -135,9 +140,9 @@ func PlanReplicas(preferences ReplicaPreferences, clusters []ReplicaCluster, key
 	return plan
 }
 
-// replicaShare is the record of one cluster while a plan is made.
-type replicaShare struct {
-	ReplicaPreference
+// share is the record of one cluster while a plan is made.
+type share struct {
+	Preference
 
 	name     string
 	hash     uint32
@@ -153,20 +158,20 @@ type replicaShare struct {
 }
 
 // room bounds n by the cluster's capacity.
-func (s *replicaShare) room(n int64) int64 {
+func (s *share) room(n int64) int64 {
 	if s.capacity == nil {
 		return n
 	}
 	return min(n, max(0, *s.capacity))
 }
 
-// replicaShares returns the clusters that have a preference, the first to be served first.
-func replicaShares(preferences ReplicaPreferences, clusters []ReplicaCluster, key string) []*replicaShare {
+// sharesOf returns the clusters that have a preference, the first to be served first.
+func sharesOf(preferences Preferences, clusters []Cluster, key string) []*share {
 	byName := preferences.Clusters
 	if len(byName) == 0 {
-		byName = map[string]ReplicaPreference{EveryCluster: {Weight: 1}}
+		byName = map[string]Preference{EveryCluster: {Weight: 1}}
 	}
-	shares := make([]*replicaShare, 0, len(clusters))
+	shares := make([]*share, 0, len(clusters))
 	for _, c := range clusters {
 		preference, found := byName[c.Name]
 		if !found {
@@ -176,18 +181,18 @@ func replicaShares(preferences ReplicaPreferences, clusters []ReplicaCluster, ke
 		}
 		hash := fnv.New32()
 		_, _ = hash.Write([]byte(c.Name + key)) // never fails
-		shares = append(shares, &replicaShare{
-			ReplicaPreference: preference, name: c.Name, hash: hash.Sum32(), current: c.Current, capacity: c.Capacity,
+		shares = append(shares, &share{
+			Preference: preference, name: c.Name, hash: hash.Sum32(), current: c.Current, capacity: c.Capacity,
 		})
 	}
-	slices.SortFunc(shares, func(a, b *replicaShare) int {
+	slices.SortFunc(shares, func(a, b *share) int {
 		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.hash, b.hash), cmp.Compare(a.name, b.name))
 	})
 	return shares
 }
 
 // giveMinima gives each cluster its minimum and returns what is left.
-func giveMinima(shares []*replicaShare, remaining int64) int64 {
+func giveMinima(shares []*share, remaining int64) int64 {
 	for _, s := range shares {
 		s.planned = s.room(min(s.Min, remaining))
 		remaining -= s.planned
@@ -196,7 +201,7 @@ func giveMinima(shares []*replicaShare, remaining int64) int64 {
 }
 
 // keepRunning gives each cluster what runs there already and returns what is left.
-func keepRunning(shares []*replicaShare, remaining int64) int64 {
+func keepRunning(shares []*share, remaining int64) int64 {
 	for _, s := range shares {
 		if s.current <= s.planned {
 			continue
@@ -222,7 +227,7 @@ func keepRunning(shares []*replicaShare, remaining int64) int64 {
 // remains, or takes its last. The most rounds are needed where one cluster pays
 // with what is kept and one of hardly any weight takes a single replica each time;
 // that many are some ten thousands for as many replicas as an int32 can be.
-func giveByWeight(shares []*replicaShare, remaining int64) (left int64, rounds int) {
+func giveByWeight(shares []*share, remaining int64) (left int64, rounds int) {
 	open := slices.Clone(shares)
 	for ; remaining > 0; rounds++ {
 		weights := sumOfWeights(open)
@@ -230,7 +235,7 @@ func giveByWeight(shares []*replicaShare, remaining int64) (left int64, rounds i
 			break
 		}
 		round, progress, taken := remaining, false, false
-		open = slices.DeleteFunc(open, func(s *replicaShare) bool {
+		open = slices.DeleteFunc(open, func(s *share) bool {
 			before := s.planned
 			s.due = min(weights.shareOf(round, s.Weight), remaining)
 			used := min(s.due, s.kept)
@@ -253,7 +258,7 @@ func giveByWeight(shares []*replicaShare, remaining int64) (left int64, rounds i
 
 // skipRounds has the clusters pay what is due in all rounds that would be like the
 // last one, in which each paid with what it has kept, and nothing else changed.
-func skipRounds(open []*replicaShare) {
+func skipRounds(open []*share) {
 	rounds := int64(math.MaxInt64)
 	for _, s := range open {
 		if s.due > 0 {
@@ -269,7 +274,7 @@ func skipRounds(open []*replicaShare) {
 
 // give plans total replicas for the cluster, or as many as it takes, and says
 // whether it takes no more.
-func (s *replicaShare) give(total int64) (full bool) {
+func (s *share) give(total int64) (full bool) {
 	if s.Max != nil && total > *s.Max {
 		total, full = *s.Max, true
 	}
@@ -288,7 +293,7 @@ type weightSum struct {
 	large *big.Int // otherwise
 }
 
-func sumOfWeights(shares []*replicaShare) weightSum {
+func sumOfWeights(shares []*share) weightSum {
 	var sum weightSum
 	for _, s := range shares {
 		if s.Weight == 0 {

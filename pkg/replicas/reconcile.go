@@ -1,4 +1,4 @@
-package schedule
+package replicas
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/federate"
-	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/replicas/planner"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -25,17 +25,17 @@ const conflictDelay = 50 * time.Millisecond
 
 // Reconcile works on one preference. As in KubeFed, one that is deleted leaves
 // behind what it has written.
-func (s *Scheduler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	p := s.preferences.Get(request.NamespacedName)
+func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	p := c.preferences.Get(request.NamespacedName)
 	if p == nil || p.deleting() {
-		s.want(request.NamespacedName, "")
+		c.want(request.NamespacedName, "")
 		return reconcile.Result{}, nil
 	}
-	result, err := s.schedule(ctx, request.NamespacedName, p)
+	result, err := c.schedule(ctx, request.NamespacedName, p)
 	if apierrors.IsConflict(err) {
 		return reconcile.Result{RequeueAfter: conflictDelay}, nil
 	}
-	if reportErr := s.report(ctx, request.NamespacedName, p, result); reportErr != nil && err == nil {
+	if reportErr := c.report(ctx, request.NamespacedName, p, result); reportErr != nil && err == nil {
 		err = reportErr
 	}
 	if err != nil {
@@ -45,19 +45,19 @@ func (s *Scheduler) Reconcile(ctx context.Context, request reconcile.Request) (r
 }
 
 // schedule plans and writes what one preference asks for.
-func (s *Scheduler) schedule(ctx context.Context, key types.NamespacedName, p *preference) (outcome, error) {
-	t, result := s.typeOf(p.spec.TargetKind)
-	s.want(key, t.Name)
+func (c *Controller) schedule(ctx context.Context, key types.NamespacedName, p *preference) (outcome, error) {
+	t, result := c.typeOf(p.spec.TargetKind)
+	c.want(key, t.Name)
 	if t.Name == "" {
 		return result, nil
 	}
 	if p.invalid != nil {
 		return failed(ReasonInvalidPreference, "%v", p.invalid), nil //nolint:nilerr // reported: trying again does not mend it
 	}
-	if !s.informed() {
+	if !c.informed() {
 		return outcome{}, nil // queued again when it is
 	}
-	u, err := s.get(ctx, t.Federated, key.Namespace, key.Name)
+	u, err := c.get(ctx, t.Federated, key.Namespace, key.Name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return failed(ReasonFederatedObjectNotFound, "there is no %s %s: create it, under the name of this preference", t.Federated.GVK.Kind, key), nil
@@ -70,21 +70,21 @@ func (s *Scheduler) schedule(ctx context.Context, key types.NamespacedName, p *p
 	if err != nil {
 		return failed(ReasonInvalidFederatedObject, "%s %s: %v", t.Federated.GVK.Kind, key, err), nil
 	}
-	clusters, result, err := s.candidates(ctx, t, fed, p.spec.IntersectWithClusterSelector)
+	clusters, result, err := c.candidates(ctx, t, fed, p.spec.IntersectWithClusterSelector)
 	if err != nil || result.Reason != "" {
 		return result, err
 	}
-	states := s.observe(ctx, t, fed, clusters.ready)
+	states := c.observe(ctx, t, fed, clusters.ready)
 	result = outcome{Wait: waitOf(states)}
-	inputs := make([]placement.ReplicaCluster, 0, len(states))
+	inputs := make([]planner.Cluster, 0, len(states))
 	for i := range states {
 		if states[i].unknown {
 			return result, nil
 		}
-		inputs = append(inputs, states[i].ReplicaCluster)
+		inputs = append(inputs, states[i].Cluster)
 	}
-	plan := placement.PlanReplicas(p.preferences(), inputs, key.String())
-	if err := s.write(ctx, t, u, p, plan.Scheduled()); err != nil {
+	plan := planner.Spread(p.preferences(), inputs, key.String())
+	if err := c.write(ctx, t, u, p, plan.Scheduled()); err != nil {
 		if apierrors.IsConflict(err) {
 			return outcome{}, err
 		}
@@ -96,12 +96,12 @@ func (s *Scheduler) schedule(ctx context.Context, key types.NamespacedName, p *p
 
 // typeOf finds the running type of a target kind; otherwise the outcome says why
 // there is none.
-func (s *Scheduler) typeOf(kind string) (typeconfig.Type, outcome) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (c *Controller) typeOf(kind string) (typeconfig.Type, outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var kinds []string
 	for _, name := range targetTypes {
-		t, running := s.types[name]
+		t, running := c.types[name]
 		if running && t.Federated.GVK.Kind == kind {
 			return t, outcome{}
 		}
@@ -109,8 +109,8 @@ func (s *Scheduler) typeOf(kind string) (typeconfig.Type, outcome) {
 			kinds = append(kinds, t.Federated.GVK.Kind)
 		}
 	}
-	// Types are told one by one when the controller starts.
-	if wait := listTimeout - time.Since(s.began); wait > 0 {
+	// Types are told one by one when the controller starts: the next may be this one.
+	if wait := listTimeout - time.Since(c.told); wait > 0 {
 		return typeconfig.Type{}, outcome{Wait: wait}
 	}
 	if kind == "FederatedDeployment" || kind == "FederatedReplicaSet" {
@@ -126,11 +126,11 @@ func (s *Scheduler) typeOf(kind string) (typeconfig.Type, outcome) {
 
 // informed says whether it is known of each cluster if it is ready. What would be
 // planned without one would be moved back a moment later.
-func (s *Scheduler) informed() bool {
-	if !s.inventory.Synced() {
+func (c *Controller) informed() bool {
+	if !c.inventory.Synced() {
 		return false
 	}
-	for _, info := range s.inventory.Clusters() {
+	for _, info := range c.inventory.Clusters() {
 		if !info.Ready && !info.Probed {
 			return false
 		}
@@ -150,7 +150,7 @@ func waitOf(states []clusterState) time.Duration {
 }
 
 // write makes the federated object say what is scheduled, if it does not.
-func (s *Scheduler) write(ctx context.Context, t typeconfig.Type, u *unstructured.Unstructured, p *preference, scheduled map[string]int64) error {
+func (c *Controller) write(ctx context.Context, t typeconfig.Type, u *unstructured.Unstructured, p *preference, scheduled map[string]int64) error {
 	changes, err := edit(u, scheduled)
 	if err != nil || changes == nil {
 		return err
@@ -162,9 +162,9 @@ func (s *Scheduler) write(ctx context.Context, t typeconfig.Type, u *unstructure
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.opts.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
 	defer cancel()
-	_, err = s.host.Resource(t.Federated.GVR).Namespace(u.GetNamespace()).
+	_, err = c.host.Resource(t.Federated.GVR).Namespace(u.GetNamespace()).
 		Patch(ctx, u.GetName(), types.MergePatchType, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -172,13 +172,13 @@ func (s *Scheduler) write(ctx context.Context, t typeconfig.Type, u *unstructure
 	case err != nil:
 		return fmt.Errorf("writing %s %s/%s: %w", t.Federated.GVK.Kind, u.GetNamespace(), u.GetName(), err)
 	}
-	s.log.Info("Replicas scheduled", "object", u.GetNamespace()+"/"+u.GetName(), "kind", t.Federated.GVK.Kind, "replicas", scheduled)
-	s.events.Eventf(&p.meta, u, corev1.EventTypeNormal, ReasonScheduled, "Schedule", "Replicas scheduled: %s", spread(scheduled))
+	c.log.Info("Replicas scheduled", "object", u.GetNamespace()+"/"+u.GetName(), "kind", t.Federated.GVK.Kind, "replicas", scheduled)
+	c.events.Eventf(&p.meta, u, corev1.EventTypeNormal, ReasonScheduled, "Schedule", "Replicas scheduled: %s", spread(scheduled))
 	return nil
 }
 
 // tell adds to an outcome what was planned.
-func (o *outcome) tell(plan placement.ReplicaPlan, states []clusterState, unready []string, total int32) {
+func (o *outcome) tell(plan planner.Plan, states []clusterState, unready []string, total int32) {
 	scheduled := plan.Scheduled()
 	var notes []string
 	for i := range states {
@@ -203,7 +203,7 @@ func (o *outcome) tell(plan placement.ReplicaPlan, states []clusterState, unread
 
 // report writes the status of a preference if it says something else, and an
 // event when the reason is another one.
-func (s *Scheduler) report(ctx context.Context, key types.NamespacedName, p *preference, o outcome) error {
+func (c *Controller) report(ctx context.Context, key types.NamespacedName, p *preference, o outcome) error {
 	if o.Reason == "" {
 		return nil
 	}
@@ -217,11 +217,11 @@ func (s *Scheduler) report(ctx context.Context, key types.NamespacedName, p *pre
 	}
 	before := meta.FindStatusCondition(p.status.Conditions, ConditionScheduled)
 	if !o.scheduled() && (before == nil || before.Reason != o.Reason) {
-		s.events.Eventf(&p.meta, nil, corev1.EventTypeWarning, o.Reason, "Schedule", "%s", o.Message)
+		c.events.Eventf(&p.meta, nil, corev1.EventTypeWarning, o.Reason, "Schedule", "%s", o.Message)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.opts.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
 	defer cancel()
-	_, err = s.host.Resource(preferenceGVR).Namespace(key.Namespace).
+	_, err = c.host.Resource(preferenceGVR).Namespace(key.Namespace).
 		Patch(ctx, key.Name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: federate.FieldManager}, "status")
 	if apierrors.IsNotFound(err) {
 		return nil // deleted meanwhile, or KubeFed's definition, which has no status
@@ -231,7 +231,7 @@ func (s *Scheduler) report(ctx context.Context, key types.NamespacedName, p *pre
 	}
 	written := *p
 	written.status = status
-	s.preferences.Observe(key, p, &written)
+	c.preferences.Swap(key, p, &written)
 	return nil
 }
 

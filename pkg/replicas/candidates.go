@@ -1,4 +1,4 @@
-package schedule
+package replicas
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/placement"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -26,12 +27,12 @@ type candidates struct{ ready, unready []string }
 //
 // Without candidates the outcome says why, and the federated object is to be left
 // as it is: a label that was lost must not delete anything everywhere.
-func (s *Scheduler) candidates(ctx context.Context, t typeconfig.Type, fed *federate.Object, intersect bool) (candidates, outcome, error) {
-	in := placement.Input{Placement: placement.Spec{ClusterSelector: &metav1.LabelSelector{}}}
+func (c *Controller) candidates(ctx context.Context, t typeconfig.Type, fed *federate.Object, intersect bool) (candidates, outcome, error) {
+	in := fleet.PlacementInput(c.inventory, placement.Spec{ClusterSelector: &metav1.LabelSelector{}})
 	if intersect {
 		in.Placement.ClusterSelector = fed.Placement.ClusterSelector
 	}
-	namespace, err := s.federatedNamespace(ctx, t, fed.Namespace)
+	namespace, err := c.federatedNamespace(ctx, t, fed.Namespace)
 	if err != nil {
 		var invalid *federate.ParseError
 		if errors.As(err, &invalid) {
@@ -41,9 +42,8 @@ func (s *Scheduler) candidates(ctx context.Context, t typeconfig.Type, fed *fede
 	}
 	in.Namespaced, in.Namespace = namespace != nil, namespace
 	unready := map[string]bool{}
-	for _, info := range s.inventory.Clusters() {
-		in.Clusters = append(in.Clusters, placement.Cluster{Name: info.Name, Labels: info.Labels, Ready: info.Ready})
-		unready[info.Name] = !info.Ready
+	for i := range in.Clusters {
+		unready[in.Clusters[i].Name] = !in.Clusters[i].Ready
 	}
 	decision, err := placement.Decide(in)
 	if err != nil {
@@ -75,11 +75,11 @@ func (s *Scheduler) candidates(ctx context.Context, t typeconfig.Type, fed *fede
 }
 
 // federatedNamespace returns the placement of a namespace; nil if there is none.
-func (s *Scheduler) federatedNamespace(ctx context.Context, t typeconfig.Type, namespace string) (*placement.Spec, error) {
+func (c *Controller) federatedNamespace(ctx context.Context, t typeconfig.Type, namespace string) (*placement.Spec, error) {
 	if t.FederatedNamespace == (typeconfig.Resource{}) {
 		return nil, nil //nolint:nilnil // documented
 	}
-	u, err := s.get(ctx, t.FederatedNamespace, namespace, namespace)
+	u, err := c.get(ctx, t.FederatedNamespace, namespace, namespace)
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // documented
 	}
@@ -95,8 +95,8 @@ func (s *Scheduler) federatedNamespace(ctx context.Context, t typeconfig.Type, n
 }
 
 // get reads an object from the host's API server.
-func (s *Scheduler) get(ctx context.Context, r typeconfig.Resource, namespace, name string) (*unstructured.Unstructured, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.RequestTimeout)
+func (c *Controller) get(ctx context.Context, r typeconfig.Resource, namespace, name string) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
 	defer cancel()
-	return s.host.Resource(r.GVR).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	return c.host.Resource(r.GVR).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 }

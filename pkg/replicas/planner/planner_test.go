@@ -1,4 +1,4 @@
-package placement
+package planner
 
 import (
 	"fmt"
@@ -13,12 +13,15 @@ import (
 	kubefedplanner "sigs.k8s.io/kubefed/pkg/controller/util/planner"
 )
 
+// random draws inputs small enough for every kind of coincidence to happen often.
+type random struct{ *rand.Rand }
+
 type counts = map[string]int64
 
-// replicaCase is a plan to be made. Clusters are a, b, c … as far as they are named.
-type replicaCase struct {
+// planCase is a plan to be made. Clusters are a, b, c … as far as they are named.
+type planCase struct {
 	name      string
-	prefs     map[string]ReplicaPreference
+	prefs     map[string]Preference
 	total     int64
 	rebalance bool
 	clusters  string // one letter each
@@ -29,62 +32,62 @@ type replicaCase struct {
 	unplaced  int64
 }
 
-func (c replicaCase) input() (ReplicaPreferences, []ReplicaCluster) {
-	var clusters []ReplicaCluster
+func (c planCase) input() (Preferences, []Cluster) {
+	var clusters []Cluster
 	for _, letter := range c.clusters {
-		cluster := ReplicaCluster{Name: string(letter), Current: c.current[string(letter)]}
+		cluster := Cluster{Name: string(letter), Current: c.current[string(letter)]}
 		if capacity, ok := c.capacity[string(letter)]; ok {
 			cluster.Capacity = &capacity
 		}
 		clusters = append(clusters, cluster)
 	}
-	return ReplicaPreferences{Total: c.total, Rebalance: c.rebalance, Clusters: c.prefs}, clusters
+	return Preferences{Total: c.total, Rebalance: c.rebalance, Clusters: c.prefs}, clusters
 }
 
-var equal = map[string]ReplicaPreference{"*": {Weight: 1}}
+var equal = map[string]Preference{"*": {Weight: 1}}
 
-func TestPlanReplicas(t *testing.T) {
-	for _, test := range []replicaCase{
+func TestSpread(t *testing.T) {
+	for _, test := range []planCase{
 		{name: "no preference is the same for all", total: 4, clusters: "ab", want: counts{"a": 2, "b": 2}},
 		{name: "two equal", prefs: equal, total: 4, clusters: "ab", want: counts{"a": 2, "b": 2}},
 		{name: "no clusters", prefs: equal, total: 4, clusters: "", want: counts{}, unplaced: 4},
 		{name: "nothing to spread", prefs: equal, total: 0, clusters: "ab", want: counts{"a": 0, "b": 0}},
 		{
-			name: "weights", prefs: map[string]ReplicaPreference{"a": {Weight: 2}, "b": {Weight: 1}}, total: 6, clusters: "ab",
+			name: "weights", prefs: map[string]Preference{"a": {Weight: 2}, "b": {Weight: 1}}, total: 6, clusters: "ab",
 			want: counts{"a": 4, "b": 2},
 		},
 		{
 			name:  "minima before weights",
-			prefs: map[string]ReplicaPreference{"a": {Min: 3, Weight: 2}, "b": {Min: 3, Weight: 1}}, total: 6, clusters: "ab",
+			prefs: map[string]Preference{"a": {Min: 3, Weight: 2}, "b": {Min: 3, Weight: 1}}, total: 6, clusters: "ab",
 			want: counts{"a": 3, "b": 3},
 		},
 		{
-			name: "a cluster that is not named gets none", prefs: map[string]ReplicaPreference{"a": {Weight: 1}, "b": {Weight: 2}},
+			name: "a cluster that is not named gets none", prefs: map[string]Preference{"a": {Weight: 1}, "b": {Weight: 2}},
 			total: 60, clusters: "abc", want: counts{"a": 20, "b": 40, "c": 0},
 		},
 		{
-			name: "the others share what * says", prefs: map[string]ReplicaPreference{"*": {Weight: 1}, "a": {Weight: 2}},
+			name: "the others share what * says", prefs: map[string]Preference{"*": {Weight: 1}, "a": {Weight: 2}},
 			total: 8, clusters: "abc", want: counts{"a": 4, "b": 2, "c": 2},
 		},
 		{
-			name: "a name beats *", prefs: map[string]ReplicaPreference{"*": {Weight: 1}, "a": {}},
+			name: "a name beats *", prefs: map[string]Preference{"*": {Weight: 1}, "a": {}},
 			total: 8, clusters: "abc", want: counts{"a": 0, "b": 4, "c": 4},
 		},
 		{
-			name: "more minima than replicas: the greater weight first", prefs: map[string]ReplicaPreference{"*": {Min: 20}, "a": {Min: 100, Weight: 1}},
+			name: "more minima than replicas: the greater weight first", prefs: map[string]Preference{"*": {Min: 20}, "a": {Min: 100, Weight: 1}},
 			total: 50, clusters: "abc", want: counts{"a": 50, "b": 0, "c": 0},
 		},
 		{
-			name: "minima alone leave a rest", prefs: map[string]ReplicaPreference{"*": {Min: 2}},
+			name: "minima alone leave a rest", prefs: map[string]Preference{"*": {Min: 2}},
 			total: 50, clusters: "abc", want: counts{"a": 2, "b": 2, "c": 2}, unplaced: 44,
 		},
 		{
-			name: "maxima leave a rest", prefs: map[string]ReplicaPreference{"*": {Weight: 1, Min: 10, Max: new(int64(12))}},
+			name: "maxima leave a rest", prefs: map[string]Preference{"*": {Weight: 1, Min: 10, Max: new(int64(12))}},
 			total: 50, clusters: "abc", want: counts{"a": 12, "b": 12, "c": 12}, unplaced: 14,
 		},
 		{
 			name:  "what a maximum keeps back goes to the others",
-			prefs: map[string]ReplicaPreference{"a": {Weight: 10000, Max: new(int64(10))}, "b": {Weight: 1}, "c": {Weight: 1, Max: new(int64(21))}, "d": {Weight: 1, Max: new(int64(10))}},
+			prefs: map[string]Preference{"a": {Weight: 10000, Max: new(int64(10))}, "b": {Weight: 1}, "c": {Weight: 1, Max: new(int64(21))}, "d": {Weight: 1, Max: new(int64(10))}},
 			total: 71, clusters: "abcd", want: counts{"a": 10, "b": 30, "c": 21, "d": 10},
 		},
 		{
@@ -100,36 +103,36 @@ func TestPlanReplicas(t *testing.T) {
 			want: counts{"a": 1, "b": 0},
 		},
 		{
-			name: "a little room: the others help out, and it may have its share later", prefs: map[string]ReplicaPreference{"a": {Weight: 1}, "b": {Weight: 2}},
+			name: "a little room: the others help out, and it may have its share later", prefs: map[string]Preference{"a": {Weight: 1}, "b": {Weight: 2}},
 			total: 60, rebalance: true, clusters: "abc", capacity: counts{"b": 10},
 			want: counts{"a": 50, "b": 10, "c": 0}, overflow: counts{"b": 30},
 		},
 		{
-			name: "a little room, without moving back", prefs: map[string]ReplicaPreference{"a": {Weight: 1}, "b": {Weight: 5}},
+			name: "a little room, without moving back", prefs: map[string]Preference{"a": {Weight: 1}, "b": {Weight: 5}},
 			total: 60, clusters: "abc", capacity: counts{"b": 10}, want: counts{"a": 50, "b": 10, "c": 0},
 		},
 		{
-			name: "little room everywhere", prefs: map[string]ReplicaPreference{"a": {Weight: 1}, "b": {Weight: 1}},
+			name: "little room everywhere", prefs: map[string]Preference{"a": {Weight: 1}, "b": {Weight: 1}},
 			total: 60, clusters: "abc", capacity: counts{"a": 10, "b": 10},
 			want: counts{"a": 10, "b": 10, "c": 0}, overflow: counts{"a": 20, "b": 20}, unplaced: 40,
 		},
 		{
-			name: "no room bounds a minimum", prefs: map[string]ReplicaPreference{"*": {Min: 20}},
+			name: "no room bounds a minimum", prefs: map[string]Preference{"*": {Min: 20}},
 			total: 50, clusters: "abc", capacity: counts{"b": -3}, want: counts{"a": 20, "b": 0, "c": 20}, unplaced: 10,
 		},
 		{
-			name: "weights whose sum does not fit 64 bits", prefs: map[string]ReplicaPreference{"*": {Weight: math.MaxInt64}},
+			name: "weights whose sum does not fit 64 bits", prefs: map[string]Preference{"*": {Weight: math.MaxInt64}},
 			total: math.MaxInt32, clusters: "ab", want: counts{"a": math.MaxInt32/2 + 1, "b": math.MaxInt32 / 2},
 		},
 		{
-			name: "weights whose sum does not fit 64 bits, with or without a sign", prefs: map[string]ReplicaPreference{"*": {Weight: math.MaxInt64}, "d": {Weight: 1}},
+			name: "weights whose sum does not fit 64 bits, with or without a sign", prefs: map[string]Preference{"*": {Weight: math.MaxInt64}, "d": {Weight: 1}},
 			total: 3_000_000, clusters: "abcd", want: counts{"a": 1_000_000, "b": 1_000_000, "c": 1_000_000, "d": 0},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			preferences, clusters := test.input()
-			plan := PlanReplicas(preferences, clusters, "ns/web")
-			want := ReplicaPlan{Replicas: test.want, Overflow: test.overflow, Unplaced: test.unplaced}
+			plan := Spread(preferences, clusters, "ns/web")
+			want := Plan{Replicas: test.want, Overflow: test.overflow, Unplaced: test.unplaced}
 			if diff := cmp.Diff(want, plan, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
@@ -140,9 +143,9 @@ func TestPlanReplicas(t *testing.T) {
 // One replica does not always go to the cluster whose name sorts first.
 func TestOneReplicaIsSpreadByTheObjectsName(t *testing.T) {
 	got := counts{}
-	clusters := []ReplicaCluster{{Name: "a"}, {Name: "b"}, {Name: "c"}}
+	clusters := []Cluster{{Name: "a"}, {Name: "b"}, {Name: "c"}}
 	for i := range 300 {
-		for name, replicas := range PlanReplicas(ReplicaPreferences{Total: 1}, clusters, fmt.Sprintf("ns/app-%d", i)).Replicas {
+		for name, replicas := range Spread(Preferences{Total: 1}, clusters, fmt.Sprintf("ns/app-%d", i)).Replicas {
 			if replicas > 0 {
 				got[name] += replicas
 			}
@@ -155,33 +158,33 @@ func TestOneReplicaIsSpreadByTheObjectsName(t *testing.T) {
 
 func TestValidateReplicas(t *testing.T) {
 	for _, test := range []struct {
-		preferences ReplicaPreferences
+		preferences Preferences
 		want        string
 	}{
-		{ReplicaPreferences{Total: 3, Clusters: map[string]ReplicaPreference{"a": {Min: 1, Max: new(int64(2)), Weight: 3}}}, ""},
-		{ReplicaPreferences{Total: -1}, "spec.totalReplicas must not be negative, is -1"},
-		{ReplicaPreferences{Clusters: map[string]ReplicaPreference{"b": {Min: -2}, "c": {Weight: -9}}}, "spec.clusters[b].minReplicas must not be negative, is -2"},
-		{ReplicaPreferences{Clusters: map[string]ReplicaPreference{"*": {Max: new(int64(-3))}}}, "spec.clusters[*].maxReplicas must not be negative, is -3"},
-		{ReplicaPreferences{Clusters: map[string]ReplicaPreference{"*": {Weight: -4}}}, "spec.clusters[*].weight must not be negative, is -4"},
+		{Preferences{Total: 3, Clusters: map[string]Preference{"a": {Min: 1, Max: new(int64(2)), Weight: 3}}}, ""},
+		{Preferences{Total: -1}, "spec.totalReplicas must not be negative, is -1"},
+		{Preferences{Clusters: map[string]Preference{"b": {Min: -2}, "c": {Weight: -9}}}, "spec.clusters[b].minReplicas must not be negative, is -2"},
+		{Preferences{Clusters: map[string]Preference{"*": {Max: new(int64(-3))}}}, "spec.clusters[*].maxReplicas must not be negative, is -3"},
+		{Preferences{Clusters: map[string]Preference{"*": {Weight: -4}}}, "spec.clusters[*].weight must not be negative, is -4"},
 	} {
 		err := test.preferences.Validate()
 		if test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
 			t.Errorf("error %v, want %q", err, test.want)
 		}
-		if plan := PlanReplicas(test.preferences, []ReplicaCluster{{Name: "a"}}, "k"); test.want != "" && len(plan.Replicas) != 0 {
+		if plan := Spread(test.preferences, []Cluster{{Name: "a"}}, "k"); test.want != "" && len(plan.Replicas) != 0 {
 			t.Errorf("%s: the plan is %v", test.want, plan)
 		}
 	}
 }
 
-// replicaInput draws a case; sane ones have no maximum below the minimum.
-func (r random) replicaInput(sane bool) (ReplicaPreferences, []ReplicaCluster) {
-	preferences := ReplicaPreferences{Total: r.Int64N(40), Rebalance: r.IntN(2) == 0, Clusters: map[string]ReplicaPreference{}}
+// input draws a case; sane ones have no maximum below the minimum.
+func (r random) input(sane bool) (Preferences, []Cluster) {
+	preferences := Preferences{Total: r.Int64N(40), Rebalance: r.IntN(2) == 0, Clusters: map[string]Preference{}}
 	for _, name := range []string{"a", "b", "c", "d", "*"} {
 		if r.IntN(3) == 0 {
 			continue
 		}
-		preference := ReplicaPreference{Min: max(0, r.Int64N(16)-8), Weight: r.Int64N(5)}
+		preference := Preference{Min: max(0, r.Int64N(16)-8), Weight: r.Int64N(5)}
 		if r.IntN(3) == 0 {
 			preference.Max = new(r.Int64N(20))
 			if sane {
@@ -190,9 +193,9 @@ func (r random) replicaInput(sane bool) (ReplicaPreferences, []ReplicaCluster) {
 		}
 		preferences.Clusters[name] = preference
 	}
-	var clusters []ReplicaCluster
+	var clusters []Cluster
 	for _, i := range r.Perm(6)[:r.IntN(7)] {
-		cluster := ReplicaCluster{Name: string("abcdef"[i])}
+		cluster := Cluster{Name: string("abcdef"[i])}
 		if r.IntN(2) == 0 {
 			cluster.Current = r.Int64N(25)
 		}
@@ -204,11 +207,11 @@ func (r random) replicaInput(sane bool) (ReplicaPreferences, []ReplicaCluster) {
 	return preferences, clusters
 }
 
-func eachReplicaInput(t *testing.T, sane bool, check func(r random, preferences ReplicaPreferences, clusters []ReplicaCluster)) {
+func eachInput(t *testing.T, sane bool, check func(r random, preferences Preferences, clusters []Cluster)) {
 	t.Helper()
 	for seed := range uint64(20000) {
 		r := random{rand.New(rand.NewPCG(seed, 2))}
-		preferences, clusters := r.replicaInput(sane)
+		preferences, clusters := r.input(sane)
 		check(r, preferences, clusters)
 		if t.Failed() {
 			t.Fatalf("seed %d: %+v over %+v", seed, preferences, clusters)
@@ -217,7 +220,7 @@ func eachReplicaInput(t *testing.T, sane bool, check func(r random, preferences 
 }
 
 // compareWithKubeFed has KubeFed's own planner plan the same.
-func compareWithKubeFed(t *testing.T, preferences ReplicaPreferences, clusters []ReplicaCluster, key string) {
+func compareWithKubeFed(t *testing.T, preferences Preferences, clusters []Cluster, key string) {
 	t.Helper()
 	theirs := &fedschedulingv1alpha1.ReplicaSchedulingPreference{}
 	theirs.Spec.TotalReplicas = int32(preferences.Total)
@@ -242,7 +245,7 @@ func compareWithKubeFed(t *testing.T, preferences ReplicaPreferences, clusters [
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := PlanReplicas(preferences, clusters, key)
+	plan := Spread(preferences, clusters, key)
 	if diff := cmp.Diff(replicas, plan.Replicas); diff != "" {
 		t.Errorf("replicas (-KubeFed +ours):\n%s", diff)
 	}
@@ -252,21 +255,21 @@ func compareWithKubeFed(t *testing.T, preferences ReplicaPreferences, clusters [
 }
 
 func TestReplicasAreKubeFeds(t *testing.T) {
-	eachReplicaInput(t, false, func(r random, preferences ReplicaPreferences, clusters []ReplicaCluster) {
+	eachInput(t, false, func(r random, preferences Preferences, clusters []Cluster) {
 		compareWithKubeFed(t, preferences, clusters, fmt.Sprintf("ns/app-%d", r.IntN(100)))
 	})
 }
 
 func TestReplicasKeepTheBounds(t *testing.T) {
-	eachReplicaInput(t, true, func(_ random, preferences ReplicaPreferences, clusters []ReplicaCluster) {
-		plan := PlanReplicas(preferences, clusters, "ns/web")
+	eachInput(t, true, func(_ random, preferences Preferences, clusters []Cluster) {
+		plan := Spread(preferences, clusters, "ns/web")
 		var sum, minima int64
 		willing := false // somebody would take more
 		for _, c := range clusters {
 			preference, found := preferences.Clusters[c.Name]
 			if !found {
 				if preference, found = preferences.Clusters[EveryCluster]; !found && len(preferences.Clusters) == 0 {
-					preference, found = ReplicaPreference{Weight: 1}, true
+					preference, found = Preference{Weight: 1}, true
 				}
 			}
 			got, planned := plan.Replicas[c.Name]
@@ -309,11 +312,11 @@ func TestReplicasKeepTheBounds(t *testing.T) {
 }
 
 func TestReplicasAreStable(t *testing.T) {
-	eachReplicaInput(t, true, func(r random, preferences ReplicaPreferences, clusters []ReplicaCluster) {
-		plan := PlanReplicas(preferences, clusters, "ns/web")
+	eachInput(t, true, func(r random, preferences Preferences, clusters []Cluster) {
+		plan := Spread(preferences, clusters, "ns/web")
 		shuffled := slices.Clone(clusters)
 		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		if diff := cmp.Diff(plan, PlanReplicas(preferences, shuffled, "ns/web")); diff != "" {
+		if diff := cmp.Diff(plan, Spread(preferences, shuffled, "ns/web")); diff != "" {
 			t.Errorf("the order of the clusters matters:\n%s", diff)
 		}
 		// Once what was planned runs, nothing moves any more.
@@ -321,7 +324,7 @@ func TestReplicasAreStable(t *testing.T) {
 		for i := range running {
 			running[i].Current = plan.Replicas[running[i].Name]
 		}
-		if diff := cmp.Diff(plan.Replicas, PlanReplicas(preferences, running, "ns/web").Replicas); diff != "" {
+		if diff := cmp.Diff(plan.Replicas, Spread(preferences, running, "ns/web").Replicas); diff != "" {
 			t.Errorf("what runs as planned is moved:\n%s", diff)
 		}
 	})
