@@ -138,7 +138,10 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 		return nil, err
 	}
 	if settings.Backups {
-		options := backupOptions(settings)
+		options, err := backupOptions(settings)
+		if err != nil {
+			return nil, err
+		}
 		options.Shared = executor.NewSlots(settings.BackupJobs)
 		options.Allowed = &executor.Allowed{FilesystemRoots: settings.BackupFilesystemRoots, OwnIdentity: settings.BackupOwnIdentity}
 		options.Reporter = &executor.ClusterReporter{

@@ -15,6 +15,7 @@ import (
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/version"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 )
 
 // runMember executes the backups of one cluster from inside it. The Lease that
@@ -39,7 +40,10 @@ func runMember(ctx context.Context, own *rest.Config, v *viper.Viper) error {
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
 	}
-	options := backupOptions(settings)
+	options, err := backupOptions(settings)
+	if err != nil {
+		return err
+	}
 	options.Config = own
 	backups, err := executor.New(options)
 	if err != nil {
@@ -55,8 +59,11 @@ func runMember(ctx context.Context, own *rest.Config, v *viper.Viper) error {
 	return mgr.Start(ctx)
 }
 
-func backupOptions(settings *config.Config) executor.Options {
+func backupOptions(settings *config.Config) (executor.Options, error) {
+	rules, err := network.Parse(settings.BackupAddresses)
+	rules.TokenURIs = settings.BackupTokenURIs
 	return executor.Options{
+		Network:        rules,
 		Namespace:      settings.TargetNamespace(),
 		LeaseNamespace: settings.KubeFedNamespace,
 		LeaseDuration:  settings.LeaseDuration,
@@ -66,5 +73,5 @@ func backupOptions(settings *config.Config) executor.Options {
 		Poll:           settings.BackupPoll,
 		CacheDir:       settings.BackupCacheDir,
 		Logger:         ctrl.Log.WithName("backup"),
-	}
+	}, err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/viper"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
@@ -77,6 +78,8 @@ type Config struct {
 
 	BackupFilesystemRoots []string `mapstructure:"backup-filesystem-roots"`
 	BackupOwnIdentity     bool     `mapstructure:"backup-own-identity"`
+	BackupAddresses       []string `mapstructure:"backup-storage-addresses"`
+	BackupTokenURIs       []string `mapstructure:"backup-token-uris"`
 }
 
 // The values of Mode.
@@ -145,6 +148,8 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.String("backup-cache-dir", "", "Directory for temporary files of backup repositories; the system's by default.")
 	flags.StringSlice("backup-filesystem-roots", nil, "Directories of this controller that BackupRepositories of members may name in spec.filesystem, they and all beneath them; none by default. With --mode=member, any may be named.")
 	flags.Bool("backup-own-identity", false, "Let BackupRepositories of members without credentials use this controller's own cloud identity. With --mode=member, they always may.")
+	flags.StringSlice("backup-storage-addresses", nil, "Addresses, or ranges of them such as 127.0.0.0/8, that the storage of BackupRepositories may have although they are this machine, link-local, or a cloud's metadata service.")
+	flags.StringSlice("backup-token-uris", nil, "Where keys of Google service accounts in the Secrets of BackupRepositories may say that tokens come from, beside Google.")
 }
 
 // SettingsFile reads --config into v and makes v prefer flags and the environment.
@@ -229,6 +234,9 @@ func (c *Config) validate() error {
 	check(c.UnreadyDeletionTimeout >= 0, "unready-deletion-timeout is %s: it must not be negative", c.UnreadyDeletionTimeout)
 	for _, root := range c.BackupFilesystemRoots {
 		check(filepath.IsAbs(root), "backup-filesystem-roots has %q: it must be an absolute path", root)
+	}
+	if _, err := network.Parse(c.BackupAddresses); err != nil {
+		check(false, "backup-storage-addresses: %s", err)
 	}
 	check(c.MemberQPS >= 0 && c.MemberBurst >= 0, "member-qps and member-burst must not be negative")
 	return errors.Join(errs...)

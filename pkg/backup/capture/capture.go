@@ -82,6 +82,9 @@ type ClusterError struct{ Err error }
 func (e *ClusterError) Error() string { return "the cluster cannot be read: " + e.Err.Error() }
 func (e *ClusterError) Unwrap() error { return e.Err }
 
+// StatusReason is the reason as a status has it.
+func (e *ClusterError) StatusReason() string { return "ClusterUnreadable" }
+
 type capture struct {
 	Params
 	writer    *repository.Writer

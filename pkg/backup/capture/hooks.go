@@ -36,6 +36,9 @@ type HookError struct {
 func (e *HookError) Error() string { return fmt.Sprintf("spec.hooks.%s: %v", e.Hook, e.Err) }
 func (e *HookError) Unwrap() error { return e.Err }
 
+// StatusReason is the reason as a status has it.
+func (e *HookError) StatusReason() string { return "HookFailed" }
+
 // preHooks run in their order; the first that fails with onError Fail ends the run.
 func (c *capture) preHooks(ctx context.Context) error {
 	for i := range c.Hooks.Pre {

@@ -93,7 +93,8 @@ func (x *execution) stillThere(ctx context.Context, r *repository.Repository) er
 	if err := x.live.Get(ctx, client.ObjectKey{Namespace: x.backup.Namespace, Name: name}, found); err != nil {
 		return err
 	}
-	if placeOf(found).Location() != r.Location() {
+	storage, err := repository.StorageOf(&found.Spec)
+	if err != nil || storage.Location() != r.Location() {
 		return &problem{reasonRepositoryChanged, fmt.Sprintf("BackupRepository %s names another place than when the run began; what was saved at %s does not count", name, r)}
 	}
 	return nil
@@ -191,21 +192,11 @@ func retriable(err error) bool {
 
 // reasonOf is the word for an error: its own if it has one.
 func reasonOf(err error) string {
-	var typed *repository.Error
-	if errors.As(err, &typed) {
-		return string(typed.Reason)
-	}
-	if reason, ok := restoreReason(err); ok {
-		return reason
-	}
-	if reason, ok := captureReason(err); ok {
-		return reason
-	}
-	var named *problem
-	if errors.As(err, &named) {
-		return named.reason
-	}
-	if apierrors.IsForbidden(err) {
+	var reasoned interface{ StatusReason() string }
+	switch {
+	case errors.As(err, &reasoned):
+		return reasoned.StatusReason()
+	case apierrors.IsForbidden(err):
 		return "Forbidden"
 	}
 	return "Failed"
@@ -214,4 +205,5 @@ func reasonOf(err error) string {
 // problem is an error of this package with a reason.
 type problem struct{ reason, message string }
 
-func (p *problem) Error() string { return p.message }
+func (p *problem) Error() string        { return p.message }
+func (p *problem) StatusReason() string { return p.reason }

@@ -22,6 +22,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 )
 
 // Options configure an Executor. Zero values mean the default named with each field.
@@ -58,6 +59,8 @@ type Options struct {
 	StorageTimeout time.Duration
 	// Allowed limits what BackupRepositories may use of the executor's own; nil does not.
 	Allowed *Allowed
+	// Network says which addresses BackupRepositories may name.
+	Network network.Rules
 	// Reporter is told when backups cannot be executed; nil: only logs and metrics are.
 	Reporter Reporter
 	// Clock that schedules follow; the machine's by default.

@@ -52,7 +52,8 @@ func (v *verification) unfinished() bool {
 			return true
 		}
 	}
-	if reason, ok := restoreReason(v.err); ok && reason == restore.ReasonUnreachable {
+	var restoring *restore.Error
+	if errors.As(v.err, &restoring) && restoring.Reason == restore.ReasonUnreachable {
 		return true
 	}
 	return errors.Is(v.err, context.Canceled) || errors.Is(v.err, context.DeadlineExceeded)

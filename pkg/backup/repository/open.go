@@ -41,9 +41,9 @@ func OpenReadOnly(ctx context.Context, config Config) (*Repository, error) {
 
 func open(ctx context.Context, config Config, owner *Owner) (*Repository, error) {
 	if err := config.Validate(); err != nil {
-		return nil, &Error{Reason: InvalidConfiguration, Message: "the repository's configuration is wrong", Err: err}
+		return nil, invalid(err)
 	}
-	target, err := config.backend()
+	target, err := config.Storage.connect(config.Network)
 	if err != nil {
 		return nil, wrap(ctx, err, "cannot open the repository at %s", config)
 	}

@@ -133,7 +133,7 @@ func clusterUID(ctx context.Context, cluster string) string {
 // namespace with a prefix in their names, and opens it.
 func save(ctx context.Context, cluster, prefix string, namespaces ...string) *repository.Reader {
 	GinkgoHelper()
-	config := repository.Config{Filesystem: &repository.Filesystem{Path: filepath.Join(GinkgoT().TempDir(), "repository")}, Password: "correct horse"}
+	config := repository.Config{Storage: &repository.Filesystem{Path: filepath.Join(GinkgoT().TempDir(), "repository")}, Password: "correct horse"}
 	r, err := repository.Open(ctx, config, repository.Owner{ClusterUID: clusterUID(ctx, cluster)})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx context.Context) { Expect(r.Close(ctx)).To(Succeed()) })
