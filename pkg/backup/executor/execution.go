@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/capture"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/pkg/retries"
@@ -131,7 +132,7 @@ func (x *execution) succeed(run *v1alpha1.BackupRun, result *capture.Result, che
 	if check != nil {
 		check.apply(run)
 		if check.err != nil {
-			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, check.err.Error()
+			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, bounded.Text(check.err.Error(), bounded.Message)
 		}
 	}
 	x.finish(run, phase, now)

@@ -113,6 +113,8 @@ func New(opts Options) (*Executor, error) {
 		return nil, errors.New("backup executor: Config and LeaseNamespace are needed")
 	}
 	opts.setDefaults()
+	opts.Config = rest.CopyConfig(opts.Config)
+	opts.Config.Wrap(network.Answers)
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("backup executor: building the scheme: %w", err)

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/pkg/backup/restore"
 	"github.com/fedctl/fedctl/pkg/backup/schedule"
@@ -67,9 +68,9 @@ func (v *verification) apply(run *v1alpha1.BackupRun) {
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v.mode, "the data was read back and is as it was written"
 		run.Status.Verified = ptr.To(metav1.NewTime(v.at))
 	case v.unfinished():
-		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, cmp.Or(reasonOf(v.err), "Failed"), v.err.Error()
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, reasonOf(v.err), bounded.Text(v.err.Error(), bounded.Message)
 	default:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, cmp.Or(reasonOf(v.err), "Failed"), v.err.Error()
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(v.err), bounded.Text(v.err.Error(), bounded.Message)
 	}
 	// Replaced whole: the time tells when it was last tried, not when the result changed.
 	meta.RemoveStatusCondition(&run.Status.Conditions, c.Type)

@@ -175,6 +175,13 @@ func Limit(ctx context.Context, most int64) context.Context {
 	return context.WithValue(ctx, limitKey{}, most)
 }
 
+func limitOf(ctx context.Context, otherwise int64) int64 {
+	if most, ok := ctx.Value(limitKey{}).(int64); ok {
+		return most
+	}
+	return otherwise
+}
+
 // RoundTrip implements http.RoundTripper.
 func (b *bounds) RoundTrip(r *http.Request) (*http.Response, error) {
 	// A proxy resolves names itself, and its operator says what may be reached by it; a
@@ -186,10 +193,7 @@ func (b *bounds) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, connection(err)
 	}
-	most, ok := r.Context().Value(limitKey{}).(int64)
-	if !ok {
-		most = maxAnswerBytes
-	}
+	most := limitOf(r.Context(), maxAnswerBytes)
 	if response.StatusCode >= http.StatusMultipleChoices {
 		most = maxErrorBytes
 	}

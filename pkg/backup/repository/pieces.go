@@ -13,6 +13,8 @@ import (
 	"github.com/kopia/kopia/repo/compression"
 	"github.com/kopia/kopia/repo/object"
 	"github.com/kopia/kopia/snapshot"
+
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 )
 
 // compressor of everything: fast, and objects of one resource are alike.
@@ -138,7 +140,7 @@ func (r *ResourceWriter) Close(problem string) error {
 	if err := r.error(); err != nil {
 		return err
 	}
-	r.file.Error = problem
+	r.file.Error = bounded.Text(problem, bounded.Message)
 	return r.w.add(r.ctx, r.file, r.pieces)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/kopia/kopia/snapshot/snapshotfs"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 )
 
 // Writer writes one snapshot. Its methods may be called concurrently.
@@ -153,17 +154,22 @@ func (w *Writer) SetKubernetesVersion(version string) {
 
 // Warn records something that went wrong and makes the snapshot partial.
 func (w *Writer) Warn(warning v1alpha1.ResourceWarning) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.manifest.Warnings = append(w.manifest.Warnings, warning)
-	w.manifest.Partial = true
+	w.note(warning, true)
 }
 
 // Note records something worth knowing that does not make the snapshot partial.
 func (w *Writer) Note(warning v1alpha1.ResourceWarning) {
+	w.note(warning, false)
+}
+
+// note keeps a message short, whoever has written it: it goes into a status with many
+// others.
+func (w *Writer) note(warning v1alpha1.ResourceWarning, partial bool) {
+	warning.Message = bounded.Text(warning.Message, bounded.Message)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.manifest.Warnings = append(w.manifest.Warnings, warning)
+	w.manifest.Partial = w.manifest.Partial || partial
 }
 
 // LeaveOut records what is not saved on purpose.
