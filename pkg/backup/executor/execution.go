@@ -73,7 +73,7 @@ func (x *execution) attempt(ctx context.Context) (result *capture.Result, check 
 	if err := x.stillThere(ctx, r); err != nil {
 		return nil, nil, err
 	}
-	if !result.Partial && verifyThis(x.backup.Spec.Verify, x.run, x.others) {
+	if !result.Partial && verifyThis(x.backup.Spec.Verify, x.run, x.others, x.opts.Clock.Now()) {
 		if check = x.verify(ctx, r, result.Snapshot.ID, x.backup.Spec.Verify.Mode); check.unfinished() {
 			check = nil
 		}

@@ -74,11 +74,22 @@ func (r *runs) Reconcile(ctx context.Context, request reconcile.Request) (reconc
 		return ignoreConflict(again, r.takeOver(ctx, run))
 	}
 	if next := run.Status.NextAttempt; next != nil {
-		if wait := next.Sub(r.opts.Clock.Now()); wait > 0 {
+		// Nobody waits longer than backoffs do for what a clock has said that was wrong.
+		if wait := next.Sub(r.opts.Clock.Now()); wait > 0 && wait <= r.longestBackoff(ctx, run)+maxSkew {
 			return reconcile.Result{RequeueAfter: min(wait, r.opts.MaxSleep)}, nil
 		}
 	}
 	return r.begin(ctx, run)
+}
+
+// longestBackoff is that of a run's Backup.
+func (r *runs) longestBackoff(ctx context.Context, run *v1alpha1.BackupRun) time.Duration {
+	backup := &v1alpha1.Backup{}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.BackupRef.Name}, backup)
+	if err != nil || backup.Spec.Retry == nil || backup.Spec.Retry.Backoff == nil {
+		return maxBackoff // without its Backup it fails when it begins
+	}
+	return max(maxBackoff, backup.Spec.Retry.Backoff.Duration)
 }
 
 // cacheDelay is how long the cache gets to show what was written.

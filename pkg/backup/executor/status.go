@@ -54,7 +54,7 @@ type statusInput struct {
 func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 	status := *in.Backup.Status.DeepCopy()
 	status.ObservedGeneration = in.Backup.Generation
-	followLastSuccess(&status, in.Runs)
+	followLastSuccess(&status, in.Runs, in.Now)
 	status.Missed += int32(min(in.Decision.Missed+in.Skipped, 1<<30)) //nolint:gosec // limited
 	status.NextRun = nil
 	if !in.Decision.Next.IsZero() {
@@ -68,7 +68,7 @@ func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 	}
 	status.RecentRuns = recent(in.Runs)
 	status.Totals = totals(in.Runs)
-	if at := lastVerification(in.Backup, in.Runs); !at.IsZero() {
+	if at := lastVerification(in.Backup, in.Runs, in.Now); !at.IsZero() {
 		status.LastVerification = ptr.To(metav1.NewTime(at))
 	}
 	set := func(c metav1.Condition) {
@@ -95,9 +95,12 @@ func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 // followLastSuccess moves lastSuccess on to the newest good run; and back to an
 // earlier one where the data of the last has turned out to be damaged, for nothing
 // can be recovered from that.
-func followLastSuccess(status *v1alpha1.BackupStatus, runs []v1alpha1.BackupRun) {
+func followLastSuccess(status *v1alpha1.BackupStatus, runs []v1alpha1.BackupRun, now time.Time) {
 	damaged := func(run *v1alpha1.BackupRun) bool {
 		return meta.IsStatusConditionFalse(run.Status.Conditions, v1alpha1.ConditionVerified)
+	}
+	if last := status.LastSuccess; last != nil && last.Time != nil && ahead(last.Time.Time, now) {
+		status.LastSuccess = nil // its age is not known; what follows finds it again by a time that is
 	}
 	before := status.LastSuccess
 	for i := range runs {
@@ -105,11 +108,12 @@ func followLastSuccess(status *v1alpha1.BackupStatus, runs []v1alpha1.BackupRun)
 			status.LastSuccess = nil
 		}
 	}
-	left := slices.DeleteFunc(good(runs), damaged)
+	left := slices.DeleteFunc(good(runs, now), damaged)
 	if len(left) == 0 {
 		return
 	}
 	newest := summary(left[0])
+	newest.Time = ptr.To(metav1.NewTime(endOf(left[0], now)))
 	later := func(than *v1alpha1.RunSummary) bool {
 		return than == nil || than.Time == nil || than.Time.Before(newest.Time)
 	}

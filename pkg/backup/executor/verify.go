@@ -173,7 +173,7 @@ func (r *backups) verifyScheduled(backup *v1alpha1.Backup, all []v1alpha1.Backup
 		return time.Time{}
 	}
 	decision := schedule.Decide(verifyInput(backup, all, parsed, r.clusterUID, now))
-	newest := good(all)
+	newest := good(all, now)
 	if decision.Tick.IsZero() || len(newest) == 0 {
 		return decision.Next
 	}
