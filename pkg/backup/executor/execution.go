@@ -66,9 +66,18 @@ func (x *execution) attempt(ctx context.Context) (result *capture.Result, check 
 		return nil, nil, err
 	}
 	defer closeRepository(ctx, r)
+	lost, err := x.examine(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
 	result, err = x.save(ctx, r)
 	if err != nil {
 		return nil, nil, err
+	}
+	if lost {
+		if err := x.nameDamaged(ctx, r, result.Snapshot.ID); err != nil {
+			return nil, nil, err
+		}
 	}
 	if err := x.stillThere(ctx, r); err != nil {
 		return nil, nil, err
@@ -129,7 +138,9 @@ func (x *execution) succeed(run *v1alpha1.BackupRun, result *capture.Result, che
 		phase = v1alpha1.RunPartiallyFailed
 		status.Reason, status.Message = "PartiallyFailed", partialMessage(result.Warnings)
 	}
-	if check != nil {
+	if check == nil {
+		(&verification{mode: verifyQuick, at: now}).apply(run)
+	} else {
 		check.apply(run)
 		if check.err != nil {
 			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, bounded.Text(check.err.Error(), bounded.Message)

@@ -22,6 +22,8 @@ type Repository struct {
 	owner    Owner
 	identity string
 	cache    *cache
+	// damage is what was found to be lost; nil before anybody has looked.
+	damage *damage
 }
 
 // Open opens the repository of a cluster for reading and writing, and creates it

@@ -184,14 +184,13 @@ func (w *Writer) join(ctx context.Context, pieces []piece) (object.ID, error) {
 		index.Entries = append(index.Entries, object.IndirectObjectEntry{Start: start, Length: p.length, Object: p.id})
 		start += p.length
 	}
-	writer := w.session.NewObjectWriter(ctx, object.WriterOptions{
-		Description: "index", Prefix: "x", Compressor: compressor, MetadataCompressor: compressor,
-	})
-	defer func() { _ = writer.Close() }()
-	if err := json.NewEncoder(writer).Encode(index); err != nil {
+	data, err := json.Marshal(index)
+	if err != nil {
 		return object.EmptyID, err
 	}
-	id, err := writer.Result()
+	id, err := w.writeHealed(ctx, append(data, '\n'), object.WriterOptions{
+		Description: "index", Prefix: "x", Compressor: compressor, MetadataCompressor: compressor,
+	})
 	if err != nil {
 		return object.EmptyID, err
 	}
