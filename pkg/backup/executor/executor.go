@@ -50,7 +50,7 @@ type Options struct {
 	// MaxSleep is the longest time for which a Backup is not looked at (10m). Timers do
 	// not see a clock that is set or a machine that sleeps.
 	MaxSleep time.Duration
-	// CheckPeriod is the time between two looks at a repository (10m).
+	// CheckPeriod is the time between two looks at a repository (2m).
 	CheckPeriod time.Duration
 	// CacheDir is for temporary files of repositories; the system's by default.
 	CacheDir string
@@ -77,7 +77,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.ProbePeriod, 15*time.Second)
 	setDefault(&o.Poll, 5*time.Second)
 	setDefault(&o.MaxSleep, 10*time.Minute)
-	setDefault(&o.CheckPeriod, 10*time.Minute)
+	setDefault(&o.CheckPeriod, 2*time.Minute)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
