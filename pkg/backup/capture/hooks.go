@@ -21,7 +21,7 @@ import (
 
 const (
 	defaultHookTimeout = 30 * time.Second
-	// maxHookOutput of a command that failed is shown.
+	// maxHookOutput of each stream of a command that failed is shown.
 	maxHookOutput = 300
 )
 
@@ -123,15 +123,19 @@ func (c *capture) exec(ctx context.Context, client kubernetes.Interface, pod *co
 	if err != nil {
 		return err
 	}
-	output := bounded.NewTail(maxHookOutput) // both streams write to it at once
-	if err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: output}); err == nil {
+	// Each has a place of its own: the streams do not come in the order in which the
+	// command has written to them, and much of one must not hide the other.
+	output, problems := bounded.NewTail(maxHookOutput), bounded.NewTail(maxHookOutput)
+	if err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: problems}); err == nil {
 		return nil
 	}
 	if exit := utilexec.ExitError(nil); ctx.Err() == nil && !errors.As(err, &exit) {
 		err = fmt.Errorf("the command did not run, or the connection to it was lost: %w", err)
 	}
-	if text := output.String(); text != "" {
-		err = fmt.Errorf("%w: %s", err, text)
+	for _, said := range []*bounded.Tail{problems, output} {
+		if text := said.String(); text != "" {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
 	}
 	return err
 }
