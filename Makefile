@@ -24,6 +24,7 @@ include hack/generate.mk
 include hack/e2e.mk
 include hack/backup.mk
 include hack/kubefed.mk
+include hack/differential.mk
 
 .PHONY: help
 help: ## list the targets
@@ -66,7 +67,7 @@ SUITES := test/e2e test/backup test/deletion internal/cli/install test/kubefed t
 	pkg/backup/restore pkg/membership internal/localcluster pkg/backup/capture pkg/backup/repository \
 	internal/cli/migrate internal/cli/federate pkg/typeconfig
 empty :=
-SUITES_PATTERN := /($(subst $(empty) ,|,$(strip $(SUITES))))$$
+SUITES_PATTERN := /($(subst $(empty) ,|,$(strip $(SUITES) $(NIGHTLY_SUITES))))$$
 
 .PHONY: bench
 bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --members 5"
