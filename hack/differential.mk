@@ -1,5 +1,5 @@
-# The suite that does the same things to KubeFed and to fedctl. Included by the
-# Makefile at the top.
+# The suites that hold what comes of a change against KubeFed and against a creation.
+# Included by the Makefile at the top.
 
 # Suites that take too long for "make test".
 NIGHTLY_SUITES := test/differential
@@ -9,3 +9,7 @@ differential: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager
 	@mkdir -p dist
 	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin FEDCTL_DIFFERENTIAL_REPORT=$(CURDIR)/dist/differential.md \
 		go test ./test/differential -count=1 -v -timeout 30m $(ARGS)
+
+.PHONY: convergence
+convergence: build bin/kubernetes ## every type: an update ends where a creation would; ARGS="-seed 7 -pairs 'services:*'"
+	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test ./test/convergence -count=1 -v -timeout 40m -full $(ARGS)

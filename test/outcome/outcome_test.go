@@ -96,11 +96,11 @@ func TestSheet(t *testing.T) {
 	if !sheet.Expects("a", Difference{Path: "/y/1"}) || sheet.Expects("a", Difference{Path: "/z"}) || sheet.Expects("d", Difference{Path: "/x"}) {
 		t.Error("expects the wrong things")
 	}
-	stale := strings.Join(sheet.Stale([]string{"a", "b-1", "c"}), "; ")
+	stale := strings.Join(sheet.Stale([]string{"a", "b-1", "c"}, true), "; ")
 	if stale != "b-* /x /y/* (meant); c  (point 1: broken)" {
 		t.Errorf("stale: %s", stale)
 	}
-	if stale := sheet.Stale([]string{"a"}); len(stale) > 0 {
+	if stale := sheet.Stale([]string{"a", "b-1"}, false); len(stale) > 0 {
 		t.Errorf("what did not run is stale: %v", stale)
 	}
 	if _, err := ParseSheet([]byte(`[{cases: [a]}]`)); err == nil {
