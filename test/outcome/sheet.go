@@ -21,6 +21,8 @@ type Entry struct {
 	At []string `json:"at,omitempty"`
 	// Point names what it is to be mended with; none for what is meant.
 	Point string `json:"point,omitempty"`
+	// About sums up what the cases try, for the documentation; without it they say so.
+	About string `json:"about,omitempty"`
 	// Theirs and Ours say what comes out, for the documentation.
 	Theirs string `json:"theirs,omitempty"`
 	Ours   string `json:"ours,omitempty"`
