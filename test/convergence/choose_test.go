@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
@@ -163,7 +164,7 @@ func (w *world) valid(ctx context.Context, t *testing.T, candidates []*pairs.Pai
 				continue
 			}
 			group.Go(func() error {
-				err := w.member.Create(limited, target(p.Seed, scratch, "scratch", template), client.DryRunAll, client.FieldValidation("Strict"))
+				err := w.try(limited, target(p.Seed, scratch, "scratch", template))
 				if err != nil && !isVerdict(err) {
 					return fmt.Errorf("%s: %w", p.Name, err)
 				}
@@ -195,6 +196,19 @@ func (w *world) valid(ctx context.Context, t *testing.T, candidates []*pairs.Pai
 	}
 	t.Logf("%d generated pairs are not valid", dropped)
 	return tried
+}
+
+// try has the member's API server judge an object. A definition that has just been
+// made may not be served yet.
+func (w *world) try(ctx context.Context, u *unstructured.Unstructured) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := w.member.Create(ctx, u.DeepCopy(), client.DryRunAll, client.FieldValidation("Strict"))
+		if !meta.IsNoMatchError(err) || pause(ctx) != nil {
+			return err
+		}
+	}
 }
 
 func templateKey(s *pairs.Seed, template map[string]any) string {

@@ -158,7 +158,8 @@ func (f *fleet) setUpFedctl(ctx context.Context) error {
 }
 
 // setUpKubeFed installs KubeFed and joins the members, with its own client. It gets
-// more workers than its chart gives it: the cases come all at once.
+// more workers than its chart gives it, because the cases come all at once, and more
+// time, because a busy machine answers late.
 func (f *fleet) setUpKubeFed(ctx context.Context) error {
 	kubefedctl, _, err := framework.KubeFedPrograms()
 	if err != nil {
@@ -171,7 +172,10 @@ func (f *fleet) setUpKubeFed(ctx context.Context) error {
 		}
 		return nil
 	}
-	config := strings.ReplaceAll(framework.KubeFedConfig, "maxConcurrentReconciles: 1", "maxConcurrentReconciles: 4")
+	config := strings.NewReplacer(
+		"maxConcurrentReconciles: 1", "maxConcurrentReconciles: 4",
+		"leaseDuration: 8s, renewDeadline: 6s", "leaseDuration: 90s, renewDeadline: 80s", // one that loses its lease ends
+		"failureThreshold: 3", "failureThreshold: 10").Replace(framework.KubeFedConfig)
 	if err := framework.InstallKubeFed(ctx, f.system.Host(), config); err != nil {
 		return err
 	}
@@ -199,6 +203,22 @@ func (f *fleet) each(when cases.Enabled, do func(resource string) error) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// ended says that the fleet's controller has ended, which nothing here asks for.
+func (f *fleet) ended() error {
+	running := f.system.Controller != nil && f.system.Controller.Running()
+	if f.kubefed != nil {
+		select {
+		case <-f.kubefed.Exited():
+		default:
+			running = true
+		}
+	}
+	if !running {
+		return errors.New("the controller has ended")
 	}
 	return nil
 }

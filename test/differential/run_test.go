@@ -160,7 +160,7 @@ func (r *run) settle(ctx context.Context, f *fleet, step *cases.Step) error {
 			}
 			return nil // that it has not settled is part of what is compared
 		}
-		if err := pause(ctx); err != nil {
+		if err := errors.Join(f.ended(), pause(ctx)); err != nil {
 			return err
 		}
 	}
@@ -293,7 +293,7 @@ func (f *fleet) awaitNamespace(ctx context.Context, c *cases.Case) error {
 				return err
 			}
 		}
-		if err := pause(ctx); err != nil {
+		if err := errors.Join(f.ended(), pause(ctx)); err != nil {
 			return fmt.Errorf("the namespace %s has not arrived in the members: %w", c.Namespace(), err)
 		}
 	}
