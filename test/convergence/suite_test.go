@@ -54,6 +54,7 @@ func TestConvergence(t *testing.T) {
 	tried := w.choose(t)
 	began := time.Now()
 	w.prepare(t, tried)
+	t.Logf("prepared in %s", time.Since(began).Round(time.Second))
 	w.change(t, tried)
 	t.Logf("%d pairs of %d types tried in %s", len(tried), len(w.types), time.Since(began).Round(time.Second))
 
