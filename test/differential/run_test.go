@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/fedctl/fedctl/test/differential/cases"
 	"github.com/fedctl/fedctl/test/outcome"
 )
@@ -110,12 +112,14 @@ func (r *run) sort(d outcome.Difference) string {
 func (r *run) step(ctx context.Context, i int) ([]outcome.Difference, error) {
 	step := &r.Steps[i]
 	err := inBoth(r.both, func(f *fleet) error {
-		refused, err := f.carryOut(ctx, r.Case, step)
-		if err != nil || !refused {
-			return err
+		refused := r.refused[slices.Index(r.both[:], f)]
+		err := f.carryOut(ctx, r.Case, step)
+		// What was not created cannot be changed either.
+		if step.In == "" && (isRefusal(err) || apierrors.IsNotFound(err) && len(refused) > 0) {
+			refused[fmt.Sprintf("step-%d", i+1)] = true
+			return nil
 		}
-		r.refused[slices.Index(r.both[:], f)][fmt.Sprintf("step-%d", i+1)] = true
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -308,17 +312,14 @@ func (f *fleet) everywhere(ctx context.Context, ref cases.Ref, namespace string)
 	return true, nil
 }
 
-// carryOut does a step and says whether an API server has refused it.
-func (f *fleet) carryOut(ctx context.Context, c *cases.Case, step *cases.Step) (bool, error) {
+// carryOut does a step.
+func (f *fleet) carryOut(ctx context.Context, c *cases.Case, step *cases.Step) error {
 	for _, where := range f.clusters(step.In) {
 		if err := f.carryOutIn(ctx, where, c, step); err != nil {
-			if step.In == "" && isRefusal(err) {
-				return true, nil
-			}
-			return false, err
+			return err
 		}
 	}
-	return false, nil
+	return nil
 }
 
 func (f *fleet) carryOutIn(ctx context.Context, where *cluster, c *cases.Case, step *cases.Step) error {
