@@ -35,7 +35,7 @@ var (
 	full = flag.Bool("full", false, "try all pairs, not only those for make test")
 	only = flag.String("pairs", "", "patterns of the names of the pairs to try, separated by commas")
 	seed = flag.Uint64("seed", 1, "the seed of chance that chooses the generated pairs")
-	many = flag.Int("many", 12, "how many fields that a seed names, and how many that only the schema knows, are tried of each type")
+	many = flag.Int("many", 4, "how many fields that a seed names, and how many that only the schema knows, are tried of each type")
 )
 
 func TestMain(m *testing.M) {
