@@ -186,6 +186,7 @@ spec:
                   one: {type: object, properties: {a: {type: string}}}
                   two: {type: object, properties: {a: {type: string}}}
                 oneOf: [{required: [one]}, {required: [two]}]
+              plain: {type: object, properties: {groups: {type: array, items: {type: string}}}}
               free: {type: object, x-kubernetes-preserve-unknown-fields: true}
 `
 

@@ -80,6 +80,7 @@ spec:
               size: {type: integer, default: 1}
               groups: {type: array, items: {type: string}}
               list: {type: array, items: {type: object, properties: {name: {type: string}, value: {type: string}}}}
+              plain: {type: object, properties: {groups: {type: array, items: {type: string}}}}
               free: {type: object, x-kubernetes-preserve-unknown-fields: true}
 `
 
