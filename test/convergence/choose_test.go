@@ -128,19 +128,21 @@ func (w *world) schema(ctx context.Context, s *pairs.Seed) (*pairs.Schema, error
 	if gvk.Group == "" {
 		path = "/openapi/v3/api/" + s.APIVersion
 	}
-	raw, err := clientset.RESTClient().Get().AbsPath(path).DoRaw(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("the schema of %s: %w", s.Resource, err)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		document := map[string]any{}
+		raw, err := clientset.RESTClient().Get().AbsPath(path).DoRaw(ctx)
+		if err == nil {
+			err = json.Unmarshal(raw, &document)
+		}
+		if found := pairs.FindSchema(document, gvk.Group, gvk.Version, gvk.Kind); found != nil {
+			return found, nil
+		}
+		if pause(ctx) != nil { // that of a definition is published some seconds after it
+			return nil, fmt.Errorf("the member publishes no schema of %s: %w", s.Resource, err)
+		}
 	}
-	document := map[string]any{}
-	if err := json.Unmarshal(raw, &document); err != nil {
-		return nil, fmt.Errorf("the schema of %s: %w", s.Resource, err)
-	}
-	found := pairs.FindSchema(document, gvk.Group, gvk.Version, gvk.Kind)
-	if found == nil {
-		return nil, fmt.Errorf("the member publishes no schema of %s", s.Resource)
-	}
-	return found, nil
 }
 
 // valid leaves out what was generated and no API server would create. What somebody has
