@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // KubeFed's reasons and messages of KubeFedCluster conditions. ReasonNotProbed is
@@ -34,11 +36,11 @@ func reasonOf(h health) (reason, message string) {
 		return ReasonNotProbed, messageNotProbed
 	}
 	switch h.Why.Verdict {
-	case verdictReady:
+	case reach.Ready:
 		return ReasonReady, join(messageReady, "; ", h.Why.Problem)
-	case verdictOffline:
+	case reach.Offline:
 		return ReasonNotReachable, join(messageNotReachable, ": ", h.Why.Detail)
-	case verdictMalformed:
+	case reach.Malformed:
 		return ReasonMalformed, join(messageMalformed, ": ", h.Why.Detail)
 	default:
 		return ReasonNotReady, join(messageNotReady, ": ", h.Why.Detail)
@@ -96,9 +98,9 @@ func conditionsFor(previous []fedcorev1beta1.ClusterCondition, h health, malform
 	reason, message := reasonOf(h)
 	conditions := []fedcorev1beta1.ClusterCondition{condition(fedcommon.ClusterReady, h.Ready, reason, message)}
 	switch h.Why.Verdict {
-	case verdictOffline:
+	case reach.Offline:
 		conditions = append(conditions, condition(fedcommon.ClusterOffline, true, reason, message))
-	case verdictReady, verdictNotReady:
+	case reach.Ready, reach.NotReady:
 		conditions = append(conditions, condition(fedcommon.ClusterOffline, false, ReasonReachable, messageReachable))
 	}
 	if malformed != "" {

@@ -92,9 +92,6 @@ func listInventory(ctx context.Context, reader client.Reader) (*Nodes, error) {
 // Annotations of a KubeFedCluster that the provider keeps, for those who list
 // clusters. They change only when what they say does.
 const (
-	// ClusterUIDAnnotation is the UID of the member's namespace kube-system,
-	// which tells whether two KubeFedClusters are one cluster.
-	ClusterUIDAnnotation = "fedctl.io/cluster-uid"
 	// NodesAnnotation is the number of the member's nodes.
 	NodesAnnotation = "fedctl.io/nodes"
 	// AcceleratorsAnnotation is the allocatable amount of each accelerator, such as

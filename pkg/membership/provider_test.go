@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // setToken replaces the token that the host has for a member.
@@ -23,7 +24,7 @@ func setToken(ctx context.Context, name, token string) {
 	GinkgoHelper()
 	var secret corev1.Secret
 	Expect(host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: kubeFedCluster(ctx, name).Spec.SecretRef.Name}, &secret)).To(Succeed())
-	secret.Data[membership.TokenKey] = []byte(token)
+	secret.Data[reach.TokenKey] = []byte(token)
 	Expect(host.Update(ctx, &secret)).To(Succeed())
 }
 
@@ -90,7 +91,7 @@ var _ = Describe("the provider", Ordered, func() {
 			kfc := kubeFedCluster(ctx, member2)
 			g.Expect(kfc.Annotations).To(HaveKeyWithValue(membership.NodesAnnotation, "3"))
 			g.Expect(kfc.Annotations).To(HaveKeyWithValue(membership.AcceleratorsAnnotation, "nvidia.com/gpu=8"))
-			g.Expect(kfc.Annotations).To(HaveKey(membership.ClusterUIDAnnotation))
+			g.Expect(kfc.Annotations).To(HaveKey(reach.ClusterUIDAnnotation))
 			g.Expect(kfc.Status.Region).To(HaveValue(Equal("us-east")))
 			g.Expect(kfc.Status.Zones).To(ConsistOf("us-east-a", "us-east-b", "us-east-c"))
 		}).Should(Succeed())
@@ -280,8 +281,7 @@ var _ = Describe("the provider", Ordered, func() {
 		mustJoin(ctx, hostName, hostName)
 		Eventually(isReady(provider, hostName)).Should(BeTrue())
 		Expect(infoOf(provider, hostName).Host).To(BeTrue())
-		_, err := unjoin(ctx, hostName, configOf(hostName))
-		Expect(err).NotTo(HaveOccurred())
+		Expect(unjoin(ctx, hostName)).To(Succeed())
 		Eventually(func() string { return infoOf(provider, hostName).Name }).Should(BeEmpty())
 	})
 })

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 const (
@@ -124,7 +126,7 @@ func annotationPatch(stored *fedcorev1beta1.KubeFedCluster, f Facts, clusterUID 
 		want = f.Nodes.annotations()
 	}
 	if clusterUID != "" {
-		want[ClusterUIDAnnotation] = clusterUID
+		want[reach.ClusterUIDAnnotation] = clusterUID
 	}
 	for key, value := range want {
 		if have, found := stored.Annotations[key]; found && have == value {

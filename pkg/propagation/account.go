@@ -28,6 +28,13 @@ func newAccount(fed *federated, settings *ledger.Settings) *account {
 	return &account{ledger: ledger.New(fed.UID, fed.Status, settings)}
 }
 
+// keep lets f work on the ledger, under the lock.
+func (a *account) keep(f func(l *ledger.Ledger)) {
+	a.mu.Lock()
+	defer a.mu.Unlock() // also if f panics: nobody else is to wait for ever
+	f(a.ledger)
+}
+
 // manifest is what a cluster is to hold.
 type manifest struct {
 	federate.Rendered

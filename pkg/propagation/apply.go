@@ -23,9 +23,8 @@ func (w *memberWorker) apply(ctx context.Context, a *attempt) (reconcile.Result,
 	sent, start := false, w.now()
 	result := a.client.applier.Apply(ctx, w.desired(a), a.known(), member.Journal{
 		Sending: func(*member.Live) bool {
-			a.acc.mu.Lock()
-			defer a.acc.mu.Unlock()
-			sent, start = a.acc.ledger.Sending(a.task, a.fed.RetainReplicas), w.now()
+			a.acc.keep(func(l *ledger.Ledger) { sent = l.Sending(a.task, a.fed.RetainReplicas) })
+			start = w.now()
 			return sent
 		},
 	})

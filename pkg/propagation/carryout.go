@@ -79,44 +79,40 @@ func (w *memberWorker) carryOut(ctx context.Context, t *runningType, item Item) 
 
 // begin asks the ledger what is to be done.
 func (w *memberWorker) begin(a *attempt, info membership.Info) {
-	a.acc.mu.Lock()
-	// Read under the lock: the host's item may have decided about a newer one by now.
-	a.fed = a.t.federated.Get(a.item.Object)
-	a.situation, a.seen = w.lookout.situation(a.t, a.item.Object, info)
-	intent := w.placer.intent(a.t, a.fed)
-	namespace := ledger.NamespaceThere
-	if !w.placer.isSystemNamespace(a.target.Namespace) {
-		namespace = w.lookout.namespace(a.t, a.target, info)
-	}
-	var next ledger.Next
-	a.task, next = a.acc.ledger.Begin(ledger.Try{
-		Situation: a.situation, Wanted: a.fed.wanted(intent), Namespace: namespace,
-		Render: func(cluster string) (hash string, err error) {
-			a.manifest, err = a.acc.render(a.t, intent, cluster)
-			return a.manifest.Hash, err
-		},
-	}, w.now())
-	a.acc.mu.Unlock()
-	w.work.follow(a.t, a.item, next)
+	w.tell(a, func(l *ledger.Ledger) (next ledger.Next) {
+		// Read under the lock: the host's item may have decided about a newer one by now.
+		a.fed = a.t.federated.Get(a.item.Object)
+		a.situation, a.seen = w.lookout.situation(a.t, a.item.Object, info)
+		intent := w.placer.intent(a.t, a.fed)
+		namespace := ledger.NamespaceThere
+		if !w.placer.isSystemNamespace(a.target.Namespace) {
+			namespace = w.lookout.namespace(a.t, a.target, info)
+		}
+		a.task, next = l.Begin(ledger.Try{
+			Situation: a.situation, Wanted: a.fed.wanted(intent), Namespace: namespace,
+			Render: func(cluster string) (hash string, err error) {
+				a.manifest, err = a.acc.render(a.t, intent, cluster)
+				return a.manifest.Hash, err
+			},
+		}, w.now())
+		return next
+	})
 }
 
 // tell tells the ledger of an event in the attempt's cluster, and queues what follows.
 func (w *memberWorker) tell(a *attempt, event func(l *ledger.Ledger) ledger.Next) {
-	a.acc.mu.Lock()
-	next := event(a.acc.ledger)
-	a.acc.mu.Unlock()
+	var next ledger.Next
+	a.acc.keep(func(l *ledger.Ledger) { next = event(l) })
 	w.work.follow(a.t, a.item, next)
 }
 
 // park puts an item aside until its cluster can be worked on.
 func (w *memberWorker) park(a *attempt) (reconcile.Result, error) {
+	next := ledger.Next{Decide: true, Forget: true}
 	if acc := a.t.account(a.item.Object); acc != nil {
-		acc.mu.Lock()
-		defer acc.mu.Unlock()
-		w.work.follow(a.t, a.item, acc.ledger.Parked(a.cluster()))
-		return reconcile.Result{}, nil
+		acc.keep(func(l *ledger.Ledger) { next = l.Parked(a.cluster()) })
 	}
-	w.work.follow(a.t, a.item, ledger.Next{Decide: true, Forget: true})
+	w.work.follow(a.t, a.item, next)
 	return reconcile.Result{}, nil
 }
 

@@ -71,13 +71,15 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 		// Nothing is touched on the strength of a placement that cannot be read.
 		return w.status.write(ctx, t, key, fed, acc, where)
 	}
-	acc.mu.Lock()
-	plan := acc.ledger.Plan(ledger.Decision{
-		Revision: intent.Revision(), Render: acc.hashes(t, intent),
-		Clusters: w.lookout.situations(t, key, where.Clusters), // under the lock: what is answered meanwhile comes after
-	}, w.now())
-	wait := acc.ledger.Waits(w.now())
-	acc.mu.Unlock()
+	var plan ledger.Work
+	var wait time.Duration
+	acc.keep(func(l *ledger.Ledger) {
+		plan = l.Plan(ledger.Decision{
+			Revision: intent.Revision(), Render: acc.hashes(t, intent),
+			Clusters: w.lookout.situations(t, key, where.Clusters), // under the lock: what is answered meanwhile comes after
+		}, w.now())
+		wait = l.Waits(w.now())
+	})
 	for _, cluster := range plan.Renewed {
 		w.work.backoff.Forget(memberItem(t, key, cluster))
 	}
@@ -136,10 +138,13 @@ func (w *hostWorker) finalize(ctx context.Context, t *runningType, key types.Nam
 		return w.removeFinalizer(ctx, t, key, fed)
 	}
 	where := w.placer.place(t, fed, w.placer.intent(t, fed)) // one that cannot be read selects nothing; what is known still counts
-	acc.mu.Lock()
-	queued, waiting := acc.ledger.PlanDeletion(ledger.Deletion{At: fed.deletedAt, Clusters: w.lookout.situations(t, key, where.Clusters)}, w.now())
-	wait := acc.ledger.Waits(w.now())
-	acc.mu.Unlock()
+	var queued []string
+	var waiting int
+	var wait time.Duration
+	acc.keep(func(l *ledger.Ledger) {
+		queued, waiting = l.PlanDeletion(ledger.Deletion{At: fed.deletedAt, Clusters: w.lookout.situations(t, key, where.Clusters)}, w.now())
+		wait = l.Waits(w.now())
+	})
 	for _, cluster := range queued {
 		w.work.carryOut(t, key, cluster)
 	}

@@ -20,60 +20,29 @@ import (
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
-// Options configure the engine. Zero values take the defaults of Default.
+// Options configure the engine.
 type Options struct {
+	settings.Propagation
 	// KubeFedNamespace is the host namespace of the control plane; it is never federated.
 	KubeFedNamespace string
 	// TargetNamespace limits the engine to one namespace (a Namespaced control plane); empty: all.
 	TargetNamespace string
-	// AdoptResources says whether objects that exist already are taken over.
-	AdoptResources bool
-	// Workers is how many items are in work at a time; WorkersPerCluster how many of
-	// one member cluster, and HostWorkers of the host.
-	Workers, WorkersPerCluster, HostWorkers int
 	// RequestTimeout bounds a request that is not a watch.
 	RequestTimeout time.Duration
-	// SettleTimeout is how long a status waits for clusters that have not
-	// answered before it is written without them.
-	SettleTimeout time.Duration
-	// StatusInterval is how often at most collected status is written for an object.
-	StatusInterval time.Duration
-	// RetryInitial and RetryMax bound the time between tries of an item that fails.
-	RetryInitial, RetryMax time.Duration
-	// UnreadyDeletionTimeout is how long a deletion waits for a cluster that is
-	// not ready; 0 means until it is ready or has been removed.
-	UnreadyDeletionTimeout time.Duration
-	// PropagatedVersions says that KubeFed's records are written as well.
-	PropagatedVersions bool
 	// Rollups add up what the members say of the objects of a target, where their
 	// status is collected.
 	Rollups map[schema.GroupKind]federate.Rollup
 }
 
-// Default returns the options with every value that is not set filled in.
-func (o Options) Default() Options {
-	set := func(v *int, d int) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	setTime := func(v *time.Duration, d time.Duration) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	set(&o.Workers, 256)
-	set(&o.WorkersPerCluster, 16)
-	set(&o.HostWorkers, 16)
-	setTime(&o.RequestTimeout, 15*time.Second)
-	setTime(&o.SettleTimeout, 5*time.Second)
-	setTime(&o.StatusInterval, time.Second)
-	setTime(&o.RetryInitial, 250*time.Millisecond)
-	setTime(&o.RetryMax, 5*time.Minute)
-	return o
-}
+const (
+	// statusInterval is how often at most collected status is written for an object.
+	statusInterval = time.Second
+	// retryInitial is the time before the first try again of an item that fails.
+	retryInitial = 250 * time.Millisecond
+)
 
 // Engine propagates the federated objects of all registered types. It
 // implements typeconfig.Registrar, and multicluster-runtime's Runnable: the
@@ -101,9 +70,11 @@ type Engine struct {
 
 // New returns an engine and adds it, with its controller, to the manager.
 func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engine, error) {
-	opts = opts.Default()
-	if opts.KubeFedNamespace == "" {
-		return nil, errors.New("propagation: the KubeFed namespace is not set")
+	if opts.KubeFedNamespace == "" || opts.RequestTimeout <= 0 {
+		return nil, errors.New("propagation: the KubeFed namespace or the time-out of requests is not set")
+	}
+	if err := opts.Validate(); err != nil {
+		return nil, fmt.Errorf("propagation: %w", err)
 	}
 	local := mgr.GetLocalManager()
 	log := mgr.GetLogger().WithName("propagation")
@@ -125,25 +96,26 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 // newEngine puts the parts of an engine together.
 func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *hostClient, sender *eventSender) *Engine {
 	e := &Engine{opts: opts, log: log, types: newTypeSet(), work: newWorklist(opts), host: host, starting: make(chan struct{})}
+	recorded := opts.VersionRecords == settings.RecordPropagatedVersion
 	e.triggers = &triggers{
-		log: log, types: e.types, work: e.work, inventory: inventory, interval: opts.StatusInterval, recordsVersions: opts.PropagatedVersions,
+		log: log, types: e.types, work: e.work, inventory: inventory, interval: statusInterval, recordsVersions: recorded,
 	}
 	e.members = newMemberSet(e.triggers, opts.TargetNamespace, log)
 	e.triggers.members = e.members
 	e.namespaces = &namespaceStore{host: host, onChange: e.triggers.namespaceChanged, onSynced: e.triggers.reconsiderAll}
 
-	settings := &ledger.Settings{
+	times := &ledger.Settings{
 		SettleTimeout: opts.SettleTimeout, RequestTimeout: opts.RequestTimeout, UnreadyDeletionTimeout: opts.UnreadyDeletionTimeout,
 	}
 	look := &lookout{inventory: inventory, members: e.members}
 	place := &placer{inventory: inventory, namespaces: e.namespaces, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
 	metrics := newMetrics(e.work, e.types)
 	e.statusObjects = &statusObjectWriter{host: host, lookout: look, work: e.work, events: sender}
-	if opts.PropagatedVersions {
+	if recorded {
 		e.records = newRecordWriter(host, look, e.types, e.work)
 	}
 	e.hostWorker = &hostWorker{
-		settings: settings, now: time.Now, work: e.work, placer: place, lookout: look, host: host,
+		settings: times, now: time.Now, work: e.work, placer: place, lookout: look, host: host,
 		status:        &statusWriter{now: time.Now, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups},
 		statusObjects: e.statusObjects, records: e.records,
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -63,7 +64,10 @@ type bench struct {
 func newBench(t *testing.T, kind string) *bench {
 	b := &bench{t: t, stores: map[string]*memberStore{}, key: types.NamespacedName{Name: "b"}}
 	b.inventory = &testFleet{clusters: []membership.Info{{Name: "m", Ready: true, Probed: true}, {Name: "n", Ready: true, Probed: true}}}
-	opts := Options{KubeFedNamespace: "kube-federation-system", AdoptResources: true}.Default()
+	opts := Options{
+		Propagation:      settings.Defaults[settings.Propagation](),
+		KubeFedNamespace: "kube-federation-system", RequestTimeout: settings.Defaults[settings.Members]().RequestTimeout,
+	}
 	b.Engine = newEngine(opts, logr.Discard(), b.inventory, nil, nil)
 	members := fleet.NewMembers(func(ctx context.Context, cluster string, _ *memberClient, _ typeconfig.Type, _ *memberStore) *memberWatch {
 		b.stores[cluster] = newMemberStore(false, nil, nil)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -125,17 +126,17 @@ func (w *recordWriter) make(t *runningType, key types.NamespacedName, fed *feder
 			before[v.ClusterName] = v.Version
 		}
 	}
-	acc.mu.Lock()
-	defer acc.mu.Unlock()
-	for _, cluster := range selected {
-		version := before[cluster]
-		if sighting, known := w.lookout.look(t, key, cluster); acc.ledger.UpToDate(cluster, sighting) {
-			version = known.recorded()
+	acc.keep(func(l *ledger.Ledger) {
+		for _, cluster := range selected {
+			version := before[cluster]
+			if sighting, known := w.lookout.look(t, key, cluster); l.UpToDate(cluster, sighting) {
+				version = known.recorded()
+			}
+			if version != "" {
+				record.ClusterVersions = append(record.ClusterVersions, federate.ClusterVersion{ClusterName: cluster, Version: version})
+			}
 		}
-		if version != "" {
-			record.ClusterVersions = append(record.ClusterVersions, federate.ClusterVersion{ClusterName: cluster, Version: version})
-		}
-	}
+	})
 	slices.SortFunc(record.ClusterVersions, func(a, b federate.ClusterVersion) int { return strings.Compare(a.ClusterName, b.ClusterName) })
 	return record
 }

@@ -35,10 +35,14 @@ type statusWriter struct {
 // members say of their objects may be large.
 func (w *statusWriter) write(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account, where placed) (reconcile.Result, error) {
 	look := func(cluster string) ledger.Sighting { s, _ := w.lookout.look(t, key, cluster); return s }
-	acc.mu.Lock()
-	outcomes, refusals, written := acc.ledger.Outcomes(), acc.ledger.Refusals(look), acc.written
-	told, ignored := acc.told, acc.ignored()
-	acc.mu.Unlock()
+	var outcomes []federate.Outcome
+	var refusals, ignored []string
+	var written *federate.Status
+	var told string
+	acc.keep(func(l *ledger.Ledger) {
+		outcomes, refusals, ignored = l.Outcomes(), l.Refusals(look), acc.ignored()
+		written, told = acc.written, acc.told
+	})
 
 	faults, faultReason := problems(where.Unknown), "ClusterNotFound"
 	if len(faults) == 0 {

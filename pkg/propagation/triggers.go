@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 )
 
 // triggers turn what is told of the host, of the members and of the objects in them into items.
@@ -123,9 +124,8 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 			g.work.decideAfter(t, key, g.interval)
 		}
 		if acc := t.account(key); acc != nil {
-			acc.mu.Lock()
-			expected := acc.ledger.Seen(cluster, sightingOf(after.known()))
-			acc.mu.Unlock()
+			expected := false
+			acc.keep(func(l *ledger.Ledger) { expected = l.Seen(cluster, sightingOf(after.known())) })
 			if expected {
 				return
 			}

@@ -25,11 +25,11 @@ type worklist struct {
 
 func newWorklist(opts Options) *worklist {
 	limiter := func() workqueue.TypedRateLimiter[Item] {
-		return workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax)
+		return workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax)
 	}
 	fair := newFairQueue(opts.WorkersPerCluster, opts.HostWorkers)
 	return &worklist{
-		fair: fair, backoff: limiter(), late: opts.StatusInterval,
+		fair: fair, backoff: limiter(), late: statusInterval,
 		queue: workqueue.NewTypedRateLimitingQueueWithConfig(limiter(), workqueue.TypedRateLimitingQueueConfig[Item]{
 			DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: fair}),
 		}),

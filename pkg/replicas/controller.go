@@ -26,20 +26,16 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
-// DefaultUnschedulableAfter is how long KubeFed waits for a pod without a node.
-const DefaultUnschedulableAfter = time.Minute
-
-// Options configure a Controller. Zero values mean the default named with each field.
+// Options configure a Controller.
 type Options struct {
+	settings.Replicas
 	// TargetNamespace limits the controller to one namespace; empty: all.
 	TargetNamespace string
-	// UnschedulableAfter is how long a pod may have no node before its replica
-	// counts as one that the cluster has no room for (1m).
-	UnschedulableAfter time.Duration
-	// RequestTimeout bounds a request that is not a watch (15s).
+	// RequestTimeout bounds a request that is not a watch.
 	RequestTimeout time.Duration
 }
 
@@ -93,11 +89,11 @@ var (
 
 // New returns a controller and adds it to the manager.
 func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Controller, error) {
-	if opts.UnschedulableAfter <= 0 {
-		opts.UnschedulableAfter = DefaultUnschedulableAfter
-	}
 	if opts.RequestTimeout <= 0 {
-		opts.RequestTimeout = 15 * time.Second
+		return nil, errors.New("replicas: the time-out of requests is not set")
+	}
+	if err := opts.Validate(); err != nil {
+		return nil, fmt.Errorf("replicas: %w", err)
 	}
 	local := mgr.GetLocalManager()
 	config := rest.CopyConfig(local.GetConfig())

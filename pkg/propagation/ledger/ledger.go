@@ -138,10 +138,12 @@ func (l *Ledger) clear(e *entry) {
 	*e = entry{}
 }
 
-// drop takes an entry out of the ledger.
+// drop takes the entry of a cluster out of the ledger, if there is one.
 func (l *Ledger) drop(cluster string) {
-	l.close(l.entries[cluster])
-	delete(l.entries, cluster)
+	if e := l.entries[cluster]; e != nil {
+		l.close(e)
+		delete(l.entries, cluster)
+	}
 }
 
 // balance ends every event that may have opened or closed an entry.

@@ -255,6 +255,12 @@ func TestDeletionGivesUpAfterALimit(t *testing.T) {
 			t.Errorf("after %s it waits for %d clusters, want %d", after, waiting, want)
 		}
 	}
+	// It was listed before anything was noted of it, as after a restart.
+	b.set("n", func(s *Situation) { s.Cluster, s.Sighting = unready, held })
+	d.Clusters = clusterList(b.clusters)
+	if _, waiting := b.PlanDeletion(d, b.now.Add(time.Hour)); waiting != 0 {
+		t.Errorf("it waits for %d clusters", waiting)
+	}
 	b.set("m", func(s *Situation) { s.Cluster, s.Sighting = ready, held })
 	d.Clusters = clusterList(b.clusters)
 	if _, waiting := b.PlanDeletion(d, b.now.Add(time.Hour)); waiting != 1 {

@@ -154,7 +154,8 @@ func (w *world) check() {
 	}
 	for name, m := range w.members {
 		if f := m.flight; f != nil && f.sent && (f.task.Action() == Apply || f.task.Action() == Repair) {
-			if e := w.ledger.entries[name]; e == nil || !e.mayBeThere() {
+			e := w.ledger.entries[name]
+			if (e == nil || !e.mayBeThere()) && !m.givenUp {
 				w.failf("cluster %s: an apply is under way, and forgotten", name)
 			}
 		}
@@ -164,6 +165,9 @@ func (w *world) check() {
 // checkNothingLeft is asked when a deletion ends.
 func (w *world) checkNothingLeft() {
 	for name, m := range w.members {
+		if m.givenUp {
+			continue
+		}
 		if m.object != nil && m.object.managed && !m.object.byOthers {
 			w.failf("cluster %s: the deletion has ended, and it holds %+v", name, *m.object)
 		}
@@ -177,7 +181,9 @@ func (w *world) checkNothingLeft() {
 // and nobody interferes any more.
 func (w *world) drain() {
 	for _, m := range w.members {
-		m.ready, m.probed = true, true
+		if !m.ready {
+			m.ready, m.probed, m.shown.Listed = true, true, false // listed anew
+		}
 		if m.object != nil {
 			m.object.stays = false
 			if m.object.deleting {

@@ -40,6 +40,7 @@ type member struct {
 	name          string
 	ready, probed bool
 	keeps         bool
+	givenUp       bool // a deletion did not wait for it
 
 	object *thing     // that is really there
 	events []Sighting // that the watch has not told yet
@@ -78,6 +79,9 @@ func newWorld(t *testing.T, pick func(n int) int) *world {
 	w := &world{
 		t: t, pick: pick, now: time.Unix(1000, 0), selected: map[string]bool{}, members: map[string]*member{},
 		settings: Settings{SettleTimeout: 5 * time.Second, RequestTimeout: 15 * time.Second},
+	}
+	if w.pick(3) == 0 {
+		w.settings.UnreadyDeletionTimeout = 10 * time.Second
 	}
 	w.wanted = Wanted{UID: "u", Revision: "0", HasFinalizer: true}
 	var status federate.Status

@@ -14,7 +14,10 @@ func (w *world) decide() {
 	w.hostQueued = false
 	var clusters []Situation
 	for _, name := range names {
-		clusters = append(clusters, w.situation(w.members[name]))
+		m := w.members[name]
+		clusters = append(clusters, w.situation(m))
+		limit := w.settings.UnreadyDeletionTimeout
+		m.givenUp = m.givenUp || w.wanted.Deleting && limit > 0 && m.probed && !m.ready && w.now.Sub(w.deleted) > limit
 	}
 	var queue []string
 	waiting := 1
