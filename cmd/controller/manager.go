@@ -28,6 +28,7 @@ import (
 	"github.com/fedctl/fedctl/internal/configcontroller"
 	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
 	"github.com/fedctl/fedctl/pkg/schedule"
@@ -107,7 +108,7 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 		Burst:            settings.MemberBurst,
 		RequestTimeout:   settings.RequestTimeout,
 		UserAgent:        host.UserAgent,
-		EventRecorder:    local.GetEventRecorder("fedctl"),
+		EventRecorder:    eventnote.NewRecorder(local, "fedctl"),
 		Logger:           ctrl.Log.WithName("membership"),
 	})
 	if err != nil {
@@ -142,7 +143,7 @@ func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1be
 		options.Shared = executor.NewSlots(settings.BackupJobs)
 		options.Allowed = &executor.Allowed{FilesystemRoots: settings.BackupFilesystemRoots, OwnIdentity: settings.BackupOwnIdentity}
 		options.Reporter = &executor.ClusterReporter{
-			Reader: local.GetAPIReader(), Writer: local.GetClient(), Events: local.GetEventRecorder("fedctl"),
+			Reader: local.GetAPIReader(), Writer: local.GetClient(), Events: eventnote.NewRecorder(local, "fedctl"),
 			Namespace: settings.KubeFedNamespace, Logger: options.Logger,
 		}
 		if err := mgr.Add(&executor.Fleet{Options: options}); err != nil {

@@ -11,13 +11,14 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+
+	"github.com/fedctl/fedctl/pkg/eventnote"
 )
 
 // KubeFed's defaults of spec.clusterHealthCheck in KubeFedConfig.
@@ -58,7 +59,7 @@ type Options struct {
 
 	// EventRecorder gets events on KubeFedClusters: ready, unready, rejected
 	// credentials. Nil means none are sent.
-	EventRecorder events.EventRecorder
+	EventRecorder *eventnote.Recorder
 	// Logger is the parent of the provider's loggers.
 	Logger logr.Logger
 }

@@ -14,7 +14,6 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -24,6 +23,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/membership"
 )
@@ -102,7 +102,7 @@ type Engine struct {
 	inventory Inventory
 	host      dynamic.Interface
 	hostMeta  metadata.Interface
-	events    events.EventRecorder
+	events    *eventnote.Recorder
 	queue     workqueue.TypedRateLimitingInterface[Item]
 	fair      *fairQueue
 	backoff   workqueue.TypedRateLimiter[Item]
@@ -147,7 +147,7 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 		inventory: inventory,
 		host:      dyn,
 		hostMeta:  meta,
-		events:    local.GetEventRecorder("fedctl"),
+		events:    eventnote.NewRecorder(local, "fedctl"),
 		fair:      fair,
 		backoff:   workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax),
 		now:       time.Now,

@@ -279,11 +279,7 @@ func (e *Engine) warn(t *runningType, key types.NamespacedName, host *hostObject
 	about.SetGroupVersionKind(t.Federated.GVK)
 	about.Namespace, about.Name, about.UID = key.Namespace, key.Name, host.fed.UID
 	for _, w := range warnings {
-		message := w.message
-		if len(message) > 1024 { // the API's limit for an event's note
-			message = message[:1020] + "…"
-		}
-		e.events.Eventf(about, e.related(w.cluster), "Warning", w.reason, "Propagate", "%s", message)
+		e.events.Eventf(about, e.related(w.cluster), "Warning", w.reason, "Propagate", "%s", w.message)
 	}
 }
 

@@ -153,5 +153,5 @@ func (e *Engine) warnStatusType(t *runningType, err error) {
 	about := &metav1.PartialObjectMetadata{}
 	about.SetGroupVersionKind(fedcorev1beta1.SchemeGroupVersion.WithKind("FederatedTypeConfig"))
 	about.Namespace, about.Name = e.opts.KubeFedNamespace, t.Name
-	e.events.Eventf(about, nil, "Warning", "StatusTypeFailed", "Propagate", "%s", message[:min(len(message), 1024)])
+	e.events.Eventf(about, nil, "Warning", "StatusTypeFailed", "Propagate", "%s", message)
 }

@@ -15,7 +15,6 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -25,6 +24,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -68,7 +68,7 @@ type Scheduler struct {
 	inventory   Inventory
 	host        dynamic.Interface
 	hostMeta    metadata.Interface
-	events      events.EventRecorder
+	events      *eventnote.Recorder
 	preferences *watching[preference]
 	queue       workqueue.TypedRateLimitingInterface[reconcile.Request]
 	began       time.Time
@@ -122,7 +122,7 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Scheduler, 
 	}
 	s := &Scheduler{
 		opts: opts, log: mgr.GetLogger().WithName("schedule"), inventory: inventory,
-		host: dyn, hostMeta: meta, events: local.GetEventRecorder("fedctl"),
+		host: dyn, hostMeta: meta, events: eventnote.NewRecorder(local, "fedctl"),
 		types: map[string]typeconfig.Type{}, wants: map[types.NamespacedName]string{},
 		hosts: map[string]*hostWatches{}, members: map[string]*member{}, seen: map[string]membership.Info{},
 	}

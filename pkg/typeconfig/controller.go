@@ -7,7 +7,6 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -21,6 +20,7 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
@@ -50,7 +50,7 @@ func SetupController(mgr manager.Manager, options ControllerOptions) error {
 		ControllerOptions: options,
 		client:            mgr.GetClient(),
 		live:              mgr.GetAPIReader(),
-		events:            mgr.GetEventRecorder("federatedtypeconfig"),
+		events:            eventnote.NewRecorder(mgr, "federatedtypeconfig"),
 		registered:        map[string]Type{},
 		paused:            map[string]string{},
 	}
@@ -90,7 +90,7 @@ type reconciler struct {
 	ControllerOptions
 	client client.Client
 	live   client.Reader
-	events events.EventRecorder
+	events *eventnote.Recorder
 	// registered holds what this process has registered, by name.
 	registered map[string]Type
 	// paused holds why this process has not registered a type, by name.
