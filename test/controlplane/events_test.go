@@ -14,6 +14,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fedctl/fedctl/pkg/eventnote"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 var _ = Describe("events", func() {
@@ -34,7 +35,7 @@ var _ = Describe("events", func() {
 		about := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", GenerateName: "told-"}}
 		Expect(host.Create(ctx, about)).To(Succeed())
 		eventnote.NewRecorder(mgr, "suite").Eventf(about, nil, corev1.EventTypeWarning, "Refused", "Propagate", "%s", text)
-		Eventually(ctx, notes(ctx, about)).Should(ConsistOf(And(
+		Eventually(ctx, func() []string { return kit.Notes(ctx, host, "ConfigMap", about.Namespace, about.Name) }).Should(ConsistOf(And(
 			HavePrefix("Refused: "+first+": spec.selector"), HaveSuffix(last), ContainSubstring("bytes left out"))))
 	}, SpecTimeout(time.Minute))
 
