@@ -199,17 +199,18 @@ func toInt64(raw any) int64 {
 	return 0
 }
 
-// describe says what kind of JSON value v is, with its article.
+// describe says what kind of JSON value v is, with its article. It does not say the
+// value: it may be a part of a Secret, and many may read a message.
 func describe(v any) string {
-	switch v := v.(type) {
+	switch v.(type) {
 	case nil:
 		return "null"
 	case bool:
-		return strconv.FormatBool(v)
+		return "a boolean"
 	case string:
-		return "the string " + strconv.Quote(clip(v, 40))
+		return "a string"
 	case int64, float64, int:
-		return fmt.Sprintf("the number %v", v)
+		return "a number"
 	case map[string]any:
 		return "an object"
 	case []any:

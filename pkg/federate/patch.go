@@ -3,23 +3,32 @@ package federate
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 )
 
 // Overrides are JSON patch operations (RFC 6902) as KubeFed's library applied
-// them, that is: replace of a missing key adds it, and an absent value is null.
-// KubeFed's negative indexes, which could crash it, are errors.
+// them, that is: replace of a missing key adds it, an absent value is null, and a
+// negative index counts from the end of the list. Where such an index is out of
+// range, which could crash KubeFed, it is an error.
 //
 // The patch is applied to the decoded tree, copying only the maps and lists on
-// the way to the change. That saves decoding and encoding the template once per
-// cluster, and it lets a message say what is at the place where the path ends.
+// the way to a change, each once however many overrides change it. That saves
+// decoding and encoding the template once per cluster, and it lets a message say
+// what kind of value is at the place where the path ends. Messages never hold
+// values: what is overridden may be a Secret.
 const (
 	opAdd     = "add"
 	opRemove  = "remove"
 	opReplace = "replace"
 )
+
+// MaxOverrides is how many overrides of one cluster are carried out. KubeFed had
+// no bound; this one is far above what people write, and keeps an object that
+// consists of nothing else from taking seconds of the controller's time.
+const MaxOverrides = 5000
 
 func (v *Override) operation() string {
 	if v.Op == "" {
@@ -37,7 +46,11 @@ type patchFault struct {
 
 // applyOverrides returns the patched tree; doc is not modified.
 func applyOverrides(doc map[string]any, overrides []Override) (map[string]any, *patchFault) {
+	if len(overrides) > MaxOverrides {
+		return nil, &patchFault{MaxOverrides, "path", fmt.Sprintf("is one too many: a cluster can have %d overrides, and has %d", MaxOverrides, len(overrides))}
+	}
 	seen := make(map[string]int, len(overrides))
+	var own copies
 	for i := range overrides {
 		override := &overrides[i]
 		if first, again := seen[override.Path]; again {
@@ -53,8 +66,8 @@ func applyOverrides(doc map[string]any, overrides []Override) (map[string]any, *
 		if message != "" {
 			return nil, &patchFault{i, "path", message}
 		}
-		p := patch{op: override.operation(), tokens: tokens, value: override.Value}
-		patched, message := p.apply(withParent(doc, &p), 0)
+		p := patch{op: override.operation(), tokens: tokens, value: override.Value, own: &own}
+		patched, message := p.apply(p.withParent(doc), 0)
 		if message != "" {
 			return nil, &patchFault{i, "path", message}
 		}
@@ -66,7 +79,8 @@ func applyOverrides(doc map[string]any, overrides []Override) (map[string]any, *
 var pointerEscapes = strings.NewReplacer("~1", "/", "~0", "~")
 
 // parsePointer splits a JSON pointer and refuses the ones that would change what
-// the object is: type and name tie it to the federated object.
+// the object is: kind and name tie it to the federated object. The apiVersion may
+// be another version of the same group, which finish sees to.
 func parsePointer(path string) (tokens []string, fault string) {
 	switch {
 	case path == "":
@@ -81,7 +95,7 @@ func parsePointer(path string) (tokens []string, fault string) {
 		}
 	}
 	switch tokens[0] {
-	case "apiVersion", "kind":
+	case "kind":
 		return nil, clip(path, 200) + " cannot be overridden: the type is the same in every cluster"
 	case "metadata":
 		if len(tokens) == 1 {
@@ -95,21 +109,57 @@ func parsePointer(path string) (tokens []string, fault string) {
 	return tokens, ""
 }
 
-// withParent gives the object the labels or annotations that a patch adds to.
-// Every object has room for them, whether or not the template lists any.
-func withParent(doc map[string]any, p *patch) map[string]any {
-	if len(p.tokens) != 3 || p.op == opRemove || p.tokens[0] != "metadata" || (p.tokens[1] != "labels" && p.tokens[1] != "annotations") {
-		return doc
+// copies are the maps and lists that were made for one patched tree, so that they
+// may be changed in place. They are known by where they are in memory, which is
+// unambiguous because the entries keep them alive.
+type copies struct {
+	maps  map[uintptr]map[string]any
+	lists map[uintptr][]any
+}
+
+// writable returns node, or a copy of it if it is shared.
+func (c *copies) writable(node map[string]any) map[string]any {
+	if _, own := c.maps[reflect.ValueOf(node).Pointer()]; own {
+		return node
 	}
-	metadata, ok := doc["metadata"].(map[string]any)
-	if !ok || metadata[p.tokens[1]] != nil {
-		return doc
+	node = maps.Clone(node)
+	if node == nil {
+		node = map[string]any{}
 	}
-	metadata = maps.Clone(metadata)
-	metadata[p.tokens[1]] = map[string]any{}
-	doc = maps.Clone(doc)
-	doc["metadata"] = metadata
-	return doc
+	if c.maps == nil {
+		c.maps = map[uintptr]map[string]any{}
+	}
+	c.maps[reflect.ValueOf(node).Pointer()] = node
+	return node
+}
+
+// writableList is writable for lists. A list without room has no place in memory
+// of its own; copying one costs nothing.
+func (c *copies) writableList(node []any) []any {
+	if c.ownsList(node) {
+		return node
+	}
+	return c.keepList(slices.Clone(node))
+}
+
+func (c *copies) ownsList(node []any) bool {
+	if cap(node) == 0 {
+		return false
+	}
+	_, own := c.lists[reflect.ValueOf(node).Pointer()]
+	return own
+}
+
+// keepList notes that a list was made here, also after it has grown elsewhere.
+func (c *copies) keepList(node []any) []any {
+	if cap(node) == 0 {
+		return node
+	}
+	if c.lists == nil {
+		c.lists = map[uintptr][]any{}
+	}
+	c.lists[reflect.ValueOf(node).Pointer()] = node
+	return node
 }
 
 // patch is one operation.
@@ -117,10 +167,28 @@ type patch struct {
 	op     string
 	tokens []string
 	value  any
+	own    *copies
 }
 
-// apply returns a copy of node, which is at tokens[:depth], with the change made
-// below it; a message when it cannot be made.
+// withParent gives the object the labels or annotations that a patch adds to.
+// Every object has room for them, whether or not the template lists any.
+func (p *patch) withParent(doc map[string]any) map[string]any {
+	if len(p.tokens) != 3 || p.op == opRemove || p.tokens[0] != "metadata" || (p.tokens[1] != "labels" && p.tokens[1] != "annotations") {
+		return doc
+	}
+	metadata, ok := doc["metadata"].(map[string]any)
+	if !ok || metadata[p.tokens[1]] != nil {
+		return doc
+	}
+	metadata = p.own.writable(metadata)
+	metadata[p.tokens[1]] = map[string]any{}
+	doc = p.own.writable(doc)
+	doc["metadata"] = metadata
+	return doc
+}
+
+// apply returns node, which is at tokens[:depth], or a copy of it, with the change
+// made below it; a message when it cannot be made.
 func (p *patch) apply(node any, depth int) (any, string) {
 	switch node := node.(type) {
 	case map[string]any:
@@ -139,20 +207,24 @@ func (p *patch) applyMap(node map[string]any, depth int) (any, string) {
 			if !ok {
 				return nil, "there is no " + p.pointer(depth+1) + " to remove: " + p.keys(node, depth)
 			}
-			node = maps.Clone(node)
+			node = p.own.writable(node)
 			delete(node, key)
 			return node, ""
 		}
-		return withKey(node, key, p.value), ""
+		node = p.own.writable(node)
+		node[key] = p.value
+		return node, ""
 	}
 	if child == nil {
-		return nil, "there is no " + p.pointer(depth+1) + ": " + p.keys(node, depth)
+		return nil, "there is no " + p.pointer(depth+1) + ": " + p.keys(node, depth) + p.slashHint(node, depth)
 	}
 	child, message := p.apply(child, depth+1)
 	if message != "" {
 		return nil, message
 	}
-	return withKey(node, key, child), ""
+	node = p.own.writable(node)
+	node[key] = child
+	return node, ""
 }
 
 func (p *patch) applyList(node []any, depth int) (any, string) {
@@ -161,7 +233,7 @@ func (p *patch) applyList(node []any, depth int) (any, string) {
 	if last && p.op == opAdd {
 		limit++
 		if p.tokens[depth] == "-" {
-			return append(slices.Clip(node), p.value), ""
+			return p.own.keepList(append(p.own.writableList(node), p.value)), ""
 		}
 	}
 	index, message := p.index(depth, limit, len(node))
@@ -169,36 +241,58 @@ func (p *patch) applyList(node []any, depth int) (any, string) {
 		return nil, message
 	}
 	if last {
+		node = p.own.writableList(node)
 		switch p.op {
 		case opAdd:
-			return slices.Insert(slices.Clone(node), index, p.value), ""
+			return p.own.keepList(slices.Insert(node, index, p.value)), ""
 		case opRemove:
-			return slices.Delete(slices.Clone(node), index, index+1), ""
+			return slices.Delete(node, index, index+1), ""
 		}
-		return withIndex(node, index, p.value), ""
+		node[index] = p.value
+		return node, ""
 	}
 	child, message := p.apply(node[index], depth+1)
 	if message != "" {
 		return nil, message
 	}
-	return withIndex(node, index, child), ""
+	node = p.own.writableList(node)
+	node[index] = child
+	return node, ""
 }
 
-// index reads the token as an index below limit of a list of length elements.
+// index reads the token as an index below limit of a list of length elements. A
+// negative one counts from the end, -1 being the last element, and for an add the
+// place after it: as KubeFed's library counted.
 func (p *patch) index(depth, limit, length int) (int, string) {
 	token, list := p.tokens[depth], p.pointer(depth)
 	index, err := strconv.Atoi(token)
 	switch {
 	case token == "-":
 		return 0, "- stands for the end of the list " + list + " and can only be the last part of the path of an add"
-	case err == nil && index < 0:
-		return 0, fmt.Sprintf("the index %s is negative: %s has %d elements, counted from 0", token, list, length)
+	case err == nil && index < -limit:
+		return 0, fmt.Sprintf("the index %s is out of range: %s has %d elements, and negative indices count from its end", token, list, length)
 	case err != nil || token[0] == '+':
 		return 0, fmt.Sprintf("%s is a list of %d elements, so %s must be an index", list, length, strconv.Quote(clip(token, 40)))
 	case index >= limit:
 		return 0, fmt.Sprintf("the index %d is out of range: %s has %d elements, counted from 0", index, list, length)
+	case index < 0:
+		return index + limit, ""
 	}
 	return index, ""
+}
+
+// slashHint says how to write a key that holds a slash, where the path seems to
+// mean one: in a JSON pointer an unescaped slash begins the next part.
+func (p *patch) slashHint(node map[string]any, depth int) string {
+	for end := depth + 2; end <= len(p.tokens); end++ {
+		key := strings.Join(p.tokens[depth:end], "/")
+		_, there := node[key]
+		if there || depth == 2 && end == len(p.tokens) && p.tokens[0] == "metadata" {
+			escaped := patch{tokens: append(slices.Clone(p.tokens[:depth]), key)}
+			return "; a slash in a key is written ~1: " + escaped.pointer(depth+1)
+		}
+	}
+	return ""
 }
 
 // keys says what an object has, for a message about what it has not.
@@ -236,19 +330,4 @@ func (p *patch) pointer(n int) string {
 		}
 	}
 	return b.String()
-}
-
-func withKey(node map[string]any, key string, value any) map[string]any {
-	node = maps.Clone(node)
-	if node == nil {
-		node = map[string]any{}
-	}
-	node[key] = value
-	return node
-}
-
-func withIndex(node []any, index int, value any) []any {
-	node = slices.Clone(node)
-	node[index] = value
-	return node
 }

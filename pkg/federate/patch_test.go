@@ -65,6 +65,11 @@ func TestOverrides(t *testing.T) {
 		"no resourceVersion by override": {`[{"path":"/metadata/resourceVersion","value":"1"}]`, "/metadata/resourceVersion", ""},
 		"no uid by override":             {`[{"path":"/metadata/uid","value":"1"}]`, "/metadata/uid", ""},
 		"no status by override":          {`[{"path":"/status","value":{}}]`, "/status", ""},
+		"the last by a negative index":   {`[{"path":"/spec/template/spec/containers/0/args/-1","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","z"]`},
+		"the first by a negative index":  {`[{"op":"remove","path":"/spec/template/spec/containers/0/args/-2"}]`, "/spec/template/spec/containers/0/args", `["y"]`},
+		"through a negative index":       {`[{"path":"/spec/template/spec/containers/-2/image","value":"i:2"}]`, "/spec/template/spec/containers/0/image", `"i:2"`},
+		"add behind the last":            {`[{"op":"add","path":"/spec/template/spec/containers/0/args/-1","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","y","z"]`},
+		"another version of the type":    {`[{"path":"/apiVersion","value":"apps/v1beta2"}]`, "/apiVersion", `"apps/v1beta2"`},
 		"nothing":                        {`[]`, "/spec/replicas", "3"},
 		"null":                           {`null`, "/spec/replicas", "3"},
 	} {
@@ -105,8 +110,11 @@ func lookup(v any, pointer string) (any, bool) {
 			v = value
 		case []any:
 			var i int
-			if _, err := fmt.Sscan(token, &i); err != nil || i >= len(node) {
+			if _, err := fmt.Sscan(token, &i); err != nil || i >= len(node) || i < -len(node) {
 				return nil, false
+			}
+			if i < 0 {
+				i += len(node)
 			}
 			v = node[i]
 		default:
@@ -119,7 +127,10 @@ func lookup(v any, pointer string) (any, bool) {
 func TestOverrideErrors(t *testing.T) {
 	const first = "cluster m: spec.overrides[1].clusterOverrides[0]."
 	for name, test := range map[string]struct{ overrides, want string }{
-		"apiVersion":             {`[{"path":"/apiVersion","value":"v2"}]`, first + "path: /apiVersion cannot be overridden: the type is the same in every cluster"},
+		"another group":          {`[{"path":"/apiVersion","value":"v2"}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: apiVersion: must be a version of the same group, such as apps/v1"},
+		"apiVersion by number":   {`[{"path":"/apiVersion","value":2}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: apiVersion: must be a version of the same group, such as apps/v1"},
+		"an unescaped slash":     {`[{"path":"/spec/a/b/c~0d","value":2}]`, first + "path: there is no /spec/a: /spec has a/b, empty, none, replicas, template; a slash in a key is written ~1: /spec/a~1b"},
+		"a slash in a label":     {`[{"op":"add","path":"/metadata/labels/app.kubernetes.io/name","value":"web"}]`, first + "path: there is no /metadata/labels/app.kubernetes.io: /metadata/labels has app; a slash in a key is written ~1: /metadata/labels/app.kubernetes.io~1name"},
 		"kind":                   {`[{"op":"remove","path":"/kind"}]`, first + "path: /kind cannot be overridden: the type is the same in every cluster"},
 		"below kind":             {`[{"path":"/kind/x","value":1}]`, first + "path: /kind/x cannot be overridden: the type is the same in every cluster"},
 		"name":                   {`[{"path":"/metadata/name","value":"x"}]`, first + "path: /metadata/name cannot be overridden: name and namespace are those of the federated object"},
@@ -136,25 +147,25 @@ func TestOverrideErrors(t *testing.T) {
 		"missing at the top":     {`[{"op":"add","path":"/data/k","value":1}]`, first + "path: there is no /data: the object has metadata, spec"},
 		"below null":             {`[{"path":"/spec/none/x","value":1}]`, first + "path: there is no /spec/none: /spec has a/b, empty, none, replicas, template"},
 		"in an empty object":     {`[{"path":"/spec/empty/x/y","value":1}]`, first + "path: there is no /spec/empty/x: /spec/empty is empty"},
-		"below a number":         {`[{"path":"/spec/replicas/x/y","value":1}]`, first + "path: /spec/replicas is the number 3, so there is nothing at /spec/replicas/x/y"},
+		"below a number":         {`[{"path":"/spec/replicas/x/y","value":1}]`, first + "path: /spec/replicas is a number, so there is nothing at /spec/replicas/x/y"},
 		"remove what is not":     {`[{"op":"remove","path":"/spec/nope"}]`, first + "path: there is no /spec/nope to remove: /spec has a/b, empty, none, replicas, template"},
 		"remove no annotation":   {`[{"op":"remove","path":"/metadata/annotations/x"}]`, first + "path: there is no /metadata/annotations: /metadata has labels"},
 		"out of range":           {`[{"path":"/spec/template/spec/containers/2/image","value":1}]`, first + "path: the index 2 is out of range: /spec/template/spec/containers has 2 elements, counted from 0"},
 		"replace past the end":   {`[{"path":"/spec/template/spec/containers/2","value":{}}]`, first + "path: the index 2 is out of range: /spec/template/spec/containers has 2 elements, counted from 0"},
 		"add past the end":       {`[{"op":"add","path":"/spec/template/spec/containers/3","value":{}}]`, first + "path: the index 3 is out of range: /spec/template/spec/containers has 2 elements, counted from 0"},
 		"remove past the end":    {`[{"op":"remove","path":"/spec/template/spec/list/0"}]`, first + "path: the index 0 is out of range: /spec/template/spec/list has 0 elements, counted from 0"},
-		"negative":               {`[{"path":"/spec/template/spec/containers/-1","value":{}}]`, first + "path: the index -1 is negative: /spec/template/spec/containers has 2 elements, counted from 0"},
-		"negative on the way":    {`[{"path":"/spec/template/spec/containers/-1/image","value":{}}]`, first + "path: the index -1 is negative: /spec/template/spec/containers has 2 elements, counted from 0"},
+		"negative":               {`[{"path":"/spec/template/spec/containers/-3","value":{}}]`, first + "path: the index -3 is out of range: /spec/template/spec/containers has 2 elements, and negative indices count from its end"},
+		"negative on the way":    {`[{"path":"/spec/template/spec/containers/-3/image","value":{}}]`, first + "path: the index -3 is out of range: /spec/template/spec/containers has 2 elements, and negative indices count from its end"},
 		"replace the end":        {`[{"path":"/spec/template/spec/containers/-","value":{}}]`, first + "path: - stands for the end of the list /spec/template/spec/containers and can only be the last part of the path of an add"},
 		"through the end":        {`[{"op":"add","path":"/spec/template/spec/containers/-/x","value":{}}]`, first + "path: - stands for the end of the list /spec/template/spec/containers and can only be the last part of the path of an add"},
 		"a name for an index":    {`[{"path":"/spec/template/spec/containers/c/image","value":{}}]`, first + `path: /spec/template/spec/containers is a list of 2 elements, so "c" must be an index`},
 		"a signed index":         {`[{"path":"/spec/template/spec/containers/+1/image","value":{}}]`, first + `path: /spec/template/spec/containers is a list of 2 elements, so "+1" must be an index`},
 		"an empty index":         {`[{"path":"/spec/template/spec/containers//image","value":{}}]`, first + `path: /spec/template/spec/containers is a list of 2 elements, so "" must be an index`},
 		"a huge index":           {`[{"path":"/spec/template/spec/containers/99999999999999999999","value":{}}]`, first + `path: /spec/template/spec/containers is a list of 2 elements, so "99999999999999999999" must be an index`},
-		"labels that are none":   {`[{"path":"/metadata/labels","value":3}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: metadata.labels: must be an object, is the number 3"},
-		"a label that is none":   {`[{"path":"/metadata/labels/x","value":3}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: metadata.labels[x]: must be a string, is the number 3: put it in quotes"},
+		"labels that are none":   {`[{"path":"/metadata/labels","value":3}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: metadata.labels: must be an object, is a number"},
+		"a label that is none":   {`[{"path":"/metadata/labels/x","value":3}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: metadata.labels[x]: must be a string, is a number: put it in quotes"},
 		"annotations a list":     {`[{"path":"/metadata/annotations","value":[]}]`, "cluster m: spec.overrides[1].clusterOverrides: the result is not valid: metadata.annotations: must be an object, is a list"},
-		"the second is at fault": {`[{"path":"/spec/x","value":1},{"path":"/spec/x/y","value":1}]`, "cluster m: spec.overrides[1].clusterOverrides[1].path: /spec/x is the number 1, so there is nothing at /spec/x/y"},
+		"the second is at fault": {`[{"path":"/spec/x","value":1},{"path":"/spec/x/y","value":1}]`, "cluster m: spec.overrides[1].clusterOverrides[1].path: /spec/x is a number, so there is nothing at /spec/x/y"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := renderPatched(t, test.overrides)
@@ -218,30 +229,75 @@ func TestLongMessagesAreCut(t *testing.T) {
 // The reference for what applies, and to what, is the library KubeFed used.
 func TestOverridesAgreeWithTheLibrary(t *testing.T) {
 	options := jsonpatch.NewApplyOptions()
-	options.SupportNegativeIndices = false
 	applied := 0
 	for seed := range uint64(20000) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		doc := map[string]any{"m": randomValue(r, 3), "l": []any{randomValue(r, 2), randomValue(r, 1)}, "s": "x"}
-		override := Override{Op: []string{"", "add", "remove", "replace"}[r.IntN(4)], Path: randomPath(r, doc), Value: randomValue(r, 2), HasValue: true}
-		before := string(must(json.Marshal(doc)))
-		got, fault := applyOverrides(doc, []Override{override})
+		overrides := randomOverrides(r, doc)
+		before, values := string(must(json.Marshal(doc))), string(must(json.Marshal(overrides)))
+		got, fault := applyOverrides(doc, overrides)
 		if after := string(must(json.Marshal(doc))); after != before {
 			t.Fatalf("seed %d: the document changed from %s to %s", seed, before, after)
 		}
-		want, err := applyByLibrary(before, override, options)
+		if after := string(must(json.Marshal(overrides))); after != values {
+			t.Fatalf("seed %d: the overrides changed from %s to %s", seed, values, after)
+		}
+		want, err := before, error(nil)
+		for i := 0; i < len(overrides) && err == nil; i++ {
+			want, err = applyByLibrary(want, overrides[i], options)
+		}
 		switch {
 		case (err == nil) != (fault == nil):
-			t.Fatalf("seed %d: %+v on %s: library says %v, we say %+v", seed, override, before, err, fault)
+			t.Fatalf("seed %d: %+v on %s: library says %v, we say %+v", seed, overrides, before, err, fault)
 		case err == nil:
 			applied++
 			if text := string(must(json.Marshal(got))); text != want {
-				t.Fatalf("seed %d: %+v on %s\nwant %s\ngot  %s", seed, override, before, want, text)
+				t.Fatalf("seed %d: %+v on %s\nwant %s\ngot  %s", seed, overrides, before, want, text)
 			}
 		}
 	}
 	if applied < 2000 {
 		t.Errorf("only %d of the patches applied", applied)
+	}
+}
+
+// randomOverrides are one to four overrides of different paths.
+func randomOverrides(r *rand.Rand, doc map[string]any) []Override {
+	var list []Override
+	for range 1 + r.IntN(4) {
+		path := randomPath(r, doc)
+		if slices.ContainsFunc(list, func(o Override) bool { return o.Path == path }) {
+			continue
+		}
+		list = append(list, Override{Op: []string{"", "add", "remove", "replace"}[r.IntN(4)], Path: path, Value: randomValue(r, 2), HasValue: true})
+	}
+	return list
+}
+
+// Each map and list on the way is copied once, however many overrides there are.
+func TestManyOverridesAreCopiedOnce(t *testing.T) {
+	data := map[string]any{}
+	var overrides []Override
+	for i := range MaxOverrides {
+		data[fmt.Sprintf("k%05d", i)] = "v"
+		overrides = append(overrides, Override{Path: fmt.Sprintf("/data/k%05d", i), Value: "w"})
+	}
+	doc := map[string]any{"data": data, "list": []any{}}
+	allocations := testing.AllocsPerRun(1, func() {
+		if _, fault := applyOverrides(doc, overrides); fault != nil {
+			t.Fatal(fault.message)
+		}
+	})
+	// A copy of data for each override would be some 40 allocations of each.
+	if most := float64(5 * MaxOverrides); allocations > most {
+		t.Errorf("%.0f allocations for %d overrides, want at most %.0f", allocations, MaxOverrides, most)
+	}
+	if data["k00000"] != "v" {
+		t.Error("the template was changed")
+	}
+	_, fault := applyOverrides(doc, append(overrides, Override{Path: "/data/one-more", Value: "w"}))
+	if want := "is one too many: a cluster can have 5000 overrides, and has 5001"; fault == nil || fault.index != MaxOverrides || fault.message != want {
+		t.Errorf("%+v, want %s", fault, want)
 	}
 }
 
@@ -305,7 +361,7 @@ func randomValue(r *rand.Rand, depth int) any {
 func randomPath(r *rand.Rand, doc map[string]any) string {
 	path, v := "", any(doc)
 	for range 1 + r.IntN(4) {
-		token := []string{"a", "b", "0", "1", "2", "-", "a/b", "~"}[r.IntN(8)]
+		token := []string{"a", "b", "0", "1", "2", "-", "a/b", "~", "-1", "-2"}[r.IntN(10)]
 		switch node := v.(type) {
 		case map[string]any:
 			keys := make([]string, 0, len(node))

@@ -18,6 +18,8 @@ type Rendered struct {
 	// Hash is 16 hex digits: the first 64 bits of the SHA-256 of JSON. It is the
 	// same in every process and release, so that it can be stored.
 	Hash string
+	// Version is the API version of the object; an override may have changed it.
+	Version string
 	// With retainReplicas, JSON has no spec.replicas. Where the template has one, it
 	// is Replicas, and Initial is the JSON with it: what an object is created
 	// with, as in KubeFed, before its replicas are the member's.

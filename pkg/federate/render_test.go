@@ -115,17 +115,16 @@ func TestTemplateErrors(t *testing.T) {
 		object string
 		want   string
 	}{
-		"wrong kind":                     {deployments, `{spec: {template: {kind: StatefulSet}}}`, "spec.template.kind: is StatefulSet, must be Deployment or left out"},
-		"kind is a number":               {deployments, `{spec: {template: {kind: 1}}}`, "spec.template.kind: must be a string, is the number 1"},
+		"kind is a number":               {deployments, `{spec: {template: {kind: 1}}}`, "spec.template.kind: must be a string, is a number"},
 		"wrong group":                    {deployments, `{spec: {template: {apiVersion: extensions/v1beta1}}}`, "spec.template.apiVersion: is extensions/v1beta1, must be apps/v1 or left out"},
 		"core for another":               {deployments, `{spec: {template: {apiVersion: v1}}}`, "spec.template.apiVersion: is v1, must be apps/v1 or left out"},
 		"another for core":               {configMaps, `{spec: {template: {apiVersion: apps/v1}}}`, "spec.template.apiVersion: is apps/v1, must be v1 or left out"},
 		"not an apiVersion":              {configMaps, `{spec: {template: {apiVersion: a/b/c}}}`, "spec.template.apiVersion: is a/b/c, must be v1 or left out"},
 		"group without version":          {deployments, `{spec: {template: {apiVersion: apps/}}}`, "spec.template.apiVersion: is apps/, must be apps/v1 or left out"},
 		"apiVersion is a list":           {configMaps, `{spec: {template: {apiVersion: []}}}`, "spec.template.apiVersion: must be a string, is a list"},
-		"metadata is text":               {configMaps, `{spec: {template: {metadata: x}}}`, `spec.template.metadata: must be an object, is the string "x"`},
+		"metadata is text":               {configMaps, `{spec: {template: {metadata: x}}}`, `spec.template.metadata: must be an object, is a string`},
 		"labels are a list":              {configMaps, `{spec: {template: {metadata: {labels: []}}}}`, "spec.template.metadata.labels: must be an object, is a list"},
-		"a label is a number":            {configMaps, `{spec: {template: {metadata: {labels: {b: 2, a: true}}}}}`, "spec.template.metadata.labels[a]: must be a string, is true: put it in quotes"},
+		"a label is a number":            {configMaps, `{spec: {template: {metadata: {labels: {b: 2, a: true}}}}}`, "spec.template.metadata.labels[a]: must be a string, is a boolean: put it in quotes"},
 		"an annotation is an object":     {configMaps, `{spec: {template: {metadata: {annotations: {a: {}}}}}}`, "spec.template.metadata.annotations[a]: must be a string, is an object: put it in quotes"},
 		"federated namespace, odd names": {namespaces, `{metadata: {name: a, namespace: b}}`, `metadata.name: must be "b": a federated namespace has the name of the namespace it is in`},
 	} {
@@ -229,6 +228,60 @@ spec:
 	}
 	if got := mustRenderer(t, `{metadata: {name: c}, spec: {template: {metadata: {name: c, finalizers: [], ownerReferences: []}}}}`, configMaps).Warnings(); len(got) != 0 {
 		t.Errorf("unexpected: %v", got)
+	}
+}
+
+// What identifies an object of one cluster is wrong in every other one.
+func TestWhatNeverTravels(t *testing.T) {
+	secrets := Target{GVK: schema.GroupVersionKind{Version: "v1", Kind: "Secret"}, Namespaced: true}
+	volumes := Target{GVK: schema.GroupVersionKind{Version: "v1", Kind: "PersistentVolume"}}
+	jobs := Target{GVK: schema.GroupVersionKind{Group: "batch", Version: "v1", Kind: "Job"}, Namespaced: true}
+	for name, test := range map[string]struct {
+		target         Target
+		template, want string
+		warnings       int
+	}{
+		"a token": {secrets, `{type: kubernetes.io/service-account-token, metadata: {annotations: {kubernetes.io/service-account.name: robot, kubernetes.io/service-account.uid: u}}, data: {token: dA==, ca.crt: Yw==, namespace: bg==, extra: eA==}}`,
+			`{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token, metadata: {labels: {kubefed.io/managed: "true"}, annotations: {kubernetes.io/service-account.name: robot}, name: c, namespace: ns}, data: {extra: eA==}}`, 4},
+		"another Secret": {secrets, `{type: Opaque, metadata: {annotations: {kubernetes.io/service-account.uid: u}}, data: {token: dA==}}`,
+			`{apiVersion: v1, kind: Secret, type: Opaque, metadata: {labels: {kubefed.io/managed: "true"}, annotations: {kubernetes.io/service-account.uid: u}, name: c, namespace: ns}, data: {token: dA==}}`, 0},
+		"a bound volume": {volumes, `{spec: {claimRef: {name: data, namespace: ns, uid: u, resourceVersion: "1"}}}`,
+			`{apiVersion: v1, kind: PersistentVolume, metadata: {labels: {kubefed.io/managed: "true"}, name: c}, spec: {claimRef: {name: data, namespace: ns}}}`, 2},
+		"a Job's selector": {jobs, `{spec: {selector: {matchLabels: {controller-uid: u}}, template: {metadata: {labels: {app: a, controller-uid: u, job-name: c}}}}}`,
+			`{apiVersion: batch/v1, kind: Job, metadata: {labels: {kubefed.io/managed: "true"}, name: c, namespace: ns}, spec: {template: {metadata: {labels: {app: a}}}}}`, 3},
+		"a Job's own selector": {jobs, `{spec: {manualSelector: true, selector: {matchLabels: {a: b}}}}`,
+			`{apiVersion: batch/v1, kind: Job, metadata: {labels: {kubefed.io/managed: "true"}, name: c, namespace: ns}, spec: {manualSelector: true, selector: {matchLabels: {a: b}}}}`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			manifest := `{metadata: {name: c, namespace: ns}, spec: {template: ` + test.template + `}}`
+			r := mustRenderer(t, manifest, test.target)
+			if diff := cmp.Diff(object(t, test.want).Object, tree(t, render(t, r, "m").JSON)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got := r.Warnings(); len(got) != test.warnings {
+				t.Errorf("%d warnings, want %d: %q", len(got), test.warnings, got)
+			}
+		})
+	}
+}
+
+func TestTheKindIsTheTargets(t *testing.T) {
+	r := mustRenderer(t, `{metadata: {name: c, namespace: ns}, spec: {template: {kind: deployment}}}`, deployments)
+	if kind := tree(t, render(t, r, "m").JSON)["kind"]; kind != "Deployment" {
+		t.Errorf("kind is %v", kind)
+	}
+	want := []string{`spec.template.kind: "deployment" has no effect, the kind is Deployment`}
+	if diff := cmp.Diff(want, r.Warnings()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestOverriddenVersion(t *testing.T) {
+	r := mustRenderer(t, `{metadata: {name: c, namespace: ns}, spec: {overrides: [{clusterName: old, clusterOverrides: [{path: /apiVersion, value: apps/v1beta2}]}]}}`, deployments)
+	for cluster, want := range map[string]string{"old": "v1beta2", "new": "v1"} {
+		if rendered := render(t, r, cluster); rendered.Version != want {
+			t.Errorf("%s: version %s, want %s", cluster, rendered.Version, want)
+		}
 	}
 }
 

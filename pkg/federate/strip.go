@@ -1,37 +1,9 @@
 package federate
 
 import (
-	"slices"
-	"strings"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
-
-// Annotations that a cluster keeps about its own object, beside localAnnotations.
-// A name that ends in a slash stands for all that begin with it.
-var clusterAnnotations = []string{
-	"deployment.kubernetes.io/desired-replicas",
-	"deployment.kubernetes.io/max-replicas",
-	"deployment.kubernetes.io/revision-history",
-	"deprecated.daemonset.template.generation",
-	"batch.kubernetes.io/job-tracking",
-	"batch.kubernetes.io/cronjob-scheduled-timestamp",
-	"autoscaling.alpha.kubernetes.io/conditions",
-	"autoscaling.alpha.kubernetes.io/current-metrics",
-	"control-plane.alpha.kubernetes.io/leader",
-	"endpoints.kubernetes.io/last-change-trigger-time",
-	"kubernetes.io/service-account.uid",
-	"pv.kubernetes.io/",
-	"volume.beta.kubernetes.io/storage-provisioner",
-	"volume.kubernetes.io/storage-provisioner",
-	"volume.kubernetes.io/selected-node",
-	"kubefed.io/",
-}
-
-// Labels that the Job controller, or the API server for it, puts on a Job's pods
-// to tell them from those of any other Job.
-var jobLabels = []string{"controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"}
 
 const podTemplateHash = "pod-template-hash"
 
@@ -50,7 +22,8 @@ func Strip(u *unstructured.Unstructured) map[string]any {
 	for _, field := range []string{"apiVersion", "kind", "status"} {
 		delete(template, field)
 	}
-	stripMetadata(template)
+	removeForeign(gvk.GroupKind(), template)
+	stripMetadata(gvk.GroupKind(), template)
 	if strip := stripKind[gvk.GroupKind()]; strip != nil {
 		strip(template)
 	}
@@ -79,7 +52,7 @@ func copyMeaningful(v any) any {
 	return v
 }
 
-func stripMetadata(template map[string]any) {
+func stripMetadata(gk schema.GroupKind, template map[string]any) {
 	metadata, _ := template["metadata"].(map[string]any)
 	kept := map[string]any{}
 	for _, field := range []string{"labels", "annotations"} {
@@ -92,7 +65,7 @@ func stripMetadata(template map[string]any) {
 	}
 	if annotations, ok := kept["annotations"].(map[string]any); ok {
 		for name := range annotations {
-			if isLocal(name) {
+			if staysBehind(gk, template, name) || isClusterAnnotation(name) {
 				delete(annotations, name)
 			}
 		}
@@ -108,25 +81,14 @@ func stripMetadata(template map[string]any) {
 	}
 }
 
-func isLocal(annotation string) bool {
-	return slices.Contains(localAnnotations, annotation) || slices.ContainsFunc(clusterAnnotations, func(name string) bool {
-		return annotation == name || strings.HasSuffix(name, "/") && strings.HasPrefix(annotation, name)
-	})
-}
-
 // stripKind removes what is assigned to objects of certain kinds. Each works on a
 // template that is its own.
 var stripKind = map[schema.GroupKind]func(template map[string]any){
-	{Kind: "Namespace"}:             stripNamespace,
-	{Kind: "Service"}:               stripService,
-	{Kind: "ServiceAccount"}:        func(template map[string]any) { delete(template, "secrets") },
-	{Kind: "PersistentVolumeClaim"}: func(template map[string]any) { remove(template, "spec", "volumeName") },
-	{Kind: "PersistentVolume"}: func(template map[string]any) {
-		remove(template, "spec", "claimRef", "uid")
-		remove(template, "spec", "claimRef", "resourceVersion")
-	},
+	{Kind: "Namespace"}:                 stripNamespace,
+	{Kind: "Service"}:                   stripService,
+	{Kind: "ServiceAccount"}:            func(template map[string]any) { delete(template, "secrets") },
+	{Kind: "PersistentVolumeClaim"}:     func(template map[string]any) { remove(template, "spec", "volumeName") },
 	{Group: "apps", Kind: "ReplicaSet"}: stripReplicaSet,
-	{Group: "batch", Kind: "Job"}:       stripJob,
 }
 
 func stripNamespace(template map[string]any) {
@@ -158,20 +120,6 @@ func stripReplicaSet(template map[string]any) {
 	remove(template, "metadata", "labels", podTemplateHash)
 	remove(template, "spec", "selector", "matchLabels", podTemplateHash)
 	remove(template, "spec", "template", "metadata", "labels", podTemplateHash)
-}
-
-// stripJob removes the generated selector and the labels that it selects. Who
-// wrote the selector keeps it with its labels.
-func stripJob(template map[string]any) {
-	spec, ok := template["spec"].(map[string]any)
-	if !ok || spec["manualSelector"] == true {
-		return
-	}
-	delete(spec, "selector")
-	for _, label := range jobLabels {
-		remove(template, "metadata", "labels", label)
-		remove(spec, "template", "metadata", "labels", label)
-	}
 }
 
 // remove deletes the field at a path, and the maps around it that this leaves empty.

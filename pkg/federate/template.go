@@ -17,13 +17,6 @@ var serverMetadata = []string{
 	"managedFields", "selfLink", "generateName", "clusterName",
 }
 
-// Annotations that other programs keep about one object in one cluster. Sending
-// them would start a fight over them.
-var localAnnotations = []string{
-	"kubectl.kubernetes.io/last-applied-configuration",
-	"deployment.kubernetes.io/revision",
-}
-
 // prepare checks the template and makes the base from it. Only the maps that
 // change are copied.
 func (r *Renderer) prepare(o *Object, target schema.GroupVersionKind) error {
@@ -52,6 +45,7 @@ func (r *Renderer) prepare(o *Object, target schema.GroupVersionKind) error {
 	delete(metadata, "finalizers")
 	delete(metadata, "ownerReferences")
 	base["metadata"] = metadata
+	r.leaveOutForeign(base)
 	r.base = base
 	return nil
 }
@@ -65,7 +59,7 @@ func (r *Renderer) resolveType(base map[string]any, target schema.GroupVersionKi
 		return templateFault(templateField+".kind", "must be a string, is "+describe(base["kind"]))
 	}
 	if kind != "" && kind != target.Kind {
-		return templateFault(templateField+".kind", "is "+kind+", must be "+target.Kind+" or left out")
+		r.warnings = append(r.warnings, templateField+".kind: "+strconv.Quote(clip(kind, 60))+" has no effect, the kind is "+target.Kind)
 	}
 	apiVersion, ok := asString(base["apiVersion"])
 	if !ok {
@@ -86,7 +80,14 @@ func (r *Renderer) resolveType(base map[string]any, target schema.GroupVersionKi
 // template or override may decide and drops what is never sent. tree is not modified.
 func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
 	object := maps.Clone(tree)
-	object["apiVersion"] = r.gvk.GroupVersion().String()
+	version, err := r.versionOf(object["apiVersion"])
+	if err != nil {
+		return Rendered{}, err
+	}
+	object["apiVersion"] = r.gvk.Group + "/" + version
+	if r.gvk.Group == "" {
+		object["apiVersion"] = version
+	}
 	object["kind"] = r.gvk.Kind
 	delete(object, "status")
 
@@ -103,19 +104,34 @@ func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
 	if err := finishLabels(metadata); err != nil {
 		return Rendered{}, err
 	}
-	if err := finishAnnotations(metadata); err != nil {
+	if err := r.finishAnnotations(metadata, object); err != nil {
 		return Rendered{}, err
 	}
 	object["metadata"] = metadata
 
-	rendered, err := newRendered(object)
-	if r.retain && err == nil {
-		rendered, err = withholdReplicas(object, rendered)
+	rendered, encodeErr := newRendered(object)
+	if r.retain && encodeErr == nil {
+		rendered, encodeErr = withholdReplicas(object, rendered)
 	}
-	if err != nil {
-		return Rendered{}, templateFault(templateField, "cannot be written as JSON: "+err.Error())
+	if encodeErr != nil {
+		return Rendered{}, templateFault(templateField, "cannot be written as JSON: "+encodeErr.Error())
 	}
+	rendered.Version = version
 	return rendered, nil
+}
+
+// versionOf is the API version of an object whose apiVersion, of the template or
+// of an override, is raw. As in KubeFed an override may name another version of the type.
+func (r *Renderer) versionOf(raw any) (string, *RenderError) {
+	apiVersion, ok := raw.(string)
+	if raw == nil || apiVersion == "" && ok {
+		return r.gvk.Version, nil
+	}
+	gv, err := schema.ParseGroupVersion(apiVersion)
+	if !ok || err != nil || gv.Group != r.gvk.Group || gv.Version == "" {
+		return "", templateFault(templateField+".apiVersion", "must be a version of the same group, such as "+r.gvk.GroupVersion().String())
+	}
+	return gv.Version, nil
 }
 
 // withholdReplicas leaves spec.replicas to the member.
@@ -155,13 +171,15 @@ func finishLabels(metadata map[string]any) *RenderError {
 	return nil
 }
 
-func finishAnnotations(metadata map[string]any) *RenderError {
+func (r *Renderer) finishAnnotations(metadata, object map[string]any) *RenderError {
 	annotations, err := stringMap(metadata, "annotations")
 	if err != nil {
 		return err
 	}
-	for _, name := range localAnnotations {
-		delete(annotations, name)
+	for name := range annotations {
+		if staysBehind(r.gvk.GroupKind(), object, name) {
+			delete(annotations, name)
+		}
 	}
 	delete(metadata, "annotations")
 	if len(annotations) > 0 {

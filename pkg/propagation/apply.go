@@ -7,22 +7,20 @@ import (
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 
 	"github.com/fedctl/fedctl/pkg/federate"
-	"github.com/fedctl/fedctl/pkg/retries"
+	"github.com/fedctl/fedctl/pkg/propagation/member"
 )
 
 // apply makes the member hold the rendered object.
 func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error) {
 	l := a.watch.get(a.key)
 	switch {
-	case l != nil && (!l.managed || l.deleting):
+	case l != nil && (!l.Managed || l.Deleting):
 		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the host's item says so in the status
 		return reconcile.Result{}, nil
 	case e.mustWaitForNamespace(a):
@@ -31,37 +29,80 @@ func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error
 	if wait := e.damp(a); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	if l == nil && !e.opts.AdoptResources && !a.keepsNamespace() { // the host's is always there already
-		if status, err := e.checkAdoption(ctx, a); status != "" {
-			return e.fail(a, status, err)
-		}
+	sent, start := false, e.now()
+	result := a.client.applier.Apply(ctx, a.desired(e.opts.AdoptResources), a.known(l), member.Journal{
+		Sending: func(*member.Live) bool {
+			sent, start = e.announce(a, l), e.now()
+			return sent
+		},
+	})
+	if sent {
+		e.metrics.observe(a, "apply", member.Err(result), e.since(start))
 	}
-	start := e.now()
-	if !e.announce(a, l) {
+	return e.applied(a, result)
+}
+
+// desired is what the applier of the member is told of what is wanted.
+func (a *attempt) desired(adopt bool) member.Desired {
+	return member.Desired{
+		Ref:            member.Ref{Resource: a.resource, Key: a.key},
+		Rendered:       a.rendered,
+		RetainReplicas: a.host.fed.RetainReplicas,
+		Adopt:          adopt || a.keepsNamespace(), // the host's namespace is always there already
+	}
+}
+
+// known is what the applier of the member is told of what is there.
+func (a *attempt) known(l *live) member.Known {
+	return member.Known{
+		Live:     l.known(),
+		First:    a.first,
+		Repair:   a.repair,
+		Retained: a.retained,
+		Invalid:  a.irreplaceable == a.hash,
+		Reported: l != nil && l.KubeFeds && a.reportedByKubeFed(),
+	}
+}
+
+// reportedByKubeFed says whether the status is that of what is wanted, and says that
+// the cluster holds it.
+func (a *attempt) reportedByKubeFed() bool {
+	reported := a.host.fed.Status
+	cluster := a.item.ClusterName.String()
+	return reported.ObservedGeneration == a.host.fed.Generation && slices.ContainsFunc(reported.Clusters, func(c federate.ClusterStatus) bool {
+		return c.Name == cluster && c.Status == federate.ClusterPropagationOK
+	})
+}
+
+// applied records what has become of an apply.
+func (e *Engine) applied(a *attempt, result member.ApplyResult) (reconcile.Result, error) {
+	retained := a.host.fed.RetainReplicas
+	switch r := result.(type) {
+	case member.Applied:
+		return e.confirm(a, r.Object, func(p *place) { p.refusal, p.retained = "", retained })
+	case member.Updated:
+		return e.confirm(a, r.Object, func(p *place) { p.refusal, p.retained = r.Refusal, retained })
+	case member.TakenOver:
+		return e.confirm(a, r.Object, func(p *place) { p.retained = false })
+	case member.Exists:
+		return e.fail(a, federate.AlreadyExists, errNotAdopted)
+	case member.Unread:
+		return e.fail(a, federate.RetrievalFailed, r.Cause)
+	case member.KeptOut:
+		return e.fail(a, federate.ManagedLabelFalse, member.ErrKeptOut) // until the watch tells the same
+	case member.Invalid:
+		e.mark(a, func(p *place) { p.irreplaceable = a.hash })
+		return e.fail(a, e.failure(a, false), r.Cause)
+	case member.Failed:
+		return e.fail(a, e.failure(a, r.Late()), r.Cause)
+	case member.Deleting, member.Withheld:
 		return reconcile.Result{}, nil // decided anew: that has queued its own item
 	}
-	if a.mayBeKubeFeds(l) {
-		held, err := a.takeOver(ctx)
-		if err != nil {
-			return e.failApply(a, err)
-		}
-		if held != nil && !l.replaced {
-			// No field was written: who retains its replicas is still to be told.
-			return e.confirm(a, held, func(p *place) { p.retained = false })
-		}
-	}
-	if a.host.fed.RetainReplicas && (!a.retained || l == nil) {
-		if err := e.retainReplicas(ctx, a); err != nil && !refused(err) {
-			return e.failApply(a, err)
-		}
-	}
-	applied, refusal, err := e.applyOrReplace(ctx, a)
-	e.metrics.observe(a, "apply", err, e.since(start))
-	if err != nil {
-		return e.failApply(a, err)
-	}
-	return e.confirm(a, applied, func(p *place) { p.refusal, p.retained = refusal, a.host.fed.RetainReplicas })
+	return reconcile.Result{}, fmt.Errorf("unknown outcome %T of applying %s in cluster %s", result, a.key, a.item.ClusterName)
 }
+
+var errNotAdopted = errors.New("the object exists in the cluster and is not managed by the federation; " +
+	"existing objects are not adopted (syncController.adoptResources is Disabled)")
 
 // confirm records that the member holds what is wanted, as its answer says; further
 // adds what else is known by now.
@@ -71,91 +112,10 @@ func (e *Engine) confirm(a *attempt, held metav1.Object, further func(p *place))
 	}
 	seen := a.watch.observe(held)
 	e.mark(a, func(p *place) {
-		p.applied, p.owned, p.updated = a.hash, seen.owned, true
+		p.applied, p.owned, p.updated = a.hash, seen.Owned, true
 		further(p)
 	})
 	return e.finish(a, federate.ClusterPropagationOK, "")
-}
-
-// errKeptOut says that the owner of the member keeps the object out of the federation.
-var errKeptOut = fmt.Errorf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
-	federate.ManagedLabel, federate.ManagedLabelValue)
-
-// isManaged says whether an object bears our label, keptOut whether it bears it with
-// another value.
-func isManaged(object metav1.Object) bool {
-	return object.GetLabels()[federate.ManagedLabel] == federate.ManagedLabelValue
-}
-
-func keptOut(object metav1.Object) bool {
-	_, labelled := object.GetLabels()[federate.ManagedLabel]
-	return labelled && !isManaged(object)
-}
-
-func (e *Engine) failApply(a *attempt, err error) (reconcile.Result, error) {
-	if errors.Is(err, errKeptOut) {
-		return e.fail(a, federate.ManagedLabelFalse, err) // until the watch tells the same
-	}
-	return e.fail(a, e.failure(a, err), err)
-}
-
-// write applies the rendered object, taking over the fields that are in its way. But
-// the owner of the member may have labelled the object a moment ago to keep it out, and
-// the watch not have told yet. So nothing is forced on an object but as it was when its
-// label was looked at: a repair on the one that the watch has told of. Otherwise the
-// first try is not forced, and costs no further request unless something is in its way,
-// as their label is in ours.
-func (a *attempt) write(ctx context.Context) (applied *metav1.PartialObjectMetadata, err error) {
-	if a.repair != "" {
-		applied, err = a.force(ctx, a.repair)
-		if !apierrors.IsConflict(err) {
-			return applied, err
-		}
-	}
-	applied, err = a.client.Apply(ctx, a.resource, a.key, a.rendered.JSON, federate.FieldManager, false)
-	switch {
-	case !apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict):
-		return applied, err
-	case conflictsInLabel(err):
-		return nil, errKeptOut
-	}
-	err = retries.OnConflict(func() error {
-		existing, err := a.client.Get(ctx, a.resource, a.key)
-		if err != nil {
-			return err
-		}
-		if keptOut(existing) {
-			return errKeptOut
-		}
-		applied, err = a.force(ctx, existing.ResourceVersion)
-		return err
-	})
-	return applied, err
-}
-
-// force applies the rendered object to the one of this version, whoever owns its fields.
-func (a *attempt) force(ctx context.Context, version string) (*metav1.PartialObjectMetadata, error) {
-	object := &unstructured.Unstructured{}
-	if err := object.UnmarshalJSON(a.rendered.JSON); err != nil {
-		return nil, err
-	}
-	object.SetResourceVersion(version)
-	body, err := object.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
-	return a.client.Apply(ctx, a.resource, a.key, body, federate.FieldManager, true)
-}
-
-// conflictsInLabel says whether somebody else's value of the managed label is in the way of an apply.
-func conflictsInLabel(err error) bool {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Details == nil {
-		return false
-	}
-	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool {
-		return c.Type == metav1.CauseTypeFieldManagerConflict && c.Field == ".metadata.labels."+federate.ManagedLabel
-	})
 }
 
 // announce records, before a write, that it may arrive whatever becomes of its
@@ -219,24 +179,9 @@ func (e *Engine) mustWaitForNamespace(a *attempt) bool {
 		return false
 	}
 	if namespace := watched.get(types.NamespacedName{Name: a.key.Namespace}); namespace != nil {
-		return namespace.deleting // nothing can be created in it until it is gone and back
+		return namespace.Deleting // nothing can be created in it until it is gone and back
 	}
 	waited := time.Duration(0)
 	e.mark(a, func(*place) { waited = e.now().Sub(a.o.pendingSince) })
 	return waited < e.opts.SettleTimeout // then the API server's own answer says why
-}
-
-// checkAdoption looks whether an object is in the way, where existing ones are not adopted.
-func (e *Engine) checkAdoption(ctx context.Context, a *attempt) (federate.PropagationStatus, error) {
-	existing, err := a.client.Get(ctx, a.t.Target, a.key)
-	switch {
-	case apierrors.IsNotFound(err):
-		return "", nil
-	case err != nil:
-		return federate.RetrievalFailed, err
-	case isManaged(existing):
-		return "", nil // ours; the watch has not told yet
-	}
-	return federate.AlreadyExists, errors.New("the object exists in the cluster and is not managed by the federation; " +
-		"existing objects are not adopted (syncController.adoptResources is Disabled)")
 }

@@ -2,11 +2,8 @@ package propagation
 
 import (
 	"context"
-	"errors"
-	"net"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -127,10 +124,10 @@ func (e *Engine) prepare(a *attempt) want {
 			return wantNothing
 		}
 		a.rendered, a.resource = rendered, a.t.Target
-		a.resource.GVR.Version, a.resource.GVK.Version = a.o.renderer.GVK().Version, a.o.renderer.GVK().Version
+		a.resource.GVR.Version, a.resource.GVK.Version = rendered.Version, rendered.Version
 		a.retained, a.irreplaceable = p.retained, p.irreplaceable
-		if l != nil && l.managed && p.applied == p.hash {
-			a.repair = l.resourceVersion()
+		if l != nil && l.Managed && p.applied == p.hash {
+			a.repair = l.ResourceVersion()
 		}
 		if !p.pending { // a drift, or a retry
 			p.pending = true
@@ -159,8 +156,8 @@ func outdated(p *place, o *object, host *hostObject) bool {
 	return p.want != wantNothing && host.fed.Generation != o.generation
 }
 
-// failure is KubeFed's word for a write that failed.
-func (e *Engine) failure(a *attempt, err error) federate.PropagationStatus {
+// failure is KubeFed's word for a write that failed, late if no answer came in time.
+func (e *Engine) failure(a *attempt, late bool) federate.PropagationStatus {
 	words := [2]federate.PropagationStatus{federate.UpdateFailed, federate.UpdateTimedOut}
 	switch {
 	case a.want == wantAbsent && a.keepsNamespace():
@@ -170,16 +167,10 @@ func (e *Engine) failure(a *attempt, err error) federate.PropagationStatus {
 	case a.first:
 		words = [2]federate.PropagationStatus{federate.CreationFailed, federate.CreationTimedOut}
 	}
-	if late(err) {
+	if late {
 		return words[1]
 	}
 	return words[0]
-}
-
-// late says of a request's error that no answer came in time.
-func late(err error) bool {
-	var netErr net.Error
-	return errors.Is(err, context.DeadlineExceeded) || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || errors.As(err, &netErr) && netErr.Timeout()
 }
 
 // keepsNamespace says that the object is a namespace of the host: those are not

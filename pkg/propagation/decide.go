@@ -18,6 +18,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/propagation/member"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -270,11 +271,11 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 		p.retrying = false
 		p.settle(federate.ClusterPropagationOK, "")
 		return false
-	case l != nil && !l.managed:
+	case l != nil && !l.Managed:
 		p.retrying = false
-		p.settle(federate.ManagedLabelFalse, errKeptOut.Error())
+		p.settle(federate.ManagedLabelFalse, member.ErrKeptOut.Error())
 		return false
-	case l != nil && l.deleting:
+	case l != nil && l.Deleting:
 		p.retrying = false
 		p.settle(federate.WaitingForRemoval, "the object is being deleted in the cluster; it is created again when it is gone")
 		return false
@@ -309,12 +310,12 @@ func (e *Engine) planAbsent(p *place, info membership.Info, listed bool, l *live
 		}
 		p.settle(federate.WaitingForRemoval, notReady(info)+"; to give it up: fedctl unjoin "+info.Name+" --force")
 		return false
-	case l == nil && !p.mayBeThere() || l != nil && !l.managed:
+	case l == nil && !p.mayBeThere() || l != nil && !l.Managed:
 		*p = place{} // gone, or no longer ours
 		return false
 	case p.retrying:
 		return false
-	case l != nil && !p.pending && (l.deleting || p.removed == l.uid && e.now().Sub(p.removedAt) < e.opts.RequestTimeout):
+	case l != nil && !p.pending && (l.Deleting || p.removed == l.UID && e.now().Sub(p.removedAt) < e.opts.RequestTimeout):
 		p.settle(federate.WaitingForRemoval, beingDeleted)
 		return false
 	}

@@ -6,7 +6,7 @@
 // clusters from memory, asks pkg/placement where the object belongs and
 // pkg/federate what each cluster gets, queues one item for each cluster that
 // differs, and writes the object's status once, when those have settled. An
-// item of a member carries out one server-side apply, delete or label removal
+// item of a member has one server-side apply, delete or label removal carried out
 // there. A slow or dead member therefore delays only its own items.
 //
 // What runs where:
@@ -23,10 +23,12 @@
 //	record.go      host items: KubeFed's version records, where they are switched on
 //	recordstore.go the records that there are in the host
 //	carryout.go    member items: preparing a try, recording its outcome
-//	apply.go       ... the object is to be there; with retain.go, takeover.go and
-//	               replace.go for what plain apply cannot do
+//	apply.go       ... the object is to be there
 //	remove.go      ... it is to be gone, or to lose the label
 //	queue.go       the queue that is fair between clusters
+//
+// The requests to a member, and what they take, are pkg/propagation/member's, which
+// knows nothing of the engine.
 //
 // It imports the pure packages, pkg/membership and pkg/typeconfig; nothing of
 // internal or cmd. No request to an API server is made while a lock is held.

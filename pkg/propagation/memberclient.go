@@ -2,7 +2,6 @@ package propagation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,23 +11,24 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/propagation/member"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
-// memberClient makes the engine's requests to one member cluster. Answers are
-// asked for as metadata alone, in protobuf: the rest would be thrown away.
+// memberClient is the engine's connection to one member cluster. What it needs of
+// the objects is asked for as metadata alone, in protobuf: the rest would be thrown away.
 type memberClient struct {
+	// applier writes to the cluster.
+	applier  *member.Applier
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
 	// discovery asks what the cluster serves.
@@ -53,121 +53,9 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 	if err != nil {
 		return nil, fmt.Errorf("discovery client: %w", err)
 	}
-	return &memberClient{metadata: meta, dynamic: dyn, discovery: disco.RESTClient(), timeout: timeout}, nil
-}
-
-func (c *memberClient) resource(r typeconfig.Resource, namespace string) metadata.ResourceInterface {
-	if r.Namespaced {
-		return c.metadata.Resource(r.GVR).Namespace(namespace)
-	}
-	return c.metadata.Resource(r.GVR)
-}
-
-// Apply applies an object by server-side apply as manager and returns its metadata.
-// Fields that others own with another value are taken over with force, and a
-// conflict without.
-func (c *memberClient) Apply(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, body []byte, manager string, force bool) (*metav1.PartialObjectMetadata, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return c.resource(r, key.Namespace).Patch(ctx, key.Name, types.ApplyPatchType, body,
-		metav1.PatchOptions{FieldManager: manager, Force: ptr.To(force)})
-}
-
-// Get reads an object's metadata from the server.
-func (c *memberClient) Get(ctx context.Context, r typeconfig.Resource, key types.NamespacedName) (*metav1.PartialObjectMetadata, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return c.resource(r, key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
-}
-
-// GetWhole reads the object itself from the server.
-func (c *memberClient) GetWhole(ctx context.Context, r typeconfig.Resource, key types.NamespacedName) (*unstructured.Unstructured, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return c.whole(r, key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
-}
-
-func (c *memberClient) whole(r typeconfig.Resource, namespace string) dynamic.ResourceInterface {
-	if r.Namespaced {
-		return c.dynamic.Resource(r.GVR).Namespace(namespace)
-	}
-	return c.dynamic.Resource(r.GVR)
-}
-
-// Create creates an object as manager.
-func (c *memberClient) Create(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, object *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return c.whole(r, key.Namespace).Create(ctx, object, metav1.CreateOptions{FieldManager: manager})
-}
-
-// Update writes an object as manager; the version in it must still be the server's.
-func (c *memberClient) Update(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, object *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return c.whole(r, key.Namespace).Update(ctx, object, metav1.UpdateOptions{FieldManager: manager})
-}
-
-// DropManager takes a manager's entry off managedFields, leaving the fields.
-func (c *memberClient) DropManager(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, object *unstructured.Unstructured, manager string) error {
-	entries := object.GetManagedFields()
-	kept := slices.DeleteFunc(slices.Clone(entries), func(e metav1.ManagedFieldsEntry) bool { return e.Manager == manager })
-	if len(kept) == len(entries) || len(kept) == 0 { // an empty list would reset everything
-		return nil
-	}
-	body, err := json.Marshal([]map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": kept},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": object.GetResourceVersion()},
-	})
-	if err != nil {
-		return err
-	}
-	_, err = c.patchMetadata(ctx, r, key, types.JSONPatchType, body)
-	return err
-}
-
-// patchMetadata changes an object's metadata and returns it.
-func (c *memberClient) patchMetadata(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, kind types.PatchType, body []byte) (*metav1.PartialObjectMetadata, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return c.resource(r, key.Namespace).Patch(ctx, key.Name, kind, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
-}
-
-// Delete deletes the object as it is known, and neither another that took its name
-// nor one that has changed since: both are a conflict.
-func (c *memberClient) Delete(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, known *live, options *metav1.DeleteOptions) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	opts := metav1.DeleteOptions{}
-	if options != nil {
-		opts = *options.DeepCopy()
-	}
-	if opts.PropagationPolicy == nil && opts.OrphanDependents == nil { //nolint:staticcheck // the user may still set the old field
-		opts.PropagationPolicy = ptr.To(metav1.DeletePropagationBackground)
-	}
-	if opts.Preconditions == nil {
-		opts.Preconditions = &metav1.Preconditions{}
-	}
-	opts.Preconditions.UID = &known.uid
-	if version := known.resourceVersion(); opts.Preconditions.ResourceVersion == nil && version != "" {
-		opts.Preconditions.ResourceVersion = &version
-	}
-	return c.resource(r, key.Namespace).Delete(ctx, key.Name, opts)
-}
-
-// RemoveManagedLabel takes the managed label off the object as it is known; one that
-// has changed since, whose label may be its owner's now, is a conflict.
-func (c *memberClient) RemoveManagedLabel(ctx context.Context, r typeconfig.Resource, key types.NamespacedName, known *live) error {
-	metadata := map[string]any{"uid": known.uid, "labels": map[string]any{federate.ManagedLabel: nil}}
-	if version := known.resourceVersion(); version != "" {
-		metadata["resourceVersion"] = version
-	}
-	body, err := json.Marshal(map[string]any{"metadata": metadata})
-	if err != nil {
-		return err
-	}
-	_, err = c.patchMetadata(ctx, r, key, types.MergePatchType, body)
-	return err
+	return &memberClient{
+		applier: member.New(meta, dyn, timeout), metadata: meta, dynamic: dyn, discovery: disco.RESTClient(), timeout: timeout,
+	}, nil
 }
 
 // whyNotFound explains a list of a resource that was not found. missing: the

@@ -3,8 +3,6 @@ package propagation
 import (
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
-	"strconv"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -12,35 +10,22 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/propagation/member"
 )
 
 // live is what the engine remembers of one target object in one member cluster.
 // It is all that is kept: the object itself is never cached.
 type live struct {
-	uid     types.UID
-	version uint64 // the resource version; comparable within one resource of one cluster
-	// generation is 0 for objects that have none.
-	generation int64
-	// owned is a hash of the fields that the cluster says are ours (our entry in
-	// managedFields). Whoever changes or removes one of them takes it out of
-	// that entry, so an unchanged hash means that what we applied is still there,
-	// whatever others have done to the rest of the object.
-	owned uint64
-	// replaced says that they were written by an update, because an apply was refused.
-	replaced bool
-	managed  bool // labelled kubefed.io/managed=true, not another value
-	deleting bool
-	kubeFeds bool   // KubeFed's controller owns fields of it
-	remote   string // the status as JSON; only for types that collect it
+	member.Live
+	remote string // the status as JSON; only for types that collect it
 }
 
-// resourceVersion is the version as requests carry it; empty if it is not known.
-func (l *live) resourceVersion() string {
-	if l.version == 0 {
-		return ""
+// known is what an applier is told of it; nil of none.
+func (l *live) known() *member.Live {
+	if l == nil {
+		return nil
 	}
-	return strconv.FormatUint(l.version, 10)
+	return &l.Live
 }
 
 // memberStore holds one type's managed objects of one member cluster. A memberWatch
@@ -103,7 +88,7 @@ func (s *memberStore) Unsync() {
 func (s *memberStore) Forget(key types.NamespacedName, uid types.UID, ended func() bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.objects[key]; !ended() && l != nil && l.uid == uid {
+	if l := s.objects[key]; !ended() && l != nil && l.UID == uid {
 		delete(s.objects, key)
 	}
 }
@@ -134,7 +119,7 @@ func (s *memberStore) Observe(obj metav1.Object, ended func() bool) *live {
 	}
 	key := keyOf(obj)
 	before := s.objects[key]
-	if after.version > s.seen && (before == nil || after.version > before.version) {
+	if after.Version > s.seen && (before == nil || after.Version > before.Version) {
 		if before != nil {
 			after.remote = before.remote
 		}
@@ -153,9 +138,9 @@ func (s *memberStore) Put(obj any, ended func() bool) error {
 
 	s.mu.Lock()
 	before := s.objects[key]
-	stale := ended() || before != nil && before.version > after.version
+	stale := ended() || before != nil && before.Version > after.Version
 	if !stale {
-		s.seen = max(s.seen, after.version)
+		s.seen = max(s.seen, after.Version)
 		s.objects[key] = after
 	}
 	s.mu.Unlock()
@@ -176,7 +161,7 @@ func (s *memberStore) Delete(obj any, ended func() bool) error {
 
 	s.mu.Lock()
 	before := s.objects[key]
-	gone := !ended() && before != nil && before.version <= version
+	gone := !ended() && before != nil && before.Version <= version
 	if gone {
 		s.seen = max(s.seen, version)
 		delete(s.objects, key)
@@ -228,7 +213,7 @@ func (s *memberStore) replace(fresh map[types.NamespacedName]*live, version uint
 	for key, before := range s.objects {
 		after := fresh[key]
 		switch {
-		case keep && before.version > version:
+		case keep && before.Version > version:
 			fresh[key] = before
 		case after == nil:
 			changes = append(changes, difference{key, before, nil})
@@ -255,17 +240,7 @@ func (s *memberStore) Bookmark(resourceVersion string, ended func() bool) {
 }
 
 func (s *memberStore) liveOf(obj metav1.Object) *live {
-	owned, replaced := ownedHash(obj.GetManagedFields())
-	l := &live{
-		uid:        obj.GetUID(),
-		version:    parseVersion(obj.GetResourceVersion()),
-		generation: obj.GetGeneration(),
-		owned:      owned,
-		replaced:   replaced,
-		managed:    isManaged(obj),
-		deleting:   obj.GetDeletionTimestamp() != nil,
-		kubeFeds:   wroteByKubeFed(obj.GetManagedFields()),
-	}
+	l := &live{Live: member.LiveOf(obj)}
 	if u, ok := obj.(*unstructured.Unstructured); ok && s.collectStatus {
 		if status, ok := u.Object["status"]; ok {
 			if raw, err := json.Marshal(status); err == nil {
@@ -276,39 +251,8 @@ func (s *memberStore) liveOf(obj metav1.Object) *live {
 	return l
 }
 
-// ownedHash returns a hash of which fields were written by fedctl, and when, which
-// tells two writes of the same fields apart; 0 if none were. replaced: some were
-// written by an update, because an apply was refused.
-func ownedHash(entries []metav1.ManagedFieldsEntry) (hash uint64, replaced bool) {
-	for i := range entries {
-		e := &entries[i]
-		applied := e.Manager == federate.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply
-		updated := e.Manager == replacingManager && e.Operation == metav1.ManagedFieldsOperationUpdate
-		if !applied && !updated || e.Subresource != "" || e.FieldsV1 == nil {
-			continue
-		}
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(e.APIVersion)) // a hash's Write never fails
-		_, _ = h.Write(e.FieldsV1.GetRawBytes())
-		if e.Time != nil {
-			_, _ = h.Write([]byte(strconv.FormatInt(e.Time.Unix(), 10)))
-		}
-		hash ^= h.Sum64() // in any order
-		replaced = replaced || updated
-	}
-	return hash, replaced
-}
-
 func keyOf(obj metav1.Object) types.NamespacedName {
 	return types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.GetName()}
 }
 
-// parseVersion returns a resource version as a number (KEP-5504: comparable
-// within a resource); 0 if it is not one, which makes every watch event count as newer.
-func parseVersion(s string) uint64 {
-	v, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return v
-}
+func parseVersion(s string) uint64 { return member.ParseVersion(s) }

@@ -94,8 +94,8 @@ func parseRecord(version string) (applied string, owned uint64) {
 
 // upToDate says whether the cluster holds what is wanted there.
 func (p *place) upToDate(l *live) bool {
-	return p.want == wantApplied && l != nil && l.managed && !l.deleting &&
-		p.applied == p.hash && l.owned != 0 && l.owned == p.owned
+	return p.want == wantApplied && l != nil && l.Managed && !l.Deleting &&
+		p.applied == p.hash && l.Owned != 0 && l.Owned == p.owned
 }
 
 // settle records the outcome of a try.

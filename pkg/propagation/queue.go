@@ -10,6 +10,9 @@ import (
 // fairQueue is a work queue with one lane for each cluster. Lanes are served in
 // turn, and no lane has more than its limit of items in work, so a member that
 // answers slowly, or not at all, holds only its own share of the workers.
+// Within a lane the namespaces are served in turn. In the host's lane, where items
+// compute more than they wait, a namespace leaves a quarter of the places to the
+// others, so objects that take long to render delay those of their own namespace only.
 //
 // An item that is added while it is in work is queued again when that is done;
 // one that is already queued is not queued twice, as in client-go's queue.
@@ -19,7 +22,7 @@ type fairQueue struct {
 	mu         sync.Mutex
 	ready      *sync.Cond
 	lanes      map[multicluster.ClusterName]*lane
-	rotation   []*lane // the lanes that have items, in the order they are served
+	rotation   []*lane // the lanes that have items to be worked on, in the order they are served
 	queued     map[Item]struct{}
 	inWork     map[Item]struct{}
 	again      map[Item]struct{} // added while in work
@@ -27,11 +30,20 @@ type fairQueue struct {
 	drainedSig *sync.Cond
 }
 
+// lane holds the items of one cluster.
 type lane struct {
-	limit  int
+	limit, namespaceLimit int
+	namespaces            map[string]*laneNamespace
+	rotation              []*laneNamespace // those that have items to be worked on
+	waiting, inWork       int
+	listed                bool // in the queue's rotation
+}
+
+// laneNamespace holds the items of one namespace in a lane.
+type laneNamespace struct {
 	items  []Item
 	inWork int
-	listed bool // in rotation
+	listed bool // in the lane's rotation
 }
 
 var _ workqueue.TypedInterface[Item] = &fairQueue{}
@@ -72,7 +84,7 @@ func (q *fairQueue) push(item Item) {
 	}
 	q.queued[item] = struct{}{}
 	l := q.lane(item.ClusterName)
-	l.items = append(l.items, item)
+	l.push(item)
 	q.list(l)
 	q.ready.Signal()
 }
@@ -80,9 +92,9 @@ func (q *fairQueue) push(item Item) {
 func (q *fairQueue) lane(cluster multicluster.ClusterName) *lane {
 	l, ok := q.lanes[cluster]
 	if !ok {
-		l = &lane{limit: q.laneLimit}
+		l = &lane{limit: q.laneLimit, namespaceLimit: q.laneLimit, namespaces: map[string]*laneNamespace{}}
 		if cluster == "" {
-			l.limit = q.hostLimit
+			l.limit, l.namespaceLimit = q.hostLimit, max(1, q.hostLimit-q.hostLimit/4)
 		}
 		q.lanes[cluster] = l
 	}
@@ -91,11 +103,58 @@ func (q *fairQueue) lane(cluster multicluster.ClusterName) *lane {
 
 // list puts a lane into the rotation if it has an item that may be worked on.
 func (q *fairQueue) list(l *lane) {
-	if l.listed || len(l.items) == 0 || l.inWork >= l.limit {
+	if l.listed || len(l.rotation) == 0 || l.inWork >= l.limit {
 		return
 	}
 	l.listed = true
 	q.rotation = append(q.rotation, l)
+}
+
+func (l *lane) push(item Item) {
+	n := l.namespaces[item.Object.Namespace]
+	if n == nil {
+		n = &laneNamespace{}
+		l.namespaces[item.Object.Namespace] = n
+	}
+	n.items = append(n.items, item)
+	l.waiting++
+	l.list(n)
+}
+
+// list puts a namespace into the lane's rotation if it has an item that may be worked on.
+func (l *lane) list(n *laneNamespace) {
+	if n.listed || len(n.items) == 0 || n.inWork >= l.namespaceLimit {
+		return
+	}
+	n.listed = true
+	l.rotation = append(l.rotation, n)
+}
+
+// pop takes the next item into work; the lane's rotation must not be empty.
+func (l *lane) pop() Item {
+	n := l.rotation[0]
+	l.rotation[0] = nil
+	l.rotation = l.rotation[1:]
+	n.listed = false
+	item := n.items[0]
+	n.items[0] = Item{}
+	n.items = n.items[1:]
+	n.inWork++
+	l.inWork++
+	l.waiting--
+	l.list(n)
+	return item
+}
+
+// done gives the place of an item back.
+func (l *lane) done(item Item) {
+	n := l.namespaces[item.Object.Namespace]
+	n.inWork--
+	l.inWork--
+	l.list(n)
+	if n.inWork == 0 && len(n.items) == 0 {
+		delete(l.namespaces, item.Object.Namespace)
+	}
 }
 
 // Get implements workqueue.TypedInterface.
@@ -112,10 +171,7 @@ func (q *fairQueue) Get() (Item, bool) {
 	q.rotation = q.rotation[1:]
 	l.listed = false
 
-	item := l.items[0]
-	l.items[0] = Item{}
-	l.items = l.items[1:]
-	l.inWork++
+	item := l.pop()
 	q.list(l)
 
 	delete(q.queued, item)
@@ -135,16 +191,16 @@ func (q *fairQueue) Done(item Item) {
 	}
 	delete(q.inWork, item)
 	l := q.lane(item.ClusterName)
-	l.inWork--
 	if _, ok := q.again[item]; ok {
 		delete(q.again, item)
 		q.push(item)
 	}
+	l.done(item)
 	q.list(l)
 	if l.listed {
 		q.ready.Signal()
 	}
-	if l.inWork == 0 && len(l.items) == 0 {
+	if l.inWork == 0 && l.waiting == 0 {
 		delete(q.lanes, item.ClusterName) // a cluster that has left leaves nothing behind
 	}
 	if len(q.inWork) == 0 {
@@ -165,7 +221,7 @@ func (q *fairQueue) LenByCluster() map[multicluster.ClusterName]int {
 	defer q.mu.Unlock()
 	lengths := make(map[multicluster.ClusterName]int, len(q.lanes))
 	for cluster, l := range q.lanes {
-		lengths[cluster] = len(l.items)
+		lengths[cluster] = l.waiting
 	}
 	return lengths
 }

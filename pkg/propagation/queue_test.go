@@ -51,6 +51,42 @@ func TestFairQueueServesLanesInTurn(t *testing.T) {
 	}
 }
 
+func TestFairQueueServesNamespacesInTurn(t *testing.T) {
+	for _, cluster := range []string{"", "member"} {
+		q := newFairQueue(100, 100)
+		for n := range 50 {
+			q.Add(item(cluster, n))
+		}
+		other := item(cluster, 0)
+		other.Object.Namespace = "other"
+		q.Add(other)
+		if first, second := get(t, q), get(t, q); first != other && second != other {
+			t.Errorf("cluster %q: got %v and %v: a busy namespace must not go before the others", cluster, first, second)
+		}
+	}
+}
+
+// A namespace whose objects take long leaves places in the host's lane to the others.
+func TestFairQueueLimitsANamespaceOfTheHost(t *testing.T) {
+	q := newFairQueue(1, 4)
+	for n := range 10 {
+		q.Add(item("", n))
+	}
+	for range 3 {
+		get(t, q)
+	}
+	other := item("", 0)
+	other.Object.Namespace = "other"
+	q.Add(other)
+	if got := get(t, q); got != other {
+		t.Errorf("got %v: the last place of the host's lane must be left to another namespace", got)
+	}
+	q.Done(other)
+	if lanes := q.LenByCluster(); lanes[""] != 7 {
+		t.Errorf("%d items wait, want 7", lanes[""])
+	}
+}
+
 func TestFairQueueLimitsALane(t *testing.T) {
 	q := newFairQueue(2, 100)
 	for n := range 5 {

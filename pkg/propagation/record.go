@@ -136,7 +136,7 @@ func (l *live) recorded() string {
 	if l == nil {
 		return ""
 	}
-	return federate.ObjectVersion(l.generation, strconv.FormatUint(l.version, 10))
+	return federate.ObjectVersion(l.Generation, strconv.FormatUint(l.Version, 10))
 }
 
 // ownerReference makes an object of the host go with the federated one.

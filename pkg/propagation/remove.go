@@ -2,14 +2,14 @@ package propagation
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/federate"
-	"github.com/fedctl/fedctl/pkg/retries"
+	"github.com/fedctl/fedctl/pkg/propagation/member"
 )
 
 // remove makes the member not hold the object. One that we do not manage is left alone.
@@ -18,65 +18,46 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 		// Deleting with other options than were asked for could take what is to stay.
 		return e.fail(a, federate.DeletionFailed, bad)
 	}
-	l := a.watch.get(a.key)
-	if l == nil { // the record says it was there, the watch has not seen it: ask
-		existing, err := a.client.Get(ctx, a.t.Target, a.key)
-		switch {
-		case apierrors.IsNotFound(err) || err == nil && !isManaged(existing):
-			return e.removed(a)
-		case err != nil:
-			return e.fail(a, federate.RetrievalFailed, err)
-		}
-		l = a.watch.observe(existing)
-	}
-	if l.deleting || e.deletionSent(a, l) {
-		return e.awaitRemoval(a)
-	}
-	verb, do := "delete", func(l *live) error { return a.client.Delete(ctx, a.t.Target, a.key, l, a.host.fed.DeleteOptions) }
+	verb := "delete"
 	if a.keepsNamespace() {
-		verb, do = "unlabel", func(l *live) error { return a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l) }
+		verb = "unlabel"
 	}
-	start := e.now()
-	err := a.asManaged(ctx, l, do)
-	e.metrics.observe(a, verb, err, e.since(start))
-	switch {
-	case apierrors.IsNotFound(err), errors.Is(err, errKeptOut), err == nil && a.keepsNamespace():
-		return e.removed(a)
-	case err != nil:
-		e.mark(a, func(p *place) { p.removed, p.removedAt = "", time.Time{} }) // the next try sends it again
-		return e.fail(a, e.failure(a, err), err)
-	}
-	return e.awaitRemoval(a)
-}
-
-// asManaged does something to the object that the watch has told of, as it was then.
-// Where that has changed, or is another object by now, it is read and the same done to
-// what bears our label: its owner may have taken it out of the federation.
-func (a *attempt) asManaged(ctx context.Context, l *live, do func(l *live) error) error {
-	return retries.OnConflict(func() error {
-		err := do(l)
-		if !apierrors.IsConflict(err) {
-			return err
-		}
-		existing, readErr := a.client.Get(ctx, a.t.Target, a.key)
-		switch {
-		case readErr != nil:
-			return readErr
-		case !isManaged(existing):
-			return errKeptOut
-		}
-		l = a.watch.observe(existing)
-		return err
+	sent, start := false, e.now()
+	result := a.client.applier.Remove(ctx, member.Unwanted{
+		Ref:           member.Ref{Resource: a.t.Target, Key: a.key},
+		Keep:          a.keepsNamespace(),
+		DeleteOptions: a.host.fed.DeleteOptions,
+	}, a.watch.get(a.key).known(), member.Journal{
+		Sending: func(known *member.Live) bool {
+			sent, start = !e.deletionSent(a, known), e.now()
+			return sent
+		},
+		Read: func(object metav1.Object) { a.watch.observe(object) },
 	})
+	if sent {
+		e.metrics.observe(a, verb, member.Err(result), e.since(start))
+	}
+	switch r := result.(type) {
+	case member.Gone, member.NotOurs, member.Unlabelled:
+		return e.removed(a)
+	case member.Deleted, member.Deleting, member.Withheld:
+		return e.awaitRemoval(a)
+	case member.Unread:
+		return e.fail(a, federate.RetrievalFailed, r.Cause)
+	case member.Failed:
+		e.mark(a, func(p *place) { p.removed, p.removedAt = "", time.Time{} }) // the next try sends it again
+		return e.fail(a, e.failure(a, r.Late()), r.Cause)
+	}
+	return reconcile.Result{}, fmt.Errorf("unknown outcome %T of removing %s from cluster %s", result, a.key, a.item.ClusterName)
 }
 
 // deletionSent says whether this very object has been deleted already, and only
-// the watch has not told yet.
-func (e *Engine) deletionSent(a *attempt, l *live) (sent bool) {
+// the watch has not told yet. If not, it notes that it is now.
+func (e *Engine) deletionSent(a *attempt, l *member.Live) (sent bool) {
 	e.mark(a, func(p *place) {
-		sent = p.removed == l.uid && e.now().Sub(p.removedAt) < e.opts.RequestTimeout
+		sent = p.removed == l.UID && e.now().Sub(p.removedAt) < e.opts.RequestTimeout
 		if !sent {
-			p.removed, p.removedAt = l.uid, e.now()
+			p.removed, p.removedAt = l.UID, e.now()
 		}
 	})
 	return sent
@@ -94,7 +75,7 @@ func (e *Engine) awaitRemoval(a *attempt) (reconcile.Result, error) {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
 	result, err := e.finish(a, federate.WaitingForRemoval, beingDeleted)
-	if l := a.watch.get(a.key); l != nil && !l.deleting {
+	if l := a.watch.get(a.key); l != nil && !l.Deleting {
 		result.RequeueAfter = e.opts.RequestTimeout // the watch should have told by then; if not, try again
 	}
 	return result, err
@@ -108,8 +89,8 @@ func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
 	if a.watch.ended() {
 		return e.park(a.t, a.item) // it may have been said of another connection
 	}
-	if l := a.watch.get(a.key); l != nil {
-		a.watch.store.Forget(a.key, l.uid, a.watch.ended) // the watch will tell the same, later
+	if l := a.watch.get(a.key); l != nil && l.Managed {
+		a.watch.store.Forget(a.key, l.UID, a.watch.ended) // the watch will tell the same, later
 	}
 	e.mark(a, func(p *place) { *p = place{updated: true} })
 	e.backoff.Forget(a.item)
@@ -120,7 +101,7 @@ func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
 // disown takes the label off an object whose federated object is gone.
 func (e *Engine) disown(ctx context.Context, a *attempt) (reconcile.Result, error) {
 	l := a.watch.get(a.key)
-	if l == nil || !l.managed || l.deleting || a.t.IsNamespace && e.isSystemNamespace(a.key.Name) {
+	if l == nil || !l.Managed || l.Deleting || a.t.IsNamespace && e.isSystemNamespace(a.key.Name) {
 		return reconcile.Result{}, nil
 	}
 	if !a.info.Ready || !a.watch.synced() {
@@ -128,11 +109,11 @@ func (e *Engine) disown(ctx context.Context, a *attempt) (reconcile.Result, erro
 		return reconcile.Result{}, nil // the next list, or the cluster's change, queues us again
 	}
 	start := e.now()
-	err := a.client.RemoveManagedLabel(ctx, a.t.Target, a.key, l)
-	e.metrics.observe(a, "unlabel", err, e.since(start))
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+	result := a.client.applier.Release(ctx, member.Ref{Resource: a.t.Target, Key: a.key}, l.known())
+	e.metrics.observe(a, "unlabel", member.Err(result), e.since(start))
+	if r, ok := result.(member.Failed); ok {
 		e.log.Info("Could not remove the managed label from an object without a federated object; trying again",
-			"cluster", a.item.ClusterName, "type", a.t.Name, "object", a.key, "error", err.Error())
+			"cluster", a.item.ClusterName, "type", a.t.Name, "object", a.key, "error", r.Cause.Error())
 		return reconcile.Result{RequeueAfter: e.backoff.When(a.item)}, nil
 	}
 	e.backoff.Forget(a.item)

@@ -232,7 +232,7 @@ func (e *Engine) refusals(t *runningType, item Item, o *object) []string {
 	var list []string
 	for name, p := range o.places {
 		_, watched := e.watches.Get(name, t.Name)
-		if l := watched.get(t.targetKey(item.Object)); p.want == wantApplied && l != nil && l.replaced && p.refusal != "" {
+		if l := watched.get(t.targetKey(item.Object)); p.want == wantApplied && l != nil && l.Replaced && p.refusal != "" {
 			list = append(list, p.refusal)
 		}
 	}

@@ -130,11 +130,6 @@ func templateSchema(in GenerateInput, limits templateLimits) (schema apiextensio
 			"status is ignored.", target.Kind),
 		XPreserveUnknownFields: ptr.To(true),
 		Properties:             map[string]apiextensionsv1.JSONSchemaProps{},
-		XValidations: apiextensionsv1.ValidationRules{{
-			Rule:      fmt.Sprintf("!has(self.kind) || self.kind in ['', '%s']", target.Kind),
-			Message:   fmt.Sprintf("spec.template.kind must be %s, the target kind of %s", target.Kind, in.Type.Federated.GVK.Kind),
-			FieldPath: ".kind",
-		}},
 	}
 	if definition := definitionFor(in.Definitions, target.Group, target.Version, target.Kind); definition != nil {
 		converted := converter.convert(definition, 1)

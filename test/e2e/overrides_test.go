@@ -14,6 +14,8 @@ var _ = Describe("Overrides", func() {
 			patch("add", "/spec/template/spec/tolerations", list{fields{"key": "gpu", "operator": "Exists"}}),
 			patch("replace", "/spec/template/spec/containers/0/image", "registry.k8s.io/pause:3.9"),
 			patch("add", "/spec/template/spec/containers/-", fields{"name": "second", "image": "registry.k8s.io/pause:3.10"}),
+			// A negative index counts from the end, as KubeFed does.
+			patch("", "/spec/template/spec/containers/-1/imagePullPolicy", "Never"),
 			patch("remove", "/spec/minReadySeconds"),
 			// A missing leaf of an existing parent: added, as KubeFed does.
 			patch("", "/spec/revisionHistoryLimit", 3),
@@ -27,6 +29,7 @@ var _ = Describe("Overrides", func() {
 		Expect(at(u.Object, "/spec/template/spec/tolerations/0/key")).To(Equal("gpu"))
 		Expect(at(u.Object, "/spec/template/spec/containers/0/image")).To(Equal("registry.k8s.io/pause:3.9"))
 		Expect(at(u.Object, "/spec/template/spec/containers/1/name")).To(Equal("second"))
+		Expect(at(u.Object, "/spec/template/spec/containers/1/imagePullPolicy")).To(Equal("Never"))
 		Expect(at(u.Object, "/spec/minReadySeconds")).To(BeNil())
 		Expect(at(u.Object, "/spec/revisionHistoryLimit")).To(Equal(int64(3)))
 		Expect(u.GetLabels()).To(Equal(map[string]string{managed: "true", "team": "e2e"}))
@@ -83,12 +86,10 @@ var _ = Describe("Overrides", func() {
 			err := host.Create(ctx, f.Unstructured)
 			Expect(err).To(MatchError(And(ContainSubstring(members[0].Name), ContainSubstring("spec.overrides[0].clusterOverrides[0]"), ContainSubstring(message))))
 		},
-		Entry("apiVersion", patch("", "/apiVersion", "v2"), "/apiVersion"),
 		Entry("kind", patch("", "/kind", "X"), "/kind"),
 		Entry("name", patch("", "/metadata/name", "x"), "/metadata/name"),
 		Entry("namespace", patch("", "/metadata/namespace", "x"), "/metadata/namespace"),
 		Entry("a parent of those", patch("", "/metadata", fields{}), "/metadata"),
-		Entry("a negative index", patch("", "/spec/template/spec/containers/-1/image", "x"), "negative"),
 		Entry("no JSON pointer", patch("", "spec/replicas", 1), "JSON pointer"),
 		Entry("no value", patch("add", "/spec/replicas"), "value"),
 	)

@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 func withOverrides(kind, name, overrides string) *unstructured.Unstructured {
@@ -32,14 +34,11 @@ var _ = Describe("overrides", Ordered, func() {
 	},
 		Entry("of the kind", "FederatedConfigMap", `[{clusterName: b}, {clusterName: a, clusterOverrides: [{path: /data/x, value: y}, {path: /kind, value: Secret}]}]`,
 			`spec.overrides[1].clusterOverrides[1].path (cluster a): "/kind" must not be overridden`),
-		Entry("of the version", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: /apiVersion, value: v2}]}]`, `"/apiVersion" must not be overridden`),
 		Entry("of the name", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: /metadata/name, value: y}]}]`, `"/metadata/name" must not be overridden`),
 		Entry("of the namespace", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: remove, path: /metadata/namespace}]}]`, `"/metadata/namespace" must not be overridden`),
 		Entry("of all metadata", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: /metadata, value: {}}]}]`, `"/metadata" must not be overridden`),
 		Entry("of everything", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: "", value: {}}]}]`, `"" must not be overridden`),
 		Entry("with a relative path", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{path: data/x, value: y}]}]`, `"data/x" must be a JSON pointer`),
-		Entry("with a negative index", "FederatedDeployment", `[{clusterName: a, clusterOverrides: [{path: /spec/template/spec/containers/-1/image, value: y}]}]`,
-			`spec.overrides[0].clusterOverrides[0].path (cluster a): "/spec/template/spec/containers/-1/image" has a negative index`),
 		Entry("without a value", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: add, path: /data/x}]}]`, `spec.overrides[0].clusterOverrides[0].value (cluster a): "/data/x" has no value`),
 		Entry("with an unknown op", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: merge, path: /data/x, value: y}]}]`,
 			`spec.overrides[0].clusterOverrides[0].op: Unsupported value: "merge"`),
@@ -54,6 +53,8 @@ var _ = Describe("overrides", Ordered, func() {
 		Entry("no cluster", "FederatedConfigMap", `[{clusterOverrides: [{path: /data/x, value: y}]}]`),
 		Entry("no patches", "FederatedConfigMap", `[{clusterName: a}, {clusterName: b, clusterOverrides: []}]`),
 		Entry("appending", "FederatedDeployment", `[{clusterName: a, clusterOverrides: [{op: add, path: /spec/template/spec/tolerations/-, value: {operator: Exists}}]}]`),
+		Entry("through a negative index", "FederatedDeployment", `[{clusterName: a, clusterOverrides: [{path: /spec/template/spec/containers/-1/image, value: y}]}]`),
+		Entry("of the version", "FederatedDeployment", `[{clusterName: a, clusterOverrides: [{path: /apiVersion, value: apps/v1}]}]`),
 		Entry("keys like an index", "FederatedConfigMap", `[{clusterName: a, clusterOverrides: [{op: add, path: /data/-1, value: y}]}]`),
 		Entry("values that are null, false, zero or empty", "FederatedConfigMap",
 			`[{clusterName: a, clusterOverrides: [{path: /data/a, value: null}, {path: /data/b, value: false}, {path: /data/c, value: 0}, {path: /data/d, value: ""}]}]`),
@@ -73,6 +74,16 @@ var _ = Describe("overrides", Ordered, func() {
 		object := withOverrides("FederatedConfigMap", "many", "[]")
 		Expect(unstructured.SetNestedSlice(object.Object, overrides, "spec", "overrides")).To(Succeed())
 		Expect(rejected(ctx, object)).To(Succeed())
+	})
+
+	It("may not be more for a cluster than are carried out", func(ctx context.Context) {
+		patches := make([]any, federate.MaxOverrides+1)
+		for i := range patches {
+			patches[i] = map[string]any{"path": fmt.Sprintf("/data/key-%d", i), "value": "v"}
+		}
+		object := withOverrides("FederatedConfigMap", "too-many", "[]")
+		Expect(unstructured.SetNestedSlice(object.Object, []any{map[string]any{"clusterName": "a", "clusterOverrides": patches}}, "spec", "overrides")).To(Succeed())
+		Expect(rejected(ctx, object)).To(MatchError(ContainSubstring("spec.overrides[0].clusterOverrides (cluster a): has 5001 overrides, a cluster can have 5000")))
 	})
 
 	It("that were stored before do not stand in the way of anything else", func(ctx context.Context) {
@@ -103,7 +114,6 @@ var _ = DescribeTable("a template", func(ctx context.Context, kind, template, me
 	object := parse(fmt.Sprintf("{apiVersion: types.kubefed.io/v1beta1, kind: %s, metadata: {name: x, namespace: default}, spec: {template: %s}}", kind, template))
 	Expect(rejected(ctx, object)).To(MatchError(ContainSubstring(message)))
 },
-	Entry("of another kind", "FederatedConfigMap", `{kind: Secret}`, "spec.template.kind must be ConfigMap, the target kind of FederatedConfigMap"),
 	Entry("with a word for a number", "FederatedDeployment", `{spec: {replicas: three}}`, `spec.template.spec.replicas: Invalid value: "string": spec.template.spec.replicas in body must be of type integer`),
 	Entry("with a list for an object", "FederatedDeployment", `{spec: {template: {spec: {securityContext: []}}}}`, "spec.template.spec.template.spec.securityContext in body must be of type object"),
 	Entry("that is none", "FederatedConfigMap", `[]`, "spec.template in body must be of type object"),

@@ -117,16 +117,14 @@ func (o *Objects) unknownClusters(object *federate.Object, name string) {
 	}
 }
 
-// templateKind is the kind that a template names; what it leaves out is target's.
+// templateKind is the type of the objects that a template makes: the kind is the target's,
+// the version the template's if it names one.
 func templateKind(template map[string]any, target schema.GroupVersionKind) schema.GroupVersionKind {
-	kind, apiVersion := target.Kind, target.GroupVersion().String()
-	if s, ok := template["kind"].(string); ok && s != "" {
-		kind = s
-	}
+	apiVersion := target.GroupVersion().String()
 	if s, ok := template["apiVersion"].(string); ok && s != "" {
 		apiVersion = s
 	}
-	return schema.FromAPIVersionAndKind(apiVersion, kind)
+	return schema.FromAPIVersionAndKind(apiVersion, target.Kind)
 }
 
 func overridden(object *federate.Object) []string {

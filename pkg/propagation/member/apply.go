@@ -1,0 +1,175 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/retries"
+)
+
+// Applier makes one member cluster hold objects. It remembers nothing, and is safe
+// for concurrent use; two calls for one object at a time are the caller's to avoid.
+type Applier struct{ requests }
+
+// New returns an Applier that makes its requests with these clients of the member,
+// each within timeout.
+func New(meta metadata.Interface, dyn dynamic.Interface, timeout time.Duration) *Applier {
+	return &Applier{requests{metadata: meta, dynamic: dyn, timeout: timeout}}
+}
+
+// Desired is what the member is to hold.
+type Desired struct {
+	Ref
+	Rendered federate.Rendered
+	// RetainReplicas says that spec.replicas are the member's. Rendered is without them.
+	RetainReplicas bool
+	// Adopt says that an object that is there without our label may be taken over.
+	Adopt bool
+}
+
+// Known is what is known of the object in the member, to be told by the caller. All of
+// it may be out of date.
+type Known struct {
+	// Live is what the watch on the objects with the managed label tells; nil: of none.
+	Live *Live
+	// First says that no record tells of an earlier write of ours.
+	First bool
+	// Repair is the version in which Live holds what we have written, with something of
+	// it changed or taken away; empty where something else is wanted than we have written.
+	Repair string
+	// Retained says that we do not own spec.replicas, as the last outcome has left them.
+	Retained bool
+	// Invalid says that what is wanted was found to be Invalid.
+	Invalid bool
+	// Reported says that KubeFed has reported the member to hold what is wanted.
+	Reported bool
+}
+
+// Journal is told what may not be lost before it happens. What is nil is not told.
+type Journal struct {
+	// Sending is called once, before the first request that may change the object:
+	// from then on it may arrive, whatever becomes of its answer. known is nil if no
+	// object is known. If Sending returns false, nothing is sent.
+	Sending func(known *Live) bool
+	// Read is called with what had to be read to know which object is to be removed.
+	Read func(object metav1.Object)
+}
+
+func (j *Journal) sending(known *Live) bool { return j.Sending == nil || j.Sending(known) }
+
+func (j *Journal) read(object metav1.Object) *Live {
+	if j.Read != nil {
+		j.Read(object)
+	}
+	live := LiveOf(object)
+	return &live
+}
+
+// application is one Apply.
+type application struct {
+	*requests
+	Desired
+	Known
+}
+
+// Apply makes the member hold what is desired, with a single request as long as nothing
+// of what is known stands against it and nothing is in its way.
+func (a *Applier) Apply(ctx context.Context, desired Desired, known Known, journal Journal) ApplyResult {
+	w := &application{requests: &a.requests, Desired: desired, Known: known}
+	switch live := known.Live; {
+	case live != nil && !live.Managed:
+		return KeptOut{}
+	case live != nil && live.Deleting:
+		return Deleting{}
+	case live == nil && !desired.Adopt:
+		if obstacle := w.obstacle(ctx); obstacle != nil {
+			return obstacle
+		}
+	}
+	if !journal.sending(known.Live) {
+		return Withheld{}
+	}
+	for _, prepare := range []func(context.Context) ApplyResult{w.takeOver, w.retainReplicas} {
+		if result := prepare(ctx); result != nil {
+			return result
+		}
+	}
+	return w.applyOrReplace(ctx)
+}
+
+// obstacle looks whether an object is in the way, where existing ones are not
+// adopted; nil if none is.
+func (w *application) obstacle(ctx context.Context) ApplyResult {
+	existing, err := w.get(ctx, w.Ref)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return Unread{err}
+	case isManaged(existing):
+		return nil // ours; the watch has not told yet
+	}
+	return Exists{}
+}
+
+// write applies the object, taking over the fields that are in its way. But
+// the owner of the member may have labelled the object a moment ago to keep it out, and
+// the watch not have told yet. So nothing is forced on an object but as it was when its
+// label was looked at: a repair on the one that the watch has told of. Otherwise the
+// first try is not forced, and costs no further request unless something is in its way,
+// as their label is in ours.
+func (w *application) write(ctx context.Context) (applied *metav1.PartialObjectMetadata, err error) {
+	if w.Repair != "" {
+		applied, err = w.force(ctx, w.Repair)
+		if !apierrors.IsConflict(err) {
+			return applied, err
+		}
+	}
+	applied, err = w.apply(ctx, w.Ref, w.body(), federate.FieldManager, false)
+	switch {
+	case !apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict):
+		return applied, err
+	case conflictsInLabel(err):
+		return nil, ErrKeptOut
+	}
+	err = retries.OnConflict(func() error {
+		existing, err := w.get(ctx, w.Ref)
+		if err != nil {
+			return err
+		}
+		if keptOut(existing) {
+			return ErrKeptOut
+		}
+		applied, err = w.force(ctx, existing.ResourceVersion)
+		return err
+	})
+	return applied, err
+}
+
+// force applies the object to the one of this version, whoever owns its fields.
+func (w *application) force(ctx context.Context, version string) (*metav1.PartialObjectMetadata, error) {
+	body, err := w.bodyOf(version)
+	if err != nil {
+		return nil, err
+	}
+	return w.apply(ctx, w.Ref, body, federate.FieldManager, true)
+}
+
+// conflictsInLabel says whether somebody else's value of the managed label is in the way of an apply.
+func conflictsInLabel(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool {
+		return c.Type == metav1.CauseTypeFieldManagerConflict && c.Field == ".metadata.labels."+federate.ManagedLabel
+	})
+}

@@ -1,0 +1,42 @@
+package member
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+)
+
+// What is sent of the desired object: every request that writes it takes it from here.
+
+// body is what a first apply sends.
+func (d *Desired) body() []byte { return d.Rendered.JSON }
+
+// bodyOf is body for the object of this version alone.
+func (d *Desired) bodyOf(version string) ([]byte, error) {
+	object, err := d.object()
+	if err != nil {
+		return nil, err
+	}
+	object.SetResourceVersion(version)
+	return object.MarshalJSON()
+}
+
+// initialBody is what an object is created with whose replicas are the member's later;
+// nil if the template has none.
+func (d *Desired) initialBody() []byte { return d.Rendered.Initial }
+
+// object is body to be changed.
+func (d *Desired) object() (*unstructured.Unstructured, error) { return parse(d.body()) }
+
+// initial is what an object is created with.
+func (d *Desired) initial() (*unstructured.Unstructured, error) {
+	if body := d.initialBody(); body != nil {
+		return parse(body)
+	}
+	return d.object()
+}
+
+func parse(body []byte) (*unstructured.Unstructured, error) {
+	object := &unstructured.Unstructured{}
+	err := utiljson.Unmarshal(body, &object.Object) // with whole numbers as such, unlike encoding/json
+	return object, err
+}

@@ -1,0 +1,79 @@
+package member
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// Whose the fields of an object are, as its managedFields tell. What is applied has
+// the field manager federate.FieldManager; the others of ours are here.
+const (
+	// replacingManager is the field manager of an update in place of an apply. Its
+	// entry stays only while apply is refused: it would not remove what another manager
+	// owns as well.
+	replacingManager = "fedctl-replace"
+	// retainingManager is the field manager that holds spec.replicas where they are
+	// the member's. Applying without a field that we alone own removes it, and the
+	// API server would put its default, 1, in its place.
+	retainingManager = "fedctl-retained"
+)
+
+// kubeFedManagers are the field managers of KubeFed's controller: the names of its
+// programs, which API servers take from the user agent. Our own updates, in place of
+// an apply that was refused, are taken over in the same way.
+var kubeFedManagers = sets.New("controller-manager", "hyperfed", replacingManager)
+
+// ownedHash returns a hash of which fields were written by fedctl, and when, which
+// tells two writes of the same fields apart; 0 if none were. replaced: some were
+// written by an update, because an apply was refused.
+func ownedHash(entries []metav1.ManagedFieldsEntry) (hash uint64, replaced bool) {
+	for i := range entries {
+		e := &entries[i]
+		applied := e.Manager == federate.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply
+		updated := e.Manager == replacingManager && e.Operation == metav1.ManagedFieldsOperationUpdate
+		if !applied && !updated || e.Subresource != "" || e.FieldsV1 == nil {
+			continue
+		}
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(e.APIVersion)) // a hash's Write never fails
+		_, _ = h.Write(e.FieldsV1.GetRawBytes())
+		if e.Time != nil {
+			_, _ = h.Write([]byte(strconv.FormatInt(e.Time.Unix(), 10)))
+		}
+		hash ^= h.Sum64() // in any order
+		replaced = replaced || updated
+	}
+	return hash, replaced
+}
+
+// wroteByKubeFed says whether KubeFed's controller owns fields of the object.
+func wroteByKubeFed(entries []metav1.ManagedFieldsEntry) bool {
+	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
+		return e.Operation == metav1.ManagedFieldsOperationUpdate && e.Subresource == "" && kubeFedManagers.Has(e.Manager)
+	})
+}
+
+// ownsReplicas says whether spec.replicas is among the fields that we applied.
+func ownsReplicas(entries []metav1.ManagedFieldsEntry) bool {
+	for _, entry := range entries {
+		if entry.Manager != federate.FieldManager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {
+			continue
+		}
+		var fields struct {
+			Spec map[string]json.RawMessage `json:"f:spec"`
+		}
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
+			return true // better one write too many than the replicas lost
+		}
+		_, ok := fields.Spec["f:replicas"]
+		return ok
+	}
+	return false
+}

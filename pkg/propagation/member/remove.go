@@ -1,0 +1,98 @@
+package member
+
+import (
+	"context"
+	"errors"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/pkg/retries"
+)
+
+// Unwanted is what the member is not to hold any more.
+type Unwanted struct {
+	Ref
+	// Keep says that the object stays, and only loses the managed label.
+	Keep bool
+	// DeleteOptions are the user's, nil if there are none.
+	DeleteOptions *metav1.DeleteOptions
+}
+
+// Remove makes the member not hold the object, or not as ours. One that we do not
+// manage is left alone. known is what the watch tells, nil: nothing, so that it is asked
+// whether the object is there.
+func (a *Applier) Remove(ctx context.Context, unwanted Unwanted, known *Live, journal Journal) RemoveResult {
+	if known == nil {
+		existing, err := a.get(ctx, unwanted.Ref)
+		switch {
+		case apierrors.IsNotFound(err):
+			return Gone{}
+		case err != nil:
+			return Unread{err}
+		case !isManaged(existing):
+			return NotOurs{}
+		}
+		known = journal.read(existing)
+	}
+	switch {
+	case !known.Managed: // the owner of the member keeps it out, and the caller has not noticed
+		return NotOurs{}
+	case known.Deleting:
+		return Deleting{}
+	case !journal.sending(known):
+		return Withheld{}
+	}
+	send := func(known *Live) error { return a.delete(ctx, unwanted.Ref, known, unwanted.DeleteOptions) }
+	if unwanted.Keep {
+		send = func(known *Live) error { return a.unlabel(ctx, unwanted.Ref, known) }
+	}
+	err := a.asManaged(ctx, unwanted.Ref, known, journal, send)
+	switch {
+	case apierrors.IsNotFound(err):
+		return Gone{}
+	case errors.Is(err, ErrKeptOut):
+		return NotOurs{}
+	case err != nil:
+		return Failed{err}
+	case unwanted.Keep:
+		return Unlabelled{}
+	}
+	return Deleted{}
+}
+
+// Release takes the managed label off an object that nobody wants managed any more, if
+// it is still the one that is known.
+func (a *Applier) Release(ctx context.Context, ref Ref, known *Live) RemoveResult {
+	err := a.unlabel(ctx, ref, known)
+	switch {
+	case apierrors.IsNotFound(err):
+		return Gone{}
+	case apierrors.IsConflict(err):
+		return Changed{}
+	case err != nil:
+		return Failed{err}
+	}
+	return Unlabelled{}
+}
+
+// asManaged sends something for the object that the watch has told of, as it was then.
+// Where that has changed, or is another object by now, it is read and the same sent for
+// what bears our label: its owner may have taken it out of the federation.
+func (a *Applier) asManaged(ctx context.Context, ref Ref, known *Live, journal Journal, send func(known *Live) error) error {
+	return retries.OnConflict(func() error {
+		err := send(known)
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		existing, readErr := a.get(ctx, ref)
+		switch {
+		case readErr != nil:
+			return readErr
+		case !isManaged(existing):
+			return ErrKeptOut
+		}
+		known = journal.read(existing)
+		return err
+	})
+}

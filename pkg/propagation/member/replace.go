@@ -1,0 +1,112 @@
+package member
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// applyOrReplace applies the object. Where somebody has changed the key
+// of a list's item, such as a Service's port, applying adds ours beside theirs,
+// and the result may be invalid. Lists are then replaced whole, as KubeFed's
+// updates do, before the object is applied again.
+//
+// What can never be applied is only created or updated.
+func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
+	applied, err := w.write(ctx)
+	switch {
+	case err == nil:
+		return Applied{applied}
+	case refused(err):
+		written, writeErr := w.createOrUpdate(ctx)
+		if writeErr != nil {
+			return failed(writeErr)
+		}
+		return Updated{written, describeRefusal(err)}
+	case !apierrors.IsInvalid(err):
+		return failed(err)
+	case w.Invalid:
+		return Invalid{err}
+	}
+	replaced, replaceErr := w.replace(ctx)
+	switch {
+	case replaceErr != nil:
+		// Why it cannot be applied comes first: that is what the user can mend.
+		return failed(fmt.Errorf("%w (replacing its lists instead failed: %w)", err, replaceErr))
+	case !replaced: // it is what we want that is invalid
+		return Invalid{err}
+	}
+	if applied, err = w.write(ctx); err != nil {
+		return failed(err)
+	}
+	return Applied{applied}
+}
+
+// duplicateKeys is how API servers say, with the status of an internal error, that
+// two items of a list have the same key, such as two variables of one name. Create
+// and update accept that, apply does not.
+const duplicateKeys = "duplicate entries for key"
+
+// refused says whether an object can never be applied, but may be created.
+func refused(err error) bool { return err != nil && strings.Contains(err.Error(), duplicateKeys) }
+
+// describeRefusal says it for the user.
+func describeRefusal(err error) string {
+	text := err.Error()
+	if _, detail, ok := strings.Cut(text, "): "); ok { // after the object's name and kind
+		text = detail
+	}
+	return fmt.Sprintf("spec.template: %s: it is updated instead of applied, so fields that leave it stay in the clusters", text)
+}
+
+// createOrUpdate writes the object without apply, as KubeFed did. It is taken over
+// when it can be applied again.
+func (w *application) createOrUpdate(ctx context.Context) (metav1.Object, error) {
+	object, err := w.readToWrite(ctx, w.Ref)
+	if apierrors.IsNotFound(err) {
+		initial, err := w.initial()
+		if err != nil {
+			return nil, err
+		}
+		return w.create(ctx, w.Ref, initial)
+	}
+	if err != nil {
+		return nil, err
+	}
+	desired, err := w.object()
+	if err != nil {
+		return nil, err
+	}
+	object.Object = federate.Overlay(object.Object, desired.Object)
+	return w.update(ctx, w.Ref, object)
+}
+
+// replace updates the object in the member; false if there is none, or the
+// result is invalid as well.
+func (w *application) replace(ctx context.Context) (bool, error) {
+	object, err := w.readToWrite(ctx, w.Ref)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	desired, err := w.object()
+	if err != nil {
+		return false, err
+	}
+	object.Object = federate.Overlay(object.Object, desired.Object)
+	updated, err := w.update(ctx, w.Ref, object)
+	if apierrors.IsInvalid(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, w.dropReplacing(ctx, w.Ref, updated)
+}

@@ -1,0 +1,149 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// ApplyResult is what has become of an Apply: Applied, Updated or TakenOver where the
+// member holds what is wanted; Exists, Unread, KeptOut, Deleting or Withheld where
+// nothing was sent, or nothing more; Invalid or Failed.
+type ApplyResult interface {
+	Result
+	applyResult()
+}
+
+// RemoveResult is what has become of a Remove or a Release: Gone, NotOurs or Unlabelled
+// where the member holds nothing of ours any more; Deleted or Deleting where that is to
+// be waited for; Unread or Withheld where nothing was sent; Changed or Failed.
+type RemoveResult interface {
+	Result
+	removeResult()
+}
+
+// Result is an ApplyResult or a RemoveResult.
+type Result interface{ err() error }
+
+// Err says what stands against what was wanted. It is nil also where nothing does, but
+// it is not so yet: after Deleted, Deleting and Withheld.
+func Err(r Result) error { return r.err() }
+
+// Outcomes of Apply.
+type (
+	// Applied says that the member holds what is wanted, as its answer shows.
+	Applied struct{ Object metav1.Object }
+	// Updated says that it does, but that what is wanted can never be applied, for the
+	// reason of Refusal. It was created or updated, so fields that leave it stay in the member.
+	Updated struct {
+		Object  metav1.Object
+		Refusal string
+	}
+	// TakenOver says that it does, as KubeFed has left it. Only whose the fields are was
+	// changed, and nothing done about replicas that are to be retained.
+	TakenOver struct{ Object metav1.Object }
+	// Exists says that there is an object that is not managed, and none is to be
+	// adopted. Nothing was sent.
+	Exists struct{}
+	// KeptOut says that the owner of the member keeps the object out of the federation.
+	KeptOut struct{}
+	// Invalid says that the member refuses what is wanted, as an update in place of what
+	// is there as well. That will not change unless one of the two does.
+	Invalid struct{ Cause error }
+)
+
+// Outcomes of Remove and Release.
+type (
+	// Gone says that there is no such object.
+	Gone struct{}
+	// NotOurs says that there is one, and its owner has taken it out of the federation.
+	NotOurs struct{}
+	// Unlabelled says that the object stays, without the managed label.
+	Unlabelled struct{}
+	// Deleted says that the member has accepted the deletion. The watch tells when the
+	// object is gone.
+	Deleted struct{}
+	// Changed says that the object is not the one that is known, or has changed since.
+	Changed struct{}
+)
+
+// Outcomes of both.
+type (
+	// Deleting says that the object is being deleted already. Nothing was sent.
+	Deleting struct{}
+	// Withheld says that the Journal wants nothing sent.
+	Withheld struct{}
+	// Unread says that it could not be read whether there is such an object. Nothing was sent.
+	Unread struct{ Cause error }
+	// Failed says that a request has failed. What was sent may have arrived all the same.
+	Failed struct{ Cause error }
+)
+
+// ErrKeptOut says in words what KeptOut says.
+var ErrKeptOut = fmt.Errorf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
+	federate.ManagedLabel, federate.ManagedLabelValue)
+
+var (
+	errExists  = errors.New("the object exists in the cluster and is not managed by the federation")
+	errChanged = errors.New("the object is another one, or has changed since")
+)
+
+// Which outcome is of what, and its error. Nothing outside can add one.
+
+func (Applied) applyResult()   {}
+func (Updated) applyResult()   {}
+func (TakenOver) applyResult() {}
+func (Exists) applyResult()    {}
+func (Invalid) applyResult()   {}
+func (KeptOut) applyResult()   {}
+func (Deleting) applyResult()  {}
+func (Withheld) applyResult()  {}
+func (Unread) applyResult()    {}
+func (Failed) applyResult()    {}
+
+func (Gone) removeResult()       {}
+func (NotOurs) removeResult()    {}
+func (Unlabelled) removeResult() {}
+func (Deleted) removeResult()    {}
+func (Changed) removeResult()    {}
+func (Deleting) removeResult()   {}
+func (Withheld) removeResult()   {}
+func (Unread) removeResult()     {}
+func (Failed) removeResult()     {}
+
+func (Applied) err() error    { return nil }
+func (Updated) err() error    { return nil }
+func (TakenOver) err() error  { return nil }
+func (Exists) err() error     { return errExists }
+func (r Invalid) err() error  { return r.Cause }
+func (KeptOut) err() error    { return ErrKeptOut }
+func (Gone) err() error       { return nil }
+func (NotOurs) err() error    { return nil }
+func (Unlabelled) err() error { return nil }
+func (Deleted) err() error    { return nil }
+func (Changed) err() error    { return errChanged }
+func (Deleting) err() error   { return nil }
+func (Withheld) err() error   { return nil }
+func (r Unread) err() error   { return r.Cause }
+func (r Failed) err() error   { return r.Cause }
+
+// failed is the outcome of an Apply that has met an error.
+func failed(err error) ApplyResult {
+	if errors.Is(err, ErrKeptOut) {
+		return KeptOut{}
+	}
+	return Failed{err}
+}
+
+// Late says that no answer came in time.
+func (r Failed) Late() bool {
+	var netErr net.Error
+	return errors.Is(r.Cause, context.DeadlineExceeded) || apierrors.IsTimeout(r.Cause) || apierrors.IsServerTimeout(r.Cause) ||
+		errors.As(r.Cause, &netErr) && netErr.Timeout()
+}
