@@ -5,7 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/join"
 )
 
 // MemberOptions say what members get beside the definitions of the backup API.
@@ -73,7 +73,7 @@ func ForMember(options Options, member MemberOptions) ([]*unstructured.Unstructu
 // BackupBindings are the bindings that give an account of the namespace the rights,
 // and those that would give it more.
 func BackupBindings(namespace, account, rights string) (wanted, excess []*unstructured.Unstructured, err error) {
-	for _, object := range membership.BackupBindings(namespace, account) {
+	for _, object := range join.BackupBindings(namespace, account) {
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 		if err != nil {
 			return nil, nil, err
@@ -91,5 +91,5 @@ func BackupBindings(namespace, account, rights string) (wanted, excess []*unstru
 // grants says whether the rights, save or restore, include what a role of
 // config/backup-rights is for.
 func grants(rights, role string) bool {
-	return rights == RightsRestore || rights == RightsSave && role != membership.BackupRestoreRole
+	return rights == RightsRestore || rights == RightsSave && role != join.BackupRestoreRole
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -185,9 +186,11 @@ func execute(c clock.PassiveClock, namespace string, edit ...func(*executor.Opti
 	GinkgoHelper()
 	options := executor.Options{
 		Config: host.Config, Namespace: namespace, LeaseNamespace: framework.KubeFedNamespace,
-		LeaseDuration: 4 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: 500 * time.Millisecond,
-		Poll: 200 * time.Millisecond, MaxSleep: 300 * time.Millisecond, Clock: c,
+		Election: settings.Election{LeaseDuration: 4 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: 500 * time.Millisecond},
+		Backups:  settings.Defaults[settings.Backups](),
+		MaxSleep: 300 * time.Millisecond, Clock: c,
 	}
+	options.Poll = 200 * time.Millisecond
 	for _, change := range edit {
 		change(&options)
 	}

@@ -49,6 +49,6 @@ var _ = Describe("events", func() {
 		}
 		Expect(eventnote.Note(text)).To(HaveLen(eventnote.Limit))
 		Expect(host.Create(ctx, event(eventnote.Note(text)))).To(Succeed())
-		Expect(host.Create(ctx, event(strings.Repeat("x", eventnote.Limit+1)))).To(MatchError(ContainSubstring("note")))
+		Expect(host.Create(ctx, event(strings.Repeat("x", eventnote.Limit+1)))).To(MatchError(ContainSubstring("can have at most 1024")))
 	}, SpecTimeout(time.Minute))
 })

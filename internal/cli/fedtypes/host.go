@@ -6,11 +6,11 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/rollups"
-	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // NewHost returns the host cluster as enabling and disabling types need it.
-func NewHost(f *cmdutil.Factory) (*typeconfig.Host, error) {
+func NewHost(f *cmdutil.Factory) (*enablement.Host, error) {
 	config, err := f.HostConfig()
 	if err != nil {
 		return nil, err
@@ -23,5 +23,5 @@ func NewHost(f *cmdutil.Factory) (*typeconfig.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &typeconfig.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Rollups: rollups.Schemas(), Out: f.Out}, nil
+	return &enablement.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Rollups: rollups.Schemas(), Out: f.Out}, nil
 }

@@ -22,10 +22,14 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 // Options configure an Executor. Zero values mean the default named with each field.
 type Options struct {
+	// Election has the times of the Lease.
+	settings.Election
+	settings.Backups
 	// Config connects to the cluster. Required.
 	Config *rest.Config
 	// Cluster is the name of the cluster in logs and metrics; empty inside a member.
@@ -34,25 +38,16 @@ type Options struct {
 	Namespace string
 	// LeaseNamespace is where the Lease is. Required.
 	LeaseNamespace string
-	// LeaseDuration, RenewDeadline and RetryPeriod are the Lease's times (15s, 10s, 2s).
-	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
-	// Jobs is how many runs, restores and verifications go on at a time (2).
-	Jobs int
 	// Shared limits the jobs of several executors together; nil does not.
 	Shared Slots
 	// ProbePeriod is the time between two looks whether the cluster knows the types of
 	// backups (15s).
 	ProbePeriod time.Duration
-	// Poll is how long something waits at most before it is looked at again, where
-	// nothing tells that it has changed (5s).
-	Poll time.Duration
 	// MaxSleep is the longest time for which a Backup is not looked at (10m). Timers do
 	// not see a clock that is set or a machine that sleeps.
 	MaxSleep time.Duration
 	// CheckPeriod is the time between two looks at a repository (10m).
 	CheckPeriod time.Duration
-	// CacheDir is for temporary files of repositories; the system's by default.
-	CacheDir string
 	// StorageTimeout is how long a repository's storage may take to answer a request;
 	// the repository's default by default.
 	StorageTimeout time.Duration
@@ -67,12 +62,7 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
-	setDefault(&o.LeaseDuration, 15*time.Second)
-	setDefault(&o.RenewDeadline, 10*time.Second)
-	setDefault(&o.RetryPeriod, 2*time.Second)
-	setDefault(&o.Jobs, 2)
 	setDefault(&o.ProbePeriod, 15*time.Second)
-	setDefault(&o.Poll, 5*time.Second)
 	setDefault(&o.MaxSleep, 10*time.Minute)
 	setDefault(&o.CheckPeriod, 10*time.Minute)
 	if o.Clock == nil {
@@ -108,6 +98,9 @@ type Executor struct {
 func New(opts Options) (*Executor, error) {
 	if opts.Config == nil || opts.LeaseNamespace == "" {
 		return nil, errors.New("backup executor: Config and LeaseNamespace are needed")
+	}
+	if err := errors.Join(opts.Election.Validate(), opts.Backups.Validate()); err != nil {
+		return nil, fmt.Errorf("backup executor: %w", err)
 	}
 	opts.setDefaults()
 	scheme := runtime.NewScheme()
