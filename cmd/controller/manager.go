@@ -169,7 +169,10 @@ func (p *controlPlane) setUpBackups() error {
 	if !p.Backups.Enabled {
 		return nil
 	}
-	options := backupOptions(p.Config)
+	options, err := backupOptions(p.Config)
+	if err != nil {
+		return err
+	}
 	options.Shared = executor.NewSlots(p.Backups.Jobs)
 	options.Allowed = &executor.Allowed{FilesystemRoots: p.Backups.FilesystemRoots, OwnIdentity: p.Backups.OwnIdentity}
 	options.Reporter = &executor.ClusterReporter{

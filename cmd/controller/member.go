@@ -37,7 +37,10 @@ func runMember(ctx context.Context, own *rest.Config, c *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
 	}
-	options := backupOptions(c)
+	options, err := backupOptions(c)
+	if err != nil {
+		return err
+	}
 	options.Config = own
 	backups, err := executor.New(options)
 	if err != nil {
@@ -53,12 +56,14 @@ func runMember(ctx context.Context, own *rest.Config, c *config.Config) error {
 	return mgr.Start(ctx)
 }
 
-func backupOptions(c *config.Config) executor.Options {
+func backupOptions(c *config.Config) (executor.Options, error) {
+	rules, err := c.Backups.Network()
 	return executor.Options{
 		Election:       c.Election,
 		Backups:        c.Backups,
+		Network:        rules,
 		Namespace:      c.TargetNamespace(),
 		LeaseNamespace: c.KubeFedNamespace,
 		Logger:         ctrl.Log.WithName("backup"),
-	}
+	}, err
 }

@@ -36,6 +36,9 @@ const (
 	ReasonNotReady     = "ClusterNotReady"
 )
 
+// ReasonNotLookedAt is a Backup without any condition.
+const ReasonNotLookedAt = "NotLookedAt"
+
 // MemberBackups are the Backups that a member was found to hold. With a reason, it
 // could not be read, and nothing is known of it.
 type MemberBackups struct {
@@ -122,6 +125,11 @@ func federatedRow(object *unstructured.Unstructured, cluster *federate.ClusterSt
 	if cluster.Status != federate.ClusterPropagationOK {
 		r.Reason, r.Message = string(cluster.Status), cluster.Message
 	}
+	if r.Reason == "" && r.Objective == Unknown && !answers {
+		r.Reason, r.Message = ReasonNotReady, "the cluster is not ready or not joined; what is shown is what it said last"
+	} else if r.Reason == "" && r.Objective == Unknown && !known {
+		r.Reason, r.Message = ReasonNotLookedAt, "the cluster has not told how the Backup stands: it is new there, or its status is not collected"
+	}
 	return r
 }
 
@@ -146,6 +154,9 @@ func (r *BackupRow) fill(status *backupv1alpha1.BackupStatus, answers bool) {
 	}
 	r.Next, r.Missed = status.NextRun, status.Missed
 	r.Objective, r.Verified, r.ReadyState = Unknown, Unknown, Unknown
+	if answers && len(status.Conditions) == 0 {
+		r.Reason, r.Message = ReasonNotLookedAt, "no executor has looked at the Backup yet: it is new, or nobody executes the backups of this cluster"
+	}
 	if !answers || len(status.Conditions) == 0 {
 		return
 	}
@@ -172,7 +183,7 @@ func word(condition *metav1.Condition, yes, no string) string {
 
 // BackupTable lays rows out. now is for ages.
 func BackupTable(rows []BackupRow, now time.Time) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: Columns(7, "Cluster", "Backup", "Origin", "Last Good", "Objective", "Verified", "Next Run", "Ready", "Missed", "Reason", "Message")}
+	table := &metav1.Table{ColumnDefinitions: Columns(8, "Cluster", "Backup", "Origin", "Last Good", "Objective", "Verified", "Next Run", "Reason", "Ready", "Missed", "Message")}
 	for i := range rows {
 		r := &rows[i]
 		last, name := Ago(r.LastGood, now), Empty
@@ -187,7 +198,7 @@ func BackupTable(rows []BackupRow, now time.Time) *metav1.Table {
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
 			r.Cluster, name, Text(r.Origin), last, r.Objective, r.Verified, Stamp(r.Next),
-			Text(r.ReadyState), r.Missed, Text(r.Reason), Text(r.Message),
+			Text(r.Reason), Text(r.ReadyState), r.Missed, Text(r.Message),
 		}})
 	}
 	return table

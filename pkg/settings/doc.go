@@ -6,6 +6,6 @@
 // internal/config. A new setting is a field, a line in AddFlags and, where not every
 // value makes sense, one in Validate; and a line in docs/reference.md.
 //
-// It may import pflag and pkg/kubefedconfig, and is imported by everybody who has
+// It may import pflag, pkg/kubefedconfig and pkg/backup/network, and is imported by everybody who has
 // settings. It computes from plain values.
 package settings

@@ -5,7 +5,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,17 +38,7 @@ func federatedRef(kind, namespace, name string) ref {
 // createYAML creates the objects of a manifest.
 func createYAML(ctx context.Context, c *framework.Cluster, manifest string) {
 	GinkgoHelper()
-	objects, err := framework.ParseYAML(manifest)
-	Expect(err).NotTo(HaveOccurred())
-	for _, object := range objects {
-		Eventually(ctx, func() error {
-			err := c.Create(ctx, object)
-			if apierrors.IsAlreadyExists(err) {
-				return nil
-			}
-			return err
-		}).Should(Succeed(), "%s %s in cluster %s", object.GetKind(), object.GetName(), c.Name)
-	}
+	Expect(framework.CreateYAML(ctx, c, manifest)).To(Succeed())
 }
 
 // change reads an object, changes it and writes it, again on a conflict.

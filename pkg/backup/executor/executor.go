@@ -22,6 +22,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -46,13 +47,15 @@ type Options struct {
 	// MaxSleep is the longest time for which a Backup is not looked at (10m). Timers do
 	// not see a clock that is set or a machine that sleeps.
 	MaxSleep time.Duration
-	// CheckPeriod is the time between two looks at a repository (10m).
+	// CheckPeriod is the time between two looks at a repository (2m).
 	CheckPeriod time.Duration
 	// StorageTimeout is how long a repository's storage may take to answer a request;
 	// the repository's default by default.
 	StorageTimeout time.Duration
 	// Allowed limits what BackupRepositories may use of the executor's own; nil does not.
 	Allowed *Allowed
+	// Network says which addresses BackupRepositories may name.
+	Network network.Rules
 	// Reporter is told when backups cannot be executed; nil: only logs and metrics are.
 	Reporter Reporter
 	// Clock that schedules follow; the machine's by default.
@@ -64,7 +67,7 @@ type Options struct {
 func (o *Options) setDefaults() {
 	setDefault(&o.ProbePeriod, 15*time.Second)
 	setDefault(&o.MaxSleep, 10*time.Minute)
-	setDefault(&o.CheckPeriod, 10*time.Minute)
+	setDefault(&o.CheckPeriod, 2*time.Minute)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -103,6 +106,8 @@ func New(opts Options) (*Executor, error) {
 		return nil, fmt.Errorf("backup executor: %w", err)
 	}
 	opts.setDefaults()
+	opts.Config = rest.CopyConfig(opts.Config)
+	opts.Config.Wrap(network.Answers)
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("backup executor: building the scheme: %w", err)

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -96,15 +95,6 @@ func (c *core) restoreAndCompare(ctx context.Context, r *repository.Repository, 
 		message += fmt.Sprintf("; the first is %s %s/%s: %s", first.Resource, first.Namespace, first.Name, first.Message)
 	}
 	return &problem{reasonDifferent, message}
-}
-
-// restoreReason is the word for an error of a restore, if it is one.
-func restoreReason(err error) (string, bool) {
-	var typed *restore.Error
-	if errors.As(err, &typed) {
-		return typed.Reason, true
-	}
-	return "", false
 }
 
 // writeResult writes what became of the objects so far.

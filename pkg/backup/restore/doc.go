@@ -86,6 +86,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// StatusReason is the reason as a status has it.
+func (e *Error) StatusReason() string { return e.Reason }
+
 // RightsHint says how a member cluster gives the executor what it lacks.
 const RightsHint = `"fedctl install --member CONTEXT --backup-rights restore" grants it`
 

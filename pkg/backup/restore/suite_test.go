@@ -147,7 +147,7 @@ func save(ctx context.Context, cluster, prefix string, namespaces ...string) *re
 // saveMatching is save for objects of no namespace whose names match.
 func saveMatching(ctx context.Context, cluster string, matches func(name string) bool, namespaces ...string) *repository.Reader {
 	GinkgoHelper()
-	config := repository.Config{Filesystem: &repository.Filesystem{Path: filepath.Join(GinkgoT().TempDir(), "repository")}, Password: "correct horse"}
+	config := repository.Config{Storage: &repository.Filesystem{Path: filepath.Join(GinkgoT().TempDir(), "repository")}, Password: "correct horse"}
 	r, err := repository.Open(ctx, config, repository.Owner{ClusterUID: clusterUID(ctx, cluster)})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx context.Context) { Expect(r.Close(ctx)).To(Succeed()) })

@@ -9,7 +9,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Namespaced,categories=backup
+// +kubebuilder:resource:scope=Namespaced,categories=backup-all
 // +kubebuilder:printcolumn:name="Backup",type=string,JSONPath=`.spec.from.backup`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Restored",type=integer,JSONPath=`.status.totals.objects`

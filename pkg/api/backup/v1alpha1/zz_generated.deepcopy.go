@@ -203,6 +203,10 @@ func (in *BackupRepositoryStatus) DeepCopyInto(out *BackupRepositoryStatus) {
 		in, out := &in.LastChecked, &out.LastChecked
 		*out = (*in).DeepCopy()
 	}
+	if in.ReadUntil != nil {
+		in, out := &in.ReadUntil, &out.ReadUntil
+		*out = (*in).DeepCopy()
+	}
 	out.Totals = in.Totals
 }
 
@@ -1096,6 +1100,11 @@ func (in *Verify) DeepCopyInto(out *Verify) {
 	if in.EveryRuns != nil {
 		in, out := &in.EveryRuns, &out.EveryRuns
 		*out = new(int32)
+		**out = **in
+	}
+	if in.Within != nil {
+		in, out := &in.Within, &out.Within
+		*out = new(v1.Duration)
 		**out = **in
 	}
 }
