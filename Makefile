@@ -24,6 +24,7 @@ include hack/generate.mk
 include hack/e2e.mk
 include hack/backup.mk
 include hack/kubefed.mk
+include hack/differential.mk
 
 .PHONY: help
 help: ## list the targets
@@ -63,10 +64,10 @@ test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manage
 # The packages whose tests start control planes, those first that take longest. They
 # wait more than they compute: three at a time keep two cores busy.
 SUITES := test/e2e test/backup test/deletion internal/cli/install test/kubefed test/controlplane \
-	pkg/backup/restore pkg/membership internal/localcluster pkg/backup/capture pkg/backup/repository \
-	internal/cli/migrate internal/cli/federate pkg/typeconfig pkg/propagation/member
+	pkg/backup/restore pkg/membership pkg/join internal/localcluster pkg/backup/capture pkg/backup/repository \
+	internal/cli/migrate internal/cli/federate pkg/typeconfig pkg/propagation/member test/convergence
 empty :=
-SUITES_PATTERN := /($(subst $(empty) ,|,$(strip $(SUITES))))$$
+SUITES_PATTERN := /($(subst $(empty) ,|,$(strip $(SUITES) $(NIGHTLY_SUITES))))$$
 
 .PHONY: bench
 bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --members 5"

@@ -10,11 +10,11 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/viper"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/version"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 func main() {
@@ -33,37 +33,35 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	config.AddFlags(cmd.Flags())
+	c := config.New(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		v := viper.New()
-		if err := config.SettingsFile(v, cmd.Flags()); err != nil {
+		if err := c.Load(); err != nil {
 			return err
 		}
-		return run(cmd.Context(), v)
+		return run(cmd.Context(), c)
 	}
 	return cmd
 }
 
 // run starts the control plane and returns when ctx ends or the Lease is lost.
-func run(ctx context.Context, v *viper.Viper) error {
-	hostConfig, err := hostConfig(v.GetString("kubeconfig"), v.GetString("context"))
+func run(ctx context.Context, c *config.Config) error {
+	host, err := hostConfig(c.Kubeconfig, c.Context)
 	if err != nil {
 		return err
 	}
-	if v.GetString("mode") == config.ModeMember {
-		return runMember(ctx, hostConfig, v)
+	if c.Mode == settings.ModeMember {
+		return runMember(ctx, host, c)
 	}
-	kubefed, err := kubeFedConfig(ctx, hostConfig, v)
+	kubefed, err := kubeFedConfig(ctx, host, c)
 	if err != nil {
 		return err
 	}
-	settings, err := config.Final(v, kubefed)
-	if err != nil {
+	if err := c.Finish(kubefed); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	setUpLogging(settings)
-	ctrl.Log.Info("Starting", "version", version.Get(), "host", hostConfig.Host, "settings", *settings, "kubeFedConfig", kubefed != nil)
-	mgr, err := newManager(hostConfig, settings, kubefed)
+	setUpLogging(c.Process)
+	ctrl.Log.Info("Starting", "version", version.Get(), "host", host.Host, "settings", c.Values(), "kubeFedConfig", kubefed != nil)
+	mgr, err := newManager(host, c, kubefed)
 	if err != nil {
 		return err
 	}

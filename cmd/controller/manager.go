@@ -4,18 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
-	"os"
 
-	"github.com/go-logr/logr"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -28,173 +20,73 @@ import (
 	"github.com/fedctl/fedctl/internal/configcontroller"
 	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
-	"github.com/fedctl/fedctl/pkg/schedule"
+	"github.com/fedctl/fedctl/pkg/replicas"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/controller"
 )
 
-// hostConfig finds the host cluster: a kubeconfig if one is named or there is
-// no service account, else the Pod's service account.
-func hostConfig(kubeconfig, context string) (*rest.Config, error) {
-	if kubeconfig == "" && context == "" {
-		if inCluster, err := rest.InClusterConfig(); err == nil {
-			return inCluster, nil
-		} else if !errors.Is(err, rest.ErrNotInCluster) {
-			return nil, fmt.Errorf("service account of the Pod: %w", err)
-		}
-	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	host, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context}).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("kubeconfig of the host cluster: %w", err)
-	}
-	return host, nil
+// controlPlane is put together by set-ups, each of which adds one part to the
+// manager and leaves here what later ones need of it.
+type controlPlane struct {
+	*config.Config
+	host *rest.Config
+	// kubefed is what the settings were made from; nil if there is none.
+	kubefed *fedcorev1beta1.KubeFedConfig
+
+	local      manager.Manager
+	manager    mcmanager.Manager
+	members    *membership.Provider
+	registrars typeconfig.Registrars
 }
 
-func newScheme() *runtime.Scheme {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, fedcorev1beta1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			panic(err) // a type registered twice: a mistake of the program, seen at its first start
-		}
-	}
-	return scheme
-}
-
-// setUpLogging sends all logs, client-go's too, to standard error in the chosen format.
-func setUpLogging(settings *config.Config) {
-	options := &slog.HandlerOptions{Level: slog.Level(-settings.LogLevel)}
-	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
-	if settings.LogFormat == "text" {
-		handler = slog.NewTextHandler(os.Stderr, options)
-	}
-	log := logr.FromSlogHandler(handler)
-	ctrl.SetLogger(log)
-	klog.SetLogger(log.WithName("client-go"))
-}
-
-// newManager wires the parts together: the provider of member clusters, the
-// engine, the scheduler of replicas, and the controller that tells those two
-// which types run.
-func newManager(host *rest.Config, settings *config.Config, kubefed *fedcorev1beta1.KubeFedConfig) (mcmanager.Manager, error) {
+// newManager puts the control plane together.
+func newManager(host *rest.Config, c *config.Config, kubefed *fedcorev1beta1.KubeFedConfig) (mcmanager.Manager, error) {
 	host = rest.CopyConfig(host)
-	host.UserAgent = "fedctl-controller"
+	host.UserAgent = kubefedconfig.Controller
 	host.QPS, host.Burst = -1, -1 // the API server's own priority and fairness decides
-	options := managerOptions(settings)
-	hook, err := newWebhook(settings)
-	if err != nil {
-		return nil, err
+	p := &controlPlane{Config: c, host: host, kubefed: kubefed}
+	for _, part := range []struct {
+		name  string
+		setUp func() error
+	}{
+		{"manager", p.setUpHost},
+		{"members", p.setUpMembers},
+		{"propagation", p.setUpPropagation},
+		{"replicas", p.setUpReplicas},
+		{"types", p.setUpTypes},
+		{"backups", p.setUpBackups},
+		{"probes", p.setUpProbes},
+	} {
+		if err := part.setUp(); err != nil {
+			return nil, fmt.Errorf("%s: %w", part.name, err)
+		}
 	}
+	return p.manager, nil
+}
+
+// setUpHost makes the manager of the host cluster, with what looks after its
+// KubeFedConfig.
+func (p *controlPlane) setUpHost() error {
+	hook, err := p.newWebhook()
+	if err != nil {
+		return err
+	}
+	options := p.managerOptions()
 	if hook != nil {
 		options.WebhookServer = hook.Server()
 	}
-	local, err := manager.New(host, options)
-	if err != nil {
-		return nil, fmt.Errorf("manager: %w", err)
+	if p.local, err = manager.New(p.host, options); err != nil {
+		return err
 	}
-	if err := setUpKubeFedConfig(local, hook, settings, kubefed); err != nil {
-		return nil, err
-	}
-	provider, err := membership.New(local, membership.Options{
-		KubeFedNamespace: settings.KubeFedNamespace,
-		Period:           settings.HealthCheckPeriod,
-		Timeout:          settings.HealthCheckTimeout,
-		FailureThreshold: settings.HealthCheckFailureThreshold,
-		SuccessThreshold: settings.HealthCheckSuccessThreshold,
-		QPS:              settings.MemberQPS,
-		Burst:            settings.MemberBurst,
-		RequestTimeout:   settings.RequestTimeout,
-		UserAgent:        host.UserAgent,
-		EventRecorder:    local.GetEventRecorder("fedctl"),
-		Logger:           ctrl.Log.WithName("membership"),
-	})
-	if err != nil {
-		return nil, err
-	}
-	mgr, err := mcmanager.WithMultiCluster(local, provider)
-	if err != nil {
-		return nil, fmt.Errorf("multicluster manager: %w", err)
-	}
-	engine, err := propagation.New(mgr, provider, propagation.Options{
-		KubeFedNamespace:       settings.KubeFedNamespace,
-		TargetNamespace:        settings.TargetNamespace(),
-		AdoptResources:         settings.AdoptResources,
-		Workers:                settings.Workers,
-		WorkersPerCluster:      settings.WorkersPerCluster,
-		HostWorkers:            settings.HostWorkers,
-		RequestTimeout:         settings.RequestTimeout,
-		SettleTimeout:          settings.SettleTimeout,
-		RetryMax:               settings.RetryMax,
-		UnreadyDeletionTimeout: settings.UnreadyDeletionTimeout,
-		PropagatedVersions:     settings.VersionRecords == config.RecordPropagatedVersion,
-		Rollups:                rollups.Functions(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := followTypes(mgr, provider, engine, settings); err != nil {
-		return nil, err
-	}
-	if settings.Backups {
-		options := backupOptions(settings)
-		options.Shared = executor.NewSlots(settings.BackupJobs)
-		options.Allowed = &executor.Allowed{FilesystemRoots: settings.BackupFilesystemRoots, OwnIdentity: settings.BackupOwnIdentity}
-		options.Reporter = &executor.ClusterReporter{
-			Reader: local.GetAPIReader(), Writer: local.GetClient(), Events: local.GetEventRecorder("fedctl"),
-			Namespace: settings.KubeFedNamespace, Logger: options.Logger,
-		}
-		if err := mgr.Add(&executor.Fleet{Options: options}); err != nil {
-			return nil, err
-		}
-	}
-	// Runs in the leader only. The words are KubeFed's.
-	promoted := manager.RunnableFunc(func(context.Context) error {
-		ctrl.Log.Info("This controller was promoted as leader")
-		return nil
-	})
-	return mgr, errors.Join(
-		local.Add(promoted),
-		mgr.AddHealthzCheck("ping", healthz.Ping),
-		mgr.AddReadyzCheck("host-cache", func(r *http.Request) error {
-			if !local.GetCache().WaitForCacheSync(r.Context()) {
-				return errors.New("the host cluster's objects have not been read yet")
-			}
-			return nil
-		}),
-	)
+	return p.setUpKubeFedConfig(hook)
 }
 
-// followTypes has the engine and the scheduler of replicas told which types run.
-// Without the gate PushReconciler they are told of none.
-func followTypes(mgr mcmanager.Manager, provider *membership.Provider, engine *propagation.Engine, settings *config.Config) error {
-	if !settings.PushReconciler {
-		return nil
-	}
-	registrars := typeconfig.Registrars{engine}
-	if settings.SchedulerPreferences {
-		scheduler, err := schedule.New(mgr, provider, schedule.Options{
-			TargetNamespace:    settings.TargetNamespace(),
-			UnschedulableAfter: settings.UnschedulableAfter,
-			RequestTimeout:     settings.RequestTimeout,
-		})
-		if err != nil {
-			return err
-		}
-		registrars = append(registrars, scheduler)
-	}
-	return typeconfig.SetupController(mgr.GetLocalManager(), typeconfig.ControllerOptions{
-		Namespace:     settings.KubeFedNamespace,
-		Registrar:     registrars,
-		CollectStatus: settings.CollectStatus,
-		LimitedScope:  settings.TargetNamespace() != "",
-	})
-}
-
-func managerOptions(settings *config.Config) manager.Options {
-	cached := typeconfig.CacheByObject(settings.KubeFedNamespace)
-	maps.Copy(cached, configcontroller.CacheByObject(settings.KubeFedNamespace))
+func (p *controlPlane) managerOptions() manager.Options {
+	cached := controller.CacheByObject(p.KubeFedNamespace)
+	maps.Copy(cached, configcontroller.CacheByObject(p.KubeFedNamespace))
 	return manager.Options{
 		Scheme: newScheme(),
 		Logger: ctrl.Log,
@@ -202,16 +94,108 @@ func managerOptions(settings *config.Config) manager.Options {
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject:         cached,
 		},
-		LeaderElection:                settings.LeaderElect,
-		LeaderElectionID:              "fedctl-controller",
-		LeaderElectionNamespace:       settings.KubeFedNamespace,
+		LeaderElection:                p.Election.LeaderElect,
+		LeaderElectionID:              kubefedconfig.Controller,
+		LeaderElectionNamespace:       p.KubeFedNamespace,
 		LeaderElectionResourceLock:    "leases",
 		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 &settings.LeaseDuration,
-		RenewDeadline:                 &settings.RenewDeadline,
-		RetryPeriod:                   &settings.RetryPeriod,
-		Metrics:                       metricsserver.Options{BindAddress: settings.MetricsAddress},
-		HealthProbeBindAddress:        settings.HealthProbeAddress,
-		PprofBindAddress:              settings.ProfilingAddress,
+		LeaseDuration:                 &p.Election.LeaseDuration,
+		RenewDeadline:                 &p.Election.RenewDeadline,
+		RetryPeriod:                   &p.Election.RetryPeriod,
+		Metrics:                       metricsserver.Options{BindAddress: p.Process.MetricsAddress},
+		HealthProbeBindAddress:        p.Process.HealthProbeAddress,
+		PprofBindAddress:              p.Process.ProfilingAddress,
 	}
+}
+
+// setUpMembers makes the provider of member clusters, and the manager that engages them.
+func (p *controlPlane) setUpMembers() (err error) {
+	p.members, err = membership.New(p.local, membership.Options{
+		Members:          p.Members,
+		KubeFedNamespace: p.KubeFedNamespace,
+		UserAgent:        p.host.UserAgent,
+		EventRecorder:    p.local.GetEventRecorder("fedctl"),
+		Logger:           ctrl.Log.WithName("membership"),
+	})
+	if err != nil {
+		return err
+	}
+	p.manager, err = mcmanager.WithMultiCluster(p.local, p.members)
+	return err
+}
+
+func (p *controlPlane) setUpPropagation() error {
+	engine, err := propagation.New(p.manager, p.members, propagation.Options{
+		Propagation:      p.Propagation,
+		KubeFedNamespace: p.KubeFedNamespace,
+		TargetNamespace:  p.TargetNamespace(),
+		RequestTimeout:   p.Members.RequestTimeout,
+		Rollups:          rollups.Functions(),
+	})
+	p.registrars = append(p.registrars, engine)
+	return err
+}
+
+func (p *controlPlane) setUpReplicas() error {
+	if !p.Types.PushReconciler || !p.Replicas.SchedulerPreferences {
+		return nil
+	}
+	controller, err := replicas.New(p.manager, p.members, replicas.Options{
+		Replicas:        p.Replicas,
+		TargetNamespace: p.TargetNamespace(),
+		RequestTimeout:  p.Members.RequestTimeout,
+	})
+	p.registrars = append(p.registrars, controller)
+	return err
+}
+
+// setUpTypes has the registrars told which types run. Without the gate
+// PushReconciler they are told of none.
+func (p *controlPlane) setUpTypes() error {
+	if !p.Types.PushReconciler {
+		return nil
+	}
+	return controller.Setup(p.local, controller.Options{
+		Types:        p.Types,
+		Namespace:    p.KubeFedNamespace,
+		Registrar:    p.registrars,
+		LimitedScope: p.TargetNamespace() != "",
+	})
+}
+
+// setUpBackups executes the members' backups.
+func (p *controlPlane) setUpBackups() error {
+	if !p.Backups.Enabled {
+		return nil
+	}
+	options, err := backupOptions(p.Config)
+	if err != nil {
+		return err
+	}
+	options.Shared = executor.NewSlots(p.Backups.Jobs)
+	options.Allowed = &executor.Allowed{FilesystemRoots: p.Backups.FilesystemRoots, OwnIdentity: p.Backups.OwnIdentity}
+	options.Reporter = &executor.ClusterReporter{
+		Reader: p.local.GetAPIReader(), Writer: p.local.GetClient(), Events: p.local.GetEventRecorder("fedctl"),
+		Namespace: p.KubeFedNamespace, Logger: options.Logger,
+	}
+	return p.manager.Add(&executor.Fleet{Options: options})
+}
+
+// setUpProbes says how the controller is, and when it has become the leader.
+func (p *controlPlane) setUpProbes() error {
+	// Runs in the leader only. The words are KubeFed's.
+	promoted := manager.RunnableFunc(func(context.Context) error {
+		ctrl.Log.Info("This controller was promoted as leader")
+		return nil
+	})
+	return errors.Join(
+		p.local.Add(promoted),
+		p.manager.AddHealthzCheck("ping", healthz.Ping),
+		p.manager.AddReadyzCheck("host-cache", func(r *http.Request) error {
+			if !p.local.GetCache().WaitForCacheSync(r.Context()) {
+				return errors.New("the host cluster's objects have not been read yet")
+			}
+			return nil
+		}),
+	)
 }

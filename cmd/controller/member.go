@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/spf13/viper"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -19,27 +18,29 @@ import (
 
 // runMember executes the backups of one cluster from inside it. The Lease that
 // keeps it and the host's controller apart is the executor's own.
-func runMember(ctx context.Context, own *rest.Config, v *viper.Viper) error {
-	settings, err := config.Final(v, nil)
-	if err != nil {
+func runMember(ctx context.Context, own *rest.Config, c *config.Config) error {
+	if err := c.Finish(nil); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	setUpLogging(settings)
-	ctrl.Log.Info("Starting", "mode", settings.Mode, "version", version.Get(), "cluster", own.Host)
+	setUpLogging(c.Process)
+	ctrl.Log.Info("Starting", "version", version.Get(), "cluster", own.Host, "settings", c.Values())
 	own = rest.CopyConfig(own)
 	own.UserAgent = "fedctl-backup-executor"
 	own.QPS, own.Burst = -1, -1
 	mgr, err := manager.New(own, manager.Options{
 		Scheme:                 newScheme(),
 		Logger:                 ctrl.Log,
-		Metrics:                metricsserver.Options{BindAddress: settings.MetricsAddress},
-		HealthProbeBindAddress: settings.HealthProbeAddress,
-		PprofBindAddress:       settings.ProfilingAddress,
+		Metrics:                metricsserver.Options{BindAddress: c.Process.MetricsAddress},
+		HealthProbeBindAddress: c.Process.HealthProbeAddress,
+		PprofBindAddress:       c.Process.ProfilingAddress,
 	})
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
 	}
-	options := backupOptions(settings)
+	options, err := backupOptions(c)
+	if err != nil {
+		return err
+	}
 	options.Config = own
 	backups, err := executor.New(options)
 	if err != nil {
@@ -55,16 +56,14 @@ func runMember(ctx context.Context, own *rest.Config, v *viper.Viper) error {
 	return mgr.Start(ctx)
 }
 
-func backupOptions(settings *config.Config) executor.Options {
+func backupOptions(c *config.Config) (executor.Options, error) {
+	rules, err := c.Backups.Network()
 	return executor.Options{
-		Namespace:      settings.TargetNamespace(),
-		LeaseNamespace: settings.KubeFedNamespace,
-		LeaseDuration:  settings.LeaseDuration,
-		RenewDeadline:  settings.RenewDeadline,
-		RetryPeriod:    settings.RetryPeriod,
-		Jobs:           settings.BackupClusterJobs,
-		Poll:           settings.BackupPoll,
-		CacheDir:       settings.BackupCacheDir,
+		Election:       c.Election,
+		Backups:        c.Backups,
+		Network:        rules,
+		Namespace:      c.TargetNamespace(),
+		LeaseNamespace: c.KubeFedNamespace,
 		Logger:         ctrl.Log.WithName("backup"),
-	}
+	}, err
 }

@@ -42,7 +42,7 @@ func coreCRDs() error {
 // KubeFed leaves empty.
 const preferences = "replicaschedulingpreferences.scheduling.kubefed.io"
 
-// addScheduledStatus adds the status that pkg/schedule writes.
+// addScheduledStatus adds the status that pkg/replicas writes.
 func addScheduledStatus(version *apiextensionsv1.CustomResourceDefinitionVersion) {
 	version.Subresources = &apiextensionsv1.CustomResourceSubresources{Status: &apiextensionsv1.CustomResourceSubresourceStatus{}}
 	text := func(description string) apiextensionsv1.JSONSchemaProps {

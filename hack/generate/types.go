@@ -18,6 +18,8 @@ import (
 	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // defaultType is a target that is federated unless somebody disables it.
@@ -66,7 +68,7 @@ func federatedTypes() error {
 	}
 	var names []string
 	for _, t := range defaultTypes {
-		config := typeconfig.TypeConfigFor(t.APIResource, typeconfig.Directive{})
+		config := enablement.TypeConfigFor(t.APIResource, enablement.Directive{})
 		if t.CollectStatus {
 			enabled := fedcorev1beta1.StatusCollectionEnabled
 			config.Spec.StatusCollection = &enabled
@@ -98,11 +100,11 @@ func federatedCRD(t defaultType, config *fedcorev1beta1.FederatedTypeConfig) (*a
 	if err != nil {
 		return nil, err
 	}
-	in := typeconfig.GenerateInput{Type: federated, ShortNames: t.ShortNames, Definitions: definitions}
+	in := definition.Input{Type: federated, ShortNames: t.ShortNames, Definitions: definitions}
 	if rollup, ok := rollups.Schemas()[federated.Target.GVK.GroupKind()]; ok {
 		in.Rollup = &rollup
 	}
-	return typeconfig.GenerateCRD(in), nil
+	return definition.Generate(in), nil
 }
 
 // definitions returns the schema of the target and what it refers to.
@@ -112,7 +114,7 @@ func (t *defaultType) definitions() (map[string]*spec.Schema, error) {
 		if err != nil {
 			return nil, err
 		}
-		return typeconfig.ParseDefinitions(data)
+		return definition.ParseDefinitions(data)
 	}
 	data, err := os.ReadFile(t.CRD)
 	if err != nil {
@@ -122,7 +124,7 @@ func (t *defaultType) definitions() (map[string]*spec.Schema, error) {
 	if err := yaml.UnmarshalStrict(data, &crd); err != nil {
 		return nil, err
 	}
-	return typeconfig.CRDDefinitions(&crd, t.Version)
+	return definition.CRDDefinitions(&crd, t.Version)
 }
 
 // crdKustomization lists all definitions there are.

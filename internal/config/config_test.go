@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"github.com/spf13/viper"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
@@ -21,7 +20,7 @@ import (
 func load(t *testing.T, args []string, file string, kubefed *fedcorev1beta1.KubeFedConfig) (*Config, error) {
 	t.Helper()
 	flags := pflag.NewFlagSet("controller", pflag.ContinueOnError)
-	AddFlags(flags)
+	c := New(flags)
 	if file != "" {
 		path := filepath.Join(t.TempDir(), "settings.yaml")
 		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
@@ -32,11 +31,10 @@ func load(t *testing.T, args []string, file string, kubefed *fedcorev1beta1.Kube
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	v := viper.New()
-	if err := SettingsFile(v, flags); err != nil {
+	if err := c.Load(); err != nil {
 		return nil, err
 	}
-	return Final(v, kubefed)
+	return c, c.Finish(kubefed)
 }
 
 func kubeFedConfig() *fedcorev1beta1.KubeFedConfig {
@@ -74,8 +72,8 @@ func TestPrecedence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.HealthCheckPeriod != step.want {
-				t.Errorf("period %s, want %s", c.HealthCheckPeriod, step.want)
+			if c.Members.HealthCheckPeriod != step.want {
+				t.Errorf("period %s, want %s", c.Members.HealthCheckPeriod, step.want)
 			}
 		})
 	}
@@ -86,11 +84,11 @@ func TestKubeFedConfigIsHonoured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.TargetNamespace() != "kube-federation-system" || c.HealthCheckFailureThreshold != 7 ||
-		c.LeaseDuration != 40*time.Second || c.AdoptResources || c.SchedulerPreferences {
+	if c.TargetNamespace() != "kube-federation-system" || c.Members.FailureThreshold != 7 ||
+		c.Election.LeaseDuration != 40*time.Second || c.Propagation.AdoptResources || c.Replicas.SchedulerPreferences {
 		t.Errorf("%+v", c)
 	}
-	if c, err = load(t, nil, "", nil); err != nil || !c.AdoptResources || c.CollectStatus || c.TargetNamespace() != "" {
+	if c, err = load(t, nil, "", nil); err != nil || !c.Propagation.AdoptResources || c.Types.CollectStatus || c.TargetNamespace() != "" {
 		t.Errorf("without a KubeFedConfig: %+v, %v", c, err)
 	}
 }
@@ -120,8 +118,8 @@ func TestFeatureGates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.PushReconciler != test.push || c.SchedulerPreferences != test.schedule || c.CollectStatus != test.collect {
-			t.Errorf("%s: push %t, schedule %t, collect %t", test.name, c.PushReconciler, c.SchedulerPreferences, c.CollectStatus)
+		if c.Types.PushReconciler != test.push || c.Replicas.SchedulerPreferences != test.schedule || c.Types.CollectStatus != test.collect {
+			t.Errorf("%s: push %t, schedule %t, collect %t", test.name, c.Types.PushReconciler, c.Replicas.SchedulerPreferences, c.Types.CollectStatus)
 		}
 	}
 }
@@ -146,8 +144,8 @@ func TestListsAreRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(c.BackupFilesystemRoots, test.want) {
-				t.Errorf("got %q, want %q", c.BackupFilesystemRoots, test.want)
+			if !slices.Equal(c.Backups.FilesystemRoots, test.want) {
+				t.Errorf("got %q, want %q", c.Backups.FilesystemRoots, test.want)
 			}
 		})
 	}
@@ -206,4 +204,29 @@ func TestReadKubeFedConfig(t *testing.T) {
 	if _, err := ReadKubeFedConfig("/does/not/exist"); err == nil {
 		t.Error("a missing file is no error")
 	}
+}
+
+func TestValuesAreComplete(t *testing.T) {
+	flags := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	c := New(flags)
+	if err := flags.Parse([]string{"--webhook-url=https://me:secret@host:9443", "--backup-filesystem-roots=/a,/b"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("FEDCTL_RETRY_MAX", "7m")
+	if err := c.Load(); err != nil {
+		t.Fatal(err)
+	}
+	values := c.Values()
+	for name, want := range map[string]string{
+		"retry-max": "7m0s", "workers": "256", "backup-filesystem-roots": "[/a,/b]", "webhook-url": "https://me:xxxxx@host:9443",
+	} {
+		if values[name] != want {
+			t.Errorf("%s is %q, want %q", name, values[name], want)
+		}
+	}
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if _, found := values[flag.Name]; !found {
+			t.Errorf("%s is missing", flag.Name)
+		}
+	})
 }

@@ -12,9 +12,6 @@ import (
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
-// KubeFedConfigName is the name of the KubeFedConfig that counts.
-const KubeFedConfigName = "kubefed"
-
 // gateSettings are the settings that KubeFed's feature gates switch.
 var gateSettings = map[string]string{
 	kubefedconfig.PushReconciler:              "push-reconciler",

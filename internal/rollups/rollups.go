@@ -7,7 +7,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/backup/rollup"
 	"github.com/fedctl/fedctl/pkg/federate"
-	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 )
 
 // Functions are what the controller calls, by the kind of the target.
@@ -16,6 +16,6 @@ func Functions() map[schema.GroupKind]federate.Rollup {
 }
 
 // Schemas are what the definitions of the federated types get, by the kind of the target.
-func Schemas() map[schema.GroupKind]typeconfig.Rollup {
-	return map[schema.GroupKind]typeconfig.Rollup{rollup.Target: {Schema: rollup.Schema(), Columns: rollup.Columns()}}
+func Schemas() map[schema.GroupKind]definition.Rollup {
+	return map[schema.GroupKind]definition.Rollup{rollup.Target: {Schema: rollup.Schema(), Columns: rollup.Columns()}}
 }

@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/fedctl/fedctl/internal/webhookcerts"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 const (
@@ -22,23 +24,17 @@ const (
 	path = "/default-kubefedconfig"
 	// serviceName and secretName are what config/ calls the Service in front of the
 	// controllers and the Secret that holds the certificates.
-	serviceName = "fedctl-controller-webhook"
-	secretName  = "fedctl-controller-webhook"
+	serviceName = kubefedconfig.Controller + "-webhook"
+	secretName  = serviceName
 )
 
 // Options say where the webhook is served and how it is reached.
 type Options struct {
-	// BindAddress is host:port to listen on; no host: on all addresses.
-	BindAddress string
-	// URL is the webhook's address as the host's API server reaches it, without a
-	// path; empty: it is reached through the Service.
-	URL string
+	settings.Webhook
 	// Namespace of the control plane.
 	Namespace string
 	// Configuration is the name of the MutatingWebhookConfiguration.
 	Configuration string
-	// AuthorityValidity and Validity are webhookcerts.Options'.
-	AuthorityValidity, Validity time.Duration
 }
 
 // Webhook is the server with what keeps its certificates.

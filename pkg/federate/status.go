@@ -30,17 +30,6 @@ const (
 	LabelRemovalTimedOut PropagationStatus = "LabelRemovalTimedOut"
 )
 
-// Recoverable says whether trying again, without a change by a user, may help.
-// The set is KubeFed's.
-func (s PropagationStatus) Recoverable() bool {
-	switch s {
-	case CreationFailed, UpdateFailed, DeletionFailed, LabelRemovalFailed, RetrievalFailed, ClientRetrievalFailed,
-		CreationTimedOut, UpdateTimedOut, DeletionTimedOut, LabelRemovalTimedOut:
-		return true
-	}
-	return false
-}
-
 // AggregateReason is the reason of the Propagation condition; empty when True.
 type AggregateReason string
 

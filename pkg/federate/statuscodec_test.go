@@ -73,7 +73,4 @@ func TestStatusLookup(t *testing.T) {
 	if s.Condition("Propagation") != &s.Conditions[0] || s.Condition("Accepted") != nil || s.Cluster("b") != &s.Clusters[1] || s.Cluster("c") != nil {
 		t.Error("lookup by name")
 	}
-	if ClusterNotReady.Recoverable() || !UpdateFailed.Recoverable() || ClusterPropagationOK.Recoverable() {
-		t.Error("recoverable")
-	}
 }

@@ -16,6 +16,19 @@ const (
 	SchedulerPreferences        = "SchedulerPreferences"
 )
 
+// What KubeFed gives a KubeFedConfig that leaves these out. The controller's settings
+// have the same defaults, so that it makes no difference when that happens.
+const (
+	LeaseDuration = 15 * time.Second
+	RenewDeadline = 10 * time.Second
+	RetryPeriod   = 5 * time.Second
+
+	HealthCheckPeriod  = 10 * time.Second
+	HealthCheckTimeout = 3 * time.Second
+	FailureThreshold   = 3
+	SuccessThreshold   = 1
+)
+
 // gates are KubeFed's feature gates with what they are when nobody says.
 var gates = map[string]fedcorev1beta1.ConfigurationMode{
 	PushReconciler:              fedcorev1beta1.ConfigurationEnabled,
@@ -35,17 +48,17 @@ func Default(spec *fedcorev1beta1.KubeFedConfigSpec) {
 
 	election := fill(&spec.LeaderElect, fedcorev1beta1.LeaderElectConfig{})
 	fill(&election.ResourceLock, fedcorev1beta1.ConfigMapsResourceLock)
-	fill(&election.LeaseDuration, seconds(15))
-	fill(&election.RenewDeadline, seconds(10))
-	fill(&election.RetryPeriod, seconds(5))
+	fill(&election.LeaseDuration, metav1.Duration{Duration: LeaseDuration})
+	fill(&election.RenewDeadline, metav1.Duration{Duration: RenewDeadline})
+	fill(&election.RetryPeriod, metav1.Duration{Duration: RetryPeriod})
 
 	spec.FeatureGates = defaultGates(spec.FeatureGates)
 
 	check := fill(&spec.ClusterHealthCheck, fedcorev1beta1.ClusterHealthCheckConfig{})
-	fill(&check.Period, seconds(10))
-	fill(&check.Timeout, seconds(3))
-	fill(&check.FailureThreshold, 3)
-	fill(&check.SuccessThreshold, 1)
+	fill(&check.Period, metav1.Duration{Duration: HealthCheckPeriod})
+	fill(&check.Timeout, metav1.Duration{Duration: HealthCheckTimeout})
+	fill(&check.FailureThreshold, FailureThreshold)
+	fill(&check.SuccessThreshold, SuccessThreshold)
 
 	syncController := fill(&spec.SyncController, fedcorev1beta1.SyncControllerConfig{})
 	fill(&syncController.MaxConcurrentReconciles, 1)

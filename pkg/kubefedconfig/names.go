@@ -12,3 +12,12 @@ func ClusterWideName(name, namespace string) string {
 	}
 	return name + "-" + namespace
 }
+
+// The names that a control plane goes by in its namespace.
+const (
+	// Name is that of the KubeFedConfig that counts.
+	Name = "kubefed"
+	// Controller is that of the controller: of its Deployment, the account that it
+	// runs as, its roles, its Lease and the webhook configuration.
+	Controller = "fedctl-controller"
+)

@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // KubeFed's reasons and messages of KubeFedCluster conditions. ReasonNotProbed is
@@ -28,24 +30,17 @@ const (
 	messageNotProbed    = "the cluster has not been probed yet"
 )
 
-// facts are what else is known of a member. Empty fields are unknown.
-type facts struct {
-	Version string
-	// Inventory is nil while the nodes have not been listed.
-	Inventory *inventory
-}
-
 // reasonOf returns reason and message of the Ready condition.
 func reasonOf(h health) (reason, message string) {
 	if !h.Known {
 		return ReasonNotProbed, messageNotProbed
 	}
 	switch h.Why.Verdict {
-	case verdictReady:
+	case reach.Ready:
 		return ReasonReady, join(messageReady, "; ", h.Why.Problem)
-	case verdictOffline:
+	case reach.Offline:
 		return ReasonNotReachable, join(messageNotReachable, ": ", h.Why.Detail)
-	case verdictMalformed:
+	case reach.Malformed:
 		return ReasonMalformed, join(messageMalformed, ": ", h.Why.Detail)
 	default:
 		return ReasonNotReady, join(messageNotReady, ": ", h.Why.Detail)
@@ -62,20 +57,20 @@ func join(message, separator, detail string) string {
 // statusFor returns the status that a KubeFedCluster should have. malformed says
 // what is wrong with its configuration, if anything. Facts that are unknown, and
 // transition times of conditions that stay, are taken from previous.
-func statusFor(previous fedcorev1beta1.KubeFedClusterStatus, h health, f facts, malformed string, now time.Time) fedcorev1beta1.KubeFedClusterStatus {
+func statusFor(previous fedcorev1beta1.KubeFedClusterStatus, h health, f Facts, malformed string, now time.Time) fedcorev1beta1.KubeFedClusterStatus {
 	next := fedcorev1beta1.KubeFedClusterStatus{
 		Conditions:        conditionsFor(previous.Conditions, h, malformed, now),
 		KubernetesVersion: previous.KubernetesVersion,
 		Zones:             previous.Zones,
 		Region:            previous.Region,
 	}
-	if f.Version != "" {
-		next.KubernetesVersion = f.Version
+	if f.KubernetesVersion != "" {
+		next.KubernetesVersion = f.KubernetesVersion
 	}
-	if f.Inventory != nil {
-		next.Zones, next.Region = f.Inventory.Zones, nil
-		if f.Inventory.Region != "" {
-			next.Region = &f.Inventory.Region
+	if f.Nodes != nil {
+		next.Zones, next.Region = f.Nodes.Zones, nil
+		if f.Nodes.Region != "" {
+			next.Region = &f.Nodes.Region
 		}
 	}
 	return next
@@ -103,9 +98,9 @@ func conditionsFor(previous []fedcorev1beta1.ClusterCondition, h health, malform
 	reason, message := reasonOf(h)
 	conditions := []fedcorev1beta1.ClusterCondition{condition(fedcommon.ClusterReady, h.Ready, reason, message)}
 	switch h.Why.Verdict {
-	case verdictOffline:
+	case reach.Offline:
 		conditions = append(conditions, condition(fedcommon.ClusterOffline, true, reason, message))
-	case verdictReady, verdictNotReady:
+	case reach.Ready, reach.NotReady:
 		conditions = append(conditions, condition(fedcommon.ClusterOffline, false, ReasonReachable, messageReachable))
 	}
 	if malformed != "" {

@@ -11,6 +11,8 @@ import (
 	"k8s.io/utils/ptr"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 var (
@@ -30,7 +32,7 @@ func TestStatusFor(t *testing.T) {
 		name      string
 		previous  fedcorev1beta1.KubeFedClusterStatus
 		health    health
-		facts     facts
+		facts     Facts
 		malformed string
 		want      fedcorev1beta1.KubeFedClusterStatus
 	}{
@@ -41,8 +43,8 @@ func TestStatusFor(t *testing.T) {
 		},
 		{
 			name:   "ready comes with the version",
-			health: health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}},
-			facts:  facts{Version: "v1.36.3"},
+			health: health{Known: true, Ready: true, Why: reach.Observation{Verdict: reach.Ready}},
+			facts:  Facts{KubernetesVersion: "v1.36.3"},
 			want: fedcorev1beta1.KubeFedClusterStatus{KubernetesVersion: "v1.36.3", Conditions: []fedcorev1beta1.ClusterCondition{
 				conditionOf(fedcommon.ClusterReady, corev1.ConditionTrue, "ClusterReady", "/healthz responded with ok", moment),
 				conditionOf(fedcommon.ClusterOffline, corev1.ConditionFalse, "ClusterReachable", "cluster is reachable", moment),
@@ -51,7 +53,7 @@ func TestStatusFor(t *testing.T) {
 		{
 			name:     "still ready keeps the transition time, and what is unknown now",
 			previous: fedcorev1beta1.KubeFedClusterStatus{Conditions: readySince, KubernetesVersion: "v1", Region: ptr.To("eu"), Zones: []string{"a"}},
-			health:   health{Known: true, Ready: true, Why: observation{Verdict: verdictReady, Problem: "but"}},
+			health:   health{Known: true, Ready: true, Why: reach.Observation{Verdict: reach.Ready, Problem: "but"}},
 			want: fedcorev1beta1.KubeFedClusterStatus{
 				KubernetesVersion: "v1", Region: ptr.To("eu"), Zones: []string{"a"},
 				Conditions: []fedcorev1beta1.ClusterCondition{
@@ -63,7 +65,7 @@ func TestStatusFor(t *testing.T) {
 		{
 			name:     "offline",
 			previous: fedcorev1beta1.KubeFedClusterStatus{Conditions: readySince, KubernetesVersion: "v1"},
-			health:   health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "connection refused"}},
+			health:   health{Known: true, Why: reach.Observation{Verdict: reach.Offline, Detail: "connection refused"}},
 			want: fedcorev1beta1.KubeFedClusterStatus{KubernetesVersion: "v1", Conditions: []fedcorev1beta1.ClusterCondition{
 				conditionOf(fedcommon.ClusterReady, corev1.ConditionFalse, "ClusterNotReachable", "cluster is not reachable: connection refused", moment),
 				conditionOf(fedcommon.ClusterOffline, corev1.ConditionTrue, "ClusterNotReachable", "cluster is not reachable: connection refused", moment),
@@ -71,7 +73,7 @@ func TestStatusFor(t *testing.T) {
 		},
 		{
 			name:   "unwell",
-			health: health{Known: true, Why: observation{Verdict: verdictNotReady, Detail: "500"}},
+			health: health{Known: true, Why: reach.Observation{Verdict: reach.NotReady, Detail: "500"}},
 			want: fedcorev1beta1.KubeFedClusterStatus{Conditions: []fedcorev1beta1.ClusterCondition{
 				conditionOf(fedcommon.ClusterReady, corev1.ConditionFalse, "ClusterNotReady", "/healthz responded without ok: 500", moment),
 				conditionOf(fedcommon.ClusterOffline, corev1.ConditionFalse, "ClusterReachable", "cluster is reachable", moment),
@@ -79,7 +81,7 @@ func TestStatusFor(t *testing.T) {
 		},
 		{
 			name:      "malformed",
-			health:    health{Known: true, Why: observation{Verdict: verdictMalformed, Detail: "no token"}},
+			health:    health{Known: true, Why: reach.Observation{Verdict: reach.Malformed, Detail: "no token"}},
 			malformed: "no token",
 			want: fedcorev1beta1.KubeFedClusterStatus{Conditions: []fedcorev1beta1.ClusterCondition{
 				conditionOf(fedcommon.ClusterReady, corev1.ConditionFalse, "ClusterConfigMalformed", "cluster's configuration may be malformed: no token", moment),
@@ -89,7 +91,7 @@ func TestStatusFor(t *testing.T) {
 		{
 			name:     "an inventory without zones removes them",
 			previous: fedcorev1beta1.KubeFedClusterStatus{Region: ptr.To("eu"), Zones: []string{"a"}},
-			facts:    facts{Inventory: &inventory{}},
+			facts:    Facts{Nodes: &Nodes{}},
 			want:     fedcorev1beta1.KubeFedClusterStatus{},
 		},
 	} {
@@ -104,7 +106,7 @@ func TestStatusFor(t *testing.T) {
 
 func TestCompareStatus(t *testing.T) {
 	base := func() fedcorev1beta1.KubeFedClusterStatus {
-		return statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}}, facts{Version: "v1"}, "", long.Time)
+		return statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Ready: true, Why: reach.Observation{Verdict: reach.Ready}}, Facts{KubernetesVersion: "v1"}, "", long.Time)
 	}
 	for _, tc := range []struct {
 		name   string
@@ -133,10 +135,10 @@ func TestCompareStatus(t *testing.T) {
 }
 
 func TestWorthWriting(t *testing.T) {
-	stored := statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "refused"}}, facts{}, "", moment.Time)
-	sameLater := statusFor(stored, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "refused"}}, facts{}, "", moment.Time)
-	otherWords := statusFor(stored, health{Known: true, Why: observation{Verdict: verdictOffline, Detail: "time-out"}}, facts{}, "", moment.Time)
-	ready := statusFor(stored, health{Known: true, Ready: true, Why: observation{Verdict: verdictReady}}, facts{}, "", moment.Time)
+	stored := statusFor(fedcorev1beta1.KubeFedClusterStatus{}, health{Known: true, Why: reach.Observation{Verdict: reach.Offline, Detail: "refused"}}, Facts{}, "", moment.Time)
+	sameLater := statusFor(stored, health{Known: true, Why: reach.Observation{Verdict: reach.Offline, Detail: "refused"}}, Facts{}, "", moment.Time)
+	otherWords := statusFor(stored, health{Known: true, Why: reach.Observation{Verdict: reach.Offline, Detail: "time-out"}}, Facts{}, "", moment.Time)
+	ready := statusFor(stored, health{Known: true, Ready: true, Why: reach.Observation{Verdict: reach.Ready}}, Facts{}, "", moment.Time)
 	r := reporter{}
 	for _, tc := range []struct {
 		name  string
@@ -162,17 +164,17 @@ func TestWorthWriting(t *testing.T) {
 func TestPatches(t *testing.T) {
 	kfc := &fedcorev1beta1.KubeFedCluster{}
 	kfc.UID = "u"
-	kfc.Annotations = map[string]string{NodesAnnotation: "3", AcceleratorsAnnotation: "", ClusterUIDAnnotation: "c"}
-	inv := &inventory{Nodes: 3, Accelerators: map[string]int64{}}
-	if patch := annotationPatch(kfc, facts{Inventory: inv}, "c"); patch != nil {
+	kfc.Annotations = map[string]string{NodesAnnotation: "3", AcceleratorsAnnotation: "", reach.ClusterUIDAnnotation: "c"}
+	inv := &Nodes{Count: 3, Accelerators: map[string]int64{}}
+	if patch := annotationPatch(kfc, Facts{Nodes: inv}, "c"); patch != nil {
 		t.Errorf("patch %s although nothing differs", patch)
 	}
-	if patch := annotationPatch(kfc, facts{}, ""); patch != nil {
+	if patch := annotationPatch(kfc, Facts{}, ""); patch != nil {
 		t.Errorf("patch %s although nothing is known", patch)
 	}
 	inv.Accelerators = map[string]int64{"nvidia.com/gpu": 16, "amd.com/gpu": 4}
 	want := `{"metadata":{"annotations":{"fedctl.io/accelerators":"amd.com/gpu=4,nvidia.com/gpu=16"},"uid":"u"}}`
-	if patch := annotationPatch(kfc, facts{Inventory: inv}, "c"); string(patch) != want {
+	if patch := annotationPatch(kfc, Facts{Nodes: inv}, "c"); string(patch) != want {
 		t.Errorf("patch %s, want %s", patch, want)
 	}
 	var got map[string]map[string]any

@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // A connection is one way of reaching a member: a prober from the start, and a
@@ -20,8 +22,8 @@ import (
 // other credentials are another connection.
 type connection struct {
 	fingerprint string
-	prober      *prober
-	access      access
+	prober      *reach.Prober
+	access      reach.Access
 	opts        Options
 	log         logr.Logger
 
@@ -34,19 +36,19 @@ type connection struct {
 	close   context.CancelFunc
 }
 
-func newConnection(a access, secret string, opts Options, log logr.Logger) (*connection, error) {
-	prober, err := newProber(a, secret, opts)
+func newConnection(a reach.Access, secret string, opts Options, log logr.Logger) (*connection, error) {
+	prober, err := reach.NewProber(a, secret, opts.UserAgent, opts.HealthCheckTimeout)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{fingerprint: a.fingerprint(), prober: prober, access: a, opts: opts, log: log, close: prober.idle}, nil
+	return &connection{fingerprint: a.Fingerprint(), prober: prober, access: a, opts: opts, log: log, close: prober.Close}, nil
 }
 
 // probe asks once how the member is. The first time that it is well it is also
 // asked who it is, so that a ready member has a version and an identity.
-func (c *connection) probe(ctx context.Context) observation {
-	o := c.prober.healthz(ctx)
-	if o.Verdict == verdictReady && !c.identified {
+func (c *connection) probe(ctx context.Context) reach.Observation {
+	o := c.prober.Healthz(ctx)
+	if o.Verdict == reach.Ready && !c.identified {
 		return c.identify(ctx)
 	}
 	return o
@@ -55,28 +57,28 @@ func (c *connection) probe(ctx context.Context) observation {
 // identify reads version and UID. A member that forbids it is ready all the
 // same: members joined by KubeFed in a Namespaced control plane do. Any other
 // failure is that of the probe.
-func (c *connection) identify(ctx context.Context) observation {
-	version, versionErr := c.prober.version(ctx)
-	uid, uidErr := c.prober.clusterUID(ctx)
+func (c *connection) identify(ctx context.Context) reach.Observation {
+	version, versionErr := c.prober.Version(ctx)
+	uid, uidErr := c.prober.ClusterUID(ctx)
 	for _, err := range []error{versionErr, uidErr} {
-		var status *statusError
+		var status *reach.StatusError
 		if err != nil && (!errors.As(err, &status) || (status.Code != http.StatusForbidden && status.Code != http.StatusNotFound)) {
-			return observation{Verdict: verdictNotReady, Detail: err.Error()}
+			return reach.Observation{Verdict: reach.NotReady, Detail: err.Error()}
 		}
 		if err != nil {
 			c.log.Info("Member does not tell who it is", "error", err.Error())
 		}
 	}
 	c.version, c.uid, c.identified = version, uid, true
-	return observation{Verdict: verdictReady}
+	return reach.Observation{Verdict: reach.Ready}
 }
 
 // open builds the cluster.Cluster and starts its cache. It ends with ctx or
 // close, whichever comes first, and cannot be opened again. indexes are applied
 // to its cache.
 func (c *connection) open(ctx context.Context, indexes []fieldIndex) (context.Context, error) {
-	transport := c.access.transport(c.opts.RequestTimeout)
-	config := c.access.restConfig(transport, c.opts)
+	transport := c.access.Transport(c.opts.RequestTimeout)
+	config := c.access.RESTConfig(transport, reach.Client{UserAgent: c.opts.UserAgent, QPS: c.opts.QPS, Burst: c.opts.Burst})
 	cl, err := newCluster(config, c.log)
 	if err != nil {
 		return nil, err
@@ -91,7 +93,7 @@ func (c *connection) open(ctx context.Context, indexes []fieldIndex) (context.Co
 	c.cluster = cl
 	c.close = func() {
 		cancel()
-		c.prober.idle()
+		c.prober.Close()
 		transport.CloseIdleConnections()
 	}
 	go func() {

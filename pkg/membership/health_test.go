@@ -4,26 +4,28 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 func TestHealthObserve(t *testing.T) {
-	up := observation{Verdict: verdictReady}
-	down := observation{Verdict: verdictOffline, Detail: "refused"}
-	ill := observation{Verdict: verdictNotReady, Detail: "etcd"}
-	bad := observation{Verdict: verdictMalformed, Detail: "no token"}
+	up := reach.Observation{Verdict: reach.Ready}
+	down := reach.Observation{Verdict: reach.Offline, Detail: "refused"}
+	ill := reach.Observation{Verdict: reach.NotReady, Detail: "etcd"}
+	bad := reach.Observation{Verdict: reach.Malformed, Detail: "no token"}
 	for _, tc := range []struct {
 		name       string
 		thresholds thresholds
-		probes     []observation
+		probes     []reach.Observation
 		want       []health
 	}{
 		{
-			name: "the first probe decides", thresholds: thresholds{Failure: 3, Success: 2}, probes: []observation{down},
+			name: "the first probe decides", thresholds: thresholds{Failure: 3, Success: 2}, probes: []reach.Observation{down},
 			want: []health{{Known: true, Why: down}},
 		},
 		{
 			name: "a ready member bears failures below the threshold", thresholds: thresholds{Failure: 3, Success: 1},
-			probes: []observation{up, down, down, up, down, ill, down},
+			probes: []reach.Observation{up, down, down, up, down, ill, down},
 			want: []health{
 				{Known: true, Ready: true, Why: up},
 				{Known: true, Ready: true, Why: up, Contrary: 1},
@@ -36,7 +38,7 @@ func TestHealthObserve(t *testing.T) {
 		},
 		{
 			name: "an unready member needs successes in a row", thresholds: thresholds{Failure: 1, Success: 2},
-			probes: []observation{down, up, ill, up, up},
+			probes: []reach.Observation{down, up, ill, up, up},
 			want: []health{
 				{Known: true, Why: down},
 				{Known: true, Why: down, Contrary: 1},
@@ -46,15 +48,15 @@ func TestHealthObserve(t *testing.T) {
 			},
 		},
 		{
-			name: "nothing left to probe counts at once", thresholds: thresholds{Failure: 3, Success: 3}, probes: []observation{up, bad, up},
+			name: "nothing left to probe counts at once", thresholds: thresholds{Failure: 3, Success: 3}, probes: []reach.Observation{up, bad, up},
 			want: []health{{Known: true, Ready: true, Why: up}, {Known: true, Why: bad}, {Known: true, Why: bad, Contrary: 1}},
 		},
 		{
 			name: "a problem of a ready member shows at once", thresholds: thresholds{Failure: 3, Success: 3},
-			probes: []observation{up, {Verdict: verdictReady, Problem: "rejected"}},
+			probes: []reach.Observation{up, {Verdict: reach.Ready, Problem: "rejected"}},
 			want: []health{
 				{Known: true, Ready: true, Why: up},
-				{Known: true, Ready: true, Why: observation{Verdict: verdictReady, Problem: "rejected"}},
+				{Known: true, Ready: true, Why: reach.Observation{Verdict: reach.Ready, Problem: "rejected"}},
 			},
 		},
 	} {

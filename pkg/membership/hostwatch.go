@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // watchHost begins to follow the host cluster's objects. When it returns, all
@@ -83,7 +85,7 @@ func keepCredentials(in any) (any, error) {
 	}
 	slim := &corev1.Secret{Data: map[string][]byte{}}
 	slim.Namespace, slim.Name, slim.UID, slim.ResourceVersion = secret.Namespace, secret.Name, secret.UID, secret.ResourceVersion
-	for _, key := range []string{TokenKey, CAKey} {
+	for _, key := range []string{reach.TokenKey, reach.CAKey} {
 		if value, found := secret.Data[key]; found {
 			slim.Data[key] = value
 		}

@@ -14,16 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// inventory is what a member's nodes say of it.
-type inventory struct {
-	Nodes  int
-	Region string
-	// Zones are sorted.
-	Zones []string
-	// Accelerators is the allocatable amount by extended resource, over all nodes.
-	Accelerators map[string]int64
-}
-
 // legacy labels, which KubeFed read and old clusters have.
 const (
 	legacyRegionLabel = "failure-domain.beta.kubernetes.io/region"
@@ -32,8 +22,8 @@ const (
 
 // inventoryOf sums nodes up. The region is that of the first node which has one,
 // in order of names, so that it does not depend on the order of the list.
-func inventoryOf(nodes []corev1.Node) inventory {
-	inv := inventory{Nodes: len(nodes), Accelerators: map[string]int64{}}
+func inventoryOf(nodes []corev1.Node) Nodes {
+	inv := Nodes{Count: len(nodes), Accelerators: map[string]int64{}}
 	zones := map[string]bool{}
 	regionOf := ""
 	for i := range nodes {
@@ -90,7 +80,7 @@ func IsAccelerator(resourceName string) bool {
 
 // listInventory lists the nodes from the API server's cache, which costs its
 // etcd nothing.
-func listInventory(ctx context.Context, reader client.Reader) (*inventory, error) {
+func listInventory(ctx context.Context, reader client.Reader) (*Nodes, error) {
 	var nodes corev1.NodeList
 	if err := reader.List(ctx, &nodes, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}); err != nil {
 		return nil, err
@@ -102,9 +92,6 @@ func listInventory(ctx context.Context, reader client.Reader) (*inventory, error
 // Annotations of a KubeFedCluster that the provider keeps, for those who list
 // clusters. They change only when what they say does.
 const (
-	// ClusterUIDAnnotation is the UID of the member's namespace kube-system,
-	// which tells whether two KubeFedClusters are one cluster.
-	ClusterUIDAnnotation = "fedctl.io/cluster-uid"
 	// NodesAnnotation is the number of the member's nodes.
 	NodesAnnotation = "fedctl.io/nodes"
 	// AcceleratorsAnnotation is the allocatable amount of each accelerator, such as
@@ -113,13 +100,13 @@ const (
 )
 
 // annotations returns what the inventory's annotations should say.
-func (inv *inventory) annotations() map[string]string {
+func (inv *Nodes) annotations() map[string]string {
 	parts := make([]string, 0, len(inv.Accelerators))
 	for _, name := range slices.Sorted(maps.Keys(inv.Accelerators)) {
 		parts = append(parts, fmt.Sprintf("%s=%d", name, inv.Accelerators[name]))
 	}
 	return map[string]string{
-		NodesAnnotation:        strconv.Itoa(inv.Nodes),
+		NodesAnnotation:        strconv.Itoa(inv.Count),
 		AcceleratorsAnnotation: strings.Join(parts, ","),
 	}
 }

@@ -24,11 +24,11 @@ func TestInventoryOf(t *testing.T) {
 		nodeWith("c", map[string]string{corev1.LabelTopologyZone: "z1"}, map[string]string{"amd.com/gpu": "2", "example.com/fuse": "9"}),
 		nodeWith("d", nil, nil),
 	}
-	want := inventory{Nodes: 4, Region: "east", Zones: []string{"z1", "z2"}, Accelerators: map[string]int64{"nvidia.com/gpu": 16, "amd.com/gpu": 2}}
+	want := Nodes{Count: 4, Region: "east", Zones: []string{"z1", "z2"}, Accelerators: map[string]int64{"nvidia.com/gpu": 16, "amd.com/gpu": 2}}
 	if diff := cmp.Diff(want, inventoryOf(nodes)); diff != "" {
 		t.Errorf("inventory (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(inventory{Accelerators: map[string]int64{}}, inventoryOf(nil)); diff != "" {
+	if diff := cmp.Diff(Nodes{Accelerators: map[string]int64{}}, inventoryOf(nil)); diff != "" {
 		t.Errorf("inventory of no nodes (-want +got):\n%s", diff)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // minPause is the shortest time between two probes, however often its objects
@@ -32,9 +34,9 @@ type member struct {
 	info    Info
 	object  *fedcorev1beta1.KubeFedCluster // as last seen; never modified
 	cluster cluster.Cluster
+	facts   Facts // written by run alone
 
 	health    health
-	facts     facts
 	current   *connection // engaged
 	candidate *connection // not yet proved to work
 	// warned is the problem that an event has been sent for.
@@ -52,7 +54,7 @@ type member struct {
 type inventoryResult struct {
 	connection *connection
 	version    string
-	inventory  *inventory
+	inventory  *Nodes
 	err        error
 }
 
@@ -102,7 +104,7 @@ func (m *member) run(ctx context.Context) {
 // untilNext spreads the probes of many members over the period.
 func (m *member) untilNext(began time.Time) time.Duration {
 	jitter := 0.95 + 0.1*rand.Float64() //nolint:gosec // not a secret
-	return time.Duration(float64(m.p.opts.Period)*jitter) - time.Since(began)
+	return time.Duration(float64(m.p.opts.HealthCheckPeriod)*jitter) - time.Since(began)
 }
 
 // wait returns when it is time to probe, and takes in what arrives meanwhile; it
@@ -148,16 +150,16 @@ func (m *member) tick(ctx context.Context) {
 
 // observe finds the connection to use and probes it. New credentials replace old
 // ones only once they have worked; until then the old ones are kept going.
-func (m *member) observe(ctx context.Context, object *fedcorev1beta1.KubeFedCluster) observation {
+func (m *member) observe(ctx context.Context, object *fedcorev1beta1.KubeFedCluster) reach.Observation {
 	m.malformed = ""
 	secretName := object.Namespace + "/" + object.Spec.SecretRef.Name
-	wanted, err := accessOf(object, m.p.secretOf(ctx, object))
+	wanted, err := reach.AccessOf(object, m.p.secretOf(ctx, object))
 	if err != nil {
 		m.dropCandidate("")
 		m.malformed = err.Error()
-		return m.fallBack(ctx, observation{Verdict: verdictMalformed, Detail: m.malformed})
+		return m.fallBack(ctx, reach.Observation{Verdict: reach.Malformed, Detail: m.malformed})
 	}
-	fingerprint := wanted.fingerprint()
+	fingerprint := wanted.Fingerprint()
 	if m.current != nil && m.current.fingerprint == fingerprint {
 		m.dropCandidate("")
 		return m.current.probe(ctx)
@@ -167,12 +169,12 @@ func (m *member) observe(ctx context.Context, object *fedcorev1beta1.KubeFedClus
 		candidate, err := newConnection(wanted, secretName, m.p.opts, m.log)
 		if err != nil {
 			m.malformed = err.Error()
-			return m.fallBack(ctx, observation{Verdict: verdictMalformed, Detail: m.malformed})
+			return m.fallBack(ctx, reach.Observation{Verdict: reach.Malformed, Detail: m.malformed})
 		}
 		m.candidate = candidate
 	}
 	observed := m.candidate.probe(ctx)
-	if observed.Verdict != verdictReady {
+	if observed.Verdict != reach.Ready {
 		return m.fallBack(ctx, observed)
 	}
 	return m.promote(ctx, object)
@@ -180,12 +182,12 @@ func (m *member) observe(ctx context.Context, object *fedcorev1beta1.KubeFedClus
 
 // fallBack probes the connection there was before, if any, when the one that is
 // asked for does not work for the reason in failed.
-func (m *member) fallBack(ctx context.Context, failed observation) observation {
+func (m *member) fallBack(ctx context.Context, failed reach.Observation) reach.Observation {
 	if m.current == nil {
 		return failed
 	}
 	observed := m.current.probe(ctx)
-	if observed.Verdict != verdictReady {
+	if observed.Verdict != reach.Ready {
 		return failed
 	}
 	observed.Problem = "the connection is kept up with earlier credentials, because the present ones do not work: " + failed.Detail
@@ -193,7 +195,7 @@ func (m *member) fallBack(ctx context.Context, failed observation) observation {
 }
 
 // promote makes the candidate, which has answered, the member's connection.
-func (m *member) promote(ctx context.Context, object *fedcorev1beta1.KubeFedCluster) observation {
+func (m *member) promote(ctx context.Context, object *fedcorev1beta1.KubeFedCluster) reach.Observation {
 	next, previous := m.candidate, m.current
 	m.candidate = nil
 	m.p.setHost(m, m.p.isHost(next, object))
@@ -209,17 +211,18 @@ func (m *member) promote(ctx context.Context, object *fedcorev1beta1.KubeFedClus
 		m.log.Error(err, "Could not engage the member; will retry")
 		if previous == nil {
 			m.p.setCluster(m, nil)
-			return observation{Verdict: verdictNotReady, Detail: "the controller could not begin to use it: " + innermost(err)}
+			return reach.Observation{Verdict: reach.NotReady, Detail: "the controller could not begin to use it: " + reach.Innermost(err)}
 		}
 		m.p.setCluster(m, previous.cluster)
-		return observation{Verdict: verdictReady, Problem: "the controller could not begin to use its new credentials: " + innermost(err)}
+		return reach.Observation{Verdict: reach.Ready, Problem: "the controller could not begin to use its new credentials: " + reach.Innermost(err)}
 	}
-	m.current, m.facts.Version, m.warned = next, next.version, ""
+	m.current, m.warned = next, ""
+	m.p.learn(m, func(f *Facts) { f.KubernetesVersion = next.version })
 	if previous != nil {
 		previous.close()
 		m.log.Info("Credentials or endpoint replaced")
 	}
-	return observation{Verdict: verdictReady}
+	return reach.Observation{Verdict: reach.Ready}
 }
 
 // dropCandidate forgets a candidate unless it is the one wanted.
@@ -249,7 +252,7 @@ func (m *member) startInventory(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, m.p.opts.RequestTimeout)
 		defer cancel()
 		result := inventoryResult{connection: connection}
-		result.version, _ = connection.prober.version(ctx) // an unknown version leaves the last one
+		result.version, _ = connection.prober.Version(ctx) // an unknown version leaves the last one
 		result.inventory, result.err = listInventory(ctx, connection.cluster.GetAPIReader())
 		m.inventories <- result // holds one, and one at a time is under way
 	}()
@@ -257,19 +260,22 @@ func (m *member) startInventory(ctx context.Context) {
 
 func (m *member) takeInventory(ctx context.Context, result inventoryResult) {
 	m.inventorying = false
-	m.inventoryDue = time.Now().Add(m.p.opts.InventoryPeriod)
+	m.inventoryDue = time.Now().Add(inventoryPeriod)
 	if result.connection != m.current {
 		m.inventoryDue = time.Time{}
 		return
 	}
-	if result.version != "" {
-		m.facts.Version = result.version
-	}
 	if result.err != nil {
 		m.log.V(1).Info("Could not list the member's nodes", "error", result.err.Error())
-	} else {
-		m.facts.Inventory = result.inventory
 	}
+	m.p.learn(m, func(f *Facts) {
+		if result.version != "" {
+			f.KubernetesVersion = result.version
+		}
+		if result.err == nil {
+			f.Nodes = result.inventory
+		}
+	})
 	m.report(ctx)
 }
 

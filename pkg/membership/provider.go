@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,44 +20,18 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
-// KubeFed's defaults of spec.clusterHealthCheck in KubeFedConfig.
-const (
-	DefaultPeriod           = 10 * time.Second
-	DefaultTimeout          = 3 * time.Second
-	DefaultFailureThreshold = 3
-	DefaultSuccessThreshold = 1
-)
-
-// Options configure a Provider. Zero values mean the default named with each field.
+// Options configure a Provider.
 type Options struct {
+	settings.Members
 	// KubeFedNamespace is the only host namespace whose KubeFedClusters and
 	// Secrets are read. Required.
 	KubeFedNamespace string
-
-	// Period is the time between two probes of a member (10s).
-	Period time.Duration
-	// Timeout is how long one probe may take (3s).
-	Timeout time.Duration
-	// FailureThreshold is how many probes must fail in a row before a ready
-	// member is unready (3).
-	FailureThreshold int
-	// SuccessThreshold is how many probes must succeed in a row before an unready
-	// member is ready (1). The first probe after a start decides by itself.
-	SuccessThreshold int
-
-	// QPS and Burst limit the requests of each member's client; 0 or less means no limit.
-	QPS   float32
-	Burst int
-	// UserAgent is sent to members ("fedctl").
+	// UserAgent is sent to members; empty: that of fedctl.
 	UserAgent string
-	// RequestTimeout is how long a member may take to begin its answer to any
-	// request, watches included; an established watch has no time limit (30s).
-	RequestTimeout time.Duration
-	// InventoryPeriod is the time between two looks at a member's version and nodes (5m).
-	InventoryPeriod time.Duration
-
 	// EventRecorder gets events on KubeFedClusters: ready, unready, rejected
 	// credentials. Nil means none are sent.
 	EventRecorder events.EventRecorder
@@ -63,29 +39,10 @@ type Options struct {
 	Logger logr.Logger
 }
 
-func (o *Options) setDefaults() {
-	setDefault(&o.Period, DefaultPeriod)
-	setDefault(&o.Timeout, DefaultTimeout)
-	setDefault(&o.FailureThreshold, DefaultFailureThreshold)
-	setDefault(&o.SuccessThreshold, DefaultSuccessThreshold)
-	setDefault(&o.RequestTimeout, 30*time.Second)
-	setDefault(&o.InventoryPeriod, 5*time.Minute)
-	setDefault(&o.QPS, -1)
-	setDefault(&o.Burst, -1)
-	setDefault(&o.UserAgent, "fedctl")
-	if o.Logger.GetSink() == nil {
-		o.Logger = logf.Log.WithName("membership")
-	}
-}
+// inventoryPeriod is the time between two looks at a member's version and nodes.
+const inventoryPeriod = 5 * time.Minute
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
-// Info is what is known of one KubeFedCluster. Values handed out are shared:
+// Info is who one KubeFedCluster is and how it fares; Facts are what else is known of it. Values handed out are shared:
 // do not modify Labels.
 type Info struct {
 	Name   string
@@ -126,7 +83,9 @@ type Provider struct {
 	members     map[string]*member
 	stopping    bool // no more members are launched
 	subscribers []func(name string)
-	indexes     []fieldIndex
+	// factSubscribers are told of facts alone.
+	factSubscribers []func(name string)
+	indexes         []fieldIndex
 }
 
 type fieldIndex struct {
@@ -150,11 +109,16 @@ func New(host cluster.Cluster, opts Options) (*Provider, error) {
 	if opts.KubeFedNamespace == "" {
 		return nil, errors.New("membership: Options.KubeFedNamespace is empty")
 	}
+	if err := opts.Validate(); err != nil {
+		return nil, fmt.Errorf("membership: %w", err)
+	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), fedcorev1beta1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("membership: building the scheme: %w", err)
 	}
-	opts.setDefaults()
+	if opts.Logger.GetSink() == nil {
+		opts.Logger = logf.Log.WithName("membership")
+	}
 	p := &Provider{
 		host: host, opts: opts, log: opts.Logger, scheme: scheme,
 		members: map[string]*member{}, started: make(chan struct{}),
@@ -219,6 +183,17 @@ func (p *Provider) IndexField(ctx context.Context, obj client.Object, field stri
 // sorted by name. It does no I/O and costs one atomic read; the slice is shared
 // and must not be modified.
 func (p *Provider) Clusters() []Info { return *p.snapshot.Load() }
+
+// Info returns what is known of one KubeFedCluster. Like Clusters it does no I/O and
+// takes no lock; it does not look at all of them.
+func (p *Provider) Info(name string) (Info, bool) {
+	infos := p.Clusters() // sorted
+	i, found := slices.BinarySearchFunc(infos, name, func(info Info, name string) int { return strings.Compare(info.Name, name) })
+	if !found {
+		return Info{}, false
+	}
+	return infos[i], true
+}
 
 // Synced tells whether the KubeFedClusters have been listed: before that,
 // Clusters does not know them all.

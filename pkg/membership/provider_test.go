@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // setToken replaces the token that the host has for a member.
@@ -23,7 +24,7 @@ func setToken(ctx context.Context, name, token string) {
 	GinkgoHelper()
 	var secret corev1.Secret
 	Expect(host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: kubeFedCluster(ctx, name).Spec.SecretRef.Name}, &secret)).To(Succeed())
-	secret.Data[membership.TokenKey] = []byte(token)
+	secret.Data[reach.TokenKey] = []byte(token)
 	Expect(host.Update(ctx, &secret)).To(Succeed())
 }
 
@@ -90,11 +91,20 @@ var _ = Describe("the provider", Ordered, func() {
 			kfc := kubeFedCluster(ctx, member2)
 			g.Expect(kfc.Annotations).To(HaveKeyWithValue(membership.NodesAnnotation, "3"))
 			g.Expect(kfc.Annotations).To(HaveKeyWithValue(membership.AcceleratorsAnnotation, "nvidia.com/gpu=8"))
-			g.Expect(kfc.Annotations).To(HaveKey(membership.ClusterUIDAnnotation))
+			g.Expect(kfc.Annotations).To(HaveKey(reach.ClusterUIDAnnotation))
 			g.Expect(kfc.Status.Region).To(HaveValue(Equal("us-east")))
 			g.Expect(kfc.Status.Zones).To(ConsistOf("us-east-a", "us-east-b", "us-east-c"))
 		}).Should(Succeed())
 		Expect(infoOf(provider, member2).Host).To(BeFalse())
+		facts, known := provider.Facts(member2)
+		Expect(known).To(BeTrue())
+		Expect(facts).To(Equal(membership.Facts{
+			KubernetesVersion: fleet.Version(),
+			Nodes: &membership.Nodes{
+				Count: 3, Region: "us-east", Zones: []string{"us-east-a", "us-east-b", "us-east-c"},
+				Accelerators: map[string]int64{"nvidia.com/gpu": 8},
+			},
+		}))
 	})
 
 	It("has told the version when it first says that a member is ready", func(ctx context.Context) {
@@ -271,8 +281,7 @@ var _ = Describe("the provider", Ordered, func() {
 		mustJoin(ctx, hostName, hostName)
 		Eventually(isReady(provider, hostName)).Should(BeTrue())
 		Expect(infoOf(provider, hostName).Host).To(BeTrue())
-		_, err := unjoin(ctx, hostName, configOf(hostName))
-		Expect(err).NotTo(HaveOccurred())
+		Expect(unjoin(ctx, hostName)).To(Succeed())
 		Eventually(func() string { return infoOf(provider, hostName).Name }).Should(BeEmpty())
 	})
 })

@@ -10,6 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // What the members' goroutines ask of the provider. Each holds the lock for a
@@ -93,18 +95,12 @@ func (p *Provider) setHost(m *member, host bool) {
 func (p *Provider) isHost(c *connection, kfc *fedcorev1beta1.KubeFedCluster) bool {
 	uid := c.uid
 	if uid == "" {
-		uid = kfc.Annotations[ClusterUIDAnnotation]
+		uid = reach.NotedUID(kfc)
 	}
 	if uid == "" {
-		return sameEndpoint(c.access.Endpoint, p.host.GetConfig().Host)
+		return reach.SameEndpoint(c.access.Endpoint, p.host.GetConfig().Host)
 	}
 	return uid == p.hostUID
-}
-
-func sameEndpoint(a, b string) bool {
-	a, errA := parseEndpoint(a)
-	b, errB := parseEndpoint(b)
-	return errA == nil && errB == nil && a == b
 }
 
 func (p *Provider) indexesSnapshot() []fieldIndex {

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 const (
@@ -39,7 +41,7 @@ type reporter struct {
 	annotateAfter time.Time
 }
 
-func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedCluster, h health, f facts, malformed, uid string) {
+func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedCluster, h health, f Facts, malformed, uid string) {
 	if object == nil {
 		return
 	}
@@ -118,13 +120,13 @@ func statusPatch(uid types.UID, status fedcorev1beta1.KubeFedClusterStatus) []by
 
 // annotationPatch returns nil when stored says what is known already. What is
 // unknown stays as it is.
-func annotationPatch(stored *fedcorev1beta1.KubeFedCluster, f facts, clusterUID string) []byte {
+func annotationPatch(stored *fedcorev1beta1.KubeFedCluster, f Facts, clusterUID string) []byte {
 	want := map[string]string{}
-	if f.Inventory != nil {
-		want = f.Inventory.annotations()
+	if f.Nodes != nil {
+		want = f.Nodes.annotations()
 	}
 	if clusterUID != "" {
-		want[ClusterUIDAnnotation] = clusterUID
+		want[reach.ClusterUIDAnnotation] = clusterUID
 	}
 	for key, value := range want {
 		if have, found := stored.Annotations[key]; found && have == value {

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -24,7 +25,9 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 const (
@@ -84,59 +87,37 @@ func configOf(name string) *rest.Config {
 
 func clientOf(name string) client.Client {
 	GinkgoHelper()
-	return clientFor(configOf(name))
-}
-
-func clientFor(config *rest.Config) client.Client {
-	GinkgoHelper()
-	cl, err := client.New(config, client.Options{Scheme: scheme})
+	cl, err := client.New(configOf(name), client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	return cl
 }
 
-// joinAs joins a cluster of the fleet and returns what was said.
-func joinAs(ctx context.Context, name, of string, change ...func(*membership.JoinOptions)) ([]string, error) {
-	GinkgoHelper()
-	var said []string
-	o := membership.JoinOptions{
-		ClusterName: name, HostClusterName: hostName, KubeFedNamespace: namespace,
-		Say: func(line string) { said = append(said, line) },
-	}
-	for _, c := range change {
-		c(&o)
-	}
-	err := membership.Join(ctx, configOf(hostName), configOf(of), o)
-	return said, err
-}
-
+// mustJoin makes a cluster of the fleet a member under a name.
 func mustJoin(ctx context.Context, name, of string) {
 	GinkgoHelper()
-	_, err := joinAs(ctx, name, of)
-	Expect(err).NotTo(HaveOccurred())
+	Expect(join.Join(ctx, configOf(hostName), configOf(of), join.Options{
+		ClusterName: name, HostClusterName: hostName, KubeFedNamespace: namespace,
+	})).To(Succeed())
 }
 
-func unjoin(ctx context.Context, name string, member *rest.Config, change ...func(*membership.UnjoinOptions)) ([]string, error) {
-	GinkgoHelper()
-	var said []string
-	o := membership.UnjoinOptions{
+func unjoin(ctx context.Context, name string) error {
+	return join.Unjoin(ctx, configOf(hostName), configOf(name), join.UnjoinOptions{
 		ClusterName: name, DefaultHostClusterName: hostName, KubeFedNamespace: namespace,
-		Say: func(line string) { said = append(said, line) },
-	}
-	for _, c := range change {
-		c(&o)
-	}
-	err := membership.Unjoin(ctx, configOf(hostName), member, o)
-	return said, err
+	})
 }
 
 // leave unjoins a member, if it has joined, and waits until no trace is left.
 func leave(ctx context.Context, name string) {
 	GinkgoHelper()
-	_, _ = unjoin(ctx, name, configOf(name))
+	_ = unjoin(ctx, name)
 	_ = clientOf(name).Delete(ctx, &corev1.Namespace{ObjectMeta: objectMeta("", namespace)})
 	Eventually(func() error {
 		return clientOf(name).Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
 	}).WithTimeout(time.Minute).Should(Satisfy(apierrors.IsNotFound))
+}
+
+func objectMeta(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name}
 }
 
 func kubeFedCluster(ctx context.Context, name string) *fedcorev1beta1.KubeFedCluster {
@@ -202,8 +183,10 @@ func startProvider() (*membership.Provider, *recorder) {
 	hostCluster, err := cluster.New(configOf(hostName), func(o *cluster.Options) { o.Scheme = scheme })
 	Expect(err).NotTo(HaveOccurred())
 	provider, err := membership.New(hostCluster, membership.Options{
-		KubeFedNamespace: namespace, Period: period, Timeout: timeout, FailureThreshold: 2, SuccessThreshold: 1,
-		RequestTimeout: 5 * time.Second,
+		KubeFedNamespace: namespace,
+		Members: settings.Members{
+			HealthCheckPeriod: period, HealthCheckTimeout: timeout, FailureThreshold: 2, SuccessThreshold: 1, RequestTimeout: 5 * time.Second,
+		},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	r := &recorder{engaged: map[string][]engagement{}, notified: map[string]int{}}
@@ -223,12 +206,8 @@ func startProvider() (*membership.Provider, *recorder) {
 }
 
 func infoOf(p *membership.Provider, name string) membership.Info {
-	for _, info := range p.Clusters() {
-		if info.Name == name {
-			return info
-		}
-	}
-	return membership.Info{}
+	info, _ := p.Info(name)
+	return info
 }
 
 func isReady(p *membership.Provider, name string) func() bool {

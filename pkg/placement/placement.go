@@ -5,18 +5,20 @@
 // function serves the controller, "fedctl explain" and dry runs, so they cannot
 // disagree.
 //
+// A cluster is selected if every filter lets it pass. filter.go has the list of them;
+// each has a file of its own, and a new one is a file and an entry in that list. Each
+// verdict has a reason; the sentence for people is only made for who asks.
+//
 // The package may import apimachinery's metadata and label packages and nothing
 // else: no client, no clock, no goroutine, no other package of this module.
 package placement
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 )
 
 // Spec is spec.placement of a federated object.
@@ -76,40 +78,24 @@ type UnknownCluster struct {
 	Field string
 }
 
-// Decide selects clusters. The error says which selector is invalid; nothing is
-// decided then, which must not be taken for "no clusters".
+// Decide selects clusters: those that every filter lets pass. The error says which
+// selector is invalid; nothing is decided then, which must not be taken for "no
+// clusters".
 func Decide(in Input) (Decision, error) {
-	own, err := newMatcher(in.Placement, "spec.placement")
+	passing, err := in.filters()
 	if err != nil {
 		return Decision{}, err
 	}
-	var bound *matcher
-	if in.Namespaced && in.Namespace != nil {
-		if bound, err = newMatcher(*in.Namespace, "the FederatedNamespace's spec.placement"); err != nil {
-			return Decision{}, err
-		}
-	}
-	noNamespace := in.Namespaced && in.Namespace == nil && !in.LimitedScope
-
 	clusters := sortedClusters(in.Clusters)
 	decision := Decision{
 		Clusters:              make([]string, 0, len(clusters)),
-		NamespaceNotFederated: noNamespace,
+		NamespaceNotFederated: in.namespaceNotFederated(),
 		Verdicts:              make([]Verdict, 0, len(clusters)),
 	}
 	for i := range clusters {
-		verdict := own.judge(&clusters[i])
-		if verdict.Selected && noNamespace {
-			verdict = namespaceNotFederated(verdict)
-		}
-		if verdict.Selected && bound != nil {
-			verdict = bound.limit(verdict, &clusters[i])
-		}
+		verdict := judge(passing, &clusters[i])
 		if verdict.Selected {
 			decision.Clusters = append(decision.Clusters, clusters[i].Name)
-			if !clusters[i].Ready {
-				verdict.Message += "; the cluster is not ready, so changes wait until it is"
-			}
 		}
 		decision.Verdicts = append(decision.Verdicts, verdict)
 	}
@@ -133,7 +119,7 @@ func (d *Decision) addUnknown(spec Spec, clusters []Cluster) {
 		seen[name] = true
 		unknown := UnknownCluster{Name: name, Field: "spec.placement.clusters[" + strconv.Itoa(i) + "].name"}
 		d.Unknown = append(d.Unknown, unknown)
-		d.Verdicts = append(d.Verdicts, notJoined(unknown))
+		d.Verdicts = append(d.Verdicts, Verdict{Cluster: name, Reason: ReasonNotJoined, by: unknown})
 	}
 	if d.Unknown != nil {
 		slices.SortStableFunc(d.Verdicts, func(a, b Verdict) int { return cmp.Compare(a.Cluster, b.Cluster) })
@@ -153,37 +139,4 @@ func sortedClusters(clusters []Cluster) []Cluster {
 
 func findCluster(sorted []Cluster, name string) (int, bool) {
 	return slices.BinarySearchFunc(sorted, name, func(c Cluster, name string) int { return cmp.Compare(c.Name, name) })
-}
-
-// matcher is a Spec made ready for many clusters.
-type matcher struct {
-	field    string
-	named    map[string]bool
-	hasNames bool
-	selector labels.Selector
-	// text is the selector as a user writes it on a command line; "" without a selector.
-	text string
-}
-
-// newMatcher prepares spec. As in KubeFed, a selector beside a list of clusters
-// is not even read, so it cannot be in error.
-func newMatcher(spec Spec, field string) (*matcher, error) {
-	m := &matcher{field: field, hasNames: spec.HasClusters}
-	if spec.HasClusters {
-		m.named = make(map[string]bool, len(spec.Clusters))
-		for _, name := range spec.Clusters {
-			m.named[name] = true
-		}
-		return m, nil
-	}
-	if spec.ClusterSelector == nil {
-		return m, nil
-	}
-	selector, err := metav1.LabelSelectorAsSelector(spec.ClusterSelector)
-	if err != nil {
-		return nil, fmt.Errorf("%s.clusterSelector: %w", field, err)
-	}
-	m.selector = selector
-	m.text = metav1.FormatLabelSelector(spec.ClusterSelector)
-	return m, nil
 }

@@ -113,58 +113,75 @@ func TestUnknownClusters(t *testing.T) {
 	}
 }
 
+// said is all that a verdict says.
+type said struct {
+	cluster  string
+	selected bool
+	reason   Reason
+	filter   string
+	message  string
+}
+
+func saidBy(verdicts []Verdict) []said {
+	var all []said
+	for _, v := range verdicts {
+		all = append(all, said{v.Cluster, v.Selected, v.Reason, v.Filter(), v.Message()})
+	}
+	return all
+}
+
 func TestVerdicts(t *testing.T) {
 	for name, test := range map[string]struct {
 		in   Input
-		want []Verdict
+		want []said
 	}{
 		"by name": {
 			in: Input{Placement: named("c", "a", "nowhere")},
-			want: []Verdict{
-				{"a", true, ReasonNamed, "named in spec.placement.clusters"},
-				{"b", false, ReasonNotNamed, "not named in spec.placement.clusters"},
-				{"c", true, ReasonNamed, "named in spec.placement.clusters; the cluster is not ready, so changes wait until it is"},
-				{"nowhere", false, ReasonNotJoined, "spec.placement.clusters[2].name names a cluster that is not joined: join it or remove the name"},
+			want: []said{
+				{"a", true, ReasonNamed, "Names", "named in spec.placement.clusters"},
+				{"b", false, ReasonNotNamed, "Names", "not named in spec.placement.clusters"},
+				{"c", true, ReasonNamed, "Names", "named in spec.placement.clusters; the cluster is not ready, so changes wait until it is"},
+				{"nowhere", false, ReasonNotJoined, "Names", "spec.placement.clusters[2].name names a cluster that is not joined: join it or remove the name"},
 			},
 		},
 		"by selector": {
 			in: Input{Placement: selecting("gpu=true", "region=eu")},
-			want: []Verdict{
-				{"a", false, ReasonSelectorDoesNotMatch, "spec.placement.clusterSelector asks for gpu=true and the cluster has no label gpu"},
-				{"b", false, ReasonSelectorDoesNotMatch, "spec.placement.clusterSelector asks for gpu=true and the cluster has no label gpu"},
-				{"c", true, ReasonSelectorMatches, "spec.placement.clusterSelector gpu=true,region=eu matches; the cluster is not ready, so changes wait until it is"},
+			want: []said{
+				{"a", false, ReasonSelectorDoesNotMatch, "ClusterSelector", "spec.placement.clusterSelector asks for gpu=true and the cluster has no label gpu"},
+				{"b", false, ReasonSelectorDoesNotMatch, "ClusterSelector", "spec.placement.clusterSelector asks for gpu=true and the cluster has no label gpu"},
+				{"c", true, ReasonSelectorMatches, "ClusterSelector", "spec.placement.clusterSelector gpu=true,region=eu matches; the cluster is not ready, so changes wait until it is"},
 			},
 		},
 		"by selector, another value": {
 			in: Input{Placement: selecting("region=us")},
-			want: []Verdict{
-				{"a", false, ReasonSelectorDoesNotMatch, "spec.placement.clusterSelector asks for region=us and the cluster has the label region=eu"},
-				{"b", true, ReasonSelectorMatches, "spec.placement.clusterSelector region=us matches"},
-				{"c", false, ReasonSelectorDoesNotMatch, "spec.placement.clusterSelector asks for region=us and the cluster has the label region=eu"},
+			want: []said{
+				{"a", false, ReasonSelectorDoesNotMatch, "ClusterSelector", "spec.placement.clusterSelector asks for region=us and the cluster has the label region=eu"},
+				{"b", true, ReasonSelectorMatches, "ClusterSelector", "spec.placement.clusterSelector region=us matches"},
+				{"c", false, ReasonSelectorDoesNotMatch, "ClusterSelector", "spec.placement.clusterSelector asks for region=us and the cluster has the label region=eu"},
 			},
 		},
 		"namespace elsewhere": {
 			in: Input{Placement: named("a", "b"), Namespaced: true, Namespace: new(named("b"))},
-			want: []Verdict{
-				{"a", false, ReasonNamespaceNotPlaced, "the object asks for the cluster, but its namespace is not placed there: not named in the FederatedNamespace's spec.placement.clusters"},
-				{"b", true, ReasonNamed, "named in spec.placement.clusters"},
-				{"c", false, ReasonNotNamed, "not named in spec.placement.clusters"},
+			want: []said{
+				{"a", false, ReasonNamespaceNotPlaced, "Namespace", "the object asks for the cluster, but its namespace is not placed there: not named in the FederatedNamespace's spec.placement.clusters"},
+				{"b", true, ReasonNamed, "Names", "named in spec.placement.clusters"},
+				{"c", false, ReasonNotNamed, "Names", "not named in spec.placement.clusters"},
 			},
 		},
 		"namespace not federated": {
 			in: Input{Placement: named("a"), Namespaced: true},
-			want: []Verdict{
-				{"a", false, ReasonNamespaceNotFederated, "the object asks for the cluster, but its namespace is not federated: create a FederatedNamespace of the same name in it"},
-				{"b", false, ReasonNotNamed, "not named in spec.placement.clusters"},
-				{"c", false, ReasonNotNamed, "not named in spec.placement.clusters"},
+			want: []said{
+				{"a", false, ReasonNamespaceNotFederated, "Namespace", "the object asks for the cluster, but its namespace is not federated: create a FederatedNamespace of the same name in it"},
+				{"b", false, ReasonNotNamed, "Names", "not named in spec.placement.clusters"},
+				{"c", false, ReasonNotNamed, "Names", "not named in spec.placement.clusters"},
 			},
 		},
 		"empty placements": {
 			in: Input{Placement: selecting(), Namespaced: true, Namespace: &Spec{}},
-			want: []Verdict{
-				{"a", false, ReasonNamespaceNotPlaced, "the object asks for the cluster, but its namespace is not placed there: the FederatedNamespace's spec.placement has neither clusters nor clusterSelector, which selects no cluster"},
-				{"b", false, ReasonNamespaceNotPlaced, "the object asks for the cluster, but its namespace is not placed there: the FederatedNamespace's spec.placement has neither clusters nor clusterSelector, which selects no cluster"},
-				{"c", false, ReasonNamespaceNotPlaced, "the object asks for the cluster, but its namespace is not placed there: the FederatedNamespace's spec.placement has neither clusters nor clusterSelector, which selects no cluster"},
+			want: []said{
+				{"a", false, ReasonNamespaceNotPlaced, "Namespace", "the object asks for the cluster, but its namespace is not placed there: the FederatedNamespace's spec.placement has neither clusters nor clusterSelector, which selects no cluster"},
+				{"b", false, ReasonNamespaceNotPlaced, "Namespace", "the object asks for the cluster, but its namespace is not placed there: the FederatedNamespace's spec.placement has neither clusters nor clusterSelector, which selects no cluster"},
+				{"c", false, ReasonNamespaceNotPlaced, "Namespace", "the object asks for the cluster, but its namespace is not placed there: the FederatedNamespace's spec.placement has neither clusters nor clusterSelector, which selects no cluster"},
 			},
 		},
 	} {
@@ -174,7 +191,7 @@ func TestVerdicts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got.Verdicts); diff != "" {
+			if diff := cmp.Diff(test.want, saidBy(got.Verdicts), cmp.AllowUnexported(said{})); diff != "" {
 				t.Errorf("verdicts (-want +got):\n%s", diff)
 			}
 		})

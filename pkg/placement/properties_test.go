@@ -77,6 +77,9 @@ func mustDecide(t *testing.T, in Input) Decision {
 	return decision
 }
 
+// verdicts has verdicts compared by what they say.
+var verdicts = cmp.Comparer(func(a, b Verdict) bool { return slices.Equal(saidBy([]Verdict{a}), saidBy([]Verdict{b})) })
+
 func TestOrderDoesNotMatter(t *testing.T) {
 	eachRandom(t, func(t *testing.T, r random, in Input) {
 		want := mustDecide(t, in)
@@ -85,7 +88,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		r.Shuffle(len(shuffled.Clusters), func(i, j int) {
 			shuffled.Clusters[i], shuffled.Clusters[j] = shuffled.Clusters[j], shuffled.Clusters[i]
 		})
-		if diff := cmp.Diff(want, mustDecide(t, shuffled)); diff != "" {
+		if diff := cmp.Diff(want, mustDecide(t, shuffled), verdicts); diff != "" {
 			t.Errorf("the order of clusters matters:\n%s", diff)
 		}
 		shuffled.Placement.Clusters = slices.Clone(in.Placement.Clusters)
@@ -140,7 +143,7 @@ func TestDecisionIsCoherent(t *testing.T) {
 			if verdict.Selected {
 				selected = append(selected, verdict.Cluster)
 			}
-			if verdict.Reason == "" || verdict.Message == "" {
+			if verdict.Reason == "" || verdict.Filter() == "" || verdict.Message() == "" {
 				t.Errorf("no reason or message: %+v", verdict)
 			}
 		}
@@ -166,13 +169,34 @@ func TestDecisionIsCoherent(t *testing.T) {
 	})
 }
 
-func BenchmarkDecide(b *testing.B) {
-	clusters := make([]Cluster, 100)
-	for i := range clusters {
-		clusters[i] = Cluster{Name: fmt.Sprintf("cluster-%03d", i), Labels: map[string]string{"region": fmt.Sprint(i % 4)}, Ready: true}
-	}
+// many is an input with as many clusters, a fourth of which are selected.
+func many(clusters int) Input {
 	namespace := selecting()
-	in := Input{Placement: selecting("region=1"), Namespaced: true, Namespace: &namespace, Clusters: clusters}
+	in := Input{Placement: selecting("region=1"), Namespaced: true, Namespace: &namespace}
+	for i := range clusters {
+		in.Clusters = append(in.Clusters, Cluster{Name: fmt.Sprintf("cluster-%04d", i), Labels: map[string]string{"region": fmt.Sprint(i % 4)}, Ready: true})
+	}
+	return in
+}
+
+// Nobody reads why each of a thousand clusters was not selected, so nothing is said of
+// a cluster until somebody asks.
+func TestClustersCostNoAllocations(t *testing.T) {
+	allocations := func(clusters int) float64 {
+		in := many(clusters)
+		return testing.AllocsPerRun(20, func() {
+			if _, err := Decide(in); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, lots := allocations(2), allocations(2000); lots > few {
+		t.Errorf("%v allocations for 2,000 clusters, %v for two", lots, few)
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	in := many(100)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Decide(in); err != nil {

@@ -18,7 +18,7 @@ import (
 
 // apply makes the member hold the rendered object.
 func (e *Engine) apply(ctx context.Context, a *attempt) (reconcile.Result, error) {
-	l := a.watch.get(a.key)
+	l := a.watch.Get(a.key)
 	switch {
 	case l != nil && (!l.Managed || l.Deleting):
 		e.queue.Add(Item{Type: a.t.Name, Object: a.item.Object}) // the host's item says so in the status
@@ -107,10 +107,10 @@ var errNotAdopted = errors.New("the object exists in the cluster and is not mana
 // confirm records that the member holds what is wanted, as its answer says; further
 // adds what else is known by now.
 func (e *Engine) confirm(a *attempt, held metav1.Object, further func(p *place)) (reconcile.Result, error) {
-	if a.watch.ended() {
+	if a.watch.Ended() {
 		return e.park(a.t, a.item) // the answer came through another connection
 	}
-	seen := a.watch.observe(held)
+	seen := observe(a.t, a.watch, held)
 	e.mark(a, func(p *place) {
 		p.applied, p.owned, p.updated = a.hash, seen.Owned, true
 		further(p)
@@ -175,10 +175,10 @@ func (e *Engine) mustWaitForNamespace(a *attempt) bool {
 		return false
 	}
 	_, watched := e.watches.Get(a.item.ClusterName.String(), fedcommon.NamespaceName)
-	if !watched.synced() {
+	if !watched.Synced() {
 		return false
 	}
-	if namespace := watched.get(types.NamespacedName{Name: a.key.Namespace}); namespace != nil {
+	if namespace := watched.Get(types.NamespacedName{Name: a.key.Namespace}); namespace != nil {
 		return namespace.Deleting // nothing can be created in it until it is gone and back
 	}
 	waited := time.Duration(0)

@@ -49,7 +49,7 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 	}
 	host := t.host.Get(item.Object) // not before it is known that they have been listed
 	a := &attempt{item: item, t: t, host: host, client: client, watch: watched, key: t.targetKey(item.Object)}
-	info, joined := e.cluster(cluster)
+	info, joined := e.inventory.Info(cluster)
 	if !joined {
 		return e.park(t, item)
 	}
@@ -61,12 +61,12 @@ func (e *Engine) carryOut(ctx context.Context, t *runningType, item Item) (recon
 		e.queue.Add(Item{Type: t.Name, Object: item.Object}) // not decided yet
 		return reconcile.Result{}, nil
 	}
-	if !info.Ready || !watched.synced() {
+	if !info.Ready || !watched.Synced() {
 		return e.park(t, item)
 	}
 	switch e.prepare(a) {
 	case wantApplied:
-		if watched.unserved() {
+		if watched.Unserved() {
 			return e.park(t, item) // the status says so; when it is served, all is queued again
 		}
 		return e.apply(ctx, a)
@@ -94,7 +94,7 @@ func (e *Engine) park(t *runningType, item Item) (reconcile.Result, error) {
 
 // prepare notes what is wanted now; wantNothing when there is nothing to do.
 func (e *Engine) prepare(a *attempt) want {
-	l := a.watch.get(a.key)
+	l := a.watch.Get(a.key)
 	a.o.mu.Lock()
 	defer a.o.mu.Unlock()
 	p := a.o.places[a.item.ClusterName.String()]
@@ -224,6 +224,6 @@ func (e *Engine) settled(a *attempt, p *place, status federate.PropagationStatus
 		a.o.pendingSince = time.Time{}
 		e.queue.Add(host)
 	case e.now().Sub(a.o.pendingSince) >= e.opts.SettleTimeout:
-		e.queue.AddAfter(host, e.opts.StatusInterval) // the status no longer waits for the others
+		e.queue.AddAfter(host, statusInterval) // the status no longer waits for the others
 	}
 }

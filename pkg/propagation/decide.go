@@ -16,6 +16,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/placement"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
@@ -117,11 +118,8 @@ func (e *Engine) place(t *runningType, host *hostObject) (placement.Decision, fe
 	if host.placementUnknown() {
 		return placement.Decision{}, federate.ComputePlacementFailed, host.invalid.Error()
 	}
-	in := placement.Input{
-		Placement:    host.fed.Placement,
-		Namespaced:   t.Target.Namespaced,
-		LimitedScope: e.opts.TargetNamespace != "",
-	}
+	in := fleet.PlacementInput(e.inventory, host.fed.Placement)
+	in.Namespaced, in.LimitedScope = t.Target.Namespaced, e.opts.TargetNamespace != ""
 	if t.Target.Namespaced {
 		if t.FederatedNamespace == (typeconfig.Resource{}) && !in.LimitedScope {
 			return placement.Decision{}, federate.ComputePlacementFailed,
@@ -139,9 +137,6 @@ func (e *Engine) place(t *runningType, host *hostObject) (placement.Decision, fe
 			in.Namespace = &ns.fed.Placement
 		}
 	}
-	for _, info := range e.inventory.Clusters() {
-		in.Clusters = append(in.Clusters, placement.Cluster{Name: info.Name, Labels: info.Labels, Ready: info.Ready})
-	}
 	decision, err := placement.Decide(in)
 	if err != nil {
 		return decision, federate.ComputePlacementFailed, err.Error()
@@ -156,7 +151,6 @@ func (e *Engine) place(t *runningType, host *hostObject) (placement.Decision, fe
 // plan brings the record of every cluster up to date with the decision and
 // returns the clusters that need work.
 func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, decision placement.Decision) []string {
-	infos := e.clusters()
 	selected := make(map[string]bool, len(decision.Clusters))
 	for _, name := range decision.Clusters {
 		selected[name] = true
@@ -168,14 +162,15 @@ func (e *Engine) plan(t *runningType, item Item, host *hostObject, o *object, de
 		o.generation, o.renderer, o.pendingSince = host.fed.Generation, nil, time.Time{}
 	}
 	for name := range o.places {
-		if _, joined := infos[name]; !joined {
+		if _, joined := e.inventory.Info(name); !joined {
 			delete(o.places, name) // unjoined: nothing can be said of it any more
 		}
 	}
 	var queued []string
-	for name, info := range infos {
+	for _, info := range e.inventory.Clusters() {
+		name := info.Name
 		_, watched := e.watches.Get(name, t.Name)
-		l, listed := watched.look(t.targetKey(item.Object))
+		l, listed := watched.Look(t.targetKey(item.Object))
 		if !selected[name] {
 			p := o.places[name]
 			if p == nil && l == nil {
@@ -259,13 +254,13 @@ func (e *Engine) planApplied(p *place, info membership.Info, watched *memberWatc
 		return false
 	case !listed:
 		p.pending = true // the end of the list queues us again
-		if err := watched.err(); err != nil {
+		if err := watched.Err(); err != nil {
 			p.settle(federate.CachedRetrievalFailed, errtext.Stable(err))
 		}
 		return false
-	case watched.unserved():
+	case watched.Unserved():
 		p.retrying = false
-		p.settle(federate.CachedRetrievalFailed, errtext.Stable(watched.err()))
+		p.settle(federate.CachedRetrievalFailed, errtext.Stable(watched.Err()))
 		return false
 	case p.upToDate(l):
 		p.retrying = false
@@ -339,7 +334,7 @@ func (e *Engine) orphan(t *runningType, key types.NamespacedName) {
 	t.forget(key)
 	for _, info := range e.inventory.Clusters() {
 		e.backoff.Forget(Item{Type: t.Name, Object: key, ClusterName: multicluster.ClusterName(info.Name)})
-		if _, watched := e.watches.Get(info.Name, t.Name); watched.get(t.targetKey(key)) != nil {
+		if _, watched := e.watches.Get(info.Name, t.Name); watched.Get(t.targetKey(key)) != nil {
 			e.queue.Add(Item{Type: t.Name, Object: key, ClusterName: multicluster.ClusterName(info.Name)})
 		}
 	}

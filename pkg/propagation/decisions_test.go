@@ -2,22 +2,23 @@ package propagation
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -30,7 +31,15 @@ type joined []membership.Info
 
 func (j *joined) Clusters() []membership.Info { return *j }
 func (j *joined) Synced() bool                { return true }
-func (j *joined) Subscribe(func(string))      {}
+func (j *joined) Info(name string) (membership.Info, bool) {
+	for _, info := range *j {
+		if info.Name == name {
+			return info, true
+		}
+	}
+	return membership.Info{}, false
+}
+func (j *joined) Subscribe(func(string)) {}
 
 // bench is an engine with one type, one object and the members "m" and "n".
 type bench struct {
@@ -39,41 +48,62 @@ type bench struct {
 	kind     *runningType
 	clusters *joined
 	stores   map[string]*memberStore
+	host     *fleet.Watch[hostObject]
 	key      types.NamespacedName
 	elapsed  time.Duration
 }
 
 func newBench(t *testing.T, kind string) *bench {
 	clusters := &joined{{Name: "m", Ready: true, Probed: true}, {Name: "n", Ready: true, Probed: true}}
-	opts := Options{KubeFedNamespace: "kube-federation-system", AdoptResources: true}.Default()
+	opts := Options{
+		Propagation:      settings.Defaults[settings.Propagation](),
+		KubeFedNamespace: "kube-federation-system", RequestTimeout: settings.Defaults[settings.Members]().RequestTimeout,
+	}
 	limiter := func() workqueue.TypedRateLimiter[Item] {
-		return workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax)
+		return workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax)
 	}
 	b := &bench{t: t, clusters: clusters, stores: map[string]*memberStore{}, key: types.NamespacedName{Name: "b"}}
 	b.Engine = &Engine{
 		opts: opts, log: logr.Discard(), inventory: clusters, fair: newFairQueue(16, 16), backoff: limiter(),
-		types: map[string]*runningType{}, seen: map[string]membership.Info{},
-		now: func() time.Time { return time.Now().Add(b.elapsed) },
+		types: map[string]*runningType{},
+		now:   func() time.Time { return time.Now().Add(b.elapsed) },
 	}
 	b.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter(), workqueue.TypedRateLimitingQueueConfig[Item]{
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: b.fair}),
 	})
-	b.watches = newWatchSet(logr.Discard(), "", b.memberChanged, b.memberSynced)
+	b.watches = fleet.NewMembers(func(ctx context.Context, cluster string, _ *memberClient, _ typeconfig.Type, _ *memberStore) *memberWatch {
+		b.stores[cluster] = newMemberStore(false, nil, nil)
+		watch := fleet.NewWatch(ctx, b.stores[cluster])
+		list(t, watch)
+		return watch
+	})
 	definition := typeconfig.Type{
 		Name: kind, IsNamespace: kind == "Namespace",
 		Target: typeconfig.Resource{GVK: schema.GroupVersionKind{Version: "v1", Kind: kind}},
 	}
 	b.kind = &runningType{Type: definition, objects: map[types.NamespacedName]*object{}}
-	b.kind.host = newHostStore(func(types.NamespacedName, *hostObject, *hostObject) {}, func() {})
-	b.kind.host.synced = true
+	b.kind.host = newHostStore(nil, nil)
+	b.host = fleet.NewWatch(t.Context(), b.kind.host.Table)
+	list(t, b.host)
 	b.types[kind] = b.kind
+	b.watches.AddType(definition)
 	for _, c := range *clusters {
-		store := newMemberStore(false, func(types.NamespacedName, *live, *live) {}, func() {})
-		store.synced = true
-		b.stores[c.Name] = store
-		b.watches.clusters[c.Name] = &engagedMember{client: &memberClient{timeout: time.Second}, watches: map[string]*memberWatch{kind: {store: store, cancel: func() {}, ended: never}}}
+		b.watches.Engage(t.Context(), c.Name, &memberClient{timeout: time.Second})
 	}
 	return b
+}
+
+// list tells of a watch that there are no objects.
+func list(t *testing.T, store cache.ReflectorStore) {
+	t.Helper()
+	if err := store.Replace(nil, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holds makes a member hold the object as l.
+func (b *bench) holds(cluster string, key types.NamespacedName, l *live) {
+	b.stores[cluster].Swap(key, b.stores[cluster].Get(key), l)
 }
 
 // put makes the host's object what change makes of the last one: generation 1 in cluster m.
@@ -88,7 +118,7 @@ func (b *bench) put(change func(u *unstructured.Unstructured)) *hostObject {
 	if change != nil {
 		change(u)
 	}
-	if err := b.kind.host.put(u); err != nil {
+	if err := b.host.Update(u); err != nil {
 		b.t.Fatal(err)
 	}
 	return b.kind.host.Get(b.key)
@@ -132,7 +162,7 @@ func (b *bench) attempt(cluster string) *attempt {
 
 func TestMisnamedFederatedNamespaceTouchesNothing(t *testing.T) {
 	b := newBench(t, "Namespace")
-	b.stores["m"].objects[types.NamespacedName{Name: "b"}] = &live{Live: member.Live{UID: "of-b", Managed: true, Owned: 1}}
+	b.holds("m", types.NamespacedName{Name: "b"}, &live{Live: member.Live{UID: "of-b", Managed: true, Owned: 1}})
 	b.key.Namespace = "a" // FederatedNamespace a/b: the namespace b is somebody else's
 	if b.kind.standsForTarget(b.key) {
 		t.Fatal("a/b stands for a namespace")
@@ -211,17 +241,16 @@ func TestOrphanThatIsListedEarlyIsReleased(t *testing.T) {
 			before: func(b *bench) {
 				b.kind.Target.Namespaced, b.kind.FederatedNamespace = true, federatedNamespaces
 				b.namespaces.resource, b.namespaces.store = federatedNamespaces, newHostStore(nil, b.reconsiderAll)
+				b.namespaces.watch = fleet.NewWatch(b.t.Context(), b.namespaces.store.Table)
 			},
 			then: func(b *bench) {
-				if err := b.namespaces.store.Replace(nil, ""); err != nil {
-					b.t.Fatal(err)
-				}
+				list(b.t, b.namespaces.watch)
 			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, "ConfigMap")
-			b.stores["m"].objects[b.key] = &live{Live: member.Live{UID: "U", Managed: true, Owned: 1}}
+			b.holds("m", b.key, &live{Live: member.Live{UID: "U", Managed: true, Owned: 1}})
 			test.before(b)
 			b.memberSynced("m", "ConfigMap")
 			for b.fair.Len() > 0 {
@@ -256,7 +285,7 @@ func (s syncing) Synced() bool {
 
 func TestObjectThatIsListedMeanwhileKeepsTheLabel(t *testing.T) {
 	b := newBench(t, "ConfigMap")
-	b.stores["m"].objects[b.key] = &live{Live: member.Live{UID: "U", Managed: true, Owned: 1}}
+	b.holds("m", b.key, &live{Live: member.Live{UID: "U", Managed: true, Owned: 1}})
 	b.inventory = syncing{b.clusters, func() { b.put(nil) }}
 	if _, err := b.carryOut(t.Context(), b.kind, b.memberItem("m")); err != nil { // without a client, taking the label off would panic
 		t.Fatal(err)
@@ -288,7 +317,7 @@ func TestRemovalThatIsRevokedIsNotCarriedOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, "ConfigMap")
-			b.stores["m"].objects[b.key] = &live{Live: member.Live{UID: "U", Managed: true, Owned: 5}}
+			b.holds("m", b.key, &live{Live: member.Live{UID: "U", Managed: true, Owned: 5}})
 			test.remove(b)
 			if a := b.attempt("m"); a.want != wantAbsent {
 				t.Fatalf("wants %v", a.want)
@@ -314,59 +343,6 @@ func TestRetryThatMeetsAChangeIsNotLost(t *testing.T) {
 	if queued := b.planned(changed); !slices.Contains(queued, "m") {
 		t.Errorf("queued %v: m would never be tried again", queued)
 	}
-}
-
-// never is a watch that has not been ended; always one that has.
-func never() bool  { return false }
-func always() bool { return true }
-
-func TestListDoesNotUndoWhatWasWrittenSince(t *testing.T) {
-	key := types.NamespacedName{Name: "b"}
-	s := newMemberStore(false, func(types.NamespacedName, *live, *live) {}, func() {})
-	if err := s.Replace(nil, "90", never); err != nil {
-		t.Fatal(err)
-	}
-	s.Observe(written("105"), never)
-	if err := s.Replace(nil, "100", never); err != nil || s.Get(key) == nil {
-		t.Errorf("an older list has undone a write (%v)", err)
-	}
-	if err := s.Replace(nil, "110", never); err != nil || s.Get(key) != nil {
-		t.Errorf("a newer list has not (%v)", err)
-	}
-	if s.Observe(written("115"), never); s.Get(key) == nil {
-		t.Fatal("a write is not known")
-	}
-	s.Unsync()
-	if err := s.Replace(nil, "112", never); err != nil || s.Get(key) != nil {
-		t.Errorf("what another connection wrote is held for there (%v)", err)
-	}
-	if err := s.Put(written("120"), never); err != nil || s.Get(key) == nil {
-		t.Fatal(err)
-	}
-	if err := s.Replace(nil, "50", never); err != nil || s.Get(key) != nil {
-		t.Errorf("the cluster was restored, and what it held afterwards is held for there (%v)", err)
-	}
-}
-
-func TestWatchThatHasEndedTellsNothing(t *testing.T) {
-	key := types.NamespacedName{Name: "b"}
-	s := newMemberStore(false, func(types.NamespacedName, *live, *live) { t.Error("a change was told") }, func() { t.Error("a list was told") })
-	s.objects[key] = &live{Live: member.Live{UID: "U", Version: 105}}
-	s.seen = 105
-	s.Observe(written("200"), always)
-	s.Forget(key, "U", always)
-	s.Bookmark("200", always)
-	if err := errors.Join(s.Put(written("200"), always), s.Delete(written("200"), always), s.Replace(nil, "200", always)); err != nil {
-		t.Error(err)
-	}
-	if l := s.Get(key); l == nil || l.Version != 105 || s.seen != 105 || s.Synced() {
-		t.Errorf("it has changed something: %+v, seen %d", l, s.seen)
-	}
-}
-
-// written is the object b in a version.
-func written(version string) *metav1.PartialObjectMetadata {
-	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "b", UID: "U", ResourceVersion: version}}
 }
 
 func TestDeletionWaitsForNothingThatIsKnownToBeAbsent(t *testing.T) {
@@ -401,21 +377,9 @@ func TestDeletionWaitsForNothingThatIsKnownToBeAbsent(t *testing.T) {
 	}
 }
 
-func TestConnectionThatHasLeftDisplacesNone(t *testing.T) {
-	w := newWatchSet(logr.Discard(), "", nil, nil)
-	left, leave := context.WithCancel(t.Context())
-	leave()
-	there := &memberClient{}
-	w.AddCluster(t.Context(), "m", there)
-	w.AddCluster(left, "m", &memberClient{})
-	if client, _ := w.Get("m", ""); client != there {
-		t.Error("the live connection is gone")
-	}
-}
-
 func TestRetryThatComesWhileParkedIsNotLost(t *testing.T) {
 	b := newBench(t, "ConfigMap")
-	b.stores["m"].objects[b.key] = &live{Live: member.Live{UID: "U", Managed: true, Owned: 5}}
+	b.holds("m", b.key, &live{Live: member.Live{UID: "U", Managed: true, Owned: 5}})
 	host := b.put(deleting)
 	if queued, _ := b.deletion(host); !slices.Equal(queued, []string{"m"}) {
 		t.Fatalf("queued %v", queued)
@@ -445,13 +409,13 @@ func TestRevertAfterAnUnansweredWriteIsWritten(t *testing.T) {
 	b.planned(put(1, "one"))
 	p := b.record("m")
 	p.applied, p.owned = p.hash, 7
-	b.stores["m"].objects[b.key] = &live{Live: member.Live{UID: "U", Managed: true, Owned: 7, Version: 10}}
+	b.holds("m", b.key, &live{Live: member.Live{UID: "U", Managed: true, Owned: 7, Version: 10}})
 
 	b.planned(put(2, "two"))
 	a := b.attempt("m")
 	b.announce(a, b.stores["m"].Get(b.key))
 	// It times out, but arrives: the same fields are ours, with other values.
-	b.stores["m"].objects[b.key] = &live{Live: member.Live{UID: "U", Managed: true, Owned: 7, Version: 11}}
+	b.holds("m", b.key, &live{Live: member.Live{UID: "U", Managed: true, Owned: 7, Version: 11}})
 	if _, err := b.fail(a, federate.UpdateTimedOut, context.DeadlineExceeded); err != nil {
 		t.Fatal(err)
 	}
@@ -467,7 +431,7 @@ func TestWhatNeedsNoWorkQueuesNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, "ConfigMap")
-			b.stores["m"].objects[b.key] = &l
+			b.holds("m", b.key, &l)
 			if queued := b.planned(b.put(nil)); len(queued) != 0 {
 				t.Errorf("queued %v: the item would queue the host's, and that the item again", queued)
 			}
@@ -492,7 +456,6 @@ func TestLateOutcomeReachesTheStatus(t *testing.T) {
 	}
 	a := b.attempt("n")
 	b.record("n").status = timedOut(b.record("n"), false) // what the status said when it was written without waiting
-	b.opts.StatusInterval = time.Millisecond
 	if _, err := b.finish(a, federate.ClusterPropagationOK, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,6 @@
 // The requests to a member, and what they take, are pkg/propagation/member's, which
 // knows nothing of the engine.
 //
-// It imports the pure packages, pkg/membership and pkg/typeconfig; nothing of
-// internal or cmd. No request to an API server is made while a lock is held.
+// It imports the pure packages, pkg/fleet, pkg/membership and pkg/typeconfig; nothing
+// of internal or cmd. No request to an API server is made while a lock is held.
 package propagation

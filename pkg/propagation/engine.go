@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -25,73 +24,30 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/pkg/federate"
-	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
-// Inventory is what the engine asks of the member clusters; pkg/membership's
-// Provider implements it.
-type Inventory interface {
-	// Clusters returns all joined clusters, the unready included, without I/O.
-	Clusters() []membership.Info
-	// Synced says whether the joined clusters are known at all.
-	Synced() bool
-	// Subscribe registers a function that is called when a cluster changes, and
-	// with an empty name when Synced becomes true.
-	Subscribe(func(name string))
-}
-
-// Options configure the engine. Zero values take the defaults of Default.
+// Options configure the engine.
 type Options struct {
+	settings.Propagation
 	// KubeFedNamespace is the host namespace of the control plane; it is never federated.
 	KubeFedNamespace string
 	// TargetNamespace limits the engine to one namespace (a Namespaced control plane); empty: all.
 	TargetNamespace string
-	// AdoptResources says whether objects that exist already are taken over.
-	AdoptResources bool
-	// Workers is how many items are in work at a time; WorkersPerCluster how many of
-	// one member cluster, and HostWorkers of the host.
-	Workers, WorkersPerCluster, HostWorkers int
 	// RequestTimeout bounds a request that is not a watch.
 	RequestTimeout time.Duration
-	// SettleTimeout is how long a status waits for clusters that have not
-	// answered before it is written without them.
-	SettleTimeout time.Duration
-	// StatusInterval is how often at most collected status is written for an object.
-	StatusInterval time.Duration
-	// RetryInitial and RetryMax bound the time between tries of an item that fails.
-	RetryInitial, RetryMax time.Duration
-	// UnreadyDeletionTimeout is how long a deletion waits for a cluster that is
-	// not ready; 0 means until it is ready or has been removed.
-	UnreadyDeletionTimeout time.Duration
-	// PropagatedVersions says that KubeFed's records are written as well.
-	PropagatedVersions bool
 	// Rollups add up what the members say of the objects of a target, where their
 	// status is collected.
 	Rollups map[schema.GroupKind]federate.Rollup
 }
 
-// Default returns the options with every value that is not set filled in.
-func (o Options) Default() Options {
-	set := func(v *int, d int) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	setTime := func(v *time.Duration, d time.Duration) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	set(&o.Workers, 256)
-	set(&o.WorkersPerCluster, 16)
-	set(&o.HostWorkers, 16)
-	setTime(&o.RequestTimeout, 15*time.Second)
-	setTime(&o.SettleTimeout, 5*time.Second)
-	setTime(&o.StatusInterval, time.Second)
-	setTime(&o.RetryInitial, 250*time.Millisecond)
-	setTime(&o.RetryMax, 5*time.Minute)
-	return o
-}
+const (
+	// statusInterval is how often at most collected status is written for an object.
+	statusInterval = time.Second
+	// retryInitial is the time before the first try again of an item that fails.
+	retryInitial = 250 * time.Millisecond
+)
 
 // Engine propagates the federated objects of all registered types. It
 // implements typeconfig.Registrar, and multicluster-runtime's Runnable: the
@@ -99,7 +55,7 @@ func (o Options) Default() Options {
 type Engine struct {
 	opts      Options
 	log       logr.Logger
-	inventory Inventory
+	inventory fleet.Inventory
 	host      dynamic.Interface
 	hostMeta  metadata.Interface
 	events    events.EventRecorder
@@ -112,21 +68,24 @@ type Engine struct {
 	// records are KubeFed's, if they are written; nil otherwise.
 	records *versionRecords
 	metrics *metricsSet
+	// changes are what was last acted on of each cluster.
+	changes fleet.Changes
 	now     func() time.Time
 
 	mu       sync.RWMutex
 	types    map[string]*runningType
-	seen     map[string]membership.Info // what was last acted on of each cluster
-	starting chan struct{}              // closed when ctx is set
-	ctx      context.Context            //nolint:containedctx // the life of the leader: types come and go within it
+	starting chan struct{}   // closed when ctx is set
+	ctx      context.Context //nolint:containedctx // the life of the leader: types come and go within it
 }
 
 // New returns an engine and adds it, with its controller, to the manager.
 // hostConfig is the host cluster's.
-func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, error) {
-	opts = opts.Default()
-	if opts.KubeFedNamespace == "" {
-		return nil, errors.New("propagation: the KubeFed namespace is not set")
+func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engine, error) {
+	if opts.KubeFedNamespace == "" || opts.RequestTimeout <= 0 {
+		return nil, errors.New("propagation: the KubeFed namespace or the time-out of requests is not set")
+	}
+	if err := opts.Validate(); err != nil {
+		return nil, fmt.Errorf("propagation: %w", err)
 	}
 	local := mgr.GetLocalManager()
 	config := rest.CopyConfig(local.GetConfig())
@@ -149,20 +108,19 @@ func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Engine, err
 		hostMeta:  meta,
 		events:    local.GetEventRecorder("fedctl"),
 		fair:      fair,
-		backoff:   workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax),
+		backoff:   workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax),
 		now:       time.Now,
 		types:     map[string]*runningType{},
-		seen:      map[string]membership.Info{},
 		starting:  make(chan struct{}),
 	}
 	// Not e.backoff: the controller forgets an item in its queue's limiter when it
 	// is asked to come back to it, which would make every wait the first one.
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[Item](opts.RetryInitial, opts.RetryMax)
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax)
 	e.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[Item]{
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: fair}),
 	})
-	e.watches = newWatchSet(e.log, opts.TargetNamespace, e.memberChanged, e.memberSynced)
-	if opts.PropagatedVersions {
+	e.watches = newWatchSet(e)
+	if opts.VersionRecords == settings.RecordPropagatedVersion {
 		e.records = newVersionRecords(e)
 	}
 	e.metrics = newMetrics(e)
@@ -223,7 +181,7 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	if err != nil {
 		return fmt.Errorf("cluster %q: %w", name, err)
 	}
-	e.watches.AddCluster(ctx, name.String(), client)
+	e.watches.Engage(ctx, name.String(), client)
 	return nil
 }
 
@@ -274,7 +232,7 @@ func (e *Engine) enqueueOrphans(t *runningType, clusterName string) {
 	if watched == nil || !t.host.Synced() {
 		return
 	}
-	for _, key := range watched.store.Keys() {
+	for _, key := range watched.Keys("") {
 		if fed := t.federatedKey(key); t.host.Get(fed) == nil {
 			e.queue.Add(Item{Type: t.Name, Object: fed, ClusterName: multicluster.ClusterName(clusterName)})
 		}
@@ -293,10 +251,10 @@ func (e *Engine) memberChanged(clusterName, typeName string, key types.Namespace
 	fedKey := t.federatedKey(key)
 	host := t.host.Get(fedKey)
 	if before != nil && after != nil && before.remote != after.remote && host != nil {
-		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, e.opts.StatusInterval)
+		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, statusInterval)
 	}
 	if e.records != nil && host != nil && before.recorded() != after.recorded() {
-		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, e.opts.StatusInterval)
+		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, statusInterval)
 	}
 	if o := t.object(fedKey); o != nil && host != nil {
 		o.mu.Lock()
@@ -332,19 +290,11 @@ func (e *Engine) clusterChanged(name string) {
 		e.reconsiderAll()
 		return
 	}
-	e.mu.Lock()
-	info, joined := e.cluster(name)
-	before, known := e.seen[name]
-	if joined {
-		e.seen[name] = info
-	} else {
-		delete(e.seen, name)
-	}
-	e.mu.Unlock()
-	if joined == known && before.Ready == info.Ready && before.Probed == info.Probed && before.Host == info.Host && maps.Equal(before.Labels, info.Labels) {
+	change := e.changes.Of(e.inventory, name)
+	if !change.Matters {
 		return // a new message alone changes no placement
 	}
-	if info.Ready && before.Probed && !before.Ready {
+	if change.Recovered {
 		e.watches.Relist(name) // no drift survives an outage
 	}
 	for _, t := range e.runningTypes() {
@@ -358,23 +308,4 @@ func (e *Engine) enqueueAll(t *runningType) {
 	for _, key := range t.host.Keys("") {
 		e.queue.Add(Item{Type: t.Name, Object: key})
 	}
-}
-
-// cluster returns one joined cluster, without a copy of all.
-func (e *Engine) cluster(name string) (membership.Info, bool) {
-	for _, info := range e.inventory.Clusters() {
-		if info.Name == name {
-			return info, true
-		}
-	}
-	return membership.Info{}, false
-}
-
-func (e *Engine) clusters() map[string]membership.Info {
-	list := e.inventory.Clusters()
-	infos := make(map[string]membership.Info, len(list))
-	for _, info := range list {
-		infos[info.Name] = info
-	}
-	return infos
 }

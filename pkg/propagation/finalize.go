@@ -41,19 +41,19 @@ func (e *Engine) finalize(ctx context.Context, t *runningType, item Item, host *
 // planDeletion wants the object absent from every cluster that may hold it. It
 // returns the clusters that need work and how many are still waited for.
 func (e *Engine) planDeletion(t *runningType, item Item, host *hostObject, o *object) (queued []string, waiting int) {
-	infos := e.clusters()
 	decision, _, _ := e.place(t, host) // an unreadable placement selects nothing; what is recorded still counts
 	selected := sets.New(decision.Clusters...)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for name := range o.places {
-		if _, joined := infos[name]; !joined {
+		if _, joined := e.inventory.Info(name); !joined {
 			delete(o.places, name)
 		}
 	}
-	for name, info := range infos {
+	for _, info := range e.inventory.Clusters() {
+		name := info.Name
 		_, watched := e.watches.Get(name, t.Name)
-		l, listed := watched.look(t.targetKey(item.Object))
+		l, listed := watched.Look(t.targetKey(item.Object))
 		p := o.places[name]
 		if p == nil && l == nil {
 			if (info.Ready && listed) || !selected.Has(name) {

@@ -9,17 +9,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
-	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -98,60 +93,4 @@ func (c *memberClient) servedVersions(ctx context.Context, r typeconfig.Resource
 		}
 	}
 	return versions, nil
-}
-
-// listWatch returns what a reflector lists and watches of a type in the member,
-// and an example of the objects; of a namespaced type only those in namespace, if one
-// is given. onErr is told why a list or watch failed, onWatch that a watch began.
-//
-// It selects what bears KubeFed's label whatever its value: "false" means that
-// the owner of the member keeps us out, and that must be known before writing.
-func (c *memberClient) listWatch(t typeconfig.Type, namespace string, onErr func(context.Context, error), onWatch func()) (cache.ListerWatcher, runtime.Object) {
-	if !t.Target.Namespaced {
-		namespace = ""
-	}
-	if t.CollectsStatus() {
-		resource := c.dynamic.Resource(t.Target.GVR).Namespace(namespace)
-		example := &unstructured.Unstructured{}
-		example.SetGroupVersionKind(t.Target.GVK)
-		return managedListWatch(onErr, onWatch,
-			func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-				return resource.List(ctx, options)
-			},
-			resource.Watch), example
-	}
-	resource := c.metadata.Resource(t.Target.GVR).Namespace(namespace)
-	return managedListWatch(onErr, onWatch,
-		func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			return resource.List(ctx, options)
-		},
-		resource.Watch), &metav1.PartialObjectMetadata{}
-}
-
-func managedListWatch(
-	onErr func(context.Context, error),
-	onWatch func(),
-	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
-	watchFunc func(context.Context, metav1.ListOptions) (watch.Interface, error),
-) *cache.ListWatch {
-	return &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			options.LabelSelector = federate.ManagedLabel
-			result, err := list(ctx, options)
-			if err != nil {
-				onErr(ctx, err)
-			}
-			return result, err
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			options.LabelSelector = federate.ManagedLabel
-			result, err := watchFunc(ctx, options)
-			if err != nil {
-				onErr(ctx, err)
-			} else {
-				onWatch()
-			}
-			return result, err
-		},
-	}
 }

@@ -1,8 +1,6 @@
 package propagation
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
@@ -14,43 +12,32 @@ type metricsSet struct {
 	statusWrites *prometheus.CounterVec
 }
 
-// newMetrics registers the engine's metrics with controller-runtime's registry,
-// which the controller's metrics endpoint serves.
-func newMetrics(e *Engine) *metricsSet {
-	m := &metricsSet{
-		operations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fedctl_member_operations_total",
-			Help: "Writes to member clusters by cluster, type, operation (apply, delete, unlabel) and result (success, failure).",
-		}, []string{"cluster", "type", "operation", "result"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "fedctl_member_operation_duration_seconds",
-			Help:    "How long writes to member clusters took, by cluster and operation.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
-		}, []string{"cluster", "operation"}),
-		statusWrites: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fedctl_status_writes_total",
-			Help: "Status writes to federated objects in the host cluster by type.",
-		}, []string{"type"}),
-	}
-	m.operations = register(m.operations)
-	m.duration = register(m.duration)
-	m.statusWrites = register(m.statusWrites)
-	gauges := &queueCollector{engine: e}
-	metrics.Registry.Unregister(gauges) // of an earlier engine of this process
-	register[prometheus.Collector](gauges)
-	return m
+var counted = &metricsSet{
+	operations: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fedctl_member_operations_total",
+		Help: "Writes to member clusters by cluster, type, operation (apply, delete, unlabel) and result (success, failure).",
+	}, []string{"cluster", "type", "operation", "result"}),
+	duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "fedctl_member_operation_duration_seconds",
+		Help:    "How long writes to member clusters took, by cluster and operation.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
+	}, []string{"cluster", "operation"}),
+	statusWrites: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fedctl_status_writes_total",
+		Help: "Status writes to federated objects in the host cluster by type.",
+	}, []string{"type"}),
 }
 
-// register registers a collector or returns the one that is registered already.
-func register[C prometheus.Collector](c C) C {
-	err := metrics.Registry.Register(c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if existing, ok := already.ExistingCollector.(C); ok {
-			return existing
-		}
-	}
-	return c
+func init() {
+	metrics.Registry.MustRegister(counted.operations, counted.duration, counted.statusWrites)
+}
+
+// newMetrics returns what the engine counts with, and has its queue reported.
+func newMetrics(e *Engine) *metricsSet {
+	gauges := &queueCollector{engine: e}
+	metrics.Registry.Unregister(gauges) // of an earlier engine of this process
+	metrics.Registry.MustRegister(gauges)
+	return counted
 }
 
 // observe counts one write to a member.

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -14,8 +15,8 @@ import (
 type namespaceStore struct {
 	mu       sync.RWMutex
 	resource typeconfig.Resource
-	store    *hostStore
-	stop     func()
+	store    hostStore
+	watch    *fleet.Watch[hostObject]
 }
 
 // ensure starts the watch on a resource, once; another resource replaces it.
@@ -28,8 +29,8 @@ func (n *namespaceStore) ensure(e *Engine, resource typeconfig.Resource) {
 	if n.resource == resource {
 		return
 	}
-	if n.stop != nil {
-		n.stop()
+	if n.watch != nil {
+		n.watch.Stop()
 	}
 	n.resource = resource
 	n.store = newHostStore(
@@ -39,7 +40,7 @@ func (n *namespaceStore) ensure(e *Engine, resource typeconfig.Resource) {
 			}
 		},
 		e.reconsiderAll)
-	n.stop = e.watchHost(resource, n.store)
+	n.watch = fleet.Follow(e.ctx, e.hostSource(resource), n.store.Table)
 }
 
 // get returns a namespace's FederatedNamespace, nil if there is none. It is not

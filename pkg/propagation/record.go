@@ -17,6 +17,7 @@ import (
 	fedcorev1alpha1 "sigs.k8s.io/kubefed/pkg/apis/core/v1alpha1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/placement"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -45,9 +46,9 @@ func (e *Engine) watchRecords(ctx context.Context) {
 	if e.records == nil {
 		return
 	}
-	go e.hostReflector(propagatedVersions, e.records.namespaced).RunWithContext(ctx)
+	fleet.Follow(ctx, e.hostSource(propagatedVersions), e.records.namespaced)
 	if e.opts.TargetNamespace == "" { // a Namespaced control plane has nothing cluster-scoped
-		go e.hostReflector(clusterPropagatedVersions, e.records.cluster).RunWithContext(ctx)
+		fleet.Follow(ctx, e.hostSource(clusterPropagatedVersions), e.records.cluster)
 	}
 }
 
@@ -78,7 +79,7 @@ func (e *Engine) record(ctx context.Context, t *runningType, item Item, host *ho
 	}
 	store, resource := e.records.of(t)
 	key := t.recordKey(item.Object)
-	have, synced := store.Get(key)
+	have, synced := store.Look(key)
 	if !synced {
 		return reconcile.Result{}, nil // the end of the list queues us again
 	}
@@ -90,14 +91,14 @@ func (e *Engine) record(ctx context.Context, t *runningType, item Item, host *ho
 	written, err := e.writeRecord(ctx, t, resource, key, host, want, !owned)
 	switch {
 	case apierrors.IsNotFound(err) && owned: // otherwise even creating it was not possible, which an error tells
-		store.Forget(key)
+		store.Forget(key, func(known *versionRecord) bool { return known == have })
 		return reconcile.Result{RequeueAfter: conflictDelay}, nil // deleted by somebody: it is created again
 	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
 		return reconcile.Result{}, nil // the object goes as well
 	case err != nil:
 		return reconcile.Result{}, fmt.Errorf("writing %s %s: %w", resource.GVK.Kind, key, err)
 	}
-	store.Observe(key, &versionRecord{version: parseVersion(written.ResourceVersion), owners: []types.UID{host.fed.UID}, status: want})
+	store.Observe(key, &versionRecord{version: fleet.ParseVersion(written.ResourceVersion), owners: []types.UID{host.fed.UID}, status: want})
 	return reconcile.Result{}, nil
 }
 
@@ -118,7 +119,7 @@ func (e *Engine) versionRecord(t *runningType, item Item, host *hostObject, o *o
 	defer o.mu.Unlock()
 	for _, cluster := range decision.Clusters {
 		_, watched := e.watches.Get(cluster, t.Name)
-		l := watched.get(t.targetKey(item.Object))
+		l := watched.Get(t.targetKey(item.Object))
 		version := before[cluster]
 		if p := o.places[cluster]; p != nil && p.upToDate(l) {
 			version = l.recorded()

@@ -27,12 +27,12 @@ func (e *Engine) remove(ctx context.Context, a *attempt) (reconcile.Result, erro
 		Ref:           member.Ref{Resource: a.t.Target, Key: a.key},
 		Keep:          a.keepsNamespace(),
 		DeleteOptions: a.host.fed.DeleteOptions,
-	}, a.watch.get(a.key).known(), member.Journal{
+	}, a.watch.Get(a.key).known(), member.Journal{
 		Sending: func(known *member.Live) bool {
 			sent, start = !e.deletionSent(a, known), e.now()
 			return sent
 		},
-		Read: func(object metav1.Object) { a.watch.observe(object) },
+		Read: func(object metav1.Object) { observe(a.t, a.watch, object) },
 	})
 	if sent {
 		e.metrics.observe(a, verb, member.Err(result), e.since(start))
@@ -75,7 +75,7 @@ func (e *Engine) awaitRemoval(a *attempt) (reconcile.Result, error) {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
 	result, err := e.finish(a, federate.WaitingForRemoval, beingDeleted)
-	if l := a.watch.get(a.key); l != nil && !l.Deleting {
+	if l := a.watch.Get(a.key); l != nil && !l.Deleting {
 		result.RequeueAfter = e.opts.RequestTimeout // the watch should have told by then; if not, try again
 	}
 	return result, err
@@ -86,11 +86,11 @@ const beingDeleted = "the object is being deleted in the cluster"
 
 // removed records that the cluster no longer holds the object.
 func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
-	if a.watch.ended() {
+	if a.watch.Ended() {
 		return e.park(a.t, a.item) // it may have been said of another connection
 	}
-	if l := a.watch.get(a.key); l != nil && l.Managed {
-		a.watch.store.Forget(a.key, l.UID, a.watch.ended) // the watch will tell the same, later
+	if l := a.watch.Get(a.key); l != nil && l.Managed {
+		a.watch.Forget(a.key, func(known *live) bool { return known.UID == l.UID }) // the watch will tell the same, later
 	}
 	e.mark(a, func(p *place) { *p = place{updated: true} })
 	e.backoff.Forget(a.item)
@@ -100,11 +100,11 @@ func (e *Engine) removed(a *attempt) (reconcile.Result, error) {
 
 // disown takes the label off an object whose federated object is gone.
 func (e *Engine) disown(ctx context.Context, a *attempt) (reconcile.Result, error) {
-	l := a.watch.get(a.key)
+	l := a.watch.Get(a.key)
 	if l == nil || !l.Managed || l.Deleting || a.t.IsNamespace && e.isSystemNamespace(a.key.Name) {
 		return reconcile.Result{}, nil
 	}
-	if !a.info.Ready || !a.watch.synced() {
+	if !a.info.Ready || !a.watch.Synced() {
 		e.backoff.Forget(a.item)
 		return reconcile.Result{}, nil // the next list, or the cluster's change, queues us again
 	}

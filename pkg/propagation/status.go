@@ -29,7 +29,7 @@ func (e *Engine) writeStatus(ctx context.Context, t *runningType, item Item, hos
 	o.mu.Lock()
 	for name, p := range o.places {
 		if p.pending && p.status == "" {
-			info, _ := e.cluster(name)
+			info, _ := e.inventory.Info(name)
 			p.status, p.message = timedOut(p, t.IsNamespace && info.Host), "the cluster has not answered yet"
 		}
 	}
@@ -203,7 +203,7 @@ func (e *Engine) remoteStatus(t *runningType, cluster string, key types.Namespac
 // collected is the status of the member's object as it was last seen, nil if there is none.
 func (e *Engine) collected(t *runningType, cluster string, key types.NamespacedName) any {
 	_, watched := e.watches.Get(cluster, t.Name)
-	l := watched.get(t.targetKey(key))
+	l := watched.Get(t.targetKey(key))
 	if l == nil || l.remote == "" {
 		return nil
 	}
@@ -232,7 +232,7 @@ func (e *Engine) refusals(t *runningType, item Item, o *object) []string {
 	var list []string
 	for name, p := range o.places {
 		_, watched := e.watches.Get(name, t.Name)
-		if l := watched.get(t.targetKey(item.Object)); p.want == wantApplied && l != nil && l.Replaced && p.refusal != "" {
+		if l := watched.Get(t.targetKey(item.Object)); p.want == wantApplied && l != nil && l.Replaced && p.refusal != "" {
 			list = append(list, p.refusal)
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +13,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
 )
 
 // What is collected from the members is in the status of the federated object.
@@ -31,12 +30,11 @@ func (e *Engine) watchStatusObjects(ctx context.Context, t *runningType) {
 	if t.statusObjects == nil {
 		return
 	}
-	reflector := e.hostReflector(t.StatusObjects, t.statusObjects, func(err error) {
-		if ctx.Err() == nil {
-			e.warnStatusType(t, fmt.Errorf("listing %s: %w", t.StatusObjects.GVR.Resource, err))
-		}
-	})
-	go reflector.RunWithContext(ctx)
+	source := e.hostSource(t.StatusObjects)
+	source.OnListFailed = func(err error) {
+		e.warnStatusType(t, fmt.Errorf("listing %s: %w", t.StatusObjects.GVR.Resource, err))
+	}
+	fleet.Follow(ctx, source, t.statusObjects)
 }
 
 func newStatusObjects(e *Engine, t *runningType) *statusObjects {
@@ -65,7 +63,7 @@ func (e *Engine) writeStatusObject(ctx context.Context, t *runningType, item Ite
 	if t.statusObjects == nil {
 		return nil
 	}
-	have, synced := t.statusObjects.Get(item.Object)
+	have, synced := t.statusObjects.Look(item.Object)
 	if !synced {
 		return nil // the end of the list queues us again
 	}
@@ -89,18 +87,18 @@ func (e *Engine) writeStatusObject(ctx context.Context, t *runningType, item Ite
 		return err
 	}
 	t.statusObjects.Observe(item.Object, &hostRecord[string]{
-		version: parseVersion(written.GetResourceVersion()), owners: []types.UID{host.fed.UID}, status: string(want),
+		version: fleet.ParseVersion(written.GetResourceVersion()), owners: []types.UID{host.fed.UID}, status: string(want),
 	})
 	return nil
 }
 
 // clusterStatus is what the ready clusters that hold the object say of it, by name.
 func (e *Engine) clusterStatus(t *runningType, key types.NamespacedName) []any {
-	infos := e.clusters()
 	list := []any{}
-	for _, cluster := range slices.Sorted(maps.Keys(infos)) {
+	for _, info := range e.inventory.Clusters() { // sorted
+		cluster := info.Name
 		_, watched := e.watches.Get(cluster, t.Name)
-		if !infos[cluster].Ready || watched.get(t.targetKey(key)) == nil {
+		if !info.Ready || watched.Get(t.targetKey(key)) == nil {
 			continue
 		}
 		status, ok := e.collected(t, cluster, key).(map[string]any)

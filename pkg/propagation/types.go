@@ -8,22 +8,17 @@ import (
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // runningType is a federated type that is switched on.
 type runningType struct {
 	typeconfig.Type
-	host   *hostStore
+	host   hostStore
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the watch on the host has ended
 	// statusObjects repeat the collected status; nil where the type has none.
@@ -146,10 +141,10 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 
 	e.namespaces.ensure(e, definition.FederatedNamespace)
 	e.watches.AddType(definition)
-	reflector := e.hostReflector(t.Federated, t.host)
+	watch := fleet.Follow(typeCtx, e.hostSource(t.Federated), t.host.Table)
 	go func() {
-		defer close(t.done)
-		reflector.RunWithContext(typeCtx)
+		<-watch.Done()
+		close(t.done)
 	}()
 	e.watchStatusObjects(typeCtx, t)
 	e.log.Info("Propagation of a type started", "type", t.Name, "federatedKind", t.Federated.GVK.Kind)
@@ -182,41 +177,12 @@ func (e *Engine) Unregister(ctx context.Context, name string) error {
 	return nil
 }
 
-// hostReflector keeps store filled with the objects of a resource in the host
-// cluster. onErr, which may be left out, is told why a list failed.
-func (e *Engine) hostReflector(r typeconfig.Resource, store cache.ReflectorStore, onErr ...func(error)) *cache.Reflector {
-	resource := e.host.Resource(r.GVR)
-	inScope := resource.Namespace(e.opts.TargetNamespace)
-	if !r.Namespaced {
-		inScope = resource
-	}
-	example := &unstructured.Unstructured{}
-	example.SetGroupVersionKind(r.GVK)
-	return cache.NewReflectorWithOptions(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			list, err := inScope.List(ctx, options)
-			for _, tell := range onErr {
-				if err != nil {
-					tell(err)
-				}
-			}
-			return list, err
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			return inScope.Watch(ctx, options)
-		},
-	}, example, store, cache.ReflectorOptions{
-		Name:            "host: " + r.GVR.Resource,
-		TypeDescription: r.GVR.String(),
-		Backoff:         &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 15 * time.Second},
-	})
-}
-
-// watchHost runs a reflector until the returned function is called or the engine ends.
-func (e *Engine) watchHost(r typeconfig.Resource, store *hostStore) (stop func()) {
-	ctx, cancel := context.WithCancel(e.ctx)
-	go e.hostReflector(r, store).RunWithContext(ctx)
-	return cancel
+// hostSource is what is watched of a resource in the host cluster.
+func (e *Engine) hostSource(r typeconfig.Resource) fleet.Source {
+	source := fleet.Objects(e.host, r, e.opts.TargetNamespace)
+	source.Name, source.Log = "host: "+r.GVR.Resource, e.log.WithValues("hostResource", r.GVR.GroupResource().String())
+	source.Retry, source.RetryMax = 200*time.Millisecond, 15*time.Second
+	return source
 }
 
 // hostChanged is called when a federated object differs from what was known of it.

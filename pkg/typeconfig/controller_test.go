@@ -21,7 +21,11 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/controller"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // record is a Registrar that only remembers what it was told.
@@ -97,11 +101,11 @@ func start(ctx context.Context, registrar typeconfig.Registrar) (stop func()) {
 		Scheme:     cmdutil.Scheme,
 		Logger:     GinkgoLogr,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Cache:      cache.Options{ByObject: typeconfig.CacheByObject(namespace)},
+		Cache:      cache.Options{ByObject: controller.CacheByObject(namespace)},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(typeconfig.SetupController(mgr, typeconfig.ControllerOptions{Namespace: namespace, Registrar: registrar, CollectStatus: true})).To(Succeed())
+	Expect(controller.Setup(mgr, controller.Options{Types: settings.Types{PushReconciler: true, CollectStatus: true}, Namespace: namespace, Registrar: registrar})).To(Succeed())
 	running, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -206,7 +210,7 @@ var _ = Describe("the controller", Ordered, func() {
 	It("starts a type when its definition appears, and stops it when it goes", func(ctx context.Context) {
 		types := newRecord()
 		start(ctx, types)
-		gadget := typeconfig.TypeConfigFor(metav1.APIResource{Group: "example.com", Version: "v1", Kind: "Gadget", Name: "gadgets", Namespaced: true}, typeconfig.Directive{})
+		gadget := enablement.TypeConfigFor(metav1.APIResource{Group: "example.com", Version: "v1", Kind: "Gadget", Name: "gadgets", Namespaced: true}, enablement.Directive{})
 		gadget.Namespace = namespace
 		Expect(host.Create(ctx, gadget)).To(Succeed())
 		DeferCleanup(func(ctx context.Context) { Expect(client.IgnoreNotFound(host.Delete(ctx, gadget))).To(Succeed()) })
@@ -217,7 +221,7 @@ var _ = Describe("the controller", Ordered, func() {
 
 		federated, err := typeconfig.FromFederatedTypeConfig(gadget)
 		Expect(err).NotTo(HaveOccurred())
-		crd := typeconfig.GenerateCRD(typeconfig.GenerateInput{Type: federated})
+		crd := definition.Generate(definition.Input{Type: federated})
 		Expect(host.Create(ctx, crd)).To(Succeed())
 		Eventually(running(ctx, gadget.Name)).Should(BeTrue())
 		Expect(types.names()).To(ContainElement(gadget.Name))

@@ -15,7 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 var _ = Describe("enabling and disabling a type", Ordered, func() {
@@ -29,23 +31,23 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		types := newRecord()
 		start(ctx, types)
 		h := theHost()
-		var enablement *typeconfig.Enablement
+		var prepared *enablement.Enablement
 		Eventually(func() (err error) {
-			enablement, err = h.Prepare(ctx, typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: "widget"}})
+			prepared, err = h.Prepare(ctx, enablement.Directive{ObjectMeta: metav1.ObjectMeta{Name: "widget"}})
 			return err
 		}).Should(Succeed())
-		size := enablement.CRD.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["template"].Properties["spec"].Properties["size"]
+		size := prepared.CRD.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties["template"].Properties["spec"].Properties["size"]
 		Expect(size.Type).To(Equal("integer"), "the schema is the one that the API server publishes")
 
 		By("a dry run, which does nothing")
-		Expect(h.Enable(ctx, enablement, true)).To(Succeed())
+		Expect(h.Enable(ctx, prepared, true)).To(Succeed())
 		Expect(typeConfig(ctx, name)).To(BeNil())
 
 		By("the real thing, twice")
-		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
 		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
 		version := typeConfig(ctx, name).ResourceVersion
-		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
 		Expect(typeConfig(ctx, name).ResourceVersion).To(Equal(version))
 
 		By("an object, which keeps the type from being deleted")
@@ -56,8 +58,8 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		}}
 		Expect(host.Create(ctx, object)).To(Succeed())
 		Expect(object.Object["spec"]).To(HaveKeyWithValue("template", HaveKeyWithValue("spec", HaveKeyWithValue("fromTheFuture", true))))
-		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		options := typeconfig.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second}
+		directive := enablement.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		options := enablement.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second}
 		Expect(h.Disable(ctx, directive, options)).To(MatchError(ContainSubstring("is not deleted while federated objects exist (default/one)")))
 		Expect(running(ctx, name)()).To(BeTrue(), "a refusal changes nothing")
 
@@ -77,31 +79,31 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		types := newRecord()
 		start(ctx, types)
 		h := theHost()
-		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: typeconfig.DirectiveSpec{FederatedGroup: "fed.example.com"}}
-		enablement, err := h.Prepare(ctx, directive)
+		directive := enablement.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: enablement.DirectiveSpec{FederatedGroup: "fed.example.com"}}
+		prepared, err := h.Prepare(ctx, directive)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
 		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
 		asController := clientFor(controllerConfig(ctx))
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(types.get(name).Federated.GVK.GroupVersion().WithKind("FederatedWidgetList"))
 		Expect(asController.List(ctx, list)).To(Succeed())
-		Expect(h.Disable(ctx, directive, typeconfig.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second})).To(Succeed())
+		Expect(h.Disable(ctx, directive, enablement.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second})).To(Succeed())
 	})
 
 	It("says which rights the controller lacks, and runs the type when it has them", func(ctx context.Context) {
 		types := newRecord()
 		start(ctx, types)
 		h := theHost()
-		directive := typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: typeconfig.DirectiveSpec{FederatedGroup: "other.example.com", FederatedVersion: "v1"}}
-		enablement, err := h.Prepare(ctx, directive)
+		directive := enablement.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: enablement.DirectiveSpec{FederatedGroup: "other.example.com", FederatedVersion: "v1"}}
+		prepared, err := h.Prepare(ctx, directive)
 		Expect(err).NotTo(HaveOccurred())
 
 		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil(), "of the specs above")
 
 		By("making the type as kubefedctl does, without granting anything")
-		Expect(host.Create(ctx, enablement.CRD.DeepCopy())).To(Succeed())
-		config := enablement.TypeConfig.DeepCopy()
+		Expect(host.Create(ctx, prepared.CRD.DeepCopy())).To(Succeed())
+		config := prepared.TypeConfig.DeepCopy()
 		Expect(host.Create(ctx, config)).To(Succeed())
 		Eventually(warnings(ctx, name)).Should(ContainElement(And(
 			ContainSubstring("may not list federatedwidgets.other.example.com, watch federatedwidgets.other.example.com, patch federatedwidgets.other.example.com, patch federatedwidgets.other.example.com/status"),
@@ -116,15 +118,15 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil())
 
 		By("doing what the event says")
-		Expect(host.Create(ctx, enablement.TypeConfig.DeepCopy())).To(Succeed())
+		Expect(host.Create(ctx, prepared.TypeConfig.DeepCopy())).To(Succeed())
 		Eventually(stopped(ctx, name)).Should(BeTrue())
-		Expect(h.Enable(ctx, enablement, false)).To(Succeed())
+		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
 		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
 		Expect(types.names()).To(ContainElement(name))
 		Expect(typeConfig(ctx, name).Finalizers).To(ConsistOf(typeconfig.Finalizer))
 
 		By("taking the rights away: the finalizers of its objects are not given up")
-		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: typeconfig.ControllerServiceAccount + ":other.example.com"}}
+		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: kubefedconfig.Controller + ":other.example.com"}}
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(binding), binding)).To(Succeed())
 		Expect(host.Delete(ctx, binding.DeepCopy())).To(Succeed())
 		config = typeConfig(ctx, name)
@@ -135,7 +137,7 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		binding.ResourceVersion, binding.UID = "", ""
 		Expect(host.Create(ctx, binding)).To(Succeed())
 		Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil())
-		Expect(host.Delete(ctx, enablement.CRD)).To(Succeed())
+		Expect(host.Delete(ctx, prepared.CRD)).To(Succeed())
 	})
 })
 

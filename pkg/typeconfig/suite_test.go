@@ -19,7 +19,8 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/localcluster"
-	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 const namespace = "kube-federation-system"
@@ -70,7 +71,7 @@ func clientFor(config *rest.Config) client.Client {
 // ServiceAccount, and no others.
 func controllerConfig(ctx context.Context) *rest.Config {
 	GinkgoHelper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: typeconfig.ControllerServiceAccount}}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: kubefedconfig.Controller}}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](3600)}}
 	Expect(host.SubResource("token").Create(ctx, account, request)).To(Succeed())
 	config := rest.AnonymousClientConfig(hostConfig)
@@ -79,9 +80,9 @@ func controllerConfig(ctx context.Context) *rest.Config {
 	return config
 }
 
-func theHost() *typeconfig.Host {
+func theHost() *enablement.Host {
 	GinkgoHelper()
 	discoveryClient, err := discovery.NewDiscoveryClientForConfig(hostConfig)
 	Expect(err).NotTo(HaveOccurred())
-	return &typeconfig.Host{Client: host, Discovery: discoveryClient, Namespace: namespace, Out: GinkgoWriter}
+	return &enablement.Host{Client: host, Discovery: discoveryClient, Namespace: namespace, Out: GinkgoWriter}
 }

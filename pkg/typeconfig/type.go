@@ -19,6 +19,10 @@ const (
 	DefaultFederatedVersion = "v1beta1"
 )
 
+// Finalizer is on every FederatedTypeConfig whose type has run, so that the
+// controller can stop the propagation before the definition is gone. It is KubeFed's.
+const Finalizer = "core.kubefed.io/federated-type-config"
+
 // Resource is an API resource of a cluster.
 type Resource struct {
 	// GVR names the resource as it is in request paths.
@@ -74,13 +78,13 @@ func FromFederatedTypeConfig(config *fedcorev1beta1.FederatedTypeConfig) (Type, 
 	}
 	t := Type{
 		Name:             config.Name,
-		Target:           resource(config.Spec.TargetType),
-		Federated:        federatedResource(config),
+		Target:           ResourceOf(config.Spec.TargetType),
+		Federated:        FederatedResource(config),
 		StatusCollection: config.GetStatusEnabled(),
 		IsNamespace:      config.Name == fedcommon.NamespaceName,
 	}
 	if config.Spec.StatusType != nil && t.StatusCollection {
-		t.StatusObjects = resource(*config.Spec.StatusType)
+		t.StatusObjects = ResourceOf(*config.Spec.StatusType)
 		t.StatusObjects.Namespaced = t.Federated.Namespaced // they share their names
 	}
 	return t, nil
@@ -98,9 +102,10 @@ func (t Type) RenderTarget() federate.Target {
 }
 
 // CRDName is the name of the CustomResourceDefinition of the federated type.
-func (t Type) CRDName() string { return t.Federated.crdName() }
+func (t Type) CRDName() string { return t.Federated.CRDName() }
 
-func (r Resource) crdName() string { return qualifiedName(r.GVR.Resource, r.GVR.Group) }
+// CRDName is the name of the CustomResourceDefinition of the resource.
+func (r Resource) CRDName() string { return QualifiedName(r.GVR.Resource, r.GVR.Group) }
 
 // WithDefaults returns a copy of config with KubeFed's defaults filled in: plural
 // names and groups that are left out follow from the names of config and kinds.
@@ -110,15 +115,17 @@ func WithDefaults(config *fedcorev1beta1.FederatedTypeConfig) *fedcorev1beta1.Fe
 	return config
 }
 
-// federatedResource is the federated type of a config with defaults. KubeFed takes
-// its scope from the target, whatever the config says of the federated type.
-func federatedResource(config *fedcorev1beta1.FederatedTypeConfig) Resource {
-	federated := resource(config.Spec.FederatedType)
+// FederatedResource is the federated type of a config. KubeFed takes its scope from
+// the target, whatever the config says of the federated type.
+func FederatedResource(config *fedcorev1beta1.FederatedTypeConfig) Resource {
+	config = WithDefaults(config)
+	federated := ResourceOf(config.Spec.FederatedType)
 	federated.Namespaced = config.GetFederatedNamespaced()
 	return federated
 }
 
-func resource(in fedcorev1beta1.APIResource) Resource {
+// ResourceOf is a resource as a FederatedTypeConfig names it.
+func ResourceOf(in fedcorev1beta1.APIResource) Resource {
 	gv := schema.GroupVersion{Group: in.Group, Version: in.Version}
 	return Resource{
 		GVR:        gv.WithResource(in.PluralName),

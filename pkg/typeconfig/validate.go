@@ -13,7 +13,7 @@ import (
 func Validate(config *fedcorev1beta1.FederatedTypeConfig) field.ErrorList {
 	var errs field.ErrorList
 	spec, path := &config.Spec, field.NewPath("spec")
-	if want := qualifiedName(spec.TargetType.PluralName, spec.TargetType.Group); want != config.Name {
+	if want := QualifiedName(spec.TargetType.PluralName, spec.TargetType.Group); want != config.Name {
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), config.Name,
 			"must be the target's plural name and group, "+want))
 	}
@@ -82,8 +82,8 @@ func oneOf(value string, path *field.Path, accepted ...string) field.ErrorList {
 	return field.ErrorList{field.NotSupported(path, value, accepted)}
 }
 
-// qualifiedName is how KubeFed names a resource: <plural>[.<group>].
-func qualifiedName(plural, group string) string {
+// QualifiedName is how KubeFed names a resource: <plural>[.<group>].
+func QualifiedName(plural, group string) string {
 	if group == "" {
 		return plural
 	}

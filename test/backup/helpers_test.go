@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"time"
@@ -19,7 +20,9 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -169,7 +172,7 @@ func expectCondition(ctx context.Context, c client.Client, object client.Object,
 func snapshots(ctx context.Context, namespace string) []repository.Snapshot {
 	GinkgoHelper()
 	open, err := repository.OpenReadOnly(ctx, repository.Config{
-		Filesystem: &repository.Filesystem{Path: pathOf(namespace)}, Password: "correct horse battery staple",
+		Storage: &repository.Filesystem{Path: pathOf(namespace)}, Password: "correct horse battery staple",
 	})
 	Expect(err).NotTo(HaveOccurred())
 	defer func() { Expect(open.Close(ctx)).To(Succeed()) }()
@@ -178,6 +181,9 @@ func snapshots(ctx context.Context, namespace string) []repository.Snapshot {
 	return list
 }
 
+// loopback allows the servers of the suite, which are on this machine.
+var loopback = network.Rules{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+
 // execute runs an executor for one namespace of the host cluster in this process,
 // until the spec ends or the returned function is called. The clock is the
 // machine's, unless one is given.
@@ -185,9 +191,11 @@ func execute(c clock.PassiveClock, namespace string, edit ...func(*executor.Opti
 	GinkgoHelper()
 	options := executor.Options{
 		Config: host.Config, Namespace: namespace, LeaseNamespace: framework.KubeFedNamespace,
-		LeaseDuration: 4 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: 500 * time.Millisecond,
-		Poll: 200 * time.Millisecond, MaxSleep: 300 * time.Millisecond, Clock: c,
+		Election: settings.Election{LeaseDuration: 4 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: 500 * time.Millisecond},
+		Backups:  settings.Defaults[settings.Backups](),
+		MaxSleep: 300 * time.Millisecond, Clock: c, Network: loopback,
 	}
+	options.Poll = 200 * time.Millisecond
 	for _, change := range edit {
 		change(&options)
 	}

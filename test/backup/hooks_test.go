@@ -204,6 +204,18 @@ var _ = Describe("Hooks", func() {
 		Expect(lines()).To(Equal([]string{"thaw", "thaw"}))
 	}, SpecTimeout(3*time.Minute))
 
+	It("that say much are heard to their end, from both streams", func(ctx SpecContext) {
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			once(s)
+			s.Hooks = &v1alpha1.Hooks{Pre: []v1alpha1.Hook{shell(`head -c 50000000 /dev/zero | tr "\0" x; printf "the last %s" words >&2; exit 3`)}}
+		})
+		for range 3 {
+			run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed)
+			Expect(run.Status.Message).To(ContainSubstring("the last words"))
+			Expect(len(run.Status.Message)).To(BeNumerically("<", 1500))
+		}
+	}, SpecTimeout(3*time.Minute))
+
 	It("that do not end are given up after their time-out", func(ctx SpecContext) {
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
 			once(s)

@@ -32,7 +32,7 @@ func program(kubeconfig string, flags ...string) *framework.Process {
 	log := filepath.Join(GinkgoT().TempDir(), "executor.log")
 	args := append([]string{
 		"--mode=member", "--kubeconfig", kubeconfig,
-		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=text", "--backup-poll=200ms",
+		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=text", "--backup-poll=200ms", "--backup-storage-addresses=127.0.0.0/8",
 		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=4s", "--leader-elect-retry-period=500ms",
 	}, flags...)
 	p, err := framework.StartProcess(log, system.Programs.Controller, args...)
@@ -97,7 +97,7 @@ var _ = Describe("An executor that is killed while it uploads", func() {
 		Expect(saved[0].ID).To(Equal(run.Status.SnapshotID))
 
 		By("reading all of it back, by us and by kopia itself")
-		open, err := repository.OpenReadOnly(ctx, repository.Config{Filesystem: &repository.Filesystem{Path: pathOf(ns)}, Password: password})
+		open, err := repository.OpenReadOnly(ctx, repository.Config{Storage: &repository.Filesystem{Path: pathOf(ns)}, Password: password})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(open.Verify(ctx, saved[0].ID, true)).To(Succeed())
 		Expect(open.Close(ctx)).To(Succeed())

@@ -85,9 +85,9 @@ var _ = Describe("On an S3 server", func() {
 	read := func(ctx context.Context, look func(*repository.Repository)) {
 		GinkgoHelper()
 		open, err := repository.OpenReadOnly(ctx, repository.Config{
-			S3: &repository.S3{Endpoint: server.Endpoint, Bucket: bucket, Region: localstorage.Region, Prefix: prefix,
+			Storage: &repository.S3{Endpoint: server.Endpoint, Bucket: bucket, Region: localstorage.Region, Prefix: prefix,
 				AccessKeyID: localstorage.AccessKeyID, SecretAccessKey: localstorage.SecretAccessKey, CABundle: authority},
-			Password: "correct horse battery staple",
+			Password: "correct horse battery staple", Network: loopback,
 		})
 		Expect(err).NotTo(HaveOccurred())
 		defer func() { Expect(open.Close(ctx)).To(Succeed()) }()

@@ -45,6 +45,33 @@ var _ = Describe("Schedules", func() {
 		Expect(snapshots(ctx, ns)[0].ID).To(Equal(run.Status.SnapshotID))
 	}, SpecTimeout(4*time.Minute))
 
+	It("is followed although a clock was ahead", func(ctx SpecContext) {
+		store(ctx, c, ns)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			s.Schedule, s.Objective = "@daily", &v1alpha1.Objective{MaxAge: metav1.Duration{Duration: 26 * time.Hour}}
+		})
+		clock := stopped(b.CreationTimestamp.Time)
+		stop := execute(clock, ns)
+		clock.Step(24 * time.Hour)
+		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(1))
+		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionTrue, "Recent")
+		stop()
+
+		By("a minute in another year")
+		Eventually(ctx, func() error {
+			fresh := current(ctx, c, b)
+			fresh.Status.LastTick = ptr.To(metav1.NewTime(clock.Now().AddDate(10, 0, 0)))
+			fresh.Status.LastSuccess.Time = fresh.Status.LastTick
+			return c.Status().Update(ctx, fresh)
+		}).Should(Succeed())
+		clock.Step(27 * time.Hour)
+		stop = execute(clock, ns)
+		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(2))
+		Eventually(ctx, func() time.Time { return current(ctx, c, b).Status.LastTick.Time }).Should(BeTemporally("<=", clock.Now()))
+		Eventually(ctx, func() time.Time { return current(ctx, c, b).Status.LastSuccess.Time.Time }).Should(BeTemporally("<=", clock.Now()))
+		stop()
+	}, SpecTimeout(3*time.Minute))
+
 	It("makes up for a long downtime with one run", func(ctx SpecContext) {
 		store(ctx, c, ns)
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) { s.Schedule = "@daily" })

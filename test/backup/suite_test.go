@@ -90,7 +90,7 @@ func install(ctx context.Context) {
 	var err error
 	system.Controller, err = framework.NewController(ctx, system.Programs.Controller, dir, host)
 	Expect(err).NotTo(HaveOccurred())
-	system.Controller.Flags = append(system.Controller.Flags, "--backup-poll=300ms", "--backup-filesystem-roots="+dir)
+	system.Controller.Flags = append(system.Controller.Flags, "--backup-poll=300ms", "--backup-filesystem-roots="+dir, "--backup-storage-addresses=127.0.0.0/8")
 	Expect(system.Controller.Start(ctx)).To(Succeed())
 	for _, member := range members {
 		fedctl(ctx, "join", member.Name, "--cluster-context", member.Name)

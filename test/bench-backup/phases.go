@@ -163,7 +163,7 @@ func list(ctx context.Context, config *rest.Config) (result, error) {
 
 func save(ctx context.Context, config *rest.Config, o options) (got result, err error) {
 	r, err := repository.Open(ctx, repository.Config{
-		Filesystem: &repository.Filesystem{Path: filepath.Join(o.dir, "repository")}, Password: "bench", CacheDir: o.dir,
+		Storage: &repository.Filesystem{Path: filepath.Join(o.dir, "repository")}, Password: "bench", CacheDir: o.dir,
 	}, repository.Owner{ClusterUID: "bench"})
 	if err != nil {
 		return got, err

@@ -78,7 +78,7 @@ func words(t *testing.T, expression string, folders ...string) []string {
 func TestNamesInTheCodeAreInTheReference(t *testing.T) {
 	reference := read(t, "docs/reference.md")
 	everywhere := read(t, "docs/*.md", "README.md", "CONTRIBUTING.md")
-	engine := []string{"pkg/propagation", "pkg/typeconfig", "pkg/membership"}
+	engine := []string{"pkg/propagation", "pkg/typeconfig", "pkg/membership", "pkg/reach", "pkg/join"}
 	for _, test := range []struct {
 		what, expression string
 		folders          []string
@@ -113,7 +113,7 @@ func TestNamesInTheCodeAreInTheReference(t *testing.T) {
 func TestSettingsAreInTheReference(t *testing.T) {
 	reference := read(t, "docs/reference.md")
 	flags := pflag.NewFlagSet("controller", pflag.ContinueOnError)
-	config.AddFlags(flags)
+	config.New(flags)
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if !strings.Contains(reference, "\n| `"+flag.Name+"` |") {
 			t.Errorf("the controller's setting %s is not in the table of settings", flag.Name)

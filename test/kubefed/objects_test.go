@@ -58,17 +58,7 @@ func found(ctx context.Context, c *framework.Cluster, r ref) *unstructured.Unstr
 // createYAML creates the objects of a manifest.
 func createYAML(ctx context.Context, c *framework.Cluster, manifest string) {
 	GinkgoHelper()
-	objects, err := framework.ParseYAML(manifest)
-	Expect(err).NotTo(HaveOccurred())
-	for _, object := range objects {
-		Eventually(ctx, func() error {
-			err := c.Create(ctx, object)
-			if apierrors.IsAlreadyExists(err) {
-				return nil
-			}
-			return err
-		}).Should(Succeed(), "%s %s in cluster %s", object.GetKind(), object.GetName(), c.Name)
-	}
+	Expect(framework.CreateYAML(ctx, c, manifest)).To(Succeed())
 }
 
 // change reads an object, changes it and writes it, again on a conflict.

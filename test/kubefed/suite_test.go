@@ -8,9 +8,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +25,8 @@ var (
 	system  *framework.System
 	host    *framework.Cluster
 	members []*framework.Cluster
-	// kubefedctlPath and kubefedPath are KubeFed's client and its controller.
-	kubefedctlPath, kubefedPath string
+	// kubefedctlPath is KubeFed's client.
+	kubefedctlPath string
 )
 
 func TestKubeFed(t *testing.T) {
@@ -41,14 +39,9 @@ func TestKubeFed(t *testing.T) {
 }
 
 var _ = BeforeSuite(func() {
-	root, err := framework.Root()
+	var err error
+	kubefedctlPath, _, err = framework.KubeFedPrograms()
 	Expect(err).NotTo(HaveOccurred())
-	kubefedctlPath = filepath.Join(root, "bin", "kubefedctl")
-	kubefedPath = filepath.Join(root, "bin", "kubefed-controller-manager")
-	for _, program := range []string{kubefedctlPath, kubefedPath} {
-		_, err := os.Stat(program)
-		Expect(err).NotTo(HaveOccurred(), "run: make bin/kubefedctl")
-	}
 })
 
 // startClusters gives a container of specs a host and two members of its own:

@@ -39,7 +39,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		startClusters(ctx)
-		installKubeFed(ctx)
+		Expect(framework.InstallKubeFed(ctx, host, framework.KubeFedConfig)).To(Succeed())
 		kubeFed = startKubeFed(ctx)
 		for _, c := range members {
 			kubefedctl(ctx, "join", c.Name, "--cluster-context", c.Name)

@@ -65,16 +65,16 @@ status:
 	if err := o.print(rows, nil, statusTable(rows, now), ""); err != nil {
 		t.Fatal(err)
 	}
-	want := `CLUSTER   BACKUP         ORIGIN      LAST GOOD   OBJECTIVE   VERIFIED   NEXT RUN
-mute      -              -           Unknown     Unknown     Unknown    -
-never     shop/nightly   Federated   never       -           -          -
-silent    shop/nightly   Federated   Unknown     Unknown     Unknown    -
-unseen    shop/nightly   Federated   Unknown     Unknown     Unknown    -
-old       shop/nightly   Federated   2d ago      Exceeded    -          -
-own       db/hourly      Member      24h ago     -           -          -
-gone      shop/nightly   Federated   120m ago    Unknown     Unknown    -
-hangs     shop/nightly   Federated   90m ago     Unknown     Unknown    -
-fresh     shop/nightly   Federated   60m ago     OK          True       2030-01-02T02:00:00Z
+	want := `CLUSTER   BACKUP         ORIGIN      LAST GOOD   OBJECTIVE   VERIFIED   NEXT RUN               REASON
+mute      -              -           Unknown     Unknown     Unknown    -                      NoAnswer
+never     shop/nightly   Federated   never       -           -          -                      -
+silent    shop/nightly   Federated   Unknown     Unknown     Unknown    -                      NotLookedAt
+unseen    shop/nightly   Federated   Unknown     Unknown     Unknown    -                      NotLookedAt
+old       shop/nightly   Federated   2d ago      Exceeded    -          -                      -
+own       db/hourly      Member      24h ago     -           -          -                      WrongPassword
+gone      shop/nightly   Federated   120m ago    Unknown     Unknown    -                      ClusterNotReady
+hangs     shop/nightly   Federated   90m ago     Unknown     Unknown    -                      NoAnswer
+fresh     shop/nightly   Federated   60m ago     OK          True       2030-01-02T02:00:00Z   -
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

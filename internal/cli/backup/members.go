@@ -20,11 +20,10 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
-	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/membership"
-
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // Why a member could not be read, in one word.
@@ -143,9 +142,9 @@ func (f *fleet) member(ctx context.Context, cluster *fedcorev1beta1.KubeFedClust
 		}
 		config.Timeout = f.timeout
 	case err == nil:
-		config, err = membership.ClientConfig(cluster, secret, f.timeout)
+		config, err = reach.ClientConfig(cluster, secret, f.timeout)
 	case apierrors.IsNotFound(err):
-		config, err = membership.ClientConfig(cluster, nil, f.timeout)
+		config, err = reach.ClientConfig(cluster, nil, f.timeout)
 	}
 	if err != nil {
 		return nil, err

@@ -24,6 +24,9 @@ const (
 	unknown = "Unknown"
 )
 
+// reasonNotLookedAt is a Backup without any condition.
+const reasonNotLookedAt = "NotLookedAt"
+
 // Where a Backup comes from.
 const (
 	originFederated = "Federated"
@@ -107,6 +110,11 @@ func federatedRow(object *unstructured.Unstructured, cluster *federate.ClusterSt
 	if cluster.Status != federate.ClusterPropagationOK {
 		r.Reason, r.Message = string(cluster.Status), cluster.Message
 	}
+	if r.Reason == "" && r.Objective == unknown && !answers {
+		r.Reason, r.Message = reasonNotReady, "the cluster is not ready or not joined; what is shown is what it said last"
+	} else if r.Reason == "" && r.Objective == unknown && !known {
+		r.Reason, r.Message = reasonNotLookedAt, "the cluster has not told how the Backup stands: it is new there, or its status is not collected"
+	}
 	return r
 }
 
@@ -131,6 +139,9 @@ func (r *row) fill(status *backupv1alpha1.BackupStatus, answers bool) {
 	}
 	r.Next, r.Missed = status.NextRun, status.Missed
 	r.Objective, r.Verified, r.ReadyState = unknown, unknown, unknown
+	if answers && len(status.Conditions) == 0 {
+		r.Reason, r.Message = reasonNotLookedAt, "no executor has looked at the Backup yet: it is new, or nobody executes the backups of this cluster"
+	}
 	if !answers || len(status.Conditions) == 0 {
 		return
 	}
@@ -156,7 +167,7 @@ func word(condition *metav1.Condition, yes, no string) string {
 }
 
 func statusTable(rows []row, now time.Time) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns(7, "Cluster", "Backup", "Origin", "Last Good", "Objective", "Verified", "Next Run", "Ready", "Missed", "Reason", "Message")}
+	table := &metav1.Table{ColumnDefinitions: columns(8, "Cluster", "Backup", "Origin", "Last Good", "Objective", "Verified", "Next Run", "Reason", "Ready", "Missed", "Message")}
 	for i := range rows {
 		r := &rows[i]
 		last := ago(r.LastGood, now)
@@ -168,7 +179,7 @@ func statusTable(rows []row, now time.Time) *metav1.Table {
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
 			r.Cluster, backupName(r.Namespace, r.Name), orNone(r.Origin), last, r.Objective, r.Verified, stamp(r.Next),
-			orNone(r.ReadyState), r.Missed, orNone(r.Reason), orNone(oneLine(r.Message)),
+			orNone(r.Reason), orNone(r.ReadyState), r.Missed, orNone(oneLine(r.Message)),
 		}})
 	}
 	return table

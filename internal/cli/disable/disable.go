@@ -13,6 +13,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 const (
@@ -38,10 +39,10 @@ such as widgets.example.com.`
 type Options struct {
 	factory *cmdutil.Factory
 
-	Directive typeconfig.Directive
+	Directive enablement.Directive
 	Filename  string
 	Output    cmdutil.Output
-	Disable   typeconfig.DisableOptions
+	Disable   enablement.DisableOptions
 }
 
 // NewCommand returns the command.
@@ -86,7 +87,7 @@ func (o *Options) Complete(args []string) error {
 	case o.Filename != "" && len(args) > 0:
 		return errors.New("give a NAME or --filename, not both")
 	case o.Filename != "":
-		file, err := typeconfig.ReadFile(o.Filename, o.factory.In)
+		file, err := enablement.ReadFile(o.Filename, o.factory.In)
 		if err != nil {
 			return err
 		}

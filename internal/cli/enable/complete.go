@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // completeVersions completes the versions in which the host serves the type.
@@ -21,7 +21,7 @@ func completeVersions(f *cmdutil.Factory) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		target, err := typeconfig.LookupTarget(host.Discovery, args[0], "")
+		target, err := enablement.LookupTarget(host.Discovery, args[0], "")
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -51,7 +51,7 @@ func completeTargets(f *cmdutil.Factory) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		lists, _ := host.Discovery.ServerPreferredResources() // what one broken group hides is not completed
-		names := typeconfig.Federable(lists)
+		names := enablement.Federable(lists)
 		slices.Sort(names)
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}

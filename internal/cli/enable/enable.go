@@ -16,6 +16,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 const (
@@ -43,7 +44,7 @@ after the type has changed.`
 type Options struct {
 	factory *cmdutil.Factory
 
-	Directive typeconfig.Directive
+	Directive enablement.Directive
 	// CRD defines the type if that is what the file holds.
 	CRD      *apiextensionsv1.CustomResourceDefinition
 	Filename string
@@ -94,7 +95,7 @@ func (o *Options) Complete(args []string) error {
 	case o.Filename != "" && len(args) > 0:
 		return errors.New("give a NAME or --filename, not both")
 	case o.Filename != "":
-		file, err := typeconfig.ReadFile(o.Filename, o.factory.In)
+		file, err := enablement.ReadFile(o.Filename, o.factory.In)
 		if err != nil {
 			return err
 		}
@@ -116,38 +117,38 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	enablement, err := o.prepare(ctx, host)
+	prepared, err := o.prepare(ctx, host)
 	if err != nil {
 		return err
 	}
 	if o.Output.Format != "" {
-		objects, err := enablement.Objects()
+		objects, err := prepared.Objects()
 		if err != nil {
 			return err
 		}
 		return o.Output.PrintAll(o.factory.Out, objects)
 	}
-	if err := host.Enable(ctx, enablement, o.DryRun); err != nil || o.DryRun {
+	if err := host.Enable(ctx, prepared, o.DryRun); err != nil || o.DryRun {
 		return err
 	}
-	name := enablement.TypeConfig.Name
+	name := prepared.TypeConfig.Name
 	if o.Wait > 0 {
 		if err := host.WaitRunning(ctx, name, o.Wait); err != nil {
 			return fmt.Errorf("%s is enabled, but not propagated yet: %w", name, err)
 		}
 	}
-	federated := enablement.TypeConfig.Spec.FederatedType
+	federated := prepared.TypeConfig.Spec.FederatedType
 	explain, join := "kubectl explain "+federated.PluralName+".spec", "fedctl join CLUSTER"
 	width := max(len(explain), len(join))
 	_, err = fmt.Fprintf(o.factory.Out, `
 %s is enabled. Next:
   %-*s   what to write into a %s
   %-*s   again for each member joined earlier: it gives the rights to %s there
-`, name, width, explain, federated.Kind, width, join, enablement.TypeConfig.Spec.TargetType.PluralName)
+`, name, width, explain, federated.Kind, width, join, prepared.TypeConfig.Spec.TargetType.PluralName)
 	return err
 }
 
-func (o *Options) prepare(ctx context.Context, host *typeconfig.Host) (*typeconfig.Enablement, error) {
+func (o *Options) prepare(ctx context.Context, host *enablement.Host) (*enablement.Enablement, error) {
 	if o.CRD != nil {
 		return host.PrepareCRD(o.CRD, o.Directive)
 	}
@@ -155,7 +156,7 @@ func (o *Options) prepare(ctx context.Context, host *typeconfig.Host) (*typeconf
 }
 
 // NewHost returns the host cluster as enabling and disabling types need it.
-func NewHost(f *cmdutil.Factory) (*typeconfig.Host, error) {
+func NewHost(f *cmdutil.Factory) (*enablement.Host, error) {
 	config, err := f.HostConfig()
 	if err != nil {
 		return nil, err
@@ -168,5 +169,5 @@ func NewHost(f *cmdutil.Factory) (*typeconfig.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &typeconfig.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Rollups: rollups.Schemas(), Out: f.Out}, nil
+	return &enablement.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Rollups: rollups.Schemas(), Out: f.Out}, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // contents are the objects in the namespace that can be federated, a batch for
@@ -107,7 +108,7 @@ func (s *source) mayHoldContent(resource metav1.APIResource) bool {
 	if resource.Group == "extensions" || refuseKind(gk) != "" || s.isFederated(schema.GroupResource{Group: resource.Group, Resource: resource.Name}) {
 		return false
 	}
-	_, err := typeconfig.LookupTarget(s.served, resourceName(resource), "")
+	_, err := enablement.LookupTarget(s.served, resourceName(resource), "")
 	return err == nil
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/serverapply"
-	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // An API server may need a moment until it serves a type that was just enabled.
@@ -56,11 +56,11 @@ func (s *source) enable(ctx context.Context, b *batch) error {
 	if b.enabled {
 		return nil
 	}
-	enablement, err := s.host.Prepare(ctx, typeconfig.Directive{ObjectMeta: metav1.ObjectMeta{Name: b.typ.Name}, Spec: s.opts.Federated})
+	prepared, err := s.host.Prepare(ctx, enablement.Directive{ObjectMeta: metav1.ObjectMeta{Name: b.typ.Name}, Spec: s.opts.Federated})
 	if err != nil {
 		return err
 	}
-	return s.host.Enable(ctx, enablement, s.opts.DryRun)
+	return s.host.Enable(ctx, prepared, s.opts.DryRun)
 }
 
 // createOne says whether the object existed, which is as good as created among

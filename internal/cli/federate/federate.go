@@ -15,6 +15,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 const (
@@ -59,7 +60,7 @@ type Options struct {
 	Filename   string
 	EnableType bool
 	// Federated says how types are federated that are not enabled yet.
-	Federated typeconfig.DirectiveSpec
+	Federated enablement.DirectiveSpec
 	Output    cmdutil.Output
 	DryRun    bool
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // runFile prints the federated objects of a file. As with kubefedctl, no cluster
@@ -125,5 +126,5 @@ func (o *Options) guessType(u *unstructured.Unstructured) (typeconfig.Type, erro
 
 // disabledType is the type that enabling target would make.
 func (o *Options) disabledType(target metav1.APIResource) (typeconfig.Type, error) {
-	return typeconfig.FromFederatedTypeConfig(typeconfig.TypeConfigFor(target, typeconfig.Directive{Spec: o.Federated}))
+	return typeconfig.FromFederatedTypeConfig(enablement.TypeConfigFor(target, enablement.Directive{Spec: o.Federated}))
 }

@@ -15,12 +15,13 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // source is the host cluster, where the objects are and the federated ones go.
 type source struct {
 	opts    *Options
-	host    *typeconfig.Host
+	host    *enablement.Host
 	dynamic dynamic.Interface
 	// types are those that are enabled.
 	types []typeconfig.Type
@@ -34,12 +35,12 @@ type servedTypes struct {
 	err   error
 }
 
-// ServerPreferredResources implements typeconfig.ResourceLister.
+// ServerPreferredResources implements enablement.ResourceLister.
 func (s servedTypes) ServerPreferredResources() ([]*metav1.APIResourceList, error) {
 	return s.lists, s.err
 }
 
-// ServerGroupsAndResources implements typeconfig.ResourceLister.
+// ServerGroupsAndResources implements enablement.ResourceLister.
 func (s servedTypes) ServerGroupsAndResources() ([]*metav1.APIGroup, []*metav1.APIResourceList, error) {
 	return nil, s.lists, s.err
 }
@@ -71,7 +72,7 @@ func (o *Options) newSource(ctx context.Context) (*source, error) {
 // named is the object that the arguments name.
 func (s *source) named(ctx context.Context) (batch, error) {
 	o := s.opts
-	target, err := typeconfig.LookupTarget(s.served, o.Type, "")
+	target, err := enablement.LookupTarget(s.served, o.Type, "")
 	if err != nil {
 		return batch{}, err
 	}

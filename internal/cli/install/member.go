@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 )
 
@@ -103,7 +103,7 @@ func MemberManifests(options ManifestOptions, member MemberOptions) ([]*unstruct
 // grants says whether the rights, save or restore, include what a role of
 // config/backup-rights is for.
 func grants(rights, role string) bool {
-	return rights == rightsRestore || rights == rightsSave && role != membership.BackupRestoreRole
+	return rights == rightsRestore || rights == rightsSave && role != join.BackupRestoreRole
 }
 
 func roleOf(binding *unstructured.Unstructured) string {
@@ -111,10 +111,10 @@ func roleOf(binding *unstructured.Unstructured) string {
 	return role
 }
 
-// bindings are membership.BackupBindings as they are applied.
+// bindings are join.BackupBindings as they are applied.
 func bindings(namespace, account string) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
-	for _, object := range membership.BackupBindings(namespace, account) {
+	for _, object := range join.BackupBindings(namespace, account) {
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 		if err != nil {
 			return nil, err

@@ -16,7 +16,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
-	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/join"
 )
 
 const (
@@ -46,7 +46,7 @@ ClusterRoles or Roles gives the right to grant any right, which such types need.
   fedctl join member-1 --dry-run -o yaml`
 )
 
-var rbacModes = []string{string(membership.RBACTypes), string(membership.RBACAdmin)}
+var rbacModes = []string{string(join.RBACTypes), string(join.RBACAdmin)}
 
 // Options are the flags of the command.
 type Options struct {
@@ -56,13 +56,13 @@ type Options struct {
 	HostClusterName string
 	PrintRBAC       bool
 	Output          cmdutil.Output
-	Join            membership.JoinOptions
+	Join            join.Options
 	rbac            string
 }
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f, rbac: string(membership.RBACTypes), Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
+	o := &Options{factory: f, rbac: string(join.RBACTypes), Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
 	cmd := &cobra.Command{
 		Use:               "join CLUSTER_NAME",
 		Short:             "Join a cluster to the host cluster",
@@ -108,7 +108,7 @@ func (o *Options) Complete(args []string) error {
 		o.ClusterContext = o.Join.ClusterName
 	}
 	o.Join.KubeFedNamespace = o.factory.KubeFedNamespace
-	o.Join.RBAC = membership.RBACMode(o.rbac)
+	o.Join.RBAC = join.RBACMode(o.rbac)
 	o.Join.Say = func(line string) { _, _ = fmt.Fprintln(o.Output.Progress(o.factory), line) }
 	hostContext, err := o.factory.HostContext()
 	if err != nil {
@@ -116,7 +116,7 @@ func (o *Options) Complete(args []string) error {
 	}
 	o.Join.HostClusterName = o.HostClusterName
 	if o.HostClusterName == "" {
-		o.Join.HostClusterName = membership.HostClusterName(hostContext)
+		o.Join.HostClusterName = join.HostClusterName(hostContext)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	if o.PrintRBAC {
-		objects, err := membership.MemberManifests(ctx, host, o.Join)
+		objects, err := join.MemberManifests(ctx, host, o.Join)
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	var joined *fedcorev1beta1.KubeFedCluster
 	o.Join.Joined = func(cluster *fedcorev1beta1.KubeFedCluster) { joined = cluster }
-	if err := membership.Join(ctx, host, member, o.Join); err != nil {
+	if err := join.Join(ctx, host, member, o.Join); err != nil {
 		return err
 	}
 	if o.Output.Format != "" {

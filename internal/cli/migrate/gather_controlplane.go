@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"github.com/spf13/viper"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -23,7 +22,8 @@ import (
 	fedschedulingv1alpha1 "sigs.k8s.io/kubefed/pkg/apis/scheduling/v1alpha1"
 
 	"github.com/fedctl/fedctl/internal/cli/migrate/analysis"
-	controllerconfig "github.com/fedctl/fedctl/internal/config"
+	"github.com/fedctl/fedctl/internal/config"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // lockName is the name of KubeFed's leader lock, whatever it is kept in.
@@ -54,18 +54,12 @@ func (g *gatherer) secrets(ctx context.Context) {
 // config reads the KubeFedConfig and tries it as the controller will at its start.
 func (g *gatherer) config(ctx context.Context) {
 	found := &fedcorev1beta1.KubeFedConfig{}
-	if err := g.host.Get(ctx, client.ObjectKey{Namespace: g.namespace, Name: controllerconfig.KubeFedConfigName}, found); err != nil {
-		g.unreadable("KubeFedConfig "+g.namespace+"/"+controllerconfig.KubeFedConfigName, err)
+	if err := g.host.Get(ctx, client.ObjectKey{Namespace: g.namespace, Name: kubefedconfig.Name}, found); err != nil {
+		g.unreadable("KubeFedConfig "+g.namespace+"/"+kubefedconfig.Name, err)
 		return
 	}
 	g.in.Config = found
-	flags, v := pflag.NewFlagSet("controller", pflag.ContinueOnError), viper.New()
-	controllerconfig.AddFlags(flags)
-	if err := v.BindPFlags(flags); err != nil {
-		g.in.ConfigError = err.Error()
-		return
-	}
-	if _, err := controllerconfig.Final(v, found); err != nil {
+	if err := config.New(pflag.NewFlagSet("controller", pflag.ContinueOnError)).Finish(found); err != nil {
 		g.in.ConfigError = err.Error()
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/internal/cli/install"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/serverapply"
-	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 const (
@@ -136,7 +136,7 @@ func (o *Options) refuseWhileJoined(ctx context.Context, host client.Client) err
 // stopController deletes the controller's Deployment and waits for its Pods.
 func (o *Options) stopController(ctx context.Context, host client.Client) error {
 	deployment := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: o.factory.KubeFedNamespace, Name: typeconfig.ControllerServiceAccount}
+	key := client.ObjectKey{Namespace: o.factory.KubeFedNamespace, Name: kubefedconfig.Controller}
 	if err := host.Get(ctx, key, deployment); apierrors.IsNotFound(err) {
 		return nil
 	} else if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
-	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/join"
 )
 
 const (
@@ -38,7 +38,7 @@ type Options struct {
 
 	ClusterContext string
 	Output         cmdutil.Output
-	Unjoin         membership.UnjoinOptions
+	Unjoin         join.UnjoinOptions
 }
 
 // NewCommand returns the command.
@@ -89,7 +89,7 @@ func (o *Options) Complete(args []string) error {
 	if err != nil {
 		return err
 	}
-	o.Unjoin.DefaultHostClusterName = membership.HostClusterName(hostContext)
+	o.Unjoin.DefaultHostClusterName = join.HostClusterName(hostContext)
 	return nil
 }
 
@@ -103,7 +103,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil && !o.Unjoin.Force {
 		return o.explainContext(ctx, err)
 	}
-	return membership.Unjoin(ctx, host, member, o.Unjoin)
+	return join.Unjoin(ctx, host, member, o.Unjoin)
 }
 
 // explainContext says what to do when there is no such context: which one leads to

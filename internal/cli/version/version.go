@@ -17,6 +17,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/version"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // Info is what the command tells.
@@ -140,7 +141,7 @@ func (o *Options) controller(ctx context.Context) (*Controller, error) {
 		return nil, err
 	}
 	deployment := &appsv1.Deployment{}
-	err = host.Get(ctx, client.ObjectKey{Namespace: o.factory.KubeFedNamespace, Name: "fedctl-controller"}, deployment)
+	err = host.Get(ctx, client.ObjectKey{Namespace: o.factory.KubeFedNamespace, Name: kubefedconfig.Controller}, deployment)
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("the host cluster has no Deployment fedctl-controller in namespace %s", o.factory.KubeFedNamespace)
 	}

@@ -79,10 +79,22 @@ var _ = Describe("Hooks", func() {
 		Expect(result.Totals.Objects).To(BeNumerically(">", 0))
 	})
 
-	It("say when they select no pod", func(ctx context.Context) {
-		none := hook("Fail")
-		none.PodSelector = metav1.LabelSelector{MatchLabels: map[string]string{"app": "none"}}
-		result, _, err := run(ctx, v1alpha1.Hooks{Pre: []v1alpha1.Hook{none}})
+	It("fail like commands that fail when they select no pod", func(ctx context.Context) {
+		none := func(onError string) v1alpha1.Hook {
+			none := hook(onError)
+			none.PodSelector = metav1.LabelSelector{MatchLabels: map[string]string{"app": "none"}}
+			return none
+		}
+		_, _, err := run(ctx, v1alpha1.Hooks{Pre: []v1alpha1.Hook{none("Fail")}})
+		var failed *capture.HookError
+		Expect(errorsAs(err, &failed)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(And(ContainSubstring("spec.hooks.pre[0]"), ContainSubstring("selects no running pod in the namespace "+namespace))))
+
+		result, _, err := run(ctx, v1alpha1.Hooks{Post: []v1alpha1.Hook{none("Fail")}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Partial).To(BeTrue())
+
+		result, _, err = run(ctx, v1alpha1.Hooks{Pre: []v1alpha1.Hook{none("Continue")}})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Partial).To(BeFalse())
 		Expect(result.Warnings).To(ContainElement(HaveField("Message", ContainSubstring("selects no running pod"))))

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -82,6 +83,9 @@ type ClusterError struct{ Err error }
 func (e *ClusterError) Error() string { return "the cluster cannot be read: " + e.Err.Error() }
 func (e *ClusterError) Unwrap() error { return e.Err }
 
+// StatusReason is the reason as a status has it.
+func (e *ClusterError) StatusReason() string { return "ClusterUnreadable" }
+
 type capture struct {
 	Params
 	writer    *repository.Writer
@@ -109,6 +113,7 @@ func newCapture(params Params) (*capture, error) {
 		c.selector = selector.String()
 	}
 	config := rest.CopyConfig(params.Config)
+	config.Wrap(network.Answers)
 	config.Timeout, config.QPS, config.RateLimiter = c.RequestTimeout, -1, nil
 	config.WarningHandler = rest.NoWarnings{}
 	config.APIPath, config.GroupVersion = "/", nil

@@ -16,6 +16,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
@@ -176,6 +179,42 @@ var _ = Describe("Saving a cluster", func() {
 		var cluster *capture.ClusterError
 		Expect(err).To(MatchError(ContainSubstring("no resource could be listed")))
 		Expect(errorsAs(err, &cluster)).To(BeTrue())
+	})
+
+	It("is complete although an API that it does not save is dead, and names one that it would have saved", func(ctx context.Context) {
+		for _, group := range []string{"metrics.k8s.io", "dead.example.com"} {
+			service := &unstructured.Unstructured{Object: map[string]any{
+				"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": "v1beta1." + group},
+				"spec": map[string]any{"group": group, "version": "v1beta1", "groupPriorityMinimum": int64(100), "versionPriority": int64(100),
+					"insecureSkipTLSVerify": true, "service": map[string]any{"name": "none", "namespace": "kube-system", "port": int64(443)}},
+			}}
+			services, err := dynamic.NewForConfig(config)
+			Expect(err).NotTo(HaveOccurred())
+			resource := services.Resource(schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"})
+			_, err = resource.Create(ctx, service, metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(func(ctx context.Context) {
+				Expect(resource.Delete(ctx, service.GetName(), metav1.DeleteOptions{})).To(Succeed())
+			})
+			namespace := newNamespace(ctx)
+			save := func(source v1alpha1.BackupSource) *capture.Result {
+				result, err := capture.Run(ctx, params(openRepository(ctx), namespace, source))
+				Expect(err).NotTo(HaveOccurred())
+				return result
+			}
+			Expect(save(v1alpha1.BackupSource{IncludedResources: []string{"configmaps"}}).Partial).To(BeFalse(), "it saves ConfigMaps alone")
+			Eventually(func() []v1alpha1.ResourceWarning {
+				return save(v1alpha1.BackupSource{IncludedResources: []string{"things." + group}}).Warnings
+			}).Should(ContainElement(HaveField("Message", ContainSubstring("no such resource"))))
+			all := save(v1alpha1.BackupSource{})
+			if group == "metrics.k8s.io" {
+				Expect(all.Partial).To(BeFalse(), "%v", all.Warnings)
+				continue
+			}
+			Eventually(func() []v1alpha1.ResourceWarning { return save(v1alpha1.BackupSource{}).Warnings }).Should(
+				ContainElement(HaveField("Message", ContainSubstring("APIService v1beta1.dead.example.com"))))
+			Expect(save(v1alpha1.BackupSource{ExcludedResources: []string{"*.dead.example.com"}}).Partial).To(BeFalse())
+		}
 	})
 
 	It("begins a list anew when the API server has forgotten its moment", func(ctx context.Context) {

@@ -1,13 +1,11 @@
 package capture
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,11 +16,12 @@ import (
 	utilexec "k8s.io/client-go/util/exec"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 )
 
 const (
 	defaultHookTimeout = 30 * time.Second
-	// maxHookOutput of a command that failed is shown.
+	// maxHookOutput of each stream of a command that failed is shown.
 	maxHookOutput = 300
 )
 
@@ -36,11 +35,14 @@ type HookError struct {
 func (e *HookError) Error() string { return fmt.Sprintf("spec.hooks.%s: %v", e.Hook, e.Err) }
 func (e *HookError) Unwrap() error { return e.Err }
 
+// StatusReason is the reason as a status has it.
+func (e *HookError) StatusReason() string { return "HookFailed" }
+
 // preHooks run in their order; the first that fails with onError Fail ends the run.
 func (c *capture) preHooks(ctx context.Context) error {
 	for i := range c.Hooks.Pre {
 		name := fmt.Sprintf("pre[%d]", i)
-		err := c.hook(ctx, name, &c.Hooks.Pre[i])
+		err := c.hook(ctx, &c.Hooks.Pre[i])
 		switch {
 		case err == nil:
 		case c.Hooks.Pre[i].OnError == "Continue":
@@ -57,7 +59,7 @@ func (c *capture) preHooks(ctx context.Context) error {
 func (c *capture) postHooks(ctx context.Context) {
 	for i := range c.Hooks.Post {
 		name := fmt.Sprintf("post[%d]", i)
-		err := c.hook(ctx, name, &c.Hooks.Post[i])
+		err := c.hook(ctx, &c.Hooks.Post[i])
 		if err == nil {
 			continue
 		}
@@ -71,7 +73,8 @@ func (c *capture) postHooks(ctx context.Context) {
 }
 
 // hook runs a command in all pods that are selected and running, one after the other.
-func (c *capture) hook(ctx context.Context, name string, hook *v1alpha1.Hook) error {
+// That there is none is an error: whatever the command is for has not been done.
+func (c *capture) hook(ctx context.Context, hook *v1alpha1.Hook) error {
 	timeout := defaultHookTimeout
 	if hook.Timeout != nil && hook.Timeout.Duration > 0 {
 		timeout = hook.Timeout.Duration
@@ -95,8 +98,7 @@ func (c *capture) hook(ctx context.Context, name string, hook *v1alpha1.Hook) er
 		return pod.Status.Phase != corev1.PodRunning || pod.DeletionTimestamp != nil
 	})
 	if len(running) == 0 {
-		c.writer.Note(v1alpha1.ResourceWarning{Resource: "pods", Namespace: namespace,
-			Message: fmt.Sprintf("spec.hooks.%s selects no running pod: the command did not run", name)})
+		return fmt.Errorf("selects no running pod in the namespace %s, the command did not run: correct podSelector or namespace, or set onError to Continue", namespace)
 	}
 	var errs []error
 	for i := range running {
@@ -121,26 +123,19 @@ func (c *capture) exec(ctx context.Context, client kubernetes.Interface, pod *co
 	if err != nil {
 		return err
 	}
-	output := &tail{}
-	if err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: output}); err == nil {
+	// Each has a place of its own: the streams do not come in the order in which the
+	// command has written to them, and much of one must not hide the other.
+	output, problems := bounded.NewTail(maxHookOutput), bounded.NewTail(maxHookOutput)
+	if err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: output, Stderr: problems}); err == nil {
 		return nil
 	}
 	if exit := utilexec.ExitError(nil); ctx.Err() == nil && !errors.As(err, &exit) {
 		err = fmt.Errorf("the command did not run, or the connection to it was lost: %w", err)
 	}
-	if text := strings.TrimSpace(output.String()); text != "" {
-		err = fmt.Errorf("%w: %s", err, text)
+	for _, said := range []*bounded.Tail{problems, output} {
+		if text := said.String(); text != "" {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
 	}
 	return err
-}
-
-// tail keeps the end of what a command says.
-type tail struct{ bytes.Buffer }
-
-func (t *tail) Write(data []byte) (int, error) {
-	t.Buffer.Write(data)
-	if extra := t.Len() - maxHookOutput; extra > 0 {
-		t.Next(extra)
-	}
-	return len(data), nil
 }

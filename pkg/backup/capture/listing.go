@@ -15,6 +15,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/fedctl/fedctl/pkg/backup/content"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -23,6 +24,9 @@ const (
 	firstLimit = 100
 	maxLimit   = 500
 	pageBytes  = 4 << 20
+	// maxPageBytes is what a page may have, however large its objects are; a page of
+	// one object has less.
+	maxPageBytes = 64 << 20
 )
 
 // attempts at one page, when the server is busy or does not answer.
@@ -139,6 +143,10 @@ func (l *listing) fetchAll(ctx context.Context, at string, query url.Values, pag
 	for {
 		query.Set("limit", strconv.Itoa(limit))
 		body, err := l.fetch(ctx, at, query)
+		if errors.Is(err, network.ErrTooMuch) && limit > 1 {
+			limit = max(1, limit/8)
+			continue
+		}
 		var list listPage
 		if err == nil {
 			list, err = splitList(body)
@@ -181,14 +189,14 @@ func worthRetrying(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		// Another connection may work; no answer within the time will not come faster.
-		return !errors.Is(err, context.DeadlineExceeded)
+		return !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, network.ErrTooMuch)
 	}
 	return apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
 		apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
 }
 
 func (l *listing) fetchOnce(ctx context.Context, at string, query url.Values) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.RequestTimeout)
+	ctx, cancel := context.WithTimeout(network.Limit(ctx, maxPageBytes), l.RequestTimeout)
 	defer cancel()
 	request := l.client.Get().AbsPath(at)
 	for key := range query {

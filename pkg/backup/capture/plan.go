@@ -53,17 +53,13 @@ func (c *capture) namespaces() []string {
 	return slices.Compact(slices.Sorted(slices.Values(c.Source.Namespaces)))
 }
 
-// discover lists what can be listed and created, sorted by name. A group that does
-// not tell its resources is a warning.
+// discover lists what can be listed and created, sorted by name.
 func (c *capture) discover() ([]content.Resource, error) {
 	lists, err := discovery.ServerPreferredResources(c.discovery)
 	var failed *discovery.ErrGroupDiscoveryFailed
 	switch {
 	case errors.As(err, &failed):
-		for version, cause := range failed.Groups {
-			c.writer.Warn(v1alpha1.ResourceWarning{Resource: "*." + version.Group, Message: fmt.Sprintf(
-				"the API server does not tell the resources of %s, they are not saved: %v", version, cause)})
-		}
+		c.reportSilent(failed.Groups)
 	case err != nil:
 		return nil, &ClusterError{err}
 	}
@@ -85,6 +81,31 @@ func (c *capture) discover() ([]content.Resource, error) {
 	}
 	slices.SortFunc(resources, func(a, b content.Resource) int { return cmp.Compare(a.Name(), b.Name()) })
 	return slices.CompactFunc(resources, func(a, b content.Resource) bool { return a.Name() == b.Name() }), nil
+}
+
+// reportSilent warns of groups that do not tell their resources, which is what becomes
+// of an aggregated API whose server is gone. Only what would have been saved counts.
+func (c *capture) reportSilent(groups map[schema.GroupVersion]error) {
+	for version, cause := range groups {
+		if !c.wants(version.Group) {
+			continue
+		}
+		service := version.Version + "." + version.Group
+		c.writer.Warn(v1alpha1.ResourceWarning{Resource: "*." + version.Group, Message: fmt.Sprintf(
+			"what there is of %s is not saved, because its API does not answer: repair what serves APIService %s, or delete that, or exclude the group in spec.source.excludedResources, as *.%s: %v",
+			version, service, version.Group, cause)})
+	}
+}
+
+// wants says whether anything of a group may be saved, whose resources are not known.
+func (c *capture) wants(group string) bool {
+	if _, never := content.OmitResource(group, "*"); never || slices.Contains(c.Source.ExcludedResources, "*."+group) {
+		return false
+	}
+	return len(c.Source.IncludedResources) == 0 || slices.ContainsFunc(c.Source.IncludedResources, func(name string) bool {
+		_, of, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), ".")
+		return of == group
+	})
 }
 
 // choose says which of the resources are read, and records which are not although

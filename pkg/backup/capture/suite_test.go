@@ -66,7 +66,7 @@ func newNamespace(ctx context.Context) string {
 func openRepository(ctx context.Context) *repository.Repository {
 	GinkgoHelper()
 	r, err := repository.Open(ctx, repository.Config{
-		Filesystem: &repository.Filesystem{Path: filepath.Join(GinkgoT().TempDir(), "repository")}, Password: "p",
+		Storage: &repository.Filesystem{Path: filepath.Join(GinkgoT().TempDir(), "repository")}, Password: "p",
 		CacheDir: GinkgoT().TempDir(),
 	}, repository.Owner{ClusterUID: "3d3b2f0a-0000-4000-8000-000000000001"})
 	Expect(err).NotTo(HaveOccurred())

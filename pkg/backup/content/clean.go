@@ -29,6 +29,12 @@ func Clean(resource Resource, object map[string]any) {
 	if slices.Contains(builtIn, resource.Group) && resource.Name() != jobs {
 		delete(object, "status")
 	}
+	if resource.Name() == secrets && isToken(object) {
+		// The token opens the cluster, and no other one.
+		for _, row := range ownedBy(resource, object) {
+			if row.resource == secrets {
+				row.remove(resource, object)
+			}
+		}
+	}
 }
-
-const jobs = "jobs.batch"

@@ -21,38 +21,24 @@ type Difference struct {
 func (d Difference) String() string { return d.Path + " " + d.What }
 
 // Compare says in what a live object differs from a saved one, sorted by path,
-// leaving aside what a cluster sets by itself: UIDs, versions, the status,
-// addresses, bindings of volumes. With more allowed, fields that only the live
-// object has are not reported; another version of Kubernetes may set defaults.
-// Neither object is changed.
+// leaving aside the fields that are not the writer's (ownedFields). With more allowed,
+// what only the live object has is not reported: a server of another version sets
+// defaults that were not there. Neither object is changed.
 func Compare(res Resource, saved, live map[string]any, allowMore bool) []Difference {
+	rows := ownedBy(res, live)
 	c := comparison{allowMore: allowMore}
-	c.compare("", neutral(res, saved), neutral(res, live))
+	c.compare("", neutral(res, saved, rows), neutral(res, live, rows))
 	return c.differences
 }
 
-// neutral is a copy of an object without what clusters set by themselves.
-func neutral(res Resource, object map[string]any) map[string]any {
+// neutral is a copy of an object without what is not its writer's.
+func neutral(res Resource, object map[string]any, rows []owned) map[string]any {
 	object = runtime.DeepCopyJSON(object)
-	delete(object, "status")
-	removeServerSet(res, object)
-	Relax(res, object)
-	if metadata := mapping(object, "metadata"); metadata != nil {
-		for _, field := range []string{"uid", "creationTimestamp"} {
-			delete(metadata, field)
-		}
-		prepareFinalizers(metadata, false)
-		for _, owner := range elements(metadata, "ownerReferences") {
-			delete(owner, "uid")
-		}
+	for _, row := range rows {
+		row.remove(res, object)
 	}
-	switch res.Name() {
-	case "persistentvolumeclaims":
-		for _, field := range []string{"volumeName", "dataSource", "dataSourceRef"} {
-			remove(object, "spec", field)
-		}
-	case "services":
-		remove(object, "spec", "ipFamilies")
+	for _, owner := range elements(object, "metadata", "ownerReferences") {
+		delete(owner, "uid")
 	}
 	return object
 }
@@ -106,22 +92,95 @@ func (c *comparison) compareMaps(path string, saved, live map[string]any) {
 		switch {
 		case wasThere && isThere:
 			c.compare(at, was, is)
-		case wasThere && !empty(was):
-			c.add(at, "is missing")
-		case isThere && !empty(is) && !c.allowMore:
-			c.add(at, "was not there")
+		case wasThere:
+			c.alone(at, was, "is missing")
+		case !c.allowMore:
+			c.alone(at, is, "was not there")
 		}
 	}
 }
 
-func (c *comparison) compareLists(path string, saved, live []any) {
-	if len(saved) != len(live) {
-		c.add(path, "differs")
+// alone names what only one of them has, by the innermost fields.
+func (c *comparison) alone(path string, value any, what string) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		if !empty(value) {
+			c.add(path, what)
+		}
 		return
 	}
-	for i := range saved {
-		c.compare(path+"/"+strconv.Itoa(i), saved[i], live[i])
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		c.alone(path+"/"+escape.Replace(key), fields[key], what)
 	}
+}
+
+// compareLists compares element by element. Where one of them has more, and the
+// elements have names, those that the other has not are named.
+func (c *comparison) compareLists(path string, saved, live []any) {
+	switch {
+	case len(saved) == len(live):
+		for i := range saved {
+			c.compare(path+"/"+strconv.Itoa(i), saved[i], live[i])
+		}
+	case !named(saved) || !named(live):
+		if len(saved) > 0 || !c.allowMore {
+			c.add(path, "differs")
+		}
+	default:
+		c.compareNamed(path, saved, live)
+	}
+}
+
+func named(list []any) bool {
+	for _, element := range list {
+		m, _ := element.(map[string]any)
+		if text(m, "name") == "" {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *comparison) compareNamed(path string, saved, live []any) {
+	for i, was := range saved {
+		if is := elementLike(live, was.(map[string]any), -1); is != nil {
+			c.compare(path+"/"+strconv.Itoa(i), was, is)
+		} else {
+			c.add(path+"/"+strconv.Itoa(i), "is missing")
+		}
+	}
+	for i, is := range live {
+		if elementLike(saved, is.(map[string]any), -1) == nil {
+			c.add(path+"/"+strconv.Itoa(i), "was not there")
+		}
+	}
+}
+
+// elementLike finds the element of a list that is the same thing as another one: of
+// the same name, or else the same port, or else at the same place.
+func elementLike(list []any, like map[string]any, index int) map[string]any {
+	for _, element := range list {
+		m, ok := element.(map[string]any)
+		if !ok {
+			continue
+		}
+		switch {
+		case text(like, "name") != "":
+			if m["name"] == like["name"] {
+				return m
+			}
+		case like["port"] != nil:
+			if text(m, "name") == "" && equal(m["port"], like["port"]) && m["protocol"] == like["protocol"] {
+				return m
+			}
+		default:
+			if index >= 0 && index < len(list) {
+				at, _ := list[index].(map[string]any)
+				return at
+			}
+		}
+	}
+	return nil
 }
 
 // equal compares scalars; numbers by their value, whatever they were decoded to.

@@ -54,11 +54,12 @@ func resourceName(group, plural string) string {
 	return plural + "." + group
 }
 
-// Matches says whether a list of names, each <plural>[.<group>], holds the
-// resource. An empty list holds none.
+// Matches says whether a list of names, each <plural>[.<group>], or *.<group> for all
+// of a group, holds the resource. An empty list holds none.
 func (r Resource) Matches(names []string) bool {
 	for _, name := range names {
-		if strings.EqualFold(strings.TrimSpace(name), r.Name()) {
+		name = strings.TrimSpace(name)
+		if strings.EqualFold(name, r.Name()) || (r.Group != "" && strings.EqualFold(name, "*."+r.Group)) {
 			return true
 		}
 	}

@@ -49,6 +49,10 @@ func FuzzObjects(f *testing.F) {
 					t.Fatalf("%s: not prepared at once:\n%s", resource.Name(), diff)
 				}
 			}
+			for _, live := range []map[string]any{saved, {"metadata": map[string]any{"uid": "u"}}} {
+				Decide(Situation{Resource: resource, Saved: in, Live: live, Options: moved})
+				Overwrite(resource, live, in)
+			}
 			transforms, err := CompileTransforms(patch("", "add", path, string(value)))
 			if err == nil {
 				_ = transforms.Apply(resource, saved)

@@ -39,6 +39,9 @@ var resources = func() map[string]Resource {
 		{"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false},
 		{"apiregistration.k8s.io", "v1", "apiservices", "APIService", false},
 		{"flowcontrol.apiserver.k8s.io", "v1", "flowschemas", "FlowSchema", false},
+		{"rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", false},
+		{"backup.fedctl.io", "v1alpha1", "backups", "Backup", true}, {"backup.fedctl.io", "v1alpha1", "backuprepositories", "BackupRepository", true},
+		{"types.kubefed.io", "v1beta1", "federatedbackups", "FederatedBackup", true}, {"types.kubefed.io", "v1beta1", "federatednamespaces", "FederatedNamespace", true},
 		{"example.com", "v1", "widgets", "Widget", true},
 	} {
 		out[r.Name()] = r

@@ -1,144 +1,129 @@
 package content
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // metadataName is the label that each Namespace has with its own name.
 const metadataName = "kubernetes.io/metadata.name"
 
-// mapNamespaces moves an object into another namespace, and with it what the
-// object says of namespaces that move: subjects of bindings, services of
-// webhooks, claims of volumes, selectors of network policies and of affinities.
-func (o Options) mapNamespaces(resource Resource, object map[string]any) {
-	if len(o.NamespaceMapping) == 0 {
-		return
-	}
+// Reference is a field that named a namespace that moves, and was changed with it.
+type Reference struct {
+	// Path is a JSON pointer.
+	Path string
+	// From and To are the namespace that was saved and the one that it is now.
+	From, To string
+}
+
+// mapNamespaces moves an object into another namespace, and with it what the object
+// is known to say of namespaces that move. It returns what it has changed but the
+// object's own namespace.
+func (o Options) mapNamespaces(resource Resource, object map[string]any) []Reference {
 	metadata := mapping(object, "metadata")
-	if metadata == nil {
-		return
+	if len(o.NamespaceMapping) == 0 || metadata == nil {
+		return nil
 	}
-	if resource.Name() == namespaces {
-		o.mapField(metadata, "name")
-		return
-	}
-	if resource.Namespaced {
-		o.mapField(metadata, "namespace")
-	}
-	switch resource.Group {
-	case "rbac.authorization.k8s.io":
-		for _, subject := range elements(object, "subjects") {
-			o.mapField(subject, "namespace")
-			o.mapAccount(subject)
+	m := mapper{options: o}
+	switch {
+	case resource.Name() == namespaces:
+		metadata["name"] = m.name("", metadata["name"])
+		return nil
+	case resource.Namespaced:
+		if from, ok := metadata["namespace"].(string); ok {
+			metadata["namespace"] = o.to(from)
 		}
-	case "admissionregistration.k8s.io":
-		for _, webhook := range elements(object, "webhooks") {
-			o.mapField(mapping(webhook, "clientConfig", "service"), "namespace")
-			o.mapSelector(mapping(webhook, "namespaceSelector"))
-		}
-		o.mapSelector(mapping(object, "spec", "matchConstraints", "namespaceSelector"))
-		o.mapSelector(mapping(object, "spec", "matchResources", "namespaceSelector"))
-		o.mapField(mapping(object, "spec", "paramRef"), "namespace")
-	case "apiextensions.k8s.io":
-		o.mapField(mapping(object, "spec", "conversion", "webhook", "clientConfig", "service"), "namespace")
-	case "apiregistration.k8s.io":
-		o.mapField(mapping(object, "spec", "service"), "namespace")
 	}
-	switch resource.Name() {
-	case "persistentvolumes":
-		o.mapField(mapping(object, "spec", "claimRef"), "namespace")
-	case "networkpolicies.networking.k8s.io":
-		o.mapPeers(object)
+	for _, row := range referencesOf(resource) {
+		rewrite(object, tokensOf(row.path), "", m.of(row.form))
 	}
-	for _, pod := range podSpecs(resource, object) {
-		o.mapAffinity(pod)
+	return m.changed
+}
+
+// mapper maps the namespaces that fields name.
+type mapper struct {
+	options Options
+	changed []Reference
+}
+
+func (m *mapper) of(form form) func(at string, value any) any {
+	switch form {
+	case formNames:
+		return m.names
+	case formSelector:
+		return m.selector
+	case formAccount:
+		return m.account
+	case formHost:
+		return m.host
+	default:
+		return m.name
 	}
 }
 
-func (o Options) mapField(object map[string]any, field string) {
-	if from, ok := object[field].(string); ok {
-		object[field] = o.to(from)
+func (m *mapper) to(at, from string) string {
+	to := m.options.to(from)
+	if to != from {
+		m.changed = append(m.changed, Reference{at, from, to})
 	}
+	return to
 }
 
-// mapAccount maps a subject that names a ServiceAccount, or all of a namespace,
-// as a user or group: system:serviceaccount:shop:web.
-func (o Options) mapAccount(subject map[string]any) {
-	full, _ := subject["name"].(string)
-	for _, prefix := range []string{"system:serviceaccount:", "system:serviceaccounts:"} {
+func (m *mapper) name(at string, value any) any {
+	if from, ok := value.(string); ok {
+		return m.to(at, from)
+	}
+	return value
+}
+
+func (m *mapper) names(at string, value any) any {
+	return rewrite(value, []string{"*"}, at, m.name)
+}
+
+// selector maps a selector of namespaces that selects by name.
+func (m *mapper) selector(at string, value any) any {
+	selector, ok := value.(map[string]any)
+	if !ok {
+		return value
+	}
+	rewrite(selector, []string{"matchLabels", metadataName}, at, m.name)
+	list, _ := selector["matchExpressions"].([]any)
+	for i := range list {
+		if expression, ok := list[i].(map[string]any); ok && expression["key"] == metadataName {
+			rewrite(expression, []string{"values", "*"}, at+"/matchExpressions/"+strconv.Itoa(i), m.name)
+		}
+	}
+	return selector
+}
+
+const (
+	accountPrefix  = "system:serviceaccount:"
+	accountsPrefix = "system:serviceaccounts:"
+)
+
+// account maps a user that is a ServiceAccount, and the group of all of a namespace.
+func (m *mapper) account(at string, value any) any {
+	full, _ := value.(string)
+	for _, prefix := range []string{accountPrefix, accountsPrefix} {
 		if rest, ok := strings.CutPrefix(full, prefix); ok {
 			from, account, named := strings.Cut(rest, ":")
-			full = prefix + o.to(from)
+			full = prefix + m.to(at, from)
 			if named {
 				full += ":" + account
 			}
-			subject["name"] = full
-			return
+			return full
 		}
 	}
+	return value
 }
 
-// mapSelector maps a selector of namespaces that selects by name.
-func (o Options) mapSelector(selector map[string]any) {
-	o.mapField(mapping(selector, "matchLabels"), metadataName)
-	for _, expression := range elements(selector, "matchExpressions") {
-		if expression["key"] == metadataName {
-			o.mapList(expression, "values")
-		}
+// host maps the DNS name of a Service.
+func (m *mapper) host(at string, value any) any {
+	full, _ := value.(string)
+	parts := strings.Split(full, ".")
+	if len(parts) < 3 || parts[2] != "svc" {
+		return value
 	}
-}
-
-func (o Options) mapList(object map[string]any, field string) {
-	list, _ := object[field].([]any)
-	for i := range list {
-		if from, ok := list[i].(string); ok {
-			list[i] = o.to(from)
-		}
-	}
-}
-
-func (o Options) mapPeers(policy map[string]any) {
-	for _, rule := range elements(policy, "spec", "ingress") {
-		for _, peer := range elements(rule, "from") {
-			o.mapSelector(mapping(peer, "namespaceSelector"))
-		}
-	}
-	for _, rule := range elements(policy, "spec", "egress") {
-		for _, peer := range elements(rule, "to") {
-			o.mapSelector(mapping(peer, "namespaceSelector"))
-		}
-	}
-}
-
-func (o Options) mapAffinity(pod map[string]any) {
-	for _, kind := range []string{"podAffinity", "podAntiAffinity"} {
-		affinity := mapping(pod, "affinity", kind)
-		terms := elements(affinity, "requiredDuringSchedulingIgnoredDuringExecution")
-		for _, weighted := range elements(affinity, "preferredDuringSchedulingIgnoredDuringExecution") {
-			terms = append(terms, mapping(weighted, "podAffinityTerm"))
-		}
-		for _, term := range terms {
-			o.mapList(term, "namespaces")
-			o.mapSelector(mapping(term, "namespaceSelector"))
-		}
-	}
-}
-
-// podSpecs returns the pod specs in objects of Kubernetes' own workloads.
-func podSpecs(resource Resource, object map[string]any) []map[string]any {
-	var path []string
-	switch {
-	case resource.Name() == "pods":
-		path = []string{"spec"}
-	case resource.Name() == "podtemplates":
-		path = []string{"template", "spec"}
-	case resource.Name() == "cronjobs.batch":
-		path = []string{"spec", "jobTemplate", "spec", "template", "spec"}
-	case resource.Group == "apps" || resource.Group == "batch" || resource.Name() == "replicationcontrollers":
-		path = []string{"spec", "template", "spec"}
-	default:
-		return nil
-	}
-	if spec := mapping(object, path...); spec != nil {
-		return []map[string]any{spec}
-	}
-	return nil
+	parts[1] = m.to(at, parts[1])
+	return strings.Join(parts, ".")
 }

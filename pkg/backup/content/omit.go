@@ -153,10 +153,14 @@ func omitConfigMap(object map[string]any) string {
 	return ""
 }
 
+const tokenType = "kubernetes.io/service-account-token"
+
 func omitSecret(object map[string]any) string {
 	switch text(object, "type") {
-	case "kubernetes.io/service-account-token":
-		return "a token that only its cluster accepts"
+	case tokenType:
+		// One that somebody wrote is saved without the token, which the cluster that it
+		// is restored into fills in.
+		return when(tokenOf(annotation(object, "kubernetes.io/service-account.name"), name(object)), "a token that only its cluster accepts")
 	case "bootstrap.kubernetes.io/token":
 		return "a token for nodes to join their cluster"
 	}

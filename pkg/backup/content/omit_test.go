@@ -49,7 +49,8 @@ func TestOmit(t *testing.T) {
 		{"the CA of every namespace", "configmaps", `{metadata: {name: kube-root-ca.crt}}`, true},
 		{"a leader's record", "configmaps", `{metadata: {annotations: {control-plane.alpha.kubernetes.io/leader: "{}"}}}`, true},
 		{"a ConfigMap", "configmaps", `{metadata: {name: a}}`, false},
-		{"a token", "secrets", `{type: kubernetes.io/service-account-token}`, true},
+		{"a token that was made by itself", "secrets", `{metadata: {name: web-token-abcde, annotations: {kubernetes.io/service-account.name: web}}, type: kubernetes.io/service-account-token}`, true},
+		{"a token that somebody asked for", "secrets", `{metadata: {name: web, annotations: {kubernetes.io/service-account.name: web}}, type: kubernetes.io/service-account-token}`, false},
 		{"a certificate", "secrets", `{type: kubernetes.io/tls}`, false},
 		{"the default account", "serviceaccounts", `{metadata: {name: default}}`, true},
 		{"the default account with something", "serviceaccounts", `{metadata: {name: default}, imagePullSecrets: [{name: r}]}`, false},
@@ -75,7 +76,9 @@ func TestClean(t *testing.T) {
 		"status":                     {"deployments.apps", `{metadata: {name: a}, spec: {replicas: 1}, status: {replicas: 1}}`, `{metadata: {name: a}, spec: {replicas: 1}}`},
 		"status of a Job":            {"jobs.batch", `{status: {succeeded: 1}}`, `{status: {succeeded: 1}}`},
 		"status of custom resources": {"widgets.example.com", `{status: {phase: x}}`, `{status: {phase: x}}`},
-		"odd metadata":               {"configmaps", `{metadata: [1]}`, `{metadata: [1]}`},
+		"a token": {"secrets", `{metadata: {name: web, annotations: {kubernetes.io/service-account.name: web, kubernetes.io/service-account.uid: u}, labels: {kubernetes.io/legacy-token-last-used: "2030-01-01", a: b}}, type: kubernetes.io/service-account-token, data: {token: c2VjcmV0, ca.crt: YQ==, namespace: YQ==, extra: YQ==}}`,
+			`{metadata: {name: web, annotations: {kubernetes.io/service-account.name: web}, labels: {a: b}}, type: kubernetes.io/service-account-token, data: {extra: YQ==}}`},
+		"odd metadata": {"configmaps", `{metadata: [1]}`, `{metadata: [1]}`},
 	} {
 		got := object(t, test.in)
 		Clean(resourceNamed(t, test.resource), got)

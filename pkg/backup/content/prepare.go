@@ -1,6 +1,7 @@
 package content
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -19,17 +20,22 @@ type Options struct {
 	// VolumeSnapshot, in the claim's namespace, holds the data of the claim; empty
 	// if there is none.
 	VolumeSnapshot string
+	// Originals are the namespaces of the mapping, by their saved names, that exist in
+	// the cluster beside the ones that they are mapped to.
+	Originals map[string]bool
+	// KeepBackups leaves Backups that go elsewhere as they were saved; otherwise they
+	// are suspended, since they would go on saving what the originals save.
+	KeepBackups bool
+	// Scratch is a copy that is only looked at: it gets no ports of its own.
+	Scratch bool
 }
 
-// VolumeState says what a cluster has of a PersistentVolume.
+// VolumeState says what a cluster has of a PersistentVolume; empty for one that is not
+// there, or belongs to another claim.
 type VolumeState string
 
-const (
-	// VolumeGone is a volume that is not there, or belongs to another claim.
-	VolumeGone VolumeState = ""
-	// VolumeFree is a volume that the claim can be bound to.
-	VolumeFree VolumeState = "Free"
-)
+// VolumeFree is a volume that the claim can be bound to.
+const VolumeFree VolumeState = "Free"
 
 // Prepared says what Prepare could not decide, or has left out.
 type Prepared struct {
@@ -40,6 +46,8 @@ type Prepared struct {
 	// PendingOwners are ownerReferences, with the UIDs of the saved owners, that are
 	// not in the object because NewUID does not know them.
 	PendingOwners []any
+	// References are the fields that named namespaces that move, and were changed.
+	References []Reference
 }
 
 func (p *Prepared) note(note string) { p.Notes = append(p.Notes, note) }
@@ -58,23 +66,40 @@ func Prepare(resource Resource, object map[string]any, options Options) Prepared
 	if metadata := mapping(object, "metadata"); metadata != nil {
 		delete(metadata, "uid")
 		delete(metadata, "creationTimestamp")
-		prepareFinalizers(metadata, moved)
+		prepareFinalizers(metadata, moved, &result)
 		if moved {
 			// Elsewhere it is a copy that no federated object knows of.
 			remove(metadata, "labels", "kubefed.io/managed")
 		}
 	}
 	switch resource.Name() {
-	case "persistentvolumeclaims":
+	case claims:
 		prepareClaim(object, options, &result)
-	case "services":
-		if moved {
-			Relax(resource, object)
-			remove(object, "spec", "ipFamilies")
-		}
+	case services:
+		prepareService(object, options, moved)
+	case backups, federatedBackups, repositories:
+		prepareOwn(resource, object, options, moved, &result)
 	}
-	options.mapNamespaces(resource, object)
+	result.References = options.mapNamespaces(resource, object)
+	result.noteUnknown(options.unknownReferences(resource, object, result.References))
 	return result
+}
+
+// noteUnknown names what may have to be changed by hand.
+func (p *Prepared) noteUnknown(found []Reference) {
+	if len(found) == 0 {
+		return
+	}
+	const most = 3
+	var fields []string
+	for _, reference := range found[:min(most, len(found))] {
+		fields = append(fields, fmt.Sprintf("%s (%s)", reference.Path, reference.From))
+	}
+	text := strings.Join(fields, ", ")
+	if len(found) > most {
+		text += fmt.Sprintf(" and %d more", len(found)-most)
+	}
+	p.note("seems to name a namespace that is mapped, and was left as it is: " + text + "; if it is to name the new one, change it by a transform")
 }
 
 // moves says whether the object goes elsewhere than it was.
@@ -100,8 +125,8 @@ func skip(resource Resource, object map[string]any, options Options) string {
 		if JobEnded(object) {
 			return "has ended, and would run again"
 		}
-	case "persistentvolumes":
-		dynamic := annotation(object, "pv.kubernetes.io/provisioned-by") != ""
+	case volumes:
+		dynamic := annotation(object, provisionedBy) != ""
 		switch {
 		case dynamic && !options.SameCluster:
 			return "its disk belongs to another cluster; the claim gets a new volume"
@@ -148,20 +173,56 @@ func prepareOwners(object map[string]any, options Options, result *Prepared) {
 	}
 }
 
-// serverFinalizers are put on objects by servers and controllers of Kubernetes
-// when they are needed, and by nobody else.
-var serverFinalizers = []string{
-	"foregroundDeletion", "orphan", "kubernetes", "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection",
-	"service.kubernetes.io/load-balancer-cleanup", "batch.kubernetes.io/job-tracking", "customresourcecleanup.apiextensions.k8s.io",
-}
-
 // prepareFinalizers keeps those that somebody else set, unless the object becomes
 // a copy: then the thing outside that a finalizer guards belongs to the original.
-func prepareFinalizers(metadata map[string]any, moved bool) {
+func prepareFinalizers(metadata map[string]any, moved bool, result *Prepared) {
+	var dropped []string
 	filter(metadata, "finalizers", func(element any) bool {
-		finalizer, ok := element.(string)
-		return ok && !moved && !slices.Contains(serverFinalizers, finalizer)
+		if isServerFinalizer(nil, "", element) {
+			return false
+		}
+		if moved {
+			dropped = append(dropped, element.(string))
+		}
+		return !moved
 	})
+	if len(dropped) > 0 {
+		result.note("is a copy, and restored without the finalizers of the original: " + strings.Join(dropped, ", "))
+	}
+}
+
+// prepareService keeps the ports on the nodes also elsewhere: they may be free there,
+// and others may know them. Addresses are of each cluster's own.
+func prepareService(object map[string]any, options Options, moved bool) {
+	spec := mapping(object, "spec")
+	if spec == nil || !moved {
+		return
+	}
+	relaxAddress(spec)
+	delete(spec, "ipFamilies")
+	if options.Scratch {
+		relaxPorts(spec)
+	}
+}
+
+// prepareOwn deals with backups' own objects that go elsewhere: the originals, if they
+// are there, would have to share what they save with the copies.
+func prepareOwn(resource Resource, object map[string]any, options Options, moved bool, result *Prepared) {
+	spec := mapping(object, "spec")
+	if resource.Name() == federatedBackups {
+		spec = mapping(object, "spec", "template", "spec")
+	}
+	switch {
+	case spec == nil || !moved || options.KeepBackups || options.Scratch:
+	case resource.Name() == repositories:
+		if !options.SameCluster && spec["readOnly"] != true {
+			spec["readOnly"] = true
+			result.note("is restored with readOnly: true, since what it names belongs to the cluster that was saved; give it a place of its own to write to it")
+		}
+	case spec["suspend"] != true:
+		spec["suspend"] = true
+		result.note("is a copy, and restored suspended, so that it does not save what the original saves; set spec.suspend to false to start it, or restore it with restoredBackups: Keep")
+	}
 }
 
 // prepareClaim binds a claim to its volume if that can be, or fills a new volume
@@ -191,24 +252,31 @@ func prepareClaim(object map[string]any, options Options, result *Prepared) {
 // there was any.
 func Relax(resource Resource, object map[string]any) bool {
 	spec := mapping(object, "spec")
-	if resource.Name() != "services" || spec == nil {
+	if resource.Name() != services || spec == nil {
 		return false
 	}
-	relaxed := false
-	drop := func(in map[string]any, field string) {
-		if _, ok := in[field]; ok {
-			delete(in, field)
-			relaxed = true
-		}
+	address := relaxAddress(spec)
+	return relaxPorts(spec) || address
+}
+
+func drop(in map[string]any, field string) bool {
+	_, ok := in[field]
+	delete(in, field)
+	return ok
+}
+
+func relaxAddress(spec map[string]any) bool {
+	if spec["clusterIP"] == "None" {
+		return false
 	}
-	// "None" is a choice, any other address is from the cluster's own range.
-	if spec["clusterIP"] != "None" {
-		drop(spec, "clusterIP")
-		drop(spec, "clusterIPs")
-	}
-	drop(spec, "healthCheckNodePort")
+	one := drop(spec, "clusterIP")
+	return drop(spec, "clusterIPs") || one
+}
+
+func relaxPorts(spec map[string]any) bool {
+	relaxed := drop(spec, "healthCheckNodePort")
 	for _, port := range elements(spec, "ports") {
-		drop(port, "nodePort")
+		relaxed = drop(port, "nodePort") || relaxed
 	}
 	return relaxed
 }

@@ -77,6 +77,9 @@ func compileOperation(patch backupv1alpha1.PatchOperation) (operation, error) {
 	return o, nil
 }
 
+// Operation is one operation of a Restore's transforms, by its indexes.
+type Operation struct{ Transform, Patch int }
+
 // Apply changes the object by all transforms for its resource. The error names
 // the path at which the object does not allow the change; the object may then be
 // half changed.
@@ -85,17 +88,65 @@ func compileOperation(patch backupv1alpha1.PatchOperation) (operation, error) {
 // need on the way to their field is created, replace of a missing field adds it,
 // and remove of a missing field has nothing to do.
 func (t Transforms) Apply(resource Resource, object map[string]any) error {
+	_, err := t.apply(resource, object)
+	return err
+}
+
+// apply also says which operations had nothing to remove.
+func (t Transforms) apply(resource Resource, object map[string]any) ([]Operation, error) {
+	var ineffective []Operation
 	for i := range t {
-		if t[i].resource != "" && !resource.Matches([]string{t[i].resource}) {
+		if !t.Matches(i, resource) {
 			continue
 		}
-		for _, o := range t[i].operations {
+		for j, o := range t[i].operations {
+			if o.op == "remove" && !o.finds(object) {
+				ineffective = append(ineffective, Operation{i, j})
+				continue
+			}
 			if _, err := o.change(object, 0); err != nil {
-				return fmt.Errorf("spec.transforms[%d]: %s %s: %w", i, o.op, o.path, err)
+				return nil, fmt.Errorf("spec.transforms[%d]: %s %s: %w", i, o.op, o.path, err)
 			}
 		}
 	}
-	return nil
+	return ineffective, nil
+}
+
+// Matches says whether a transform is for a resource.
+func (t Transforms) Matches(index int, resource Resource) bool {
+	return t[index].resource == "" || resource.Matches([]string{t[index].resource})
+}
+
+// Removals calls use for each operation that removes, with its path.
+func (t Transforms) Removals(use func(operation Operation, path string)) {
+	for i := range t {
+		for j, o := range t[i].operations {
+			if o.op == "remove" {
+				use(Operation{i, j}, o.path)
+			}
+		}
+	}
+}
+
+// finds says whether the field that is to be removed may be there; a path that cannot
+// be followed is an error of change.
+func (o operation) finds(object map[string]any) bool {
+	var node any = object
+	for _, token := range o.tokens {
+		switch in := node.(type) {
+		case map[string]any:
+			child, ok := in[token]
+			if !ok {
+				return false
+			}
+			node = child
+		case nil:
+			return false
+		default:
+			return true
+		}
+	}
+	return true
 }
 
 // change makes the change below node, which is at tokens[:depth], and returns the

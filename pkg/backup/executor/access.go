@@ -16,16 +16,19 @@ import (
 // access says how to open what a BackupRepository names; it reads the Secrets that
 // hold the password and the credentials.
 func (c *core) access(ctx context.Context, of *v1alpha1.BackupRepository) (repository.Config, error) {
-	config := placeOf(of)
+	config := repository.Config{Network: c.opts.Network, CacheDir: c.opts.CacheDir, Timeout: c.opts.StorageTimeout}
+	storage, err := repository.StorageOf(&of.Spec)
+	if err != nil {
+		return config, &problem{string(repository.InvalidConfiguration), "spec: " + err.Error()}
+	}
+	config.Storage = storage
 	// A repository that was usable where the spec says must still be there: to begin
 	// it anew would hide that everything is lost.
 	config.MustExist = of.Status.Location != "" && of.Status.Location == config.Location()
-	config.CacheDir, config.Timeout = c.opts.CacheDir, c.opts.StorageTimeout
-	if err := c.opts.Allowed.check(&of.Spec); err != nil {
+	if err := c.opts.Allowed.check(storage.Own()); err != nil {
 		return config, err
 	}
-	err := readKeys(ctx, c.live, of, &config)
-	return config, err
+	return config, readKeys(ctx, c.live, of, &config)
 }
 
 // readKeys adds to a configuration what Secrets hold.
@@ -34,61 +37,25 @@ func readKeys(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepo
 	if key == "" {
 		key = "password"
 	}
-	secret, err := readSecret(ctx, reader, of, of.Spec.EncryptionSecretRef.Name, "spec.encryptionSecretRef")
+	field := "spec.encryptionSecretRef"
+	secret, err := readSecret(ctx, reader, of, of.Spec.EncryptionSecretRef.Name, field)
 	if err != nil {
 		return err
 	}
-	if config.Password, err = valueOf(secret, key, "spec.encryptionSecretRef"); err != nil {
-		return err
+	if config.Password = string(secret.Data[key]); config.Password == "" {
+		return incomplete(secret, key, field)
 	}
-	switch {
-	case of.Spec.S3 != nil && of.Spec.S3.CredentialsSecretRef != nil:
-		err = readS3Credentials(ctx, reader, of, config.S3)
-	case of.Spec.GCS != nil && of.Spec.GCS.CredentialsSecretRef != nil:
-		err = readGCSCredentials(ctx, reader, of, config.GCS)
-	case of.Spec.Azure != nil:
-		err = readAzureCredentials(ctx, reader, of, config.Azure)
-	}
-	return err
-}
-
-func readGCSCredentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, gcs *repository.GCS) error {
-	const field = "spec.gcs.credentialsSecretRef"
-	secret, err := readSecret(ctx, reader, of, of.Spec.GCS.CredentialsSecretRef.Name, field)
-	if err != nil {
-		return err
-	}
-	key, err := valueOf(secret, "serviceAccountKey", field)
-	gcs.ServiceAccountKey = []byte(key)
-	return err
-}
-
-func readAzureCredentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, azure *repository.Azure) error {
-	const field = "spec.azure.credentialsSecretRef"
-	secret, err := readSecret(ctx, reader, of, of.Spec.Azure.CredentialsSecretRef.Name, field)
-	if err != nil {
-		return err
-	}
-	if azure.SASToken = string(secret.Data["sasToken"]); azure.SASToken != "" && len(secret.Data["storageKey"]) == 0 {
+	var name string
+	if name, field = config.Storage.Credentials(); name == "" {
 		return nil
 	}
-	azure.SASToken = ""
-	azure.StorageKey, err = valueOf(secret, "storageKey", field)
-	return err
-}
-
-func readS3Credentials(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, s3 *repository.S3) error {
-	const field = "spec.s3.credentialsSecretRef"
-	secret, err := readSecret(ctx, reader, of, of.Spec.S3.CredentialsSecretRef.Name, field)
-	if err != nil {
+	if secret, err = readSecret(ctx, reader, of, name, field); err != nil {
 		return err
 	}
-	if s3.AccessKeyID, err = valueOf(secret, "accessKeyID", field); err != nil {
-		return err
+	if missing := config.Storage.Take(secret.Data); missing != "" {
+		return incomplete(secret, missing, field)
 	}
-	s3.SessionToken = string(secret.Data["sessionToken"])
-	s3.SecretAccessKey, err = valueOf(secret, "secretAccessKey", field)
-	return err
+	return nil
 }
 
 func readSecret(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRepository, name, field string) (*corev1.Secret, error) {
@@ -103,29 +70,8 @@ func readSecret(ctx context.Context, reader client.Reader, of *v1alpha1.BackupRe
 	return secret, nil
 }
 
-func valueOf(secret *corev1.Secret, key, field string) (string, error) {
-	if value := string(secret.Data[key]); value != "" {
-		return value, nil
-	}
-	return "", &problem{"SecretIncomplete", fmt.Sprintf("Secret %s/%s has nothing under the key %s, which %s needs", secret.Namespace, secret.Name, key, field)}
-}
-
-// placeOf is the part of a configuration that the spec alone says.
-func placeOf(of *v1alpha1.BackupRepository) repository.Config {
-	var config repository.Config
-	if fs := of.Spec.Filesystem; fs != nil {
-		config.Filesystem = &repository.Filesystem{Path: fs.Path}
-	}
-	if s3 := of.Spec.S3; s3 != nil {
-		config.S3 = &repository.S3{Endpoint: s3.Endpoint, Bucket: s3.Bucket, Region: s3.Region, Prefix: s3.Prefix, CABundle: s3.CABundle}
-	}
-	if gcs := of.Spec.GCS; gcs != nil {
-		config.GCS = &repository.GCS{Bucket: gcs.Bucket, Prefix: gcs.Prefix}
-	}
-	if azure := of.Spec.Azure; azure != nil {
-		config.Azure = &repository.Azure{StorageAccount: azure.StorageAccount, Container: azure.Container, Prefix: azure.Prefix, Endpoint: azure.Endpoint}
-	}
-	return config
+func incomplete(secret *corev1.Secret, key, field string) error {
+	return &problem{"SecretIncomplete", fmt.Sprintf("Secret %s/%s has nothing under the key %s, which %s needs", secret.Namespace, secret.Name, key, field)}
 }
 
 // open opens a repository of this cluster to write to it.

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
 // Allowed is what BackupRepositories may use of what is the executor's own. The
@@ -25,28 +25,21 @@ const (
 	ofController = "the controller that executes the backups of this cluster"
 )
 
-// check returns a problem if the spec asks for what is not allowed.
-func (a *Allowed) check(spec *v1alpha1.BackupRepositorySpec) error {
-	if a == nil {
-		return nil
-	}
+// check returns a problem if a storage needs what is not allowed.
+func (a *Allowed) check(own repository.Own) error {
 	switch {
-	case spec.Filesystem != nil && !a.beneathRoot(spec.Filesystem.Path):
+	case a == nil:
+		return nil
+	case own.Directory != "" && !a.beneathRoot(own.Directory):
 		may := "may use no directory"
 		if len(a.FilesystemRoots) > 0 {
 			may = "may use only what is in " + strings.Join(a.FilesystemRoots, ", ")
 		}
-		return &problem{reasonNotAllowed, fmt.Sprintf("spec.filesystem.path is %s: %s %s (its setting backup-filesystem-roots)", spec.Filesystem.Path, ofController, may)}
-	case spec.S3 != nil && spec.S3.CredentialsSecretRef == nil && !a.OwnIdentity:
-		return withoutIdentity("s3")
-	case spec.GCS != nil && spec.GCS.CredentialsSecretRef == nil && !a.OwnIdentity:
-		return withoutIdentity("gcs")
+		return &problem{reasonNotAllowed, fmt.Sprintf("spec.filesystem.path is %s: %s %s (its setting backup-filesystem-roots)", own.Directory, ofController, may)}
+	case own.Identity != "" && !a.OwnIdentity:
+		return &problem{reasonNotAllowed, fmt.Sprintf("%s is missing: %s uses its own identity only where its setting backup-own-identity is true", own.Identity, ofController)}
 	}
 	return nil
-}
-
-func withoutIdentity(storage string) error {
-	return &problem{reasonNotAllowed, fmt.Sprintf("spec.%s.credentialsSecretRef is missing: %s uses its own identity only where its setting backup-own-identity is true", storage, ofController)}
 }
 
 func (a *Allowed) beneathRoot(path string) bool {

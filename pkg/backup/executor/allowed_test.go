@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
 func TestAllowed(t *testing.T) {
@@ -39,7 +40,11 @@ func TestAllowed(t *testing.T) {
 		"Azure":                               {&Allowed{}, v1alpha1.BackupRepositorySpec{Azure: &v1alpha1.AzureRepository{CredentialsSecretRef: *secret}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := test.allowed.check(&test.spec)
+			storage, err := repository.StorageOf(&test.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = test.allowed.check(storage.Own())
 			if test.says == "" {
 				if err != nil {
 					t.Errorf("refused: %v", err)

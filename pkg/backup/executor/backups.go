@@ -126,6 +126,10 @@ func (c *core) repositoryOf(ctx context.Context, backup *v1alpha1.Backup) (*v1al
 func (r *backups) follow(ctx context.Context, in *statusInput, parsed *schedule.Schedule) error {
 	backup := in.Backup
 	in.Decision = schedule.Decide(scheduleInput(backup, in.Runs, parsed, r.clusterUID, in.Now))
+	if last := backup.Status.LastTick; last != nil && ahead(last.Time, in.Now) {
+		r.warn(backup, "ClockWrong", "status.lastTick is %s, which is to come: a clock was wrong; the schedule is followed from the last run before now",
+			last.UTC().Format(time.RFC3339))
+	}
 	if in.Decision.Missed > 0 {
 		r.events.Eventf(backup, nil, corev1.EventTypeWarning, "RunsMissed", "Schedule", "%d runs were missed and are not made up for", in.Decision.Missed)
 	}

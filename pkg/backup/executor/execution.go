@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/capture"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/pkg/retries"
@@ -65,14 +66,23 @@ func (x *execution) attempt(ctx context.Context) (result *capture.Result, check 
 		return nil, nil, err
 	}
 	defer closeRepository(ctx, r)
+	lost, err := x.examine(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
 	result, err = x.save(ctx, r)
 	if err != nil {
 		return nil, nil, err
 	}
+	if lost {
+		if err := x.nameDamaged(ctx, r, result.Snapshot.ID); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := x.stillThere(ctx, r); err != nil {
 		return nil, nil, err
 	}
-	if !result.Partial && verifyThis(x.backup.Spec.Verify, x.run, x.others) {
+	if !result.Partial && verifyThis(x.backup.Spec.Verify, x.run, x.others, x.opts.Clock.Now()) {
 		if check = x.verify(ctx, r, result.Snapshot.ID, x.backup.Spec.Verify.Mode); check.unfinished() {
 			check = nil
 		}
@@ -93,7 +103,8 @@ func (x *execution) stillThere(ctx context.Context, r *repository.Repository) er
 	if err := x.live.Get(ctx, client.ObjectKey{Namespace: x.backup.Namespace, Name: name}, found); err != nil {
 		return err
 	}
-	if placeOf(found).Location() != r.Location() {
+	storage, err := repository.StorageOf(&found.Spec)
+	if err != nil || storage.Location() != r.Location() {
 		return &problem{reasonRepositoryChanged, fmt.Sprintf("BackupRepository %s names another place than when the run began; what was saved at %s does not count", name, r)}
 	}
 	return nil
@@ -127,10 +138,12 @@ func (x *execution) succeed(run *v1alpha1.BackupRun, result *capture.Result, che
 		phase = v1alpha1.RunPartiallyFailed
 		status.Reason, status.Message = "PartiallyFailed", partialMessage(result.Warnings)
 	}
-	if check != nil {
+	if check == nil {
+		(&verification{mode: verifyQuick, at: now}).apply(run)
+	} else {
 		check.apply(run)
 		if check.err != nil {
-			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, check.err.Error()
+			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, bounded.Text(check.err.Error(), bounded.Message)
 		}
 	}
 	x.finish(run, phase, now)
@@ -191,21 +204,11 @@ func retriable(err error) bool {
 
 // reasonOf is the word for an error: its own if it has one.
 func reasonOf(err error) string {
-	var typed *repository.Error
-	if errors.As(err, &typed) {
-		return string(typed.Reason)
-	}
-	if reason, ok := restoreReason(err); ok {
-		return reason
-	}
-	if reason, ok := captureReason(err); ok {
-		return reason
-	}
-	var named *problem
-	if errors.As(err, &named) {
-		return named.reason
-	}
-	if apierrors.IsForbidden(err) {
+	var reasoned interface{ StatusReason() string }
+	switch {
+	case errors.As(err, &reasoned):
+		return reasoned.StatusReason()
+	case apierrors.IsForbidden(err):
 		return "Forbidden"
 	}
 	return "Failed"
@@ -214,4 +217,5 @@ func reasonOf(err error) string {
 // problem is an error of this package with a reason.
 type problem struct{ reason, message string }
 
-func (p *problem) Error() string { return p.message }
+func (p *problem) Error() string        { return p.message }
+func (p *problem) StatusReason() string { return p.reason }

@@ -22,10 +22,15 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/network"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 // Options configure an Executor. Zero values mean the default named with each field.
 type Options struct {
+	// Election has the times of the Lease.
+	settings.Election
+	settings.Backups
 	// Config connects to the cluster. Required.
 	Config *rest.Config
 	// Cluster is the name of the cluster in logs and metrics; empty inside a member.
@@ -34,30 +39,23 @@ type Options struct {
 	Namespace string
 	// LeaseNamespace is where the Lease is. Required.
 	LeaseNamespace string
-	// LeaseDuration, RenewDeadline and RetryPeriod are the Lease's times (15s, 10s, 2s).
-	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
-	// Jobs is how many runs, restores and verifications go on at a time (2).
-	Jobs int
 	// Shared limits the jobs of several executors together; nil does not.
 	Shared Slots
 	// ProbePeriod is the time between two looks whether the cluster knows the types of
 	// backups (15s).
 	ProbePeriod time.Duration
-	// Poll is how long something waits at most before it is looked at again, where
-	// nothing tells that it has changed (5s).
-	Poll time.Duration
 	// MaxSleep is the longest time for which a Backup is not looked at (10m). Timers do
 	// not see a clock that is set or a machine that sleeps.
 	MaxSleep time.Duration
-	// CheckPeriod is the time between two looks at a repository (10m).
+	// CheckPeriod is the time between two looks at a repository (2m).
 	CheckPeriod time.Duration
-	// CacheDir is for temporary files of repositories; the system's by default.
-	CacheDir string
 	// StorageTimeout is how long a repository's storage may take to answer a request;
 	// the repository's default by default.
 	StorageTimeout time.Duration
 	// Allowed limits what BackupRepositories may use of the executor's own; nil does not.
 	Allowed *Allowed
+	// Network says which addresses BackupRepositories may name.
+	Network network.Rules
 	// Reporter is told when backups cannot be executed; nil: only logs and metrics are.
 	Reporter Reporter
 	// Clock that schedules follow; the machine's by default.
@@ -67,14 +65,9 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
-	setDefault(&o.LeaseDuration, 15*time.Second)
-	setDefault(&o.RenewDeadline, 10*time.Second)
-	setDefault(&o.RetryPeriod, 2*time.Second)
-	setDefault(&o.Jobs, 2)
 	setDefault(&o.ProbePeriod, 15*time.Second)
-	setDefault(&o.Poll, 5*time.Second)
 	setDefault(&o.MaxSleep, 10*time.Minute)
-	setDefault(&o.CheckPeriod, 10*time.Minute)
+	setDefault(&o.CheckPeriod, 2*time.Minute)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -109,7 +102,12 @@ func New(opts Options) (*Executor, error) {
 	if opts.Config == nil || opts.LeaseNamespace == "" {
 		return nil, errors.New("backup executor: Config and LeaseNamespace are needed")
 	}
+	if err := errors.Join(opts.Election.Validate(), opts.Backups.Validate()); err != nil {
+		return nil, fmt.Errorf("backup executor: %w", err)
+	}
 	opts.setDefaults()
+	opts.Config = rest.CopyConfig(opts.Config)
+	opts.Config.Wrap(network.Answers)
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("backup executor: building the scheme: %w", err)

@@ -73,7 +73,7 @@ func (e *Executor) lead(ctx context.Context, clusterUID string) error {
 		opts: e.opts, log: e.log, identity: e.identity, clusterUID: clusterUID,
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), config: mgr.GetConfig(),
 		events: mgr.GetEventRecorder("fedctl-backup"),
-		jobs:   newJobs(e.opts.Jobs, e.opts.Shared, e.log),
+		jobs:   newJobs(e.opts.ClusterJobs, e.opts.Shared, e.log),
 	}
 	defer forgetBackups(e.opts.Cluster)
 	defer c.jobs.stop()

@@ -37,16 +37,36 @@ func since(b *v1alpha1.Backup, runs []v1alpha1.BackupRun, now time.Time) time.Ti
 		return now // what a new schedule would have run before it was set is not missed
 	}
 	latest := b.CreationTimestamp.Time
-	if tick := b.Status.LastTick; tick != nil && tick.After(latest) {
-		latest = tick.Time
+	if ahead(latest, now) {
+		latest = now.Add(-maxSkew)
 	}
-	for i := range runs {
-		// A run that was created just before its executor died is not in the status.
-		if tick := runs[i].Spec.ScheduledFor; tick != nil && tick.After(latest) {
+	later := func(tick *metav1.Time) {
+		if tick != nil && tick.After(latest) && !ahead(tick.Time, now) {
 			latest = tick.Time
 		}
 	}
+	later(b.Status.LastTick)
+	for i := range runs {
+		// A run that was created just before its executor died is not in the status.
+		later(runs[i].Spec.ScheduledFor)
+	}
 	return latest
+}
+
+// maxSkew is how far the clocks of two machines may differ.
+const maxSkew = 5 * time.Minute
+
+// ahead says whether a time that was written down cannot have been: the clock that it
+// was read from was wrong. To believe it would stop everything until that time comes.
+func ahead(at, now time.Time) bool { return at.After(now.Add(maxSkew)) }
+
+// endOf is when a run ended, as far as it can be believed; else when it was made, by
+// the clock of the API server.
+func endOf(run *v1alpha1.BackupRun, now time.Time) time.Time {
+	if at := run.Status.CompletionTime; at != nil && !ahead(at.Time, now) {
+		return at.Time
+	}
+	return run.CreationTimestamp.Time
 }
 
 // scheduleInput is the question of what is due.
@@ -169,7 +189,7 @@ func nextAttempt(retry *v1alpha1.Retry, attempts int32, now time.Time) (time.Tim
 }
 
 // good are the runs that saved everything, the newest first.
-func good(runs []v1alpha1.BackupRun) []*v1alpha1.BackupRun {
+func good(runs []v1alpha1.BackupRun, now time.Time) []*v1alpha1.BackupRun {
 	var list []*v1alpha1.BackupRun
 	for i := range runs {
 		if runs[i].Status.Phase == v1alpha1.RunSucceeded && runs[i].Status.CompletionTime != nil {
@@ -177,19 +197,19 @@ func good(runs []v1alpha1.BackupRun) []*v1alpha1.BackupRun {
 		}
 	}
 	slices.SortFunc(list, func(a, b *v1alpha1.BackupRun) int {
-		return cmp.Or(b.Status.CompletionTime.Compare(a.Status.CompletionTime.Time), cmp.Compare(b.Name, a.Name))
+		return cmp.Or(endOf(b, now).Compare(endOf(a, now)), cmp.Compare(b.Name, a.Name))
 	})
 	return list
 }
 
 // verifyThis says whether the run that has just been written is to be verified
 // because of verify.everyRuns; runs are the others.
-func verifyThis(verify *v1alpha1.Verify, run *v1alpha1.BackupRun, runs []v1alpha1.BackupRun) bool {
+func verifyThis(verify *v1alpha1.Verify, run *v1alpha1.BackupRun, runs []v1alpha1.BackupRun, now time.Time) bool {
 	if verify == nil || verify.EveryRuns == nil {
 		return false
 	}
 	unverified := int32(1)
-	for _, other := range good(runs) {
+	for _, other := range good(runs, now) {
 		if other.UID == run.UID {
 			continue
 		}
@@ -202,13 +222,13 @@ func verifyThis(verify *v1alpha1.Verify, run *v1alpha1.BackupRun, runs []v1alpha
 }
 
 // lastVerification is when data was last read back, with whatever result; zero if never.
-func lastVerification(b *v1alpha1.Backup, runs []v1alpha1.BackupRun) time.Time {
+func lastVerification(b *v1alpha1.Backup, runs []v1alpha1.BackupRun, now time.Time) time.Time {
 	var latest time.Time
-	if b.Status.LastVerification != nil {
+	if b.Status.LastVerification != nil && !ahead(b.Status.LastVerification.Time, now) {
 		latest = b.Status.LastVerification.Time
 	}
 	for i := range runs {
-		if c := condition(runs[i].Status.Conditions, v1alpha1.ConditionVerified); c != nil && c.LastTransitionTime.After(latest) {
+		if c := condition(runs[i].Status.Conditions, v1alpha1.ConditionVerified); c != nil && c.Reason != verifyQuick && c.LastTransitionTime.After(latest) && !ahead(c.LastTransitionTime.Time, now) {
 			latest = c.LastTransitionTime.Time
 		}
 	}
@@ -232,7 +252,7 @@ func verifySchedule(spec *v1alpha1.BackupSpec) (*schedule.Schedule, error) {
 // jitter's offset, and a verification after it.
 func verifyInput(b *v1alpha1.Backup, runs []v1alpha1.BackupRun, s *schedule.Schedule, clusterUID string, now time.Time) schedule.Input {
 	in := schedule.Input{Schedule: s, Offset: offset(b, clusterUID), Since: b.CreationTimestamp.Time, Now: now}
-	if last := lastVerification(b, runs).Add(-in.Offset); last.After(in.Since) {
+	if last := lastVerification(b, runs, now).Add(-in.Offset); last.After(in.Since) {
 		in.Since = last
 	}
 	return in

@@ -77,6 +77,10 @@ func TestSince(t *testing.T) {
 		{"a new time zone, too", func(b *v1alpha1.Backup) {
 			b.Status.ObservedSchedule, b.Spec.TimeZone = "UTC 30 2 * * *", "Europe/Berlin"
 		}, nil, "2026-01-10 12:00"},
+		{"a tick that is to come is not believed", func(b *v1alpha1.Backup) { b.Status.LastTick = mt("2036-01-01 00:00") },
+			[]v1alpha1.BackupRun{aRun("06", v1alpha1.RunSucceeded), aRun("11", v1alpha1.RunSucceeded)}, "2026-01-06 02:30"},
+		{"clocks may differ a little", func(b *v1alpha1.Backup) { b.Status.LastTick = mt("2026-01-10 12:04") }, nil, "2026-01-10 12:04"},
+		{"a creation that is to come, neither", func(b *v1alpha1.Backup) { b.CreationTimestamp = *mt("2036-01-01 00:00") }, nil, "2026-01-10 11:55"},
 		{"UTC is the default", func(b *v1alpha1.Backup) { b.Status.ObservedSchedule = "UTC 30 2 * * *" }, nil, "2026-01-01 00:00"},
 	} {
 		b := &v1alpha1.Backup{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: *mt("2026-01-01 00:00")}, Spec: v1alpha1.BackupSpec{Schedule: "30 2 * * *"}}
@@ -170,11 +174,11 @@ func TestVerifyThis(t *testing.T) {
 	this := aRun("06", v1alpha1.RunRunning)
 	others := []v1alpha1.BackupRun{aRun("02", v1alpha1.RunSucceeded), verified, aRun("04", v1alpha1.RunSucceeded), aRun("05", v1alpha1.RunFailed), this}
 	for every, want := range map[int32]bool{1: true, 2: true, 3: false} {
-		if got := verifyThis(&v1alpha1.Verify{EveryRuns: &every}, &this, others); got != want {
+		if got := verifyThis(&v1alpha1.Verify{EveryRuns: &every}, &this, others, at("2026-01-06 12:00")); got != want {
 			t.Errorf("everyRuns %d: %t, want %t: the second good run since the last that was verified", every, got, want)
 		}
 	}
-	if verifyThis(nil, &this, others) || verifyThis(&v1alpha1.Verify{Schedule: "@daily"}, &this, others) {
+	if verifyThis(nil, &this, others, time.Now()) || verifyThis(&v1alpha1.Verify{Schedule: "@daily"}, &this, others, time.Now()) {
 		t.Error("verified without everyRuns")
 	}
 }

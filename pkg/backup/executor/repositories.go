@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -51,11 +52,16 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		ObservedGeneration: object.Generation, LastTransitionTime: metav1.NewTime(now)}
 	sleep := r.opts.CheckPeriod
 	if err != nil {
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(err), err.Error()
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(err), bounded.Text(err.Error(), bounded.Message)
 		sleep = min(sleep, 3*r.opts.Poll)
 	} else {
 		status.ClusterUID, status.Location = found.uid, found.location
 		status.Totals, status.LastChecked = found.totals, ptr.To(metav1.NewTime(now))
+		whole := intact(found.lost)
+		whole.ObservedGeneration, whole.LastTransitionTime = object.Generation, metav1.NewTime(now)
+		if meta.SetStatusCondition(&status.Conditions, whole) && whole.Status == metav1.ConditionFalse {
+			r.events.Eventf(object, nil, corev1.EventTypeWarning, whole.Reason, "Open", "%s", whole.Message)
+		}
 	}
 	if meta.SetStatusCondition(&status.Conditions, c) && err != nil {
 		r.events.Eventf(object, nil, corev1.EventTypeWarning, c.Reason, "Open", "%s", c.Message)
@@ -73,6 +79,7 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 type contents struct {
 	uid, location string
 	totals        v1alpha1.Totals
+	lost          repository.Damage
 }
 
 // look opens a repository and counts what is in it.
@@ -101,7 +108,11 @@ func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupReposito
 	if err != nil {
 		return nil, fmt.Errorf("counting what the repository takes: %w", err)
 	}
-	found := &contents{uid: open.ClusterUID(), location: open.Location(), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
+	lost, err := open.Examine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := &contents{lost: lost, uid: open.ClusterUID(), location: open.Location(), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
 	for _, s := range snapshots {
 		found.totals.Objects += s.Objects
 		found.totals.Bytes += s.Bytes

@@ -107,8 +107,8 @@ func (r *restores) execute(ctx context.Context, object *v1alpha1.Restore) {
 // conclude writes what was restored, also where it was not all.
 func (r *restores) conclude(object *v1alpha1.Restore, result *restored, err, cause error) {
 	if result != nil {
-		object.Status.Run, object.Status.Counts, object.Status.Totals = result.Run, result.Result.Counts, result.Result.Totals()
-		object.Status.Warnings = result.Result.Warnings
+		object.Status.Run = result.Run
+		writeResult(&object.Status, result.Result)
 	}
 	switch {
 	case errors.Is(cause, errStopped) && result == nil: // nothing has been touched: the next executor begins
@@ -120,9 +120,9 @@ func (r *restores) conclude(object *v1alpha1.Restore, result *restored, err, cau
 		r.end(object, v1alpha1.RunFailed, reasonOf(err), err.Error())
 		r.warn(object, reasonOf(err), "%s", err)
 	case result.Result.Phase() != v1alpha1.RunSucceeded:
-		r.end(object, result.Result.Phase(), "ObjectsFailed", restoreMessage(object.Status.Counts, object.Spec.DryRun))
+		r.end(object, result.Result.Phase(), "ObjectsFailed", restoreMessage(result.Result, object.Spec.DryRun))
 		r.warn(object, "ObjectsFailed", "%s", object.Status.Message)
 	default:
-		r.end(object, v1alpha1.RunSucceeded, "", restoreMessage(object.Status.Counts, object.Spec.DryRun))
+		r.end(object, v1alpha1.RunSucceeded, "", restoreMessage(result.Result, object.Spec.DryRun))
 	}
 }

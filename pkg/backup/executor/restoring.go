@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -71,7 +70,8 @@ func (c *core) restoreProgress(ctx context.Context, object *v1alpha1.Restore, ru
 			current.Status.Phase != v1alpha1.RunRunning || current.Status.Executor != c.identity {
 			return // the end is written in any case
 		}
-		current.Status.Run, current.Status.Counts, current.Status.Totals = run, result.Counts, result.Totals()
+		current.Status.Run, current.Status.Message = run, result.Waiting
+		writeResult(&current.Status, result)
 		_ = c.client.Status().Update(ctx, current) // as above
 	}
 }
@@ -97,20 +97,24 @@ func (c *core) restoreAndCompare(ctx context.Context, r *repository.Repository, 
 	return &problem{reasonDifferent, message}
 }
 
-// restoreReason is the word for an error of a restore, if it is one.
-func restoreReason(err error) (string, bool) {
-	var typed *restore.Error
-	if errors.As(err, &typed) {
-		return typed.Reason, true
-	}
-	return "", false
+// writeResult writes what became of the objects so far.
+func writeResult(status *v1alpha1.RestoreStatus, result restore.Result) {
+	status.Counts, status.Resources, status.Totals = result.Counts, result.Resources, result.Totals()
+	status.Warnings = result.Warnings
 }
 
 // restoreMessage sums up a restore that came to its end.
-func restoreMessage(counts v1alpha1.RestoreCounts, dryRun bool) string {
-	would := ""
+func restoreMessage(result restore.Result, dryRun bool) string {
+	counts := result.Counts
+	text := fmt.Sprintf("%d objects created, %d updated, %d skipped, %d failed", counts.Created, counts.Updated, counts.Skipped, counts.Failed)
 	if dryRun {
-		would = "dry run: "
+		text = "dry run: " + text
 	}
-	return fmt.Sprintf("%s%d objects created, %d updated, %d skipped, %d failed", would, counts.Created, counts.Updated, counts.Skipped, counts.Failed)
+	if counts.Deferred > 0 {
+		text += fmt.Sprintf(", %d put aside", counts.Deferred)
+	}
+	if result.MoreWarnings > 0 {
+		text += fmt.Sprintf("; %d more warnings than are listed", result.MoreWarnings)
+	}
+	return text
 }

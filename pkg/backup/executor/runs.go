@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 )
 
 // Reasons of runs and restores, beside those of pkg/backup/repository.
@@ -73,11 +74,22 @@ func (r *runs) Reconcile(ctx context.Context, request reconcile.Request) (reconc
 		return ignoreConflict(again, r.takeOver(ctx, run))
 	}
 	if next := run.Status.NextAttempt; next != nil {
-		if wait := next.Sub(r.opts.Clock.Now()); wait > 0 {
+		// Nobody waits longer than backoffs do for what a clock has said that was wrong.
+		if wait := next.Sub(r.opts.Clock.Now()); wait > 0 && wait <= r.longestBackoff(ctx, run)+maxSkew {
 			return reconcile.Result{RequeueAfter: min(wait, r.opts.MaxSleep)}, nil
 		}
 	}
 	return r.begin(ctx, run)
+}
+
+// longestBackoff is that of a run's Backup.
+func (r *runs) longestBackoff(ctx context.Context, run *v1alpha1.BackupRun) time.Duration {
+	backup := &v1alpha1.Backup{}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.BackupRef.Name}, backup)
+	if err != nil || backup.Spec.Retry == nil || backup.Spec.Retry.Backoff == nil {
+		return maxBackoff // without its Backup it fails when it begins
+	}
+	return max(maxBackoff, backup.Spec.Retry.Backoff.Duration)
 }
 
 // cacheDelay is how long the cache gets to show what was written.
@@ -180,7 +192,7 @@ func (r *runs) takeOver(ctx context.Context, run *v1alpha1.BackupRun) error {
 func (c *core) fail(run *v1alpha1.BackupRun, retry *v1alpha1.Retry, reason, message string) {
 	now := c.opts.Clock.Now()
 	status := &run.Status
-	status.Reason, status.Message = reason, message
+	status.Reason, status.Message = reason, bounded.Text(message, bounded.Message)
 	if next, ok := nextAttempt(retry, status.Attempts, now); ok && reason != reasonTimeout {
 		status.Phase, status.NextAttempt = v1alpha1.RunPending, ptr.To(metav1.NewTime(next))
 		return

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -49,19 +48,6 @@ func (x *execution) progress(ctx context.Context) func(objects int64) {
 func (x *execution) owns(run *v1alpha1.BackupRun) bool {
 	return run.UID == x.run.UID && run.Status.Phase == v1alpha1.RunRunning &&
 		run.Status.Executor == x.identity && run.Status.Attempts == x.run.Status.Attempts
-}
-
-// captureReason is the word for an error of reading a cluster, if it is one.
-func captureReason(err error) (string, bool) {
-	var hook *capture.HookError
-	if errors.As(err, &hook) {
-		return "HookFailed", true
-	}
-	var cluster *capture.ClusterError
-	if errors.As(err, &cluster) {
-		return "ClusterUnreadable", true
-	}
-	return "", false
 }
 
 // partialMessage says why a run saved only a part.

@@ -54,7 +54,7 @@ type statusInput struct {
 func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 	status := *in.Backup.Status.DeepCopy()
 	status.ObservedGeneration = in.Backup.Generation
-	followLastSuccess(&status, in.Runs)
+	followLastSuccess(&status, in.Runs, in.Now)
 	status.Missed += int32(min(in.Decision.Missed+in.Skipped, 1<<30)) //nolint:gosec // limited
 	status.NextRun = nil
 	if !in.Decision.Next.IsZero() {
@@ -68,7 +68,7 @@ func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 	}
 	status.RecentRuns = recent(in.Runs)
 	status.Totals = totals(in.Runs)
-	if at := lastVerification(in.Backup, in.Runs); !at.IsZero() {
+	if at := lastVerification(in.Backup, in.Runs, in.Now); !at.IsZero() {
 		status.LastVerification = ptr.To(metav1.NewTime(at))
 	}
 	set := func(c metav1.Condition) {
@@ -95,9 +95,9 @@ func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 // followLastSuccess moves lastSuccess on to the newest good run; and back to an
 // earlier one where the data of the last has turned out to be damaged, for nothing
 // can be recovered from that.
-func followLastSuccess(status *v1alpha1.BackupStatus, runs []v1alpha1.BackupRun) {
-	damaged := func(run *v1alpha1.BackupRun) bool {
-		return meta.IsStatusConditionFalse(run.Status.Conditions, v1alpha1.ConditionVerified)
+func followLastSuccess(status *v1alpha1.BackupStatus, runs []v1alpha1.BackupRun, now time.Time) {
+	if last := status.LastSuccess; last != nil && last.Time != nil && ahead(last.Time.Time, now) {
+		status.LastSuccess = nil // its age is not known; what follows finds it again by a time that is
 	}
 	before := status.LastSuccess
 	for i := range runs {
@@ -105,11 +105,12 @@ func followLastSuccess(status *v1alpha1.BackupStatus, runs []v1alpha1.BackupRun)
 			status.LastSuccess = nil
 		}
 	}
-	left := slices.DeleteFunc(good(runs), damaged)
+	left := slices.DeleteFunc(good(runs, now), damaged)
 	if len(left) == 0 {
 		return
 	}
 	newest := summary(left[0])
+	newest.Time = ptr.To(metav1.NewTime(endOf(left[0], now)))
 	later := func(than *v1alpha1.RunSummary) bool {
 		return than == nil || than.Time == nil || than.Time.Before(newest.Time)
 	}
@@ -216,20 +217,33 @@ func scheduled(in statusInput, next *metav1.Time) metav1.Condition {
 func verified(in statusInput, status *v1alpha1.BackupStatus) (metav1.Condition, bool) {
 	var newest *v1alpha1.BackupRun
 	var found *metav1.Condition
+	asked := in.Backup.Spec.Verify != nil && (in.Backup.Spec.Verify.EveryRuns != nil || in.Backup.Spec.Verify.Schedule != "")
 	for i := range in.Runs {
 		run := &in.Runs[i]
 		if run.Status.Verified != nil && (status.LastVerified == nil || status.LastVerified.Time.Before(run.Status.Verified)) {
 			status.LastVerified = &v1alpha1.RunSummary{Name: run.Name, Time: run.Status.Verified, Phase: run.Status.Phase}
 		}
 		c := condition(run.Status.Conditions, v1alpha1.ConditionVerified)
-		if c != nil && (found == nil || found.LastTransitionTime.Before(&c.LastTransitionTime)) {
+		if c == nil || (c.Reason == verifyQuick && asked) {
+			continue
+		}
+		if found == nil || cmp.Or(found.LastTransitionTime.Compare(c.LastTransitionTime.Time), orderTime(newest).Compare(orderTime(run))) < 0 {
 			newest, found = run, c
+		}
+	}
+	lost := ""
+	for i := range in.Runs {
+		if run := &in.Runs[i]; run != newest && damaged(run) {
+			lost = "; older runs are damaged, fedctl backup list names them"
 		}
 	}
 	out := metav1.Condition{Type: v1alpha1.ConditionVerified}
 	switch {
+	case found != nil && found.Status == metav1.ConditionTrue && found.Reason == verifyQuick:
+		out.Status, out.Reason, out.Message = metav1.ConditionTrue, verifyQuick, fmt.Sprintf(
+			"all data of run %s is in the storage; within %s, all that is there is read back%s", newest.Name, within(&in.Backup.Spec), lost)
 	case found != nil && found.Status == metav1.ConditionTrue:
-		out.Status, out.Reason, out.Message = metav1.ConditionTrue, reasonVerified, "run "+newest.Name+" was read back and is as it was written"
+		out.Status, out.Reason, out.Message = metav1.ConditionTrue, reasonVerified, "run "+newest.Name+" was read back and is as it was written"+lost
 	case found != nil:
 		out.Status, out.Reason, out.Message = found.Status, found.Reason, "run "+newest.Name+": "+found.Message
 	case status.LastVerified != nil: // the run is gone, by retention

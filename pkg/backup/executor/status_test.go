@@ -76,6 +76,15 @@ func TestConditions(t *testing.T) {
 		{"too old", func(in *statusInput) { in.Now = at("2026-01-10 04:41") }, "WithinObjective=False/TooOld"},
 		{"exactly too old", func(in *statusInput) { in.Now = at("2026-01-10 04:40") }, "WithinObjective=False/TooOld"},
 		{"just within", func(in *statusInput) { in.Now = at("2026-01-10 04:39") }, "WithinObjective=True/Recent"},
+		{"a run of a clock that was ahead is as old as its creation", func(in *statusInput) {
+			in.Runs[1].Status.CompletionTime = mt("2036-01-01 00:00")
+			in.Backup.Status.LastSuccess = &v1alpha1.RunSummary{Name: "nightly-09", Time: mt("2036-01-01 00:00")}
+			in.Now = at("2026-01-10 04:41")
+		}, "WithinObjective=False/TooOld"},
+		{"a last success that is to come, and its run is gone", func(in *statusInput) {
+			in.Runs, in.Now = nil, at("2026-01-10 04:41")
+			in.Backup.Status.LastSuccess = &v1alpha1.RunSummary{Name: "gone", Time: mt("2036-01-01 00:00")}
+		}, "WithinObjective=False/NoRunYet"},
 		{"suspended or not, the objective counts", func(in *statusInput) {
 			in.Backup.Spec.Suspend, in.Now = true, at("2026-02-01 00:00")
 		}, "WithinObjective=False/TooOld"},

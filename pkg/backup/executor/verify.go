@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/pkg/backup/restore"
 	"github.com/fedctl/fedctl/pkg/backup/schedule"
@@ -26,6 +27,8 @@ import (
 const (
 	verifyChecksum = "Checksum"
 	verifyRestore  = "Restore"
+	// verifyQuick is what every run does.
+	verifyQuick = "Quick"
 )
 
 // verification is the result of reading a run's data back.
@@ -52,7 +55,8 @@ func (v *verification) unfinished() bool {
 			return true
 		}
 	}
-	if reason, ok := restoreReason(v.err); ok && reason == restore.ReasonUnreachable {
+	var restoring *restore.Error
+	if errors.As(v.err, &restoring) && restoring.Reason == restore.ReasonUnreachable {
 		return true
 	}
 	return errors.Is(v.err, context.Canceled) || errors.Is(v.err, context.DeadlineExceeded)
@@ -62,13 +66,15 @@ func (v *verification) unfinished() bool {
 func (v *verification) apply(run *v1alpha1.BackupRun) {
 	c := metav1.Condition{Type: v1alpha1.ConditionVerified, ObservedGeneration: run.Generation, LastTransitionTime: metav1.NewTime(v.at)}
 	switch {
+	case v.err == nil && v.mode == verifyQuick:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v.mode, "all of its data is in the storage; it is read back by and by"
 	case v.err == nil:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v.mode, "the data was read back and is as it was written"
 		run.Status.Verified = ptr.To(metav1.NewTime(v.at))
 	case v.unfinished():
-		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, cmp.Or(reasonOf(v.err), "Failed"), v.err.Error()
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, reasonOf(v.err), bounded.Text(v.err.Error(), bounded.Message)
 	default:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, cmp.Or(reasonOf(v.err), "Failed"), v.err.Error()
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(v.err), bounded.Text(v.err.Error(), bounded.Message)
 	}
 	// Replaced whole: the time tells when it was last tried, not when the result changed.
 	meta.RemoveStatusCondition(&run.Status.Conditions, c.Type)
@@ -171,7 +177,7 @@ func (r *backups) verifyScheduled(backup *v1alpha1.Backup, all []v1alpha1.Backup
 		return time.Time{}
 	}
 	decision := schedule.Decide(verifyInput(backup, all, parsed, r.clusterUID, now))
-	newest := good(all)
+	newest := good(all, now)
 	if decision.Tick.IsZero() || len(newest) == 0 {
 		return decision.Next
 	}

@@ -39,23 +39,23 @@ func onAzure(t *testing.T) (*localstorage.Azure, repository.Config) {
 		t.Fatal(err)
 	}
 	return server, repository.Config{
-		Azure: &repository.Azure{StorageAccount: localstorage.AzureAccount, Container: "backups", Prefix: "clusters/a",
+		Storage: &repository.Azure{StorageAccount: localstorage.AzureAccount, Container: "backups", Prefix: "clusters/a",
 			Endpoint: server.Endpoint, StorageKey: localstorage.AzureKey},
-		Password: "correct horse", CacheDir: t.TempDir(),
+		Password: "correct horse", CacheDir: t.TempDir(), Network: loopback,
 	}
 }
 
 func TestAzure(t *testing.T) {
 	server, config := onAzure(t)
-	wrong := *config.Azure
+	wrong := *config.Storage.(*repository.Azure)
 	wrong.StorageKey = "YW5vdGhlciBzdG9yYWdlIGtleQ=="
-	_, err := repository.Open(t.Context(), repository.Config{Azure: &wrong, Password: "correct horse"}, owner)
+	_, err := repository.Open(t.Context(), repository.Config{Storage: &wrong, Network: loopback, Password: "correct horse"}, owner)
 	wantReason(t, err, repository.AccessDenied)
 	if strings.Contains(err.Error(), wrong.StorageKey) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("the error names the key, or has many lines: %v", err)
 	}
 	wrong.StorageKey = "no base64"
-	_, err = repository.Open(t.Context(), repository.Config{Azure: &wrong, Password: "correct horse"}, owner)
+	_, err = repository.Open(t.Context(), repository.Config{Storage: &wrong, Network: loopback, Password: "correct horse"}, owner)
 	wantReason(t, err, repository.AccessDenied)
 
 	r := open(t, config)
@@ -73,10 +73,11 @@ func TestAzureToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Azure.StorageKey, config.Azure.SASToken = "", token
+	azure := config.Storage.(*repository.Azure)
+	azure.StorageKey, azure.SASToken = "", token
 	bucketIsUsed(t, open(t, config), config)
 
-	config.Azure.SASToken = strings.Replace(token, "sig=", "sig=A", 1)
+	azure.SASToken = strings.Replace(token, "sig=", "sig=A", 1)
 	_, err = repository.Open(t.Context(), config, owner)
 	wantReason(t, err, repository.AccessDenied)
 	if strings.Contains(err.Error(), "sig=") {
@@ -91,7 +92,7 @@ func TestAzureThatIsDown(t *testing.T) {
 
 // TestAzureThatIsNowhere: an error of the network names the address, not the token.
 func TestAzureThatIsNowhere(t *testing.T) {
-	config := repository.Config{Password: "correct horse", Timeout: 20 * time.Second, Azure: &repository.Azure{
+	config := repository.Config{Password: "correct horse", Timeout: 20 * time.Second, Storage: &repository.Azure{
 		StorageAccount: "fedctl", Container: "backups", Endpoint: "https://fedctl.blob.invalid", SASToken: "sv=2026-02-06&sig=hidden"}}
 	_, err := repository.Open(t.Context(), config, owner)
 	wantReason(t, err, repository.Unreachable)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"syscall"
@@ -14,7 +13,6 @@ import (
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
 	"github.com/kopia/kopia/snapshot"
-	"github.com/minio/minio-go/v7"
 )
 
 // Reason of an error, in one word, as conditions use it.
@@ -32,6 +30,8 @@ const (
 	ForeignOwner Reason = "ForeignOwner"
 	// Unreachable is a storage that did not answer in time or not at all.
 	Unreachable Reason = "Unreachable"
+	// AddressNotAllowed is a storage at an address that repositories may not use.
+	AddressNotAllowed Reason = "AddressNotAllowed"
 	// AccessDenied is a storage that refuses us.
 	AccessDenied Reason = "AccessDenied"
 	// BucketMissing is a bucket, or a directory, that does not exist (any more).
@@ -63,6 +63,9 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// StatusReason is the reason as a status has it.
+func (e *Error) StatusReason() string { return string(e.Reason) }
 
 // ReasonOf returns the reason of an error, or StorageError if it has none.
 func ReasonOf(err error) Reason {
@@ -100,13 +103,6 @@ func wrap(ctx context.Context, err error, format string, args ...any) error {
 	return &Error{Reason: reason, Message: message, Err: err}
 }
 
-// What to do, said for more than one storage.
-const (
-	hintBucket      = "create the bucket, or correct its name"
-	hintCredentials = "check the credentials and what they allow"
-	hintRoom        = "make room, then the next run continues"
-)
-
 func classify(ctx context.Context, err error) (Reason, string) {
 	switch {
 	case errors.Is(err, errNoAnswer):
@@ -128,10 +124,9 @@ func classify(ctx context.Context, err error) (Reason, string) {
 	case ctx.Err() != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Cancelled, ""
 	}
-	for _, classify := range []func(error) (Reason, string, bool){classifyS3, classifyGCS, classifyAzure} {
-		if reason, hint, ok := classify(err); ok {
-			return reason, hint
-		}
+	var known *fault
+	if errors.As(err, &known) {
+		return known.reason, known.hint
 	}
 	var network net.Error
 	var request *url.Error
@@ -139,33 +134,6 @@ func classify(ctx context.Context, err error) (Reason, string) {
 		return Unreachable, "check the endpoint and the network"
 	}
 	return StorageError, ""
-}
-
-func classifyS3(err error) (Reason, string, bool) {
-	var response minio.ErrorResponse
-	if !errors.As(err, &response) {
-		return "", "", false
-	}
-	switch response.Code {
-	case "NoSuchBucket":
-		return BucketMissing, hintBucket, true
-	case "QuotaExceeded", "StorageFull", "XMinioStorageFull", "InsufficientStorage", "ServiceQuotaExceededException":
-		return DiskFull, hintRoom, true
-	}
-	return classifyStatus(response.StatusCode)
-}
-
-// classifyStatus is for what object stores answer alike.
-func classifyStatus(code int) (Reason, string, bool) {
-	switch code {
-	case http.StatusForbidden, http.StatusUnauthorized:
-		return AccessDenied, hintCredentials, true
-	case http.StatusInsufficientStorage:
-		return DiskFull, hintRoom, true
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return Unreachable, "the server is not available", true
-	}
-	return "", "", false
 }
 
 // callbackError marks what the caller's own function returned.

@@ -1,10 +1,12 @@
 package repository
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,7 +14,49 @@ import (
 	"github.com/kopia/kopia/repo/blob"
 	"github.com/kopia/kopia/repo/blob/filesystem"
 	"github.com/kopia/kopia/repo/blob/sharded"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 )
+
+// Filesystem is a directory.
+type Filesystem struct {
+	// Path is absolute. The directory is created if its parent exists.
+	Path string
+}
+
+func filesystemOf(spec *v1alpha1.BackupRepositorySpec) Storage {
+	if spec.Filesystem == nil {
+		return nil
+	}
+	return &Filesystem{Path: spec.Filesystem.Path}
+}
+
+// String is the path.
+func (f *Filesystem) String() string { return f.Path }
+
+// Location implements Storage.
+func (f *Filesystem) Location() string { return "file://" + filepath.Clean(f.Path) }
+
+// Credentials implements Storage.
+func (f *Filesystem) Credentials() (secret, field string) { return "", "" }
+
+// Take implements Storage.
+func (f *Filesystem) Take(map[string][]byte) (missing string) { return "" }
+
+// Own implements Storage.
+func (f *Filesystem) Own() Own { return Own{Directory: f.Path} }
+
+func (f *Filesystem) validate() error {
+	if !filepath.IsAbs(f.Path) {
+		return fmt.Errorf("filesystem.path %q must be absolute", f.Path)
+	}
+	return nil
+}
+
+func (f *Filesystem) connect(network.Rules) (backend, error) {
+	return &filesystemBackend{path: f.Path}, nil
+}
 
 type filesystemBackend struct{ path string }
 
@@ -70,11 +114,17 @@ func (b *filesystemBackend) putNew(_ context.Context, id blob.ID, data []byte) e
 }
 
 func (b *filesystemBackend) get(_ context.Context, id blob.ID) ([]byte, error) {
-	data, err := os.ReadFile(b.fileName(id))
+	file, err := os.Open(b.fileName(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, blob.ErrBlobNotFound
 	}
-	return data, err
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	var data bytes.Buffer
+	_, err = io.Copy(&limitedWriter{to: &data, left: maxSmallBytes}, file)
+	return data.Bytes(), err
 }
 
 // fileName is where kopia expects a blob with a short name; long ones are spread

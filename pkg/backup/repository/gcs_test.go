@@ -23,7 +23,7 @@ func onGCS(t *testing.T) (*localstorage.GCS, repository.Config) {
 		t.Fatal(err)
 	}
 	t.Setenv(localstorage.GCSEmulatorEnv, server.Endpoint)
-	return server, repository.Config{GCS: &repository.GCS{Bucket: "backups", Prefix: "clusters/a"}, Password: "correct horse", CacheDir: t.TempDir()}
+	return server, repository.Config{Storage: &repository.GCS{Bucket: "backups", Prefix: "clusters/a"}, Password: "correct horse", CacheDir: t.TempDir(), Network: loopback}
 }
 
 func TestGCS(t *testing.T) {
@@ -44,7 +44,7 @@ func TestGCSThatIsDown(t *testing.T) {
 // TestGCSKey: what is not a service account's key is refused, and not shown.
 func TestGCSKey(t *testing.T) {
 	for _, key := range []string{"hidden", `{"type":"authorized_user","refresh_token":"hidden"}`, `{"type":"service_account","private_key":"hidden"}`} {
-		config := repository.Config{GCS: &repository.GCS{Bucket: "backups", ServiceAccountKey: []byte(key)}, Password: "correct horse"}
+		config := repository.Config{Storage: &repository.GCS{Bucket: "backups", ServiceAccountKey: []byte(key)}, Password: "correct horse"}
 		_, err := repository.Open(t.Context(), config, owner)
 		wantReason(t, err, repository.AccessDenied)
 		if strings.Contains(err.Error(), "hidden") {

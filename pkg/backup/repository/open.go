@@ -22,6 +22,8 @@ type Repository struct {
 	owner    Owner
 	identity string
 	cache    *cache
+	// damage is what was found to be lost; nil before anybody has looked.
+	damage *damage
 }
 
 // Open opens the repository of a cluster for reading and writing, and creates it
@@ -41,9 +43,9 @@ func OpenReadOnly(ctx context.Context, config Config) (*Repository, error) {
 
 func open(ctx context.Context, config Config, owner *Owner) (*Repository, error) {
 	if err := config.Validate(); err != nil {
-		return nil, &Error{Reason: InvalidConfiguration, Message: "the repository's configuration is wrong", Err: err}
+		return nil, invalid(err)
 	}
-	target, err := config.backend()
+	target, err := config.Storage.connect(config.Network)
 	if err != nil {
 		return nil, wrap(ctx, err, "cannot open the repository at %s", config)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/kopia/kopia/repo/compression"
 	"github.com/kopia/kopia/repo/object"
 	"github.com/kopia/kopia/snapshot"
+
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 )
 
 // compressor of everything: fast, and objects of one resource are alike.
@@ -138,7 +140,7 @@ func (r *ResourceWriter) Close(problem string) error {
 	if err := r.error(); err != nil {
 		return err
 	}
-	r.file.Error = problem
+	r.file.Error = bounded.Text(problem, bounded.Message)
 	return r.w.add(r.ctx, r.file, r.pieces)
 }
 
@@ -182,14 +184,13 @@ func (w *Writer) join(ctx context.Context, pieces []piece) (object.ID, error) {
 		index.Entries = append(index.Entries, object.IndirectObjectEntry{Start: start, Length: p.length, Object: p.id})
 		start += p.length
 	}
-	writer := w.session.NewObjectWriter(ctx, object.WriterOptions{
-		Description: "index", Prefix: "x", Compressor: compressor, MetadataCompressor: compressor,
-	})
-	defer func() { _ = writer.Close() }()
-	if err := json.NewEncoder(writer).Encode(index); err != nil {
+	data, err := json.Marshal(index)
+	if err != nil {
 		return object.EmptyID, err
 	}
-	id, err := writer.Result()
+	id, err := w.writeHealed(ctx, append(data, '\n'), object.WriterOptions{
+		Description: "index", Prefix: "x", Compressor: compressor, MetadataCompressor: compressor,
+	})
 	if err != nil {
 		return object.EmptyID, err
 	}

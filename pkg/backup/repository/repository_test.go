@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -21,8 +23,14 @@ var (
 )
 
 func inDir(t *testing.T) repository.Config {
-	return repository.Config{Filesystem: &repository.Filesystem{Path: t.TempDir() + "/repository"}, Password: "correct horse", CacheDir: t.TempDir()}
+	return repository.Config{Storage: &repository.Filesystem{Path: t.TempDir() + "/repository"}, Password: "correct horse", CacheDir: t.TempDir()}
 }
+
+// directory is where inDir has put a repository.
+func directory(config repository.Config) string { return config.Storage.(*repository.Filesystem).Path }
+
+// loopback allows the servers of the tests, which are on this machine.
+var loopback = network.Rules{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 
 func open(t *testing.T, config repository.Config) *repository.Repository {
 	t.Helper()

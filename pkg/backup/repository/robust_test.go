@@ -43,7 +43,7 @@ func TestWrongPassword(t *testing.T) {
 func TestForeignOwner(t *testing.T) {
 	config := inDir(t)
 	saved := save(t, open(t, config), "run-1", 10, nil)
-	before := files(t, config.Filesystem.Path)
+	before := files(t, directory(config))
 	_, err := repository.Open(t.Context(), config, other)
 	wantReason(t, err, repository.ForeignOwner)
 	if !strings.Contains(err.Error(), owner.ClusterUID) {
@@ -63,7 +63,7 @@ func TestForeignOwner(t *testing.T) {
 	if err = reading.Forget(t.Context(), saved.ID); err == nil {
 		t.Error("a repository that was opened to read forgot a snapshot")
 	}
-	if after := files(t, config.Filesystem.Path); !equalFiles(before, after) {
+	if after := files(t, directory(config)); !equalFiles(before, after) {
 		t.Errorf("files were written: %v, then %v", before, after)
 	}
 }
@@ -141,7 +141,7 @@ func TestReplaced(t *testing.T) {
 	config := inDir(t)
 	r := open(t, config)
 	save(t, r, "run-1", 10, nil)
-	if err := os.RemoveAll(config.Filesystem.Path); err != nil {
+	if err := os.RemoveAll(directory(config)); err != nil {
 		t.Fatal(err)
 	}
 	_, err := r.Write(t.Context(), source("run-2"), oneObject)
@@ -151,10 +151,10 @@ func TestReplaced(t *testing.T) {
 	wantReason(t, err, repository.ForeignOwner)
 
 	config.MustExist = true
-	config.Filesystem = &repository.Filesystem{Path: t.TempDir()}
+	config.Storage = &repository.Filesystem{Path: t.TempDir()}
 	_, err = repository.Open(t.Context(), config, owner)
 	wantReason(t, err, repository.NotFound)
-	if left := files(t, config.Filesystem.Path); len(left) != 0 {
+	if left := files(t, directory(config)); len(left) != 0 {
 		t.Errorf("files were written: %v", left)
 	}
 }
@@ -163,7 +163,7 @@ func TestDamage(t *testing.T) {
 	config := inDir(t)
 	saved := save(t, open(t, config), "run-1", 1000, nil)
 	largest, size := "", int64(0)
-	for name, bytes := range files(t, config.Filesystem.Path) {
+	for name, bytes := range files(t, directory(config)) {
 		if bytes > size {
 			largest, size = name, bytes
 		}
@@ -217,7 +217,7 @@ func TestNoPlainText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{config.Filesystem.Path, config.CacheDir} {
+	for _, dir := range []string{directory(config), config.CacheDir} {
 		for file := range files(t, dir) {
 			data, err := os.ReadFile(file)
 			if err != nil {
@@ -246,7 +246,7 @@ func TestChild(t *testing.T) {
 	if mode == "" {
 		t.Skip("run by other tests")
 	}
-	config := repository.Config{Filesystem: &repository.Filesystem{Path: os.Getenv("FEDCTL_TEST_DIR")}, Password: "correct horse", CacheDir: os.Getenv("FEDCTL_TEST_CACHE")}
+	config := repository.Config{Storage: &repository.Filesystem{Path: os.Getenv("FEDCTL_TEST_DIR")}, Password: "correct horse", CacheDir: os.Getenv("FEDCTL_TEST_CACHE")}
 	if config.CacheDir == "" {
 		config.CacheDir = t.TempDir()
 	}
@@ -279,8 +279,8 @@ func TestChild(t *testing.T) {
 func TestKilledWriter(t *testing.T) {
 	config := inDir(t)
 	saved := save(t, open(t, config), "run-1", 100, nil)
-	before := len(files(t, config.Filesystem.Path))
-	command := child(t, "endless", config.Filesystem.Path)
+	before := len(files(t, directory(config)))
+	command := child(t, "endless", directory(config))
 	killed := t.TempDir()
 	command.Env = append(command.Env, "FEDCTL_TEST_CACHE="+killed)
 	out, err := command.StdoutPipe()
@@ -298,7 +298,7 @@ func TestKilledWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = command.Wait()
-	if after := len(files(t, config.Filesystem.Path)); after <= before {
+	if after := len(files(t, directory(config))); after <= before {
 		t.Errorf("nothing had been uploaded: %d files, then %d", before, after)
 	}
 	if left := caches(t, killed); len(left) != 1 {
@@ -346,7 +346,7 @@ func afterKill(t *testing.T, config repository.Config, saved *repository.Snapsho
 func TestFullDisk(t *testing.T) {
 	config := inDir(t)
 	saved := save(t, open(t, config), "run-1", 100, nil)
-	if out, err := child(t, "full", config.Filesystem.Path).CombinedOutput(); err != nil {
+	if out, err := child(t, "full", directory(config)).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	afterKill(t, config, saved)
@@ -356,7 +356,7 @@ func TestFullDisk(t *testing.T) {
 func TestKilledCreator(t *testing.T) {
 	config := inDir(t)
 	_ = open(t, config).Close(t.Context())
-	if err := os.Remove(filepath.Join(config.Filesystem.Path, "kopia.repository.f")); err != nil {
+	if err := os.Remove(filepath.Join(directory(config), "kopia.repository.f")); err != nil {
 		t.Fatal(err)
 	}
 	_, err := repository.Open(t.Context(), config, other)
@@ -371,7 +371,7 @@ func TestNoAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	config := repository.Config{Password: "correct horse", Timeout: time.Second, CacheDir: t.TempDir(), S3: &repository.S3{
+	config := repository.Config{Password: "correct horse", Timeout: time.Second, CacheDir: t.TempDir(), Network: loopback, Storage: &repository.S3{
 		Endpoint: "http://" + listener.Addr().String(), Bucket: "backups", Region: "us-east-1", AccessKeyID: "key", SecretAccessKey: "very secret"}}
 	// What only ends with this is Cancelled.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -387,23 +387,21 @@ func TestValidate(t *testing.T) {
 	here := &repository.Filesystem{Path: "/tmp/x"}
 	for name, config := range map[string]repository.Config{
 		"nothing":            {Password: "p"},
-		"both":               {Password: "p", Filesystem: here, S3: &repository.S3{Bucket: "b"}},
-		"no password":        {Filesystem: here},
-		"relative":           {Password: "p", Filesystem: &repository.Filesystem{Path: "x"}},
-		"no bucket":          {Password: "p", S3: &repository.S3{}},
-		"no bucket of GCS":   {Password: "p", GCS: &repository.GCS{}},
-		"two buckets":        {Password: "p", S3: &repository.S3{Bucket: "b"}, GCS: &repository.GCS{Bucket: "b"}},
-		"endpoint":           {Password: "p", S3: &repository.S3{Bucket: "b", Endpoint: "s3.example.com"}},
-		"path in endpoint":   {Password: "p", S3: &repository.S3{Bucket: "b", Endpoint: "https://s3.example.com/x"}},
-		"secret in endpoint": {Password: "p", S3: &repository.S3{Bucket: "b", Endpoint: "https://user:hidden@s3.example.com"}},
+		"no password":        {Storage: here},
+		"relative":           {Password: "p", Storage: &repository.Filesystem{Path: "x"}},
+		"no bucket":          {Password: "p", Storage: &repository.S3{}},
+		"no bucket of GCS":   {Password: "p", Storage: &repository.GCS{}},
+		"endpoint":           {Password: "p", Storage: &repository.S3{Bucket: "b", Endpoint: "s3.example.com"}},
+		"path in endpoint":   {Password: "p", Storage: &repository.S3{Bucket: "b", Endpoint: "https://s3.example.com/x"}},
+		"secret in endpoint": {Password: "p", Storage: &repository.S3{Bucket: "b", Endpoint: "https://user:hidden@s3.example.com"}},
 	} {
 		_, err := repository.Open(t.Context(), config, owner)
 		if repository.ReasonOf(err) != repository.InvalidConfiguration || err == nil || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	shown := fmt.Sprintf("%v %+v %#v %v %v", repository.Config{S3: &repository.S3{Bucket: "b", SecretAccessKey: "hidden"}, Password: "hidden"},
-		repository.Config{Filesystem: here, Password: "hidden"}, repository.S3{Bucket: "b", SecretAccessKey: "hidden"},
+	shown := fmt.Sprintf("%v %+v %#v %v %v", repository.Config{Storage: &repository.S3{Bucket: "b", SecretAccessKey: "hidden"}, Password: "hidden"},
+		repository.Config{Storage: here, Password: "hidden"}, repository.S3{Bucket: "b", SecretAccessKey: "hidden"},
 		repository.GCS{Bucket: "b", ServiceAccountKey: []byte("hidden")}, &repository.GCS{ServiceAccountKey: []byte("hidden")})
 	if strings.Contains(shown, "hidden") {
 		t.Errorf("printing shows credentials: %s", shown)
@@ -440,7 +438,7 @@ func TestDirectoryThatVanishes(t *testing.T) {
 			config := inDir(t)
 			r := open(t, config)
 			saved := save(t, r, "run-1", 10, nil)
-			if err := os.RemoveAll(config.Filesystem.Path); err != nil {
+			if err := os.RemoveAll(directory(config)); err != nil {
 				t.Fatal(err)
 			}
 			// An operation that only ends with this is Cancelled.

@@ -1,80 +1,164 @@
 package repository
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
+	"time"
 
 	"github.com/kopia/kopia/repo/blob"
-	"github.com/kopia/kopia/repo/blob/s3"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/network"
 )
 
-type s3Backend struct {
-	config  *S3
-	options s3.Options
-	client  *minio.Client
+// S3 is a bucket of an S3 server.
+type S3 struct {
+	// Endpoint is https://host[:port] or http://host[:port]; AWS by default.
+	Endpoint string
+	Bucket   string
+	Region   string
+	// Prefix of all names in the bucket; a "/" at its end is added if it is missing.
+	Prefix string
+	// AccessKeyID, SecretAccessKey and SessionToken are the credentials; without them
+	// those of the environment are used.
+	AccessKeyID     string
+	SecretAccessKey string
+	SessionToken    string
+	// CABundle verifies the server, in PEM; the system's by default.
+	CABundle []byte
+
+	secret string
 }
 
-// newS3Backend makes a client of our own beside kopia's, for what kopia does not do:
-// writing only what does not exist, and telling a missing bucket from a missing blob.
-func newS3Backend(config *S3) (*s3Backend, error) {
-	host, secure, err := config.address()
-	if err != nil {
-		return nil, &Error{Reason: InvalidConfiguration, Message: "the repository's configuration is wrong", Err: err}
+const s3Credentials = "spec.s3.credentialsSecretRef"
+
+func s3Of(spec *v1alpha1.BackupRepositorySpec) Storage {
+	of := spec.S3
+	if of == nil {
+		return nil
 	}
-	transport, err := minio.DefaultTransport(secure)
-	if err != nil {
-		return nil, err
+	return &S3{Endpoint: of.Endpoint, Bucket: of.Bucket, Region: of.Region, Prefix: of.Prefix, CABundle: of.CABundle, secret: secretName(of.CredentialsSecretRef)}
+}
+
+// String says where the bucket is; it keeps credentials out of %v.
+func (s S3) String() string {
+	endpoint := s.Endpoint
+	if endpoint == "" {
+		endpoint = "s3:/"
 	}
-	if len(config.CABundle) > 0 {
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(config.CABundle) {
+	return fmt.Sprintf("%s/%s/%s", strings.TrimSuffix(endpoint, "/"), s.Bucket, s.Prefix)
+}
+
+// GoString keeps credentials out of %#v.
+func (s S3) GoString() string { return s.String() }
+
+// Location implements Storage.
+func (s *S3) Location() string {
+	host, _, err := s.address()
+	if err != nil {
+		host = s.Endpoint
+	}
+	return "s3://" + strings.ToLower(host) + "/" + s.Bucket + "/" + directoryPrefix(s.Prefix)
+}
+
+// Credentials implements Storage.
+func (s *S3) Credentials() (secret, field string) { return s.secret, s3Credentials }
+
+// Take implements Storage.
+func (s *S3) Take(data map[string][]byte) (missing string) {
+	s.AccessKeyID, s.SecretAccessKey, s.SessionToken = string(data["accessKeyID"]), string(data["secretAccessKey"]), string(data["sessionToken"])
+	switch {
+	case s.AccessKeyID == "":
+		return "accessKeyID"
+	case s.SecretAccessKey == "":
+		return "secretAccessKey"
+	}
+	return ""
+}
+
+// Own implements Storage.
+func (s *S3) Own() Own {
+	if s.secret == "" {
+		return Own{Identity: s3Credentials}
+	}
+	return Own{}
+}
+
+func (s *S3) validate() error {
+	if s.Bucket == "" {
+		return errors.New("s3.bucket is empty")
+	}
+	_, _, err := s.address()
+	return err
+}
+
+const awsHost = "s3.amazonaws.com"
+
+// address is the host[:port] of the server and whether TLS is used.
+func (s *S3) address() (host string, secure bool, err error) {
+	if s.Endpoint == "" {
+		return awsHost, true, nil
+	}
+	parsed, err := url.Parse(s.Endpoint)
+	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") ||
+		strings.Trim(parsed.Path, "/") != "" || parsed.User != nil || parsed.RawQuery != "" {
+		return "", false, errors.New("s3.endpoint must be https://host[:port] or http://host[:port]")
+	}
+	return parsed.Host, parsed.Scheme == "https", nil
+}
+
+func (s *S3) connect(rules network.Rules) (backend, error) {
+	host, secure, err := s.address()
+	if err != nil {
+		return nil, invalid(err)
+	}
+	var roots *x509.CertPool
+	if len(s.CABundle) > 0 {
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(s.CABundle) {
 			return nil, &Error{Reason: InvalidConfiguration, Message: "s3.caBundle holds no certificate in PEM"}
 		}
-		transport.TLSClientConfig.RootCAs = pool
 	}
-	client, err := minio.New(host, &minio.Options{
-		Creds: credentials.NewChainCredentials([]credentials.Provider{
-			&credentials.Static{Value: credentials.Value{
-				AccessKeyID: config.AccessKeyID, SecretAccessKey: config.SecretAccessKey,
-				SessionToken: config.SessionToken, SignerType: credentials.SignatureV4,
-			}},
-			&credentials.EnvAWS{},
-			&credentials.IAM{Client: &http.Client{Transport: transport}},
-		}),
-		Secure: secure, Region: config.Region, Transport: transport,
-	})
+	transport := rules.Client(roots).Transport
+	client, err := minio.New(host, &minio.Options{Creds: s.credentials(), Secure: secure, Region: s.Region, Transport: transport})
 	if err != nil {
-		return nil, &Error{Reason: InvalidConfiguration, Message: "the repository's configuration is wrong", Err: err}
+		return nil, invalid(err)
 	}
-	return &s3Backend{config: config, client: client, options: s3.Options{
-		BucketName: config.Bucket, Prefix: directoryPrefix(config.Prefix), Endpoint: host, DoNotUseTLS: !secure,
-		RootCA: config.CABundle, Region: config.Region, AccessKeyID: config.AccessKeyID,
-		SecretAccessKey: config.SecretAccessKey, SessionToken: config.SessionToken,
-	}}, nil
+	return &inBucket{bucket: &s3Bucket{config: s, client: client}, prefix: directoryPrefix(s.Prefix), where: s.String()}, nil
 }
 
-func (b *s3Backend) cancellable() bool { return true }
-
-func (b *s3Backend) makeDirectory() error { return nil }
-
-func (b *s3Backend) close() error { return nil }
-
-func (b *s3Backend) open(ctx context.Context) (blob.Storage, error) {
-	options := b.options
-	return s3.New(ctx, &options, false)
+// credentials are those that were given, or those of the environment, which are asked
+// for where they always are, and not within the bounds of what a user names.
+func (s *S3) credentials() *credentials.Credentials {
+	if s.AccessKeyID != "" || s.secret != "" {
+		return credentials.New(&credentials.Static{Value: credentials.Value{
+			AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken, SignerType: credentials.SignatureV4,
+		}})
+	}
+	return credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{}, &credentials.IAM{Client: &http.Client{Timeout: DefaultTimeout}}})
 }
 
-func (b *s3Backend) check(ctx context.Context) error {
+type s3Bucket struct {
+	config *S3
+	client *minio.Client
+}
+
+const blobType = "application/x-kopia"
+
+func (b *s3Bucket) close() error { return nil }
+
+func (b *s3Bucket) exists(ctx context.Context) error {
 	exists, err := b.client.BucketExists(ctx, b.config.Bucket)
 	if err != nil {
-		return wrap(ctx, err, "cannot find the bucket %s at %s", b.config.Bucket, b.client.EndpointURL())
+		return wrap(ctx, s3Fault(err), "cannot find the bucket %s at %s", b.config.Bucket, b.client.EndpointURL())
 	}
 	if !exists {
 		return &Error{Reason: BucketMissing, Message: fmt.Sprintf(
@@ -83,33 +167,87 @@ func (b *s3Backend) check(ctx context.Context) error {
 	return nil
 }
 
-func (b *s3Backend) putNew(ctx context.Context, id blob.ID, data []byte) error {
-	options := minio.PutObjectOptions{ContentType: "application/x-kopia", DisableMultipart: true, SendContentMd5: true}
-	options.SetMatchETagExcept("*")
-	_, err := b.client.PutObject(ctx, b.config.Bucket, directoryPrefix(b.config.Prefix)+string(id), bytes.NewReader(data), int64(len(data)), options)
+func (b *s3Bucket) read(ctx context.Context, name string, offset, length int64, into io.Writer) error {
+	var options minio.GetObjectOptions
+	if length >= 0 {
+		if err := options.SetRange(offset, offset+length-1); err != nil {
+			return blob.ErrInvalidRange
+		}
+	}
+	object, err := b.client.GetObject(ctx, b.config.Bucket, name, options)
+	if err != nil {
+		return s3Fault(err)
+	}
+	defer func() { _ = object.Close() }()
+	_, err = io.Copy(into, object)
+	return s3Fault(err)
+}
+
+func (b *s3Bucket) stat(ctx context.Context, name string) (int64, time.Time, error) {
+	info, err := b.client.StatObject(ctx, b.config.Bucket, name, minio.StatObjectOptions{})
+	return info.Size, info.LastModified, s3Fault(err)
+}
+
+func (b *s3Bucket) write(ctx context.Context, name string, data io.ReadSeeker, size int64, onlyNew bool) error {
+	// Packs are small enough for one request each, and one is complete or not there.
+	options := minio.PutObjectOptions{ContentType: blobType, DisableMultipart: true, SendContentMd5: true}
+	if onlyNew {
+		options.SetMatchETagExcept("*")
+	}
+	_, err := b.client.PutObject(ctx, b.config.Bucket, name, data, size, options)
 	var response minio.ErrorResponse
-	if errors.As(err, &response) {
+	if onlyNew && errors.As(err, &response) {
 		switch response.StatusCode {
 		case http.StatusPreconditionFailed, http.StatusConflict:
 			return blob.ErrBlobAlreadyExists
 		case http.StatusNotImplemented:
-			return &Error{Reason: InvalidConfiguration, Err: err, Message: fmt.Sprintf(
+			return &Error{Reason: InvalidConfiguration, Err: s3Fault(err), Message: fmt.Sprintf(
 				"the S3 server at %s has no conditional writes (If-None-Match), without which two clusters could take the same prefix", b.client.EndpointURL())}
 		}
+	}
+	return s3Fault(err)
+}
+
+func (b *s3Bucket) remove(ctx context.Context, name string) error {
+	err := s3Fault(b.client.RemoveObject(ctx, b.config.Bucket, name, minio.RemoveObjectOptions{}))
+	if errors.Is(err, blob.ErrBlobNotFound) {
+		return nil
 	}
 	return err
 }
 
-func (b *s3Backend) get(ctx context.Context, id blob.ID) ([]byte, error) {
-	object, err := b.client.GetObject(ctx, b.config.Bucket, directoryPrefix(b.config.Prefix)+string(id), minio.GetObjectOptions{})
-	if err != nil {
-		return nil, err
+func (b *s3Bucket) list(ctx context.Context, prefix string, use func(string, int64, time.Time) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for object := range b.client.ListObjects(ctx, b.config.Bucket, minio.ListObjectsOptions{Prefix: prefix}) {
+		if object.Err != nil {
+			return s3Fault(object.Err)
+		}
+		if err := use(object.Key, object.Size, object.LastModified); err != nil {
+			return err
+		}
 	}
-	defer func() { _ = object.Close() }()
-	data, err := io.ReadAll(object)
+	return ctx.Err()
+}
+
+// s3Fault says what an S3 server has answered.
+func s3Fault(err error) error {
 	var response minio.ErrorResponse
-	if errors.As(err, &response) && response.Code == "NoSuchKey" {
-		return nil, blob.ErrBlobNotFound
+	if !errors.As(err, &response) || (response.StatusCode == 0 && response.Code == "") {
+		return requestFault(err)
 	}
-	return data, err
+	f := answerFault("the S3 server", response.StatusCode, response.Code, err)
+	switch response.Code {
+	case minio.NoSuchKey:
+		return blob.ErrBlobNotFound
+	case minio.NoSuchBucket:
+		f.reason, f.hint = BucketMissing, hintBucket
+	case "ExpiredToken", "ExpiredTokenException":
+		f.reason, f.hint = AccessDenied, "the credentials have expired"
+	case "QuotaExceeded", "StorageFull", "XMinioStorageFull", "InsufficientStorage", "ServiceQuotaExceededException":
+		f.reason, f.hint = DiskFull, hintRoom
+	case "RequestTimeTooSkewed":
+		f.reason, f.hint = AccessDenied, "the clock of this machine and the server's differ: set both right"
+	}
+	return f
 }

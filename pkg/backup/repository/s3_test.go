@@ -29,18 +29,18 @@ func onS3(t *testing.T) (*localstorage.S3, repository.Config) {
 		t.Fatal(err)
 	}
 	return server, repository.Config{
-		S3: &repository.S3{Endpoint: server.Endpoint, Bucket: "backups", Region: localstorage.Region, Prefix: "clusters/a",
+		Storage: &repository.S3{Endpoint: server.Endpoint, Bucket: "backups", Region: localstorage.Region, Prefix: "clusters/a",
 			AccessKeyID: localstorage.AccessKeyID, SecretAccessKey: localstorage.SecretAccessKey},
-		Password: "correct horse", CacheDir: t.TempDir(),
+		Password: "correct horse", CacheDir: t.TempDir(), Network: loopback,
 	}
 }
 
 func TestS3(t *testing.T) {
 	server, config := onS3(t)
-	wrong := *config.S3
+	wrong := *config.Storage.(*repository.S3)
 	wrong.SecretAccessKey = "another-secret-key"
 	r := open(t, config)
-	_, err := repository.Open(t.Context(), repository.Config{S3: &wrong, Password: "correct horse"}, owner)
+	_, err := repository.Open(t.Context(), repository.Config{Storage: &wrong, Network: loopback, Password: "correct horse"}, owner)
 	wantReason(t, err, repository.AccessDenied)
 	if strings.Contains(err.Error(), "another-secret-key") {
 		t.Errorf("the error names the secret key: %v", err)
@@ -105,7 +105,7 @@ func TestKopiaReadsIt(t *testing.T) {
 		}
 		return string(out)
 	}
-	kopia("repository", "connect", "filesystem", "--path", config.Filesystem.Path, "--readonly")
+	kopia("repository", "connect", "filesystem", "--path", directory(config), "--readonly")
 	if list := kopia("snapshot", "list", "--all"); !strings.Contains(list, "fedctl@"+owner.ClusterUID+":/team-a/nightly") {
 		t.Errorf("kopia does not list it:\n%s", list)
 	}

@@ -12,37 +12,6 @@ import (
 	"github.com/kopia/kopia/repo/blob"
 )
 
-// backend is what differs between the kinds of storage.
-type backend interface {
-	// makeDirectory creates what a repository is created in, as far as that is ours to do.
-	makeDirectory() error
-	// open returns kopia's storage.
-	open(ctx context.Context) (blob.Storage, error)
-	// putNew writes a blob unless it exists; then it returns blob.ErrBlobAlreadyExists.
-	// Of several who try at once, one succeeds.
-	putNew(ctx context.Context, id blob.ID, data []byte) error
-	// get reads a small blob; without one it returns blob.ErrBlobNotFound.
-	get(ctx context.Context, id blob.ID) ([]byte, error)
-	// check says whether the bucket or the directory is there, as an *Error.
-	check(ctx context.Context) error
-	// cancellable says that requests end with their context.
-	cancellable() bool
-	// close ends connections that are open.
-	close() error
-}
-
-func (c Config) backend() (backend, error) {
-	switch {
-	case c.S3 != nil:
-		return newS3Backend(c.S3)
-	case c.GCS != nil:
-		return newGCSBackend(c.GCS)
-	case c.Azure != nil:
-		return newAzureBackend(c.Azure)
-	}
-	return &filesystemBackend{path: c.Filesystem.Path}, nil
-}
-
 // storage is kopia's storage with a time-out for every request, and counters.
 type storage struct {
 	blob.Storage
@@ -75,7 +44,7 @@ func (s *storage) call(ctx context.Context, extra time.Duration, request func(ct
 	}
 	limited, cancel := context.WithTimeout(ctx, s.timeout+extra)
 	defer cancel()
-	err := concise(request(limited))
+	err := request(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil && !errors.Is(err, blob.ErrBlobNotFound) {
 		s.silent.Store(true)
 		return fmt.Errorf("%w (%s): %w", errNoAnswer, s.timeout+extra, err)
@@ -188,7 +157,7 @@ func (s *storage) listBlobs(ctx context.Context, prefix blob.ID, callback func(b
 		s.silent.Store(true)
 		return fmt.Errorf("%w (%s): %w", errNoAnswer, s.timeout, limited.Err())
 	}
-	return concise(err)
+	return err
 }
 
 // ConnectionInfo names the storage in kopia's configuration file, which must hold no

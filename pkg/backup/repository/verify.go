@@ -24,7 +24,11 @@ func (r *Repository) Verify(ctx context.Context, id string, full bool) error {
 	if err != nil {
 		return err
 	}
-	if err := r.verifyPacks(ctx, reader); err != nil {
+	there, err := r.packs(ctx)
+	if err != nil {
+		return r.wrapLost(ctx, err, "cannot list the repository at %s", r.config)
+	}
+	if err := r.verifyPacks(ctx, reader, there); err != nil {
 		return r.wrapDamaged(ctx, err, "the snapshot %s in the repository at %s is damaged", id, r.config)
 	}
 	if !full {
@@ -38,40 +42,25 @@ func (r *Repository) Verify(ctx context.Context, id string, full bool) error {
 	return nil
 }
 
-// verifyPieces says whether all pieces are in the index that the storage has given
-// back, and all files are there that the manifest names.
-func (r *Repository) verifyPieces(ctx context.Context, reader *Reader) error {
-	return reader.eachFile(func(id object.ID) error {
-		_, err := r.direct.VerifyObject(ctx, id)
-		return err
-	})
-}
-
-// verifyPacks adds that the packs are in the storage.
-func (r *Repository) verifyPacks(ctx context.Context, reader *Reader) error {
-	packs := map[blob.ID]int64{}
-	for _, prefix := range []blob.ID{"p", "q"} {
-		err := r.storage.ListBlobs(ctx, prefix, func(metadata blob.Metadata) error {
-			packs[metadata.BlobID] = metadata.Length
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
+// verifyPacks says whether all pieces are in the index that the storage has given
+// back, in packs that are there, and all files are there that the manifest names.
+func (r *Repository) verifyPacks(ctx context.Context, reader *Reader, packs map[blob.ID]int64) error {
 	return reader.eachFile(func(id object.ID) error {
 		contents, err := r.direct.VerifyObject(ctx, id)
 		if err != nil {
 			return err
 		}
 		for _, contentID := range contents {
+			if r.damage != nil && r.damage.contents[contentID] {
+				return fmt.Errorf("the piece %s cannot be read: %w", contentID, blob.ErrBlobNotFound)
+			}
 			info, err := r.direct.ContentInfo(ctx, contentID)
 			if err != nil {
 				return err
 			}
 			length, ok := packs[info.PackBlobID]
 			if !ok || int64(info.PackOffset)+int64(info.PackedLength) > length {
-				return fmt.Errorf("the blob %s is missing or cut off: %w", info.PackBlobID, blob.ErrBlobNotFound)
+				return missing(info.PackBlobID)
 			}
 		}
 		return nil

@@ -18,12 +18,16 @@ import (
 	"github.com/kopia/kopia/snapshot/snapshotfs"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
 )
 
 // Writer writes one snapshot. Its methods may be called concurrently.
 type Writer struct {
 	session repo.RepositoryWriter
 	work    *work
+	// healing is there when something was lost.
+	healing   *healing
+	healingMu sync.Mutex
 
 	mu       sync.Mutex
 	manifest Manifest
@@ -45,9 +49,17 @@ func (r *Repository) Write(ctx context.Context, source Source, fill func(ctx con
 	defer done()
 	before := r.storage.written.Load()
 	var written *snapshot.Manifest
-	err := repo.WriteSession(ctx, r.direct, repo.WriteSessionOptions{Purpose: "backup"},
-		func(ctx context.Context, session repo.RepositoryWriter) error {
+	if r.damage == nil {
+		if _, err := r.Examine(ctx); err != nil {
+			return nil, err
+		}
+	}
+	err := repo.DirectWriteSession(ctx, r.direct, repo.WriteSessionOptions{Purpose: "backup"},
+		func(ctx context.Context, session repo.DirectRepositoryWriter) error {
 			w.session = session
+			if !r.damage.empty() {
+				w.healing = &healing{session: session, damage: r.damage}
+			}
 			var workers context.Context
 			w.work, workers = newWork(ctx)
 			filled := fill(workers, w)
@@ -117,7 +129,11 @@ func (w *Writer) writeRoot(ctx context.Context) (*snapshot.DirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := w.writeObject(ctx, append(data, '\n'), manifestName)
+	// With the directories, not with the objects: a pack of objects that is lost takes
+	// no snapshot with it whose objects are all written anew.
+	id, err := w.writeHealed(ctx, append(data, '\n'), object.WriterOptions{
+		Description: manifestName, Prefix: "k", Compressor: compressor, MetadataCompressor: compressor,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -153,17 +169,22 @@ func (w *Writer) SetKubernetesVersion(version string) {
 
 // Warn records something that went wrong and makes the snapshot partial.
 func (w *Writer) Warn(warning v1alpha1.ResourceWarning) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.manifest.Warnings = append(w.manifest.Warnings, warning)
-	w.manifest.Partial = true
+	w.note(warning, true)
 }
 
 // Note records something worth knowing that does not make the snapshot partial.
 func (w *Writer) Note(warning v1alpha1.ResourceWarning) {
+	w.note(warning, false)
+}
+
+// note keeps a message short, whoever has written it: it goes into a status with many
+// others.
+func (w *Writer) note(warning v1alpha1.ResourceWarning, partial bool) {
+	warning.Message = bounded.Text(warning.Message, bounded.Message)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.manifest.Warnings = append(w.manifest.Warnings, warning)
+	w.manifest.Partial = w.manifest.Partial || partial
 }
 
 // LeaveOut records what is not saved on purpose.
@@ -213,7 +234,8 @@ func (r *Repository) checkIdentity(ctx context.Context) error {
 }
 
 // readBack is what makes a run a success: the storage, not our memory, has to give
-// back the manifest and know every piece that the snapshot consists of.
+// back the manifest and know every piece that the snapshot consists of, and it has
+// every pack that they are in, also those that were written by runs before.
 func (r *Repository) readBack(ctx context.Context, id snapshotID, want *Manifest) error {
 	if err := r.direct.Refresh(ctx); err != nil {
 		return err
@@ -233,7 +255,11 @@ func (r *Repository) readBack(ctx context.Context, id snapshotID, want *Manifest
 	if !bytes.Equal(expected, got) {
 		return &Error{Reason: Corrupt, Message: fmt.Sprintf("%s is not what was written", manifestName)}
 	}
-	return r.verifyPieces(ctx, reader)
+	there, err := r.packs(ctx)
+	if err != nil {
+		return err
+	}
+	return r.verifyPacks(ctx, reader, there)
 }
 
 // wrapLost gives an error a reason; what is missing from the storage may be missing
@@ -252,9 +278,34 @@ func (r *Repository) wrapLost(ctx context.Context, err error, format string, arg
 }
 
 func (w *Writer) writeObject(ctx context.Context, data []byte, description string) (object.ID, error) {
-	writer := w.session.NewObjectWriter(ctx, object.WriterOptions{
-		Description: description, Compressor: compressor, MetadataCompressor: compressor,
-	})
+	return w.writeHealed(ctx, data, object.WriterOptions{Description: description, Compressor: compressor, MetadataCompressor: compressor})
+}
+
+// maxHealings is more than the depth of any object: an index and its pieces.
+const maxHealings = 4
+
+// writeHealed writes an object, and what of it has been lost once more.
+func (w *Writer) writeHealed(ctx context.Context, data []byte, options object.WriterOptions) (object.ID, error) {
+	id, err := w.writeOnce(ctx, data, options)
+	if err != nil || w.healing == nil {
+		return id, err
+	}
+	w.healingMu.Lock()
+	defer w.healingMu.Unlock()
+	for range maxHealings {
+		lost, err := w.healing.forget(ctx, id)
+		if err != nil || !lost {
+			return id, err
+		}
+		if id, err = w.writeOnce(ctx, data, options); err != nil {
+			return id, err
+		}
+	}
+	return id, &Error{Reason: Corrupt, Message: "what was lost from the storage cannot be written anew"}
+}
+
+func (w *Writer) writeOnce(ctx context.Context, data []byte, options object.WriterOptions) (object.ID, error) {
+	writer := w.session.NewObjectWriter(ctx, options)
 	defer func() { _ = writer.Close() }()
 	if _, err := writer.Write(data); err != nil {
 		return object.EmptyID, err

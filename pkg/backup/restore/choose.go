@@ -2,6 +2,7 @@ package restore
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,19 +18,19 @@ func Choose(snapshots []repository.Snapshot, from backupv1alpha1.RestoreSource, 
 		namespace, backup = ns, name
 	}
 	var chosen *repository.Snapshot
-	seen, partial := 0, 0
+	var seen, partial []*repository.Snapshot
 	for i := range snapshots {
 		s := &snapshots[i]
 		if s.Namespace != namespace || s.Backup != backup || (from.Cluster != "" && s.ClusterUID != from.Cluster) {
 			continue
 		}
-		seen++
+		seen = append(seen, s)
 		switch {
 		case from.Run != "" && s.Run != from.Run,
 			from.Time != nil && s.EndTime.After(from.Time.Time):
 			continue
 		case from.Run == "" && s.Partial:
-			partial++
+			partial = append(partial, s)
 			continue
 		}
 		if chosen == nil || s.EndTime.After(chosen.EndTime) {
@@ -42,18 +43,38 @@ func Choose(snapshots []repository.Snapshot, from backupv1alpha1.RestoreSource, 
 	return repository.Snapshot{}, &Error{Reason: ReasonNotFound, Message: notFound(from, namespace+"/"+backup, seen, partial)}
 }
 
-func notFound(from backupv1alpha1.RestoreSource, backup string, seen, partial int) string {
+func notFound(from backupv1alpha1.RestoreSource, backup string, seen, partial []*repository.Snapshot) string {
 	of := "Backup " + backup
 	if from.Cluster != "" {
 		of += " of the cluster with the UID " + from.Cluster
 	}
 	switch {
-	case seen == 0:
+	case len(seen) == 0:
 		return "the repository holds nothing of " + of + ": compare spec.from with the Backup's namespace and name"
 	case from.Run != "":
-		return fmt.Sprintf("the repository holds no run %s of %s, but %d others", from.Run, of, seen)
-	case partial > 0:
-		return fmt.Sprintf("no run of %s that qualifies is complete; name one of the %d incomplete ones in spec.from.run to restore what it has", of, partial)
+		return fmt.Sprintf("the repository holds no run %s of %s; it holds %s", from.Run, of, runNames(seen))
+	case len(partial) > 0:
+		return fmt.Sprintf("no run of %s that qualifies is complete; to restore what an incomplete one has, name it in spec.from.run (--run): %s", of, runNames(partial))
 	}
-	return fmt.Sprintf("no run of %s had ended before %s", of, from.Time.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("no run of %s had ended before %s; there are %s", of, from.Time.UTC().Format(time.RFC3339), runNames(seen))
+}
+
+// maxRunsNamed runs are named in a message.
+const maxRunsNamed = 5
+
+// runNames are those of the newest runs, with when they ended.
+func runNames(of []*repository.Snapshot) string {
+	sorted := slices.SortedFunc(slices.Values(of), func(a, b *repository.Snapshot) int { return b.EndTime.Compare(a.EndTime) })
+	var list []string
+	for _, s := range sorted[:min(len(sorted), maxRunsNamed)] {
+		what := s.Run + " of " + s.EndTime.UTC().Format(time.RFC3339)
+		if s.Partial {
+			what += ", incomplete"
+		}
+		list = append(list, what)
+	}
+	if more := len(sorted) - len(list); more > 0 {
+		list = append(list, fmt.Sprintf("and %d older ones", more))
+	}
+	return strings.Join(list, "; ")
 }

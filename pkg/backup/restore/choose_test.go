@@ -40,9 +40,9 @@ func TestChoose(t *testing.T) {
 		"by time":                      {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(1)}, "n-1", ""},
 		"by time, incomplete ones not": {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(8)}, "n-2", ""},
 		"too early":                    {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(0)}, "", "no run of Backup shop/nightly of the cluster with the UID u1 had ended before 2030-01-01T00:00:00Z"},
-		"no such run":                  {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Run: "x"}, "", "no run x of Backup shop/nightly of the cluster with the UID u1, but 3 others"},
+		"no such run":                  {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Run: "x"}, "", "no run x of Backup shop/nightly of the cluster with the UID u1; it holds n-3 of 2030-01-01T03:00:00Z, incomplete; n-2 of"},
 		"no such backup":               {backupv1alpha1.RestoreSource{Backup: "weekly", Latest: true}, "", "holds nothing of Backup shop/weekly"},
-		"none complete":                {backupv1alpha1.RestoreSource{Backup: "broken", Latest: true}, "", "name one of the 1 incomplete ones"},
+		"none complete":                {backupv1alpha1.RestoreSource{Backup: "broken", Latest: true}, "", "name it in spec.from.run (--run): b-1 of 2030-01-01T04:00:00Z, incomplete"},
 	} {
 		got, err := Choose(snapshots, test.from, "shop")
 		if test.problem != "" {

@@ -2,25 +2,18 @@ package restore
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"strings"
 	"sync"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/content"
 )
 
 var namespaceResource = content.Resource{Version: "v1", Plural: namespacesName, Kind: "Namespace"}
-
-// terminationPatience is how long a namespace of the same name may take to go.
-const terminationPatience = 5 * time.Minute
 
 // namespaces makes the namespaces that objects need, each once.
 type namespaces struct {
@@ -28,16 +21,19 @@ type namespaces struct {
 	// saved Namespaces, by name.
 	saved map[string]map[string]any
 
-	mu      sync.Mutex
-	ensured map[string]*ensured
+	mu sync.Mutex
+	// known namespaces, by their names in the cluster.
+	known map[string]*namespace
 }
 
-// ensured is a namespace in the target.
-type ensured struct {
-	once sync.Once
-	// created says that this restore made it; missing that it does not exist, in a
-	// dry run.
+// namespace is one in the cluster.
+type namespace struct {
+	mu sync.Mutex
+	// looked says that what follows is known, ensured that it is as it is to be.
+	looked, ensured bool
+	// created says that this restore made it; missing that it does not exist.
 	created, missing bool
+	live             *unstructured.Unstructured
 	err              error
 }
 
@@ -54,20 +50,6 @@ func (n *namespaces) load(ctx context.Context) error {
 	return nil
 }
 
-// ensure makes sure that the namespace exists that objects of a saved one go to.
-func (n *namespaces) ensure(ctx context.Context, from string) *ensured {
-	to := n.to(from)
-	n.mu.Lock()
-	e := n.ensured[to]
-	if e == nil {
-		e = &ensured{}
-		n.ensured[to] = e
-	}
-	n.mu.Unlock()
-	e.once.Do(func() { e.err = n.make(ctx, from, to, e) })
-	return e
-}
-
 func (n *namespaces) to(from string) string {
 	if to := n.run.spec.NamespaceMapping[from]; to != "" {
 		return to
@@ -75,83 +57,129 @@ func (n *namespaces) to(from string) string {
 	return from
 }
 
-// make creates the namespace, waiting for an old one to go. What is wrong with
-// the saved one (a transform, an admission rule) is an error for all its objects.
-func (n *namespaces) make(ctx context.Context, from, to string, e *ensured) error {
-	var live corev1.Namespace
-	err := wait.PollUntilContextTimeout(ctx, time.Second, terminationPatience, true, func(ctx context.Context) (bool, error) {
-		err := n.run.retry(ctx, func(ctx context.Context) error {
-			return n.run.client.Get(ctx, client.ObjectKey{Name: to}, &live)
-		})
-		if err == nil && live.DeletionTimestamp != nil && !n.run.dryRun {
-			return false, nil
-		}
-		return true, err
-	})
+func (n *namespaces) get(from string) *namespace {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	to := n.to(from)
+	if n.known[to] == nil {
+		n.known[to] = &namespace{}
+	}
+	return n.known[to]
+}
+
+// forget has a namespace be looked at again, unless it is there as it should be.
+func (n *namespaces) forget(name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if known := n.known[name]; known != nil && !known.ensured {
+		delete(n.known, name)
+	}
+}
+
+// look finds out what there is of the namespace that objects of a saved one go to. The
+// error is that nothing can be written into it.
+func (n *namespaces) look(ctx context.Context, from string) (*namespace, error) {
+	it := n.get(from)
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	return it, n.lookLocked(ctx, n.to(from), it)
+}
+
+func (n *namespaces) lookLocked(ctx context.Context, name string, it *namespace) error {
+	if it.looked {
+		return it.err
+	}
+	live := newObject(namespaceResource)
+	err := n.run.retry(ctx, func(ctx context.Context) error { return n.run.client.Get(ctx, client.ObjectKey{Name: name}, live) })
 	switch {
-	case err == nil:
-		return n.existing(ctx, from, &live)
-	case wait.Interrupted(err) && ctx.Err() == nil:
-		return fmt.Errorf("namespace %s is still being deleted after %s", to, terminationPatience)
-	case !apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err):
+		it.missing = true
+	case err != nil:
 		return err
-	case n.run.dryRun:
-		e.missing = true
-		n.run.count(func(c *backupv1alpha1.RestoreCounts) { c.Created++ })
-		return nil
+	case live.GetDeletionTimestamp() != nil:
+		it.live, it.err = live, &faultError{kind: faultTerminating, subject: name, message: "namespace " + name + " is being deleted" + remains(live)}
+	default:
+		it.live = live
 	}
-	object, old, err := n.prepared(from, to)
-	if err != nil {
-		return err
-	}
-	err = n.run.retry(ctx, func(ctx context.Context) error {
-		return n.run.client.Create(ctx, object, client.FieldOwner(FieldManager))
-	})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	e.created = true
-	n.run.remember(old, string(object.GetUID()))
-	n.run.count(func(c *backupv1alpha1.RestoreCounts) { c.Created++ })
-	return nil
+	it.looked = true
+	return it.err
 }
 
-// existing deals with a namespace that is there: its labels and annotations are
-// restored with Update, otherwise nothing is.
-func (n *namespaces) existing(ctx context.Context, from string, live *corev1.Namespace) error {
-	saved := n.saved[from]
-	if saved == nil {
-		return nil
-	}
-	n.run.remember(uidOf(saved), string(live.UID))
-	if n.run.spec.Existing != existingUpdate || n.run.verify != nil {
-		return nil
-	}
-	object, _, err := n.prepared(from, live.Name)
-	if err != nil {
-		return err
-	}
-	if err := n.run.retry(ctx, func(ctx context.Context) error { return n.run.apply(ctx, object) }); err != nil {
-		return err
-	}
-	n.run.count(func(c *backupv1alpha1.RestoreCounts) { c.Updated++ })
-	return nil
-}
-
-// prepared is the Namespace to create, and the UID that it was saved with.
-func (n *namespaces) prepared(from, to string) (object *unstructured.Unstructured, old string, err error) {
-	object = newObject(namespaceResource)
-	if saved := n.saved[from]; saved != nil {
-		old = uidOf(saved)
-		object.Object = runtime.DeepCopyJSON(saved)
-		content.Prepare(namespaceResource, object.Object, content.Options{NamespaceMapping: n.run.spec.NamespaceMapping, SameCluster: n.run.same})
-		if err := n.run.transforms.Apply(namespaceResource, object.Object); err != nil {
-			return nil, "", err
+// remains says what keeps a namespace from going.
+func remains(live *unstructured.Unstructured) string {
+	var parts []string
+	for _, condition := range conditions(live.Object) {
+		kind, _ := condition["type"].(string)
+		message, _ := condition["message"].(string)
+		if condition["status"] == "True" && strings.HasPrefix(kind, "Namespace") && message != "" {
+			parts = append(parts, message)
 		}
 	}
-	object.SetName(to)
-	if n.run.verify != nil {
-		n.run.verify.mark(object)
+	if len(parts) == 0 {
+		return ""
 	}
-	return object, old, nil
+	return ": " + strings.Join(parts, "; ")
+}
+
+// ensure makes sure that the namespace exists that objects of a saved one go to.
+func (n *namespaces) ensure(ctx context.Context, from string) (*namespace, error) {
+	it := n.get(from)
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.ensured {
+		return it, it.err
+	}
+	name := n.to(from)
+	if err := n.lookLocked(ctx, name, it); err != nil {
+		return it, err
+	}
+	err := n.carryOut(ctx, from, name, it)
+	if err != nil && (recognise(err) != nil || lost(err)) {
+		it.looked = false
+		return it, err // it may be tried again
+	}
+	it.ensured, it.err = true, err
+	return it, err
+}
+
+// carryOut creates the namespace, or does with one that exists what the Restore says,
+// if Namespaces are to be restored at all.
+func (n *namespaces) carryOut(ctx context.Context, from, name string, it *namespace) error {
+	r := n.run
+	object := &saved{name: from, content: n.saved[from]}
+	asked := object.content != nil
+	if !asked {
+		object.content = map[string]any{"metadata": map[string]any{"name": from}}
+	}
+	object.uid = uidOf(object.content)
+	situation := &content.Situation{
+		Resource: namespaceResource, APIVersion: "v1", Saved: object.content, Options: r.options(), Transforms: r.transforms, Existing: r.spec.Existing,
+	}
+	if it.live != nil {
+		r.remember(object.uid, string(it.live.GetUID()))
+		if !asked || r.verify != nil || !r.wants(namespaceResource) || !r.wantsObject(namespaceResource, object) {
+			return nil
+		}
+		situation.Live = it.live.Object
+	}
+	step := content.Decide(*situation)
+	if r.verify != nil {
+		r.verify.mark(step.Object)
+	}
+	if situation.Live != nil {
+		r.ask(ctx, situation, &step)
+	}
+	if it.missing && r.dryRun {
+		r.notes(namespaceResource, object, step.Notes)
+		r.written(namespaceResource, object, false)
+		return nil
+	}
+	if step.Action == content.Refuse {
+		return errors.New(step.Why)
+	}
+	err := r.carryOut(ctx, namespaceResource, object, it, situation, step)
+	if err == nil && it.missing {
+		it.created, it.missing = true, false
+	}
+	return err
 }

@@ -2,44 +2,15 @@ package restore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/content"
 )
-
-// saved is an object as the repository has it.
-type saved struct {
-	content              map[string]any
-	namespace, name, uid string
-	// size of its JSON.
-	size int64
-	// first is set for the first object of a resource, which stands for all when
-	// the same is to be said of each.
-	first bool
-}
-
-func parse(line []byte) (*saved, error) {
-	s := &saved{size: int64(len(line))}
-	if err := json.Unmarshal(line, &s.content); err != nil {
-		return nil, err
-	}
-	if s.content == nil {
-		return nil, fmt.Errorf("it is null")
-	}
-	object := unstructured.Unstructured{Object: s.content}
-	s.namespace, s.name, s.uid = object.GetNamespace(), object.GetName(), string(object.GetUID())
-	return s, nil
-}
-
-func (s *saved) labels() map[string]string {
-	return (&unstructured.Unstructured{Object: s.content}).GetLabels()
-}
 
 func uidOf(object map[string]any) string {
 	return string((&unstructured.Unstructured{Object: object}).GetUID())
@@ -62,115 +33,172 @@ func conditions(object map[string]any) []map[string]any {
 	return out
 }
 
-// object restores one object. Only an error after which nothing more can be
-// restored is returned.
-func (r *run) object(ctx context.Context, resource, served content.Resource, s *saved) error {
-	if resource.Name() == namespacesName {
-		return r.outcome(ctx, resource, s, r.namespaces.ensure(ctx, s.name).err)
-	}
-	into := &ensured{}
-	if resource.Namespaced {
-		if into = r.namespaces.ensure(ctx, s.namespace); into.err != nil {
-			return r.outcome(ctx, resource, s, fmt.Errorf("its namespace cannot be restored: %w", into.err))
-		}
-	}
-	options := r.options()
-	if resource.Name() == "persistentvolumeclaims" && r.verify == nil {
-		if err := r.volume(ctx, s, &options); err != nil {
-			return r.outcome(ctx, resource, s, err)
-		}
-	}
-	object, prepared, err := r.prepare(resource, served, s, options)
-	if err != nil {
-		return r.outcome(ctx, resource, s, err)
-	}
-	if prepared.Skip != "" {
-		r.count(func(c *backupv1alpha1.RestoreCounts) { c.Skipped++ })
-		r.warn(resource.Name(), s.namespace, s.name, "not restored: "+prepared.Skip)
+// object restores one object, or puts it aside. Only an error after which nothing more
+// can be restored is returned.
+func (r *run) object(ctx context.Context, resource content.Resource, s *saved) error {
+	if r.aside.joins(resource, r.namespaces.to(namespaceOf(resource, s)), s.id()) {
+		r.deferred(resource, 1)
 		return nil
 	}
-	for _, note := range prepared.Notes {
-		r.warn(resource.Name(), s.namespace, s.name, note)
-	}
-	if r.verify != nil {
-		return r.outcome(ctx, resource, s, r.check(ctx, resource, s, object))
-	}
-	if into.missing {
-		// A dry run can ask the server about objects only in namespaces that exist.
-		r.written(s, false)
-		return nil
-	}
-	return r.outcome(ctx, resource, s, r.write(ctx, resource, s, object, into, prepared))
+	return r.outcome(ctx, resource, s, r.try(ctx, resource, s))
 }
 
 // outcome counts an object that was refused, and tells whether to go on.
 func (r *run) outcome(ctx context.Context, resource content.Resource, s *saved, err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case lost(err):
-		return r.fatal("the cluster does not answer any more", err)
 	}
-	r.count(func(c *backupv1alpha1.RestoreCounts) { c.Failed++ })
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	fault := recognise(err)
+	if fault == nil && lost(err) {
+		if apierrors.IsUnauthorized(err) || !r.alive(ctx) {
+			return r.fatal("the cluster does not answer any more", err)
+		}
+		fault = &faultError{kind: faultUnavailable, subject: resource.Name(), message: err.Error()}
+	}
+	if fault != nil {
+		r.aside.put(resource, r.namespaces.to(namespaceOf(resource, s)), s.id(), fault)
+		r.deferred(resource, 1)
+		return nil
+	}
+	r.failed(resource, 1)
 	r.warn(resource.Name(), s.namespace, s.name, explain(err))
 	return nil
 }
 
-func (r *run) options() content.Options {
-	return content.Options{NamespaceMapping: r.spec.NamespaceMapping, SameCluster: r.same, NewUID: r.newUID}
-}
-
-// prepare makes of a saved object what is sent.
-func (r *run) prepare(resource, served content.Resource, s *saved, options content.Options) (*unstructured.Unstructured, content.Prepared, error) {
-	prepared := content.Prepare(resource, s.content, options)
-	object := &unstructured.Unstructured{Object: s.content}
-	if prepared.Skip != "" {
-		return object, prepared, nil
+// try does with one object what the plan says.
+func (r *run) try(ctx context.Context, resource content.Resource, s *saved) error {
+	if resource.Name() == namespacesName {
+		_, err := r.namespaces.ensure(ctx, s.name)
+		return err
 	}
-	object.SetGroupVersionKind(served.GVK())
-	return object, prepared, r.transforms.Apply(resource, s.content)
-}
-
-func (r *run) written(s *saved, updated bool) {
-	r.mu.Lock()
-	r.result.Bytes += s.size
-	r.mu.Unlock()
-	r.count(func(c *backupv1alpha1.RestoreCounts) {
-		if updated {
-			c.Updated++
-		} else {
-			c.Created++
+	into := &namespace{}
+	if resource.Namespaced {
+		var err error
+		if into, err = r.namespaces.ensure(ctx, s.namespace); err != nil {
+			return fmt.Errorf("its namespace cannot be restored: %w", err)
 		}
-	})
+	}
+	if r.verify != nil {
+		return r.check(ctx, resource, s)
+	}
+	planned := r.plan.of(resource, s)
+	if planned.action == content.Leave {
+		r.leave(resource, s, planned.why)
+		return nil
+	}
+	served := r.serve(ctx, resource)
+	switch {
+	case r.dryRun && (into.missing || served.problem != "" && r.plan.defined[resource.Name()]):
+		return r.unasked(ctx, resource, s, into)
+	case served.problem != "":
+		return r.notServed(resource, served.problem)
+	}
+	situation, step, err := r.decide(ctx, resource, s, into, planned.action != content.Create)
+	if err != nil {
+		return err
+	}
+	return r.carryOut(ctx, resource, s, into, situation, step)
 }
 
-// write creates an object, or does with one that exists what the Restore says.
-func (r *run) write(ctx context.Context, resource content.Resource, s *saved, object *unstructured.Unstructured, into *ensured, prepared content.Prepared) error {
-	wanted := object.DeepCopy()
-	err := r.create(ctx, resource, object)
-	if apierrors.IsInvalid(err) && content.Relax(resource, wanted.Object) {
+// unasked counts an object of a dry run of which the server cannot be asked yet.
+func (r *run) unasked(ctx context.Context, resource content.Resource, s *saved, into *namespace) error {
+	_, step, err := r.decide(ctx, resource, s, into, false)
+	if err != nil {
+		return err
+	}
+	switch step.Action {
+	case content.Create:
+		r.notes(resource, s, step.Notes)
+		r.written(resource, s, false)
+		r.plan.mu.Lock()
+		r.plan.unasked++
+		r.plan.mu.Unlock()
+	case content.Leave:
+		r.leave(resource, s, step.Why)
+	default:
+		return errors.New(step.Why)
+	}
+	return nil
+}
+
+func (r *run) leave(resource content.Resource, s *saved, why string) {
+	if why != "" {
+		r.warn(resource.Name(), s.namespace, s.name, why)
+	}
+	r.skipped(resource)
+}
+
+func (r *run) notes(resource content.Resource, s *saved, notes []string) {
+	for _, note := range notes {
+		r.warn(resource.Name(), s.namespace, s.name, note)
+	}
+}
+
+// carryOut does what a step says. A live object that has changed meanwhile, or come
+// meanwhile, is looked at again.
+func (r *run) carryOut(ctx context.Context, resource content.Resource, s *saved, into *namespace, situation *content.Situation, step content.Step) error {
+	const attempts = 5
+	for attempt := 1; ; attempt++ {
+		var err error
+		switch step.Action {
+		case content.Create:
+			err = r.create(ctx, resource, s, &step)
+		case content.Update:
+			err = r.update(ctx, resource, s, situation, &step)
+		case content.Leave:
+			r.leave(resource, s, step.Why)
+			return nil
+		case content.Wait:
+			return &faultError{kind: faultDeleting, subject: s.namespace + "/" + s.name, message: step.Why}
+		case content.Conflict:
+			return errors.New("exists, though it did not when the restore began")
+		default:
+			return errors.New(step.Why)
+		}
+		if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) || attempt == attempts {
+			return err
+		}
+		if situation, step, err = r.decide(ctx, resource, s, into, true); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *run) create(ctx context.Context, resource content.Resource, s *saved, step *content.Step) error {
+	if resource.Name() == "persistentvolumeclaims" {
+		if err := r.freeVolume(ctx, step.Object); err != nil {
+			return err
+		}
+	}
+	object := &unstructured.Unstructured{Object: step.Object}
+	err := r.send(ctx, resource, object)
+	if relaxed := object.DeepCopy(); apierrors.IsInvalid(err) && content.Relax(resource, relaxed.Object) {
 		// Its address or a port of it has been given to another one.
 		refused := err
-		object = wanted.DeepCopy()
-		if err = r.create(ctx, resource, object); err == nil {
-			r.warn(resource.Name(), s.namespace, s.name, "gets new addresses and ports: "+refused.Error())
+		if err = r.send(ctx, resource, relaxed); err == nil {
+			step.Notes = append(step.Notes, "gets new addresses and ports: "+refused.Error())
+			object = relaxed
 		}
 	}
-	switch {
-	case err == nil:
-		r.remember(s.uid, string(object.GetUID()))
-		r.keepOrphan(resource, object, prepared)
-		r.written(s, false)
-		return nil
-	case apierrors.IsAlreadyExists(err):
-		return r.exists(ctx, resource, s, wanted, into, prepared)
+	if err != nil {
+		return err
 	}
-	return err
+	r.done(resource, s, object, step, false)
+	return nil
 }
 
-func (r *run) create(ctx context.Context, resource content.Resource, object *unstructured.Unstructured) error {
+func (r *run) done(resource content.Resource, s *saved, object *unstructured.Unstructured, step *content.Step, updated bool) {
+	r.remember(s.uid, string(object.GetUID()))
+	r.keepOrphan(resource, object, step.PendingOwners)
+	r.notes(resource, s, step.Notes)
+	r.written(resource, s, updated)
+}
+
+// send creates an object, which becomes what the server has made of it.
+func (r *run) send(ctx context.Context, resource content.Resource, object *unstructured.Unstructured) error {
 	options := []client.CreateOption{client.FieldOwner(FieldManager)}
 	if r.dryRun {
 		options = append(options, client.DryRunAll)
@@ -181,69 +209,39 @@ func (r *run) create(ctx context.Context, resource content.Resource, object *uns
 		options = append(options, client.FieldValidation("Strict"))
 	}
 	fields := object.DeepCopy()
-	return r.retry(ctx, func(ctx context.Context) error {
+	err := r.retry(ctx, func(ctx context.Context) error {
 		object.Object = fields.DeepCopy().Object
 		return r.client.Create(ctx, object, options...)
 	})
+	if err != nil {
+		object.Object = fields.Object
+	}
+	return err
 }
 
-// exists skips or updates an object that is there. What a new namespace gets from
-// its cluster by itself, the account "default", counts as part of the namespace.
-func (r *run) exists(ctx context.Context, resource content.Resource, s *saved, wanted *unstructured.Unstructured, into *ensured, prepared content.Prepared) error {
-	live := newObject(resource)
-	live.SetGroupVersionKind(wanted.GroupVersionKind())
-	err := r.retry(ctx, func(ctx context.Context) error { return r.client.Get(ctx, client.ObjectKeyFromObject(wanted), live) })
+// update makes a live object as a whole what it was.
+func (r *run) update(ctx context.Context, resource content.Resource, s *saved, situation *content.Situation, step *content.Step) error {
+	options := []client.UpdateOption{client.FieldOwner(FieldManager)}
+	if r.dryRun {
+		options = append(options, client.DryRunAll)
+	}
+	object := &unstructured.Unstructured{Object: step.Object}
+	put := func(fields map[string]any) error {
+		return r.retry(ctx, func(ctx context.Context) error {
+			object.Object = (&unstructured.Unstructured{Object: fields}).DeepCopy().Object
+			return r.client.Update(ctx, object, options...)
+		})
+	}
+	err := put(step.Object)
+	if ports := content.WithPortsOf(resource, step.Object, situation.Live); apierrors.IsInvalid(err) && ports != nil {
+		refused := err
+		if err = put(ports); err == nil {
+			step.Notes = append(step.Notes, "keeps the ports it has: "+refused.Error())
+		}
+	}
 	if err != nil {
 		return err
 	}
-	r.remember(s.uid, string(live.GetUID()))
-	differences := content.Compare(resource, wanted.Object, live.Object, true)
-	if r.spec.Existing != existingUpdate && !into.created {
-		r.count(func(c *backupv1alpha1.RestoreCounts) { c.Skipped++ })
-		if len(differences) > 0 {
-			r.warn(resource.Name(), s.namespace, s.name, "exists and is left as it is, though "+summary(differences)+"; set existing to Update to restore it")
-		}
-		return nil
-	}
-	// Addresses are the live object's, and owners it has may be those of today.
-	content.Relax(resource, wanted.Object)
-	if resource.Name() == "persistentvolumeclaims" {
-		for _, field := range []string{"volumeName", "dataSource"} {
-			unstructured.RemoveNestedField(wanted.Object, "spec", field)
-		}
-	}
-	if len(wanted.GetOwnerReferences()) == 0 {
-		wanted.SetOwnerReferences(nil)
-	}
-	if err := r.retry(ctx, func(ctx context.Context) error { return r.apply(ctx, wanted) }); err != nil {
-		return err
-	}
-	r.keepOrphan(resource, wanted, prepared)
-	r.written(s, true)
+	r.done(resource, s, object, step, true)
 	return nil
-}
-
-// apply makes the live object have the fields of object.
-func (t *target) apply(ctx context.Context, object *unstructured.Unstructured) error {
-	options := []client.ApplyOption{client.FieldOwner(FieldManager), client.ForceOwnership}
-	if t.dryRun {
-		options = append(options, client.DryRunAll)
-	}
-	return t.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()), options...)
-}
-
-// summary names the first differences.
-func summary(differences []content.Difference) string {
-	const most = 3
-	text := ""
-	for i, difference := range differences {
-		if i == most {
-			return fmt.Sprintf("%s and %d more", text, len(differences)-most)
-		}
-		if i > 0 {
-			text += ", "
-		}
-		text += difference.String()
-	}
-	return text
 }

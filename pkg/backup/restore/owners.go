@@ -23,14 +23,14 @@ type orphan struct {
 	owners []any
 }
 
-func (r *run) keepOrphan(resource content.Resource, object *unstructured.Unstructured, prepared content.Prepared) {
-	if len(prepared.PendingOwners) == 0 || r.dryRun {
+func (r *run) keepOrphan(resource content.Resource, object *unstructured.Unstructured, pending []any) {
+	if len(pending) == 0 || r.dryRun {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.orphans = append(r.orphans, orphan{
-		resource: resource, gvk: object.GroupVersionKind(), namespace: object.GetNamespace(), name: object.GetName(), owners: prepared.PendingOwners,
+		resource: resource, gvk: object.GroupVersionKind(), namespace: object.GetNamespace(), name: object.GetName(), owners: pending,
 	})
 }
 

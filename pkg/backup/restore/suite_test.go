@@ -79,16 +79,24 @@ func clientOf(name string) client.Client {
 func create(ctx context.Context, cluster, manifest string) {
 	GinkgoHelper()
 	c := clientOf(cluster)
-	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifest), 4096)
+	for _, object := range parseAll(manifest) {
+		// A kind may just have been defined, a namespace not have its account yet.
+		Eventually(func() error { return c.Create(ctx, object.DeepCopy()) }).Should(Succeed(), object.GetName())
+	}
+}
+
+func parseAll(manifest string) []*unstructured.Unstructured {
+	GinkgoHelper()
+	var out []*unstructured.Unstructured
+	decoder := yaml.NewYAMLToJSONDecoder(strings.NewReader(manifest))
 	for {
 		object := &unstructured.Unstructured{}
 		err := decoder.Decode(object)
 		if errors.Is(err, io.EOF) {
-			return
+			return out
 		}
 		Expect(err).NotTo(HaveOccurred())
-		// A kind may just have been defined, a namespace not have its account yet.
-		Eventually(func() error { return c.Create(ctx, object.DeepCopy()) }).Should(Succeed(), object.GetName())
+		out = append(out, object)
 	}
 }
 
@@ -133,13 +141,19 @@ func clusterUID(ctx context.Context, cluster string) string {
 // namespace with a prefix in their names, and opens it.
 func save(ctx context.Context, cluster, prefix string, namespaces ...string) *repository.Reader {
 	GinkgoHelper()
-	config := repository.Config{Filesystem: &repository.Filesystem{Path: filepath.Join(GinkgoT().TempDir(), "repository")}, Password: "correct horse"}
+	return saveMatching(ctx, cluster, func(name string) bool { return strings.HasPrefix(name, prefix) }, namespaces...)
+}
+
+// saveMatching is save for objects of no namespace whose names match.
+func saveMatching(ctx context.Context, cluster string, matches func(name string) bool, namespaces ...string) *repository.Reader {
+	GinkgoHelper()
+	config := repository.Config{Storage: &repository.Filesystem{Path: filepath.Join(GinkgoT().TempDir(), "repository")}, Password: "correct horse"}
 	r, err := repository.Open(ctx, config, repository.Owner{ClusterUID: clusterUID(ctx, cluster)})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx context.Context) { Expect(r.Close(ctx)).To(Succeed()) })
 	source := repository.Source{Namespace: "backups", Backup: "all", Run: fmt.Sprintf("all-%d", GinkgoRandomSeed())}
 	snapshot, err := r.Write(ctx, source, func(ctx context.Context, w *repository.Writer) error {
-		return saveAll(ctx, w, cluster, prefix, namespaces)
+		return saveAll(ctx, w, cluster, matches, namespaces)
 	})
 	Expect(err).NotTo(HaveOccurred())
 	reader, err := r.Read(ctx, snapshot.ID)
@@ -147,7 +161,7 @@ func save(ctx context.Context, cluster, prefix string, namespaces ...string) *re
 	return reader
 }
 
-func saveAll(ctx context.Context, w *repository.Writer, cluster, prefix string, namespaces []string) error {
+func saveAll(ctx context.Context, w *repository.Writer, cluster string, matches func(string) bool, namespaces []string) error {
 	served, err := discovery.NewDiscoveryClientForConfigOrDie(configOf(cluster)).ServerPreferredResources()
 	if err != nil {
 		return err
@@ -164,7 +178,7 @@ func saveAll(ctx context.Context, w *repository.Writer, cluster, prefix string, 
 				group, version = "", gv
 			}
 			resource := content.Resource{Group: group, Version: version, Plural: api.Name, Kind: api.Kind, Namespaced: api.Namespaced}
-			if err := saveResource(ctx, w, c, resource, prefix, namespaces); err != nil {
+			if err := saveResource(ctx, w, c, resource, matches, namespaces); err != nil {
 				return err
 			}
 		}
@@ -172,7 +186,7 @@ func saveAll(ctx context.Context, w *repository.Writer, cluster, prefix string, 
 	return nil
 }
 
-func saveResource(ctx context.Context, w *repository.Writer, c client.Client, resource content.Resource, prefix string, namespaces []string) error {
+func saveResource(ctx context.Context, w *repository.Writer, c client.Client, resource content.Resource, matches func(string) bool, namespaces []string) error {
 	if _, omit := content.OmitResource(resource.Group, resource.Plural); omit {
 		return nil
 	}
@@ -186,7 +200,7 @@ func saveResource(ctx context.Context, w *repository.Writer, c client.Client, re
 	for _, object := range objects.Items {
 		wanted := slices.Contains(namespaces, object.GetNamespace())
 		if !resource.Namespaced {
-			wanted = strings.HasPrefix(object.GetName(), prefix) || (resource.Kind == "Namespace" && slices.Contains(namespaces, object.GetName()))
+			wanted = matches(object.GetName()) || (resource.Kind == "Namespace" && slices.Contains(namespaces, object.GetName()))
 		}
 		if _, omit := content.Omit(resource, object.Object); omit || !wanted {
 			continue

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -27,6 +28,8 @@ const (
 	requestTimeout = 30 * time.Second
 	// patience is how long a request is repeated that fails for a passing reason.
 	patience = time.Minute
+	// aliveTimeout is how long a cluster may take for its simplest answer.
+	aliveTimeout = 10 * time.Second
 )
 
 // target is the cluster that is restored into.
@@ -56,9 +59,38 @@ func newTarget(config *rest.Config, dryRun bool) (target, error) {
 	return target{client: c, dryRun: dryRun}, nil
 }
 
-// serve finds the version of a resource that the cluster serves. problem says why
-// there is none.
-func (t *target) serve(ctx context.Context, resource content.Resource) (served content.Resource, problem string) {
+// servedAs is a resource as the cluster serves it. problem says why it does not.
+type servedAs struct {
+	content.Resource
+	problem string
+}
+
+// serve finds the version of a resource that the cluster serves. Whether it serves it
+// is looked up once, until it is to be tried again.
+func (r *run) serve(ctx context.Context, resource content.Resource) servedAs {
+	r.plan.mu.Lock()
+	known, ok := r.plan.served[resource.Name()]
+	r.plan.mu.Unlock()
+	if ok {
+		return known
+	}
+	known = r.findServed(ctx, resource)
+	r.plan.mu.Lock()
+	defer r.plan.mu.Unlock()
+	r.plan.served[resource.Name()] = known
+	return known
+}
+
+// forgetServed looks up again what was not served.
+func (r *run) forgetServed(resource content.Resource) {
+	r.plan.mu.Lock()
+	defer r.plan.mu.Unlock()
+	if r.plan.served[resource.Name()].problem != "" {
+		delete(r.plan.served, resource.Name())
+	}
+}
+
+func (t *target) findServed(ctx context.Context, resource content.Resource) servedAs {
 	var found *meta.RESTMapping
 	err := t.retry(ctx, func(context.Context) (err error) {
 		// Without a version, the cluster's preferred one; its own if it has it.
@@ -71,13 +103,30 @@ func (t *target) serve(ctx context.Context, resource content.Resource) (served c
 	})
 	switch {
 	case meta.IsNoMatchError(err):
-		return resource, fmt.Sprintf("the cluster does not serve %s: install what defines it, and restore again", resource.Name())
+		return servedAs{resource, fmt.Sprintf("the cluster does not serve %s", resource.Name())}
 	case err != nil:
-		return resource, fmt.Sprintf("cannot find out whether the cluster serves %s: %v", resource.Name(), err)
+		return servedAs{resource, fmt.Sprintf("cannot find out whether the cluster serves %s: %v", resource.Name(), err)}
 	}
-	served = resource
-	served.Version = found.GroupVersionKind.Version
-	return served, ""
+	resource.Version = found.GroupVersionKind.Version
+	return servedAs{Resource: resource}
+}
+
+// notServed is the fault of a type that is not there. It may come with an APIService of
+// this restore, whose server has to start.
+func (r *run) notServed(resource content.Resource, problem string) error {
+	r.plan.mu.Lock()
+	defer r.plan.mu.Unlock()
+	if r.plan.groups[resource.Group] {
+		return &faultError{kind: faultUnavailable, subject: resource.Name(), message: problem}
+	}
+	return &faultError{kind: faultNotServed, subject: resource.Name(), message: problem}
+}
+
+// alive says whether the cluster answers at all.
+func (t *target) alive(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
+	return t.client.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &corev1.Namespace{}) == nil
 }
 
 // retry repeats a request while it fails for reasons that pass.
@@ -100,8 +149,12 @@ func (t *target) retry(ctx context.Context, request func(ctx context.Context) er
 	}
 }
 
-// passing says whether an error may be gone a moment later.
+// passing says whether an error may be gone a moment later. One that holds for many
+// objects is not waited for with each.
 func passing(err error) bool {
+	if lasting(err) {
+		return false
+	}
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		return !meta.IsNoMatchError(err) && !errors.Is(err, context.Canceled) // the network
@@ -110,9 +163,8 @@ func passing(err error) bool {
 	case code == http.StatusTooManyRequests, code >= 500 && code != http.StatusNotImplemented:
 		return true
 	case apierrors.IsForbidden(err):
-		// A namespace that is going, or has not got its account yet.
-		return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) ||
-			strings.Contains(err.Error(), "error looking up service account")
+		// A namespace that has not got its account yet.
+		return strings.Contains(err.Error(), "error looking up service account")
 	}
 	return false
 }
@@ -133,12 +185,18 @@ func (t *target) fatal(what string, err error) error {
 	return &Error{Reason: reason, Message: what, Err: err}
 }
 
-// explain is a message about an object that was refused.
+// explain is a message about an object that was refused, with what to do.
 func explain(err error) string {
-	if apierrors.IsForbidden(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) && strings.Contains(err.Error(), "cannot ") {
-		return err.Error() + "; " + RightsHint
+	text := err.Error()
+	switch {
+	case apierrors.IsForbidden(err) && strings.Contains(text, "cannot "):
+		return text + "; " + RightsHint
+	case apierrors.IsInvalid(err) && (strings.Contains(text, "immutable") || strings.Contains(text, "Forbidden: updates to") || strings.Contains(text, "may not change fields")):
+		return text + "; such a field cannot be updated: delete the object and restore again"
+	case apierrors.IsBadRequest(err) && strings.Contains(text, "unknown field"):
+		return text + "; the cluster serves another version of this kind than was saved: change the field by a transform"
 	}
-	return err.Error()
+	return text
 }
 
 // waitForTypes waits until the cluster serves the types of the
@@ -146,6 +204,9 @@ func explain(err error) string {
 func (r *run) waitForTypes(ctx context.Context, resource content.Resource) error {
 	return r.each(ctx, resource, func(ctx context.Context, object *saved) error {
 		crd := newObject(resource)
+		if r.plan.of(resource, object).action == content.Leave {
+			return nil
+		}
 		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 			if err := r.client.Get(ctx, client.ObjectKey{Name: object.name}, crd); err != nil {
 				return apierrors.IsNotFound(err), nil // refused: it has its warning

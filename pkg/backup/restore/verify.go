@@ -18,7 +18,6 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/content"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
@@ -55,13 +54,17 @@ func Verify(ctx context.Context, config *rest.Config, reader *repository.Reader)
 			err = errors.Join(err, r.fatal("cannot remove the scratch namespaces; they have the label "+ScratchLabel, failed))
 		}
 	}()
+	if err := r.namespaces.load(ctx); err != nil {
+		return r.snapshot(), err
+	}
 	return r.all(ctx)
 }
 
 // verification makes of a restore one that compares.
 type verification struct{ label string }
 
-func (v *verification) mark(namespace *unstructured.Unstructured) {
+func (v *verification) mark(object map[string]any) {
+	namespace := &unstructured.Unstructured{Object: object}
 	labels := namespace.GetLabels()
 	if labels == nil {
 		labels = map[string]string{}
@@ -109,7 +112,22 @@ func (r *run) scratchNames(ctx context.Context) (map[string]string, error) {
 }
 
 // check restores one object in the way of a verification and compares it.
-func (r *run) check(ctx context.Context, resource content.Resource, s *saved, object *unstructured.Unstructured) error {
+func (r *run) check(ctx context.Context, resource content.Resource, s *saved) error {
+	served := r.serve(ctx, resource)
+	if served.problem != "" {
+		return r.notServed(resource, served.problem)
+	}
+	_, step, err := r.decide(ctx, resource, s, &namespace{}, false)
+	switch {
+	case err != nil:
+		return err
+	case step.Action == content.Leave:
+		r.leave(resource, s, step.Why)
+		return nil
+	case step.Action != content.Create:
+		return errors.New(step.Why)
+	}
+	object := &unstructured.Unstructured{Object: step.Object}
 	if resource.Namespaced && r.spec.NamespaceMapping[s.namespace] != object.GetNamespace() {
 		return fmt.Errorf("would leave the scratch namespace") // never: no object may be written elsewhere
 	}
@@ -118,7 +136,7 @@ func (r *run) check(ctx context.Context, resource content.Resource, s *saved, ob
 	if !content.Passive(resource) {
 		options = append(options, client.DryRunAll)
 	}
-	err := r.retry(ctx, func(ctx context.Context) error {
+	err = r.retry(ctx, func(ctx context.Context) error {
 		live.Object = object.DeepCopy().Object
 		return r.client.Create(ctx, live, options...)
 	})
@@ -132,20 +150,26 @@ func (r *run) check(ctx context.Context, resource content.Resource, s *saved, ob
 			return err
 		}
 	case apierrors.IsAlreadyExists(err):
-		r.count(func(c *backupv1alpha1.RestoreCounts) { c.Skipped++ }) // valid, and there
+		r.skipped(resource) // valid, and there
 		return nil
 	case apierrors.IsBadRequest(err) && strings.Contains(err.Error(), "does not support dry run"):
-		r.count(func(c *backupv1alpha1.RestoreCounts) { c.Skipped++ })
+		r.skipped(resource)
 		r.warn(resource.Name(), s.namespace, s.name, "not compared: "+err.Error())
 		return nil
 	case err != nil:
 		return err
 	}
 	if differences := content.Compare(resource, object.Object, live.Object, true); len(differences) > 0 {
-		return fmt.Errorf("is not as it was saved: %s", summary(differences))
+		return fmt.Errorf("is not as it was saved: %s", content.Summary(differences))
 	}
-	r.written(s, false)
+	r.written(resource, s, false)
 	return nil
+}
+
+// apply makes the live object have the fields of object.
+func (t *target) apply(ctx context.Context, object *unstructured.Unstructured) error {
+	options := []client.ApplyOption{client.FieldOwner(FieldManager), client.ForceOwnership}
+	return t.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()), options...)
 }
 
 // clear deletes the scratch namespaces of this Backup and waits until they are gone.

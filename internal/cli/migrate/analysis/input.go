@@ -6,6 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // Input is what was read of the host cluster.
@@ -84,7 +86,7 @@ type Deployment struct {
 const (
 	KubeFedController = "kubefed-controller-manager"
 	KubeFedWebhook    = "kubefed-admission-webhook"
-	FedctlController  = "fedctl-controller"
+	FedctlController  = kubefedconfig.Controller
 )
 
 // Lock is a leader lock of KubeFed's controller.

@@ -6,7 +6,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Namespaced,shortName=bk,categories=backup
+// +kubebuilder:resource:scope=Namespaced,shortName=bk,categories=backup-all
 // +kubebuilder:printcolumn:name="Schedule",type=string,JSONPath=`.spec.schedule`
 // +kubebuilder:printcolumn:name="Suspend",type=boolean,JSONPath=`.spec.suspend`
 // +kubebuilder:printcolumn:name="Repository",type=string,JSONPath=`.spec.repositoryRef.name`
@@ -78,7 +78,8 @@ type BackupSpec struct {
 	// Retention says which runs are kept; all by default.
 	// +optional
 	Retention *Retention `json:"retention,omitempty"`
-	// Verify reads back what was written, more than every run does anyway.
+	// Verify reads back what was written, more than every run does anyway: each makes
+	// sure that all of its data is in the storage, and reads a share of what is there.
 	// +optional
 	Verify *Verify `json:"verify,omitempty"`
 	// Objective is how old the last good run may be.
@@ -200,6 +201,11 @@ type Verify struct {
 	// +kubebuilder:default=Checksum
 	// +optional
 	Mode string `json:"mode,omitempty"`
+	// Within is the time in which runs read all data of the repository back, each a
+	// share, whatever the mode is: 30 days (720h) by default; 0s reads none.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="must not be negative"
+	// +optional
+	Within *metav1.Duration `json:"within,omitempty"`
 }
 
 // Objective is the recovery point objective.

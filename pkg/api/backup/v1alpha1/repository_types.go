@@ -7,8 +7,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Namespaced,shortName=bkrepo,categories=backup
+// +kubebuilder:resource:scope=Namespaced,shortName=bkrepo,categories=backup-all
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Intact",type=string,JSONPath=`.status.conditions[?(@.type=="Intact")].status`
 // +kubebuilder:printcolumn:name="Location",type=string,JSONPath=`.status.location`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -152,6 +153,10 @@ type BackupRepositoryStatus struct {
 	// LastChecked is when the repository was last found to be usable.
 	// +optional
 	LastChecked *metav1.Time `json:"lastChecked,omitempty"`
+	// ReadUntil is the end of the last share of the data that was read back: what was
+	// there, and had its turn until then, could be read or was found to be lost.
+	// +optional
+	ReadUntil *metav1.Time `json:"readUntil,omitempty"`
 	// Totals is what the repository holds.
 	// +optional
 	Totals Totals `json:"totals,omitempty"`

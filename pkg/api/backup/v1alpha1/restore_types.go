@@ -9,7 +9,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Namespaced,categories=backup
+// +kubebuilder:resource:scope=Namespaced,categories=backup-all
 // +kubebuilder:printcolumn:name="Backup",type=string,JSONPath=`.spec.from.backup`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Restored",type=integer,JSONPath=`.status.totals.objects`
@@ -34,6 +34,9 @@ type RestoreList struct {
 }
 
 // RestoreSpec says what is restored, and how.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.namespaces) || !has(self.namespaceMapping) || self.namespaceMapping.all(n, n in self.namespaces)",message="namespaceMapping maps a namespace that is not among namespaces, so that nothing of it is restored"
+// +kubebuilder:validation:XValidation:rule="!has(self.includedResources) || !has(self.transforms) || self.transforms.all(t, !has(t.resource) || t.resource in self.includedResources)",message="transforms change a resource that is not among includedResources, so that nothing of it is restored"
 type RestoreSpec struct {
 	// From says which run to restore.
 	From RestoreSource `json:"from"`
@@ -71,6 +74,13 @@ type RestoreSpec struct {
 	// +listType=atomic
 	// +optional
 	Transforms []Transform `json:"transforms,omitempty"`
+	// RestoredBackups says what becomes of Backups that are restored into another
+	// namespace or cluster than they were saved in: Suspend, since a copy would save what
+	// the original saves, or Keep, which leaves them as they were saved.
+	// +kubebuilder:validation:Enum=Suspend;Keep
+	// +kubebuilder:default=Suspend
+	// +optional
+	RestoredBackups string `json:"restoredBackups,omitempty"`
 	// DryRun writes nothing and only says what would be.
 	// +optional
 	DryRun bool `json:"dryRun,omitempty"`
@@ -102,6 +112,7 @@ type RestoreSource struct {
 // Transform is a JSON patch for some of the objects.
 type Transform struct {
 	// Resource whose objects are changed, <plural>[.<group>]; all by default.
+	// +kubebuilder:validation:MaxLength=316
 	// +optional
 	Resource string `json:"resource,omitempty"`
 	// Patch is a JSON patch.
@@ -153,6 +164,12 @@ type RestoreStatus struct {
 	// Counts says what became of the objects.
 	// +optional
 	Counts RestoreCounts `json:"counts,omitempty"`
+	// Resources say it for each resource.
+	// +kubebuilder:validation:MaxItems=1000
+	// +listType=map
+	// +listMapKey=resource
+	// +optional
+	Resources []ResourceCounts `json:"resources,omitempty"`
 	// Warnings tell what was not restored, the first of them.
 	// +kubebuilder:validation:MaxItems=100
 	// +listType=atomic
@@ -175,4 +192,16 @@ type RestoreCounts struct {
 	// Failed objects were refused.
 	// +optional
 	Failed int64 `json:"failed,omitempty"`
+	// Deferred objects were put aside because of a fault that holds for many, such as a
+	// webhook that does not answer. They are tried again after the others; in a dry run
+	// they stay what they are.
+	// +optional
+	Deferred int64 `json:"deferred,omitempty"`
+}
+
+// ResourceCounts says what became of the objects of one resource.
+type ResourceCounts struct {
+	// Resource is <plural>[.<group>].
+	Resource      string `json:"resource"`
+	RestoreCounts `json:",inline"`
 }

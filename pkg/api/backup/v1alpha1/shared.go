@@ -71,6 +71,9 @@ const (
 	ConditionScheduled = "Scheduled"
 	// ConditionWithinObjective says whether the last good run is recent enough.
 	ConditionWithinObjective = "WithinObjective"
+	// ConditionIntact says whether everything that a BackupRepository holds is still in
+	// its storage.
+	ConditionIntact = "Intact"
 	// ConditionVerified says whether what was written could be read back.
 	ConditionVerified = "Verified"
 )

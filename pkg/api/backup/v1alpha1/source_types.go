@@ -13,14 +13,15 @@ type BackupSource struct {
 	// +listType=set
 	// +optional
 	Namespaces []string `json:"namespaces,omitempty"`
-	// IncludedResources limits what is saved, each <plural>[.<group>]; all by default.
+	// IncludedResources limits what is saved, each <plural>[.<group>], or *.<group> for all
+	// of a group; all by default.
 	// +kubebuilder:validation:MaxItems=500
 	// +kubebuilder:validation:items:MaxLength=316
 	// +kubebuilder:validation:items:MinLength=1
 	// +listType=set
 	// +optional
 	IncludedResources []string `json:"includedResources,omitempty"`
-	// ExcludedResources are not saved, each <plural>[.<group>].
+	// ExcludedResources are not saved, each <plural>[.<group>], or *.<group> for all of a group.
 	// +kubebuilder:validation:MaxItems=500
 	// +kubebuilder:validation:items:MaxLength=316
 	// +kubebuilder:validation:items:MinLength=1

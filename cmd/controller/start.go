@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/settings"
+)
+
+// hostConfig finds the host cluster: a kubeconfig if one is named or there is
+// no service account, else the Pod's service account.
+func hostConfig(kubeconfig, context string) (*rest.Config, error) {
+	if kubeconfig == "" && context == "" {
+		if inCluster, err := rest.InClusterConfig(); err == nil {
+			return inCluster, nil
+		} else if !errors.Is(err, rest.ErrNotInCluster) {
+			return nil, fmt.Errorf("service account of the Pod: %w", err)
+		}
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	host, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig of the host cluster: %w", err)
+	}
+	return host, nil
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, fedcorev1beta1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			panic(err) // a type registered twice: a mistake of the program, seen at its first start
+		}
+	}
+	return scheme
+}
+
+// setUpLogging sends all logs, client-go's too, to standard error in the chosen format.
+func setUpLogging(process settings.Process) {
+	options := &slog.HandlerOptions{Level: slog.Level(-process.LogLevel)}
+	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
+	if process.LogFormat == "text" {
+		handler = slog.NewTextHandler(os.Stderr, options)
+	}
+	log := logr.FromSlogHandler(handler)
+	ctrl.SetLogger(log)
+	klog.SetLogger(log.WithName("client-go"))
+}

@@ -1,0 +1,77 @@
+package content
+
+import (
+	"slices"
+	"strings"
+)
+
+// MeantResource is the name of the resource that was probably meant by one that
+// matches nothing: one that lacks its group, a kind, the singular, or a name that is
+// nearly right. Empty if none comes near.
+func MeantResource(name string, known []Resource) string {
+	wanted := strings.ToLower(strings.TrimSpace(name))
+	plural, group, _ := strings.Cut(wanted, ".")
+	var names []string
+	for _, resource := range known {
+		same := group == "" || group == resource.Group
+		kind := strings.ToLower(resource.Kind)
+		if same && (plural == resource.Plural || plural == kind || plural+"s" == resource.Plural || plural+"es" == resource.Plural) {
+			return resource.Name()
+		}
+		if short := shortNames[plural]; same && short != "" && short == resource.Plural {
+			return resource.Name()
+		}
+		names = append(names, resource.Name())
+	}
+	return Meant(wanted, names)
+}
+
+// shortNames are those that kubectl knows, and a Restore does not.
+var shortNames = map[string]string{
+	"cm": "configmaps", "ep": "endpoints", "limits": "limitranges", "ns": "namespaces", "po": "pods", "pv": "persistentvolumes",
+	"pvc": "persistentvolumeclaims", "quota": "resourcequotas", "rc": "replicationcontrollers", "sa": "serviceaccounts", "svc": "services",
+	"crd": "customresourcedefinitions", "ds": "daemonsets", "deploy": "deployments", "rs": "replicasets", "sts": "statefulsets",
+	"hpa": "horizontalpodautoscalers", "cj": "cronjobs", "ing": "ingresses", "netpol": "networkpolicies", "pdb": "poddisruptionbudgets",
+	"pc": "priorityclasses", "sc": "storageclasses",
+}
+
+// Meant is the one of the names that was probably meant by one that is none of them;
+// empty if none comes near.
+func Meant(name string, known []string) string {
+	best, least := "", len(name)/3+2
+	for _, candidate := range slices.Sorted(slices.Values(known)) {
+		if d := distance(name, candidate, least); d < least {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters have to be added, removed, changed or swapped with
+// their neighbours to make one text of another; limit, if it is no less than that.
+func distance(a, b string, limit int) int {
+	if d := len(a) - len(b); d >= limit || -d >= limit {
+		return limit
+	}
+	var beforeLast []int
+	last := make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], beforeLast[j-2]+1)
+			}
+		}
+		beforeLast, last = last, row
+	}
+	return min(last[len(b)], limit)
+}

@@ -1,0 +1,151 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/retries"
+)
+
+// defaultWithin is the time in which all data is read back.
+const defaultWithin = 30 * 24 * time.Hour
+
+// reasonDataLost is that something that was stored is not there any more.
+const reasonDataLost = "DataLost"
+
+// within is the time in which a Backup's runs read all data back.
+func within(spec *v1alpha1.BackupSpec) time.Duration {
+	if spec.Verify != nil && spec.Verify.Within != nil {
+		return spec.Verify.Within.Duration
+	}
+	return defaultWithin
+}
+
+// examine finds out, before anything is written, what the repository has lost, so that
+// it is written anew: packs that are gone, and what cannot be read of this run's share
+// of the data and of runs that were found to be damaged. It says whether there is any.
+func (x *execution) examine(ctx context.Context, r *repository.Repository) (lost bool, err error) {
+	suspects := x.suspects()
+	found, err := r.Examine(ctx, suspects...)
+	if err != nil {
+		return false, err
+	}
+	if period := within(&x.backup.Spec); period > 0 {
+		if found, err = x.readShare(ctx, r, period); err != nil {
+			return false, err
+		}
+	}
+	return found.Packs+found.Contents+len(suspects) > 0, nil
+}
+
+// suspects are the snapshots of runs that were found to be damaged.
+func (x *execution) suspects() []string {
+	var list []string
+	for i := range x.others {
+		if run := &x.others[i]; damaged(run) && run.Status.SnapshotID != "" && run.Status.Repository == x.backup.Spec.RepositoryRef.Name {
+			list = append(list, run.Status.SnapshotID)
+		}
+	}
+	return list
+}
+
+// damaged says whether a run could not be read back.
+func damaged(run *v1alpha1.BackupRun) bool {
+	c := condition(run.Status.Conditions, v1alpha1.ConditionVerified)
+	return c != nil && c.Status == metav1.ConditionFalse
+}
+
+// readShare reads what has had its turn since somebody has read last.
+func (x *execution) readShare(ctx context.Context, r *repository.Repository, period time.Duration) (repository.Damage, error) {
+	object := &v1alpha1.BackupRepository{}
+	key := client.ObjectKey{Namespace: x.backup.Namespace, Name: x.backup.Spec.RepositoryRef.Name}
+	if err := x.live.Get(ctx, key, object); err != nil {
+		return repository.Damage{}, err
+	}
+	now := x.opts.Clock.Now()
+	after := now // the first time: everything is new, or has its turn from now on
+	if last := object.Status.ReadUntil; last != nil && !ahead(last.Time, now) {
+		after = last.Time
+	}
+	read, found, err := r.ReadShare(ctx, after, now, period)
+	if err != nil {
+		return found, err
+	}
+	x.log.V(1).Info("A share of the data was read back", "repository", key, "bytes", read, "lostPacks", found.Packs, "lostContents", found.Contents)
+	return found, retries.OnError(retriable, func() error {
+		if err := x.live.Get(ctx, key, object); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		if last := object.Status.ReadUntil; last != nil && last.After(now) && !ahead(last.Time, now) {
+			return nil
+		}
+		object.Status.ReadUntil = ptr.To(metav1.NewTime(now))
+		return x.client.Status().Update(ctx, object)
+	})
+}
+
+// nameDamaged finds out which runs can no longer be restored, after this one has
+// written anew what it could, and notes it in them; and which can again. An error is
+// about this run.
+func (x *execution) nameDamaged(ctx context.Context, r *repository.Repository, written string) error {
+	byID := map[string]*v1alpha1.BackupRun{}
+	ids := []string{written}
+	for i := range x.others {
+		run := &x.others[i]
+		if id := run.Status.SnapshotID; id != "" && run.UID != x.run.UID && run.Status.Repository == x.backup.Spec.RepositoryRef.Name {
+			byID[id], ids = run, append(ids, id)
+		}
+	}
+	lost, err := r.VerifyAll(ctx, ids)
+	if err != nil || lost[written] != nil {
+		if err == nil {
+			err = lost[written]
+		}
+		return err
+	}
+	var names []string
+	for id, run := range byID {
+		v := &verification{mode: verifyChecksum, at: x.opts.Clock.Now(), err: lost[id]}
+		switch {
+		case v.err == nil && damaged(run):
+			v = x.verify(ctx, r, id, verifyChecksum)
+		case v.err == nil:
+			continue
+		}
+		if v.unfinished() {
+			continue // it stays as it is
+		}
+		if v.err != nil {
+			names = append(names, run.Name)
+		}
+		updated, err := x.core.updateRun(ctx, run, func(run *v1alpha1.BackupRun) bool { v.apply(run); return true })
+		if err != nil {
+			return err
+		}
+		if updated != nil {
+			updated.DeepCopyInto(run) // retention looks at it
+		}
+	}
+	if len(names) > 0 {
+		x.warn(x.backup, reasonDataLost, "data is lost from the repository; these runs can no longer be restored, and what was still there was saved anew by %s: %s",
+			x.run.Name, strings.Join(names[:min(len(names), maxRecent)], ", "))
+	}
+	return nil
+}
+
+// intact is a repository's condition about what it has lost.
+func intact(found repository.Damage) metav1.Condition {
+	if found.Packs+found.Contents == 0 {
+		return metav1.Condition{Type: v1alpha1.ConditionIntact, Status: metav1.ConditionTrue, Reason: "Intact", Message: "all packs are in the storage"}
+	}
+	return metav1.Condition{Type: v1alpha1.ConditionIntact, Status: metav1.ConditionFalse, Reason: reasonDataLost, Message: fmt.Sprintf(
+		"%d packs are gone from the storage, or cut off: find out who deletes there, such as a rule of the bucket; the next run of each Backup saves anew what is still in the cluster, and names the runs that are lost", found.Packs)}
+}

@@ -1,0 +1,115 @@
+package restore
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/content"
+)
+
+// tally is what has become of objects so far.
+type tally struct {
+	progress func(Result)
+
+	mu     sync.Mutex
+	result Result
+	// uids of restored and found objects, by the ones they were saved with.
+	uids    map[string]string
+	orphans []orphan
+}
+
+// count changes the counts of a resource, and tells about it.
+func (t *tally) count(resource content.Resource, change func(*backupv1alpha1.RestoreCounts)) {
+	t.mu.Lock()
+	change(&t.result.Counts)
+	i := slices.IndexFunc(t.result.Resources, func(c backupv1alpha1.ResourceCounts) bool { return c.Resource == resource.Name() })
+	if i < 0 {
+		i = len(t.result.Resources)
+		t.result.Resources = append(t.result.Resources, backupv1alpha1.ResourceCounts{Resource: resource.Name()})
+	}
+	change(&t.result.Resources[i].RestoreCounts)
+	c := t.result.Counts
+	tell := t.progress != nil && (c.Created+c.Updated+c.Skipped+c.Failed+c.Deferred)%100 == 0
+	t.mu.Unlock()
+	if tell {
+		t.progress(t.snapshot())
+	}
+}
+
+func (t *tally) written(resource content.Resource, s *saved, updated bool) {
+	t.mu.Lock()
+	t.result.Bytes += s.size
+	t.mu.Unlock()
+	t.count(resource, func(c *backupv1alpha1.RestoreCounts) {
+		if updated {
+			c.Updated++
+		} else {
+			c.Created++
+		}
+	})
+}
+
+func (t *tally) skipped(resource content.Resource) {
+	t.count(resource, func(c *backupv1alpha1.RestoreCounts) { c.Skipped++ })
+}
+
+func (t *tally) failed(resource content.Resource, objects int64) {
+	t.count(resource, func(c *backupv1alpha1.RestoreCounts) { c.Failed += objects })
+}
+
+func (t *tally) deferred(resource content.Resource, objects int64) {
+	t.count(resource, func(c *backupv1alpha1.RestoreCounts) { c.Deferred += objects })
+}
+
+func (t *tally) warn(resource, namespace, name, message string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.result.Warnings) >= maxWarnings {
+		t.result.MoreWarnings++
+		return
+	}
+	const longest = 1000
+	if len(message) > longest {
+		message = strings.ToValidUTF8(message[:longest], "") + "…"
+	}
+	t.result.Warnings = append(t.result.Warnings, backupv1alpha1.ResourceWarning{Resource: resource, Namespace: namespace, Name: name, Message: message})
+}
+
+// waits tells for what the restore waits; nothing, when it goes on.
+func (t *tally) waits(text string) {
+	t.mu.Lock()
+	t.result.Waiting = text
+	t.mu.Unlock()
+	if t.progress != nil {
+		t.progress(t.snapshot())
+	}
+}
+
+// snapshot is a copy of the result, which others may keep.
+func (t *tally) snapshot() Result {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := t.result
+	out.Warnings = slices.Clone(out.Warnings)
+	out.Resources = slices.Clone(out.Resources)
+	return out
+}
+
+// remember notes the UID that an object has now.
+func (t *tally) remember(old, now string) {
+	if old == "" || now == "" {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.uids[old] = now
+}
+
+func (t *tally) newUID(old string) (string, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, ok := t.uids[old]
+	return now, ok
+}

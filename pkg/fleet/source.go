@@ -1,0 +1,113 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// Source is what a watch lists and follows.
+type Source struct {
+	// List and Watch are requests to an API server.
+	List  func(context.Context, metav1.ListOptions) (runtime.Object, error)
+	Watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
+	// Example is an object of the kind that is watched, and Type what it is called.
+	Example runtime.Object
+	Type    string
+	// Selector is a label selector; empty for all objects.
+	Selector string
+	// Name is the watch's own, for those who read goroutines and metrics.
+	Name string
+	// Log is told when the watch begins to fail, or does for another reason, and when
+	// it works again.
+	Log logr.Logger
+	// Retry is the first time between two tries, and RetryMax the longest; 0 for half
+	// a second and ten.
+	Retry, RetryMax time.Duration
+	// WhyNotFound explains that the resource was not found, and may ask the server for
+	// that. missing: the server serves it in no version, so there are no objects of it.
+	WhyNotFound func(ctx context.Context, notFound error) (why error, missing bool)
+	// OnListFailed is told of every list that fails.
+	OnListFailed func(error)
+}
+
+// Objects is a source of whole objects; of a namespaced resource only of those in
+// namespace, if one is given.
+func Objects(client dynamic.Interface, r typeconfig.Resource, namespace string) Source {
+	if !r.Namespaced {
+		namespace = ""
+	}
+	resource := client.Resource(r.GVR).Namespace(namespace)
+	example := &unstructured.Unstructured{}
+	example.SetGroupVersionKind(r.GVK)
+	return Source{
+		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return resource.List(ctx, options)
+		},
+		Watch: resource.Watch, Example: example, Type: r.GVR.String(), Log: logr.Discard(),
+	}
+}
+
+// Metadata is a source of the metadata of objects alone, which is sent in protobuf.
+func Metadata(client metadata.Interface, r typeconfig.Resource, namespace string) Source {
+	if !r.Namespaced {
+		namespace = ""
+	}
+	resource := client.Resource(r.GVR).Namespace(namespace)
+	return Source{
+		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return resource.List(ctx, options)
+		},
+		Watch: resource.Watch, Example: &metav1.PartialObjectMetadata{}, Type: r.GVR.String(), Log: logr.Discard(),
+	}
+}
+
+// listWatch returns what a reflector lists and watches. failed is told why a list or
+// watch has failed, accepted that a watch has begun.
+func (s Source) listWatch(failed func(context.Context, error), accepted func()) cache.ListerWatcher {
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.LabelSelector = s.Selector
+			list, err := s.List(ctx, options)
+			if err != nil {
+				failed(ctx, err)
+				if s.OnListFailed != nil && ctx.Err() == nil {
+					s.OnListFailed(err)
+				}
+			}
+			return list, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = s.Selector
+			result, err := s.Watch(ctx, options)
+			if err != nil {
+				failed(ctx, err)
+			} else {
+				accepted()
+			}
+			return result, err
+		},
+	}
+}
+
+func (s Source) backoff() *wait.Backoff {
+	backoff := &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 10 * time.Second}
+	if s.Retry > 0 {
+		backoff.Duration = s.Retry
+	}
+	if s.RetryMax > 0 {
+		backoff.Cap = s.RetryMax
+	}
+	return backoff
+}

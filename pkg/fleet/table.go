@@ -1,0 +1,289 @@
+package fleet
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Rules say what a Table keeps of objects, and whom it tells of changes. Only Read
+// is required.
+type Rules[V any] struct {
+	// Read takes what is kept from an object.
+	Read func(obj metav1.Object) (*V, error)
+	// Version returns the resource version that a value is of, as ParseVersion reads
+	// it. With it, what a write of ours has returned is not undone by a watch or a
+	// list that is behind. Without it, what arrives last counts.
+	Version func(*V) uint64
+	// OwnWritesStand says that what a write of ours has returned stands also for what
+	// is then seen of the same version: a definition that drops fields would have us
+	// write them again and again.
+	OwnWritesStand bool
+	// Carry takes over from before what the answer to a write does not tell.
+	Carry func(before, after *V)
+	// Same says of two values that a list need not tell of the difference. Without it
+	// OnChange is told of every object of a list.
+	Same func(before, after *V) bool
+	// SilentLists says that OnSynced alone is told of a list, because it has
+	// everything looked at.
+	SilentLists bool
+	// ByNamespace makes Keys of one namespace cheap.
+	ByNamespace bool
+	// OnChange is told of what the watch tells; nil stands for no object. It is not
+	// told of writes of ours.
+	OnChange func(key types.NamespacedName, before, after *V)
+	// OnSynced is told of each list, after OnChange.
+	OnSynced func()
+}
+
+// Table keeps what matters of each object that a watch follows, and nothing else of
+// it. A Watch fills it, and one after that goes on with it. Values are replaced,
+// never changed.
+//
+// What changes a table for a watch is given ended, which says whether that watch has
+// been ended: it is asked under the lock, so that nothing of a watch arrives after
+// Unsync, which follows the end.
+type Table[V any] struct {
+	rules Rules[V]
+
+	mu      sync.RWMutex
+	objects map[types.NamespacedName]*V
+	names   map[string]map[string]struct{} // by namespace, if the rules say so
+	seen    uint64                         // the newest resource version the watch has delivered
+	synced  bool
+}
+
+// NewTable returns an empty table.
+func NewTable[V any](rules Rules[V]) *Table[V] {
+	if rules.Version == nil {
+		rules.Version = func(*V) uint64 { return 0 }
+	}
+	if rules.OnChange == nil {
+		rules.OnChange = func(types.NamespacedName, *V, *V) {}
+	}
+	if rules.OnSynced == nil {
+		rules.OnSynced = func() {}
+	}
+	t := &Table[V]{rules: rules}
+	t.reset(0)
+	return t
+}
+
+// reset empties the table. The caller holds the lock, or is the only one.
+func (t *Table[V]) reset(size int) {
+	t.objects = make(map[types.NamespacedName]*V, size)
+	if t.rules.ByNamespace {
+		t.names = map[string]map[string]struct{}{}
+	}
+}
+
+// Get returns what is known of an object, nil if there is none.
+func (t *Table[V]) Get(key types.NamespacedName) *V {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.objects[key]
+}
+
+// Look is Get and Synced at once: whether the list that the answer is of was complete.
+func (t *Table[V]) Look(key types.NamespacedName) (value *V, synced bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.objects[key], t.synced
+}
+
+// Synced says whether the table holds a complete list, taken since the last Unsync.
+func (t *Table[V]) Synced() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.synced
+}
+
+// Unsync marks the table as possibly out of date until the next list.
+func (t *Table[V]) Unsync() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.synced = false
+}
+
+// Len returns the number of objects.
+func (t *Table[V]) Len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.objects)
+}
+
+// Keys returns the keys of all objects, or of those in one namespace.
+func (t *Table[V]) Keys(namespace string) []types.NamespacedName {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if namespace != "" && t.names != nil {
+		keys := make([]types.NamespacedName, 0, len(t.names[namespace]))
+		for name := range t.names[namespace] {
+			keys = append(keys, types.NamespacedName{Namespace: namespace, Name: name})
+		}
+		return keys
+	}
+	keys := make([]types.NamespacedName, 0, len(t.objects))
+	for key := range t.objects {
+		if namespace == "" || key.Namespace == namespace {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// set holds value for the object, or nothing for nil. The caller holds the lock.
+func (t *Table[V]) set(key types.NamespacedName, value *V) {
+	if value == nil {
+		delete(t.objects, key)
+	} else {
+		t.objects[key] = value
+	}
+	if t.names == nil {
+		return
+	}
+	names := t.names[key.Namespace]
+	switch {
+	case value == nil:
+		delete(names, key.Name)
+		if len(names) == 0 {
+			delete(t.names, key.Namespace)
+		}
+	case names == nil:
+		t.names[key.Namespace] = map[string]struct{}{key.Name: {}}
+	default:
+		names[key.Name] = struct{}{}
+	}
+}
+
+// Swap records what a write of ours has made of seen, unless the object has changed
+// otherwise since. It returns what is known then.
+func (t *Table[V]) Swap(key types.NamespacedName, seen, written *V) *V {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.objects[key] == seen {
+		t.set(key, written)
+	}
+	return t.objects[key]
+}
+
+// Observe records what a write of ours has returned, so that the next decision does
+// not depend on how far the watch has got. It changes nothing if the watch has
+// already passed that version.
+func (t *Table[V]) Observe(key types.NamespacedName, written *V) { t.observe(key, written, never) }
+
+func never() bool { return false }
+
+func (t *Table[V]) observe(key types.NamespacedName, written *V, ended func() bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ended() {
+		return
+	}
+	before, version := t.objects[key], t.rules.Version(written)
+	news := version > t.seen && (before == nil || version > t.rules.Version(before))
+	if !news && (!t.rules.OwnWritesStand || before == nil || version != t.rules.Version(before)) {
+		return
+	}
+	if before != nil && t.rules.Carry != nil {
+		t.rules.Carry(before, written)
+	}
+	t.set(key, written)
+}
+
+// Forget drops what is known of an object that has turned out to be gone, or to be
+// no longer ours, before the watch tells. It may already have told of another one:
+// meant says whether what is known is what was found to be gone.
+func (t *Table[V]) Forget(key types.NamespacedName, meant func(known *V) bool) {
+	t.forget(key, meant, never)
+}
+
+func (t *Table[V]) forget(key types.NamespacedName, meant func(known *V) bool, ended func() bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known := t.objects[key]; !ended() && known != nil && meant(known) {
+		t.set(key, nil)
+	}
+}
+
+// put takes in an object that was added or has changed.
+func (t *Table[V]) put(obj any, ended func() bool) error {
+	object, key, err := objectOf(obj)
+	if err != nil {
+		return err
+	}
+	after, err := t.rules.Read(object)
+	if err != nil {
+		return err
+	}
+	version := t.rules.Version(after)
+	t.mu.Lock()
+	before := t.objects[key]
+	stale := ended() || before != nil && (t.rules.Version(before) > version || t.rules.OwnWritesStand && t.rules.Version(before) == version)
+	if !stale {
+		t.seen = max(t.seen, version)
+		t.set(key, after)
+	}
+	t.mu.Unlock()
+	if !stale {
+		t.rules.OnChange(key, before, after)
+	}
+	return nil
+}
+
+// remove takes out an object that is gone, or is no longer selected.
+func (t *Table[V]) remove(obj any, ended func() bool) error {
+	object, key, err := objectOf(obj)
+	if err != nil {
+		return err
+	}
+	version := ParseVersion(object.GetResourceVersion())
+	t.mu.Lock()
+	before := t.objects[key]
+	gone := !ended() && before != nil && t.rules.Version(before) <= version
+	if gone {
+		t.seen = max(t.seen, version)
+		t.set(key, nil)
+	}
+	t.mu.Unlock()
+	if gone {
+		t.rules.OnChange(key, before, nil)
+	}
+	return nil
+}
+
+// bookmark takes in how far the watch has come.
+func (t *Table[V]) bookmark(resourceVersion string, ended func() bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !ended() {
+		t.seen = max(t.seen, ParseVersion(resourceVersion))
+	}
+}
+
+func objectOf(obj any) (metav1.Object, types.NamespacedName, error) {
+	object, err := meta.Accessor(obj)
+	if err != nil {
+		return nil, types.NamespacedName{}, fmt.Errorf("watched object is a %T: %w", obj, err)
+	}
+	return object, KeyOf(object), nil
+}
+
+// KeyOf returns the key of an object.
+func KeyOf(obj metav1.Object) types.NamespacedName {
+	return types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.GetName()}
+}
+
+// ParseVersion returns a resource version as a number (KEP-5504: comparable
+// within a resource); 0 if it is not one, which makes every watch event count as newer.
+func ParseVersion(s string) uint64 {
+	v, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return v
+}

@@ -1,0 +1,182 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
+)
+
+// Watch is one running watch and the table that it fills. What may be asked of a
+// watch may be asked of nil as well: there is none, and nothing is known.
+type Watch[V any] struct {
+	table *Table[V]
+	log   logr.Logger
+	began time.Time
+	stop  context.CancelFunc
+	ended func() bool
+	done  chan struct{}
+	trouble
+}
+
+var (
+	_ cache.ReflectorStore         = &Watch[int]{}
+	_ cache.ReflectorBookmarkStore = &Watch[int]{}
+)
+
+// NewWatch returns a watch that fills table until ctx ends or it is stopped, with what
+// it is given as a cache.ReflectorStore. Nothing runs it: Follow does both.
+func NewWatch[V any](ctx context.Context, table *Table[V]) *Watch[V] {
+	w, _ := newWatch(ctx, table)
+	return w
+}
+
+func newWatch[V any](ctx context.Context, table *Table[V]) (*Watch[V], context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	return &Watch[V]{
+		table: table, log: logr.Discard(), began: time.Now(), stop: cancel, done: make(chan struct{}),
+		ended: func() bool { return ctx.Err() != nil },
+	}, ctx
+}
+
+// Follow keeps table filled with what source has, in the background, until ctx ends
+// or the watch is stopped. A list or watch that fails is tried again, ever more
+// slowly; nothing waits for it, and the log hears of it once.
+func Follow[V any](ctx context.Context, source Source, table *Table[V]) *Watch[V] {
+	w, ctx := newWatch(ctx, table)
+	w.log = source.Log
+	reflector := cache.NewReflectorWithOptions(
+		source.listWatch(
+			func(ctx context.Context, err error) { w.failed(ctx, source, err) },
+			func() { w.tell(w.accepted()) }),
+		source.Example, w, cache.ReflectorOptions{Name: source.Name, TypeDescription: source.Type, Backoff: source.backoff()})
+	go func() {
+		defer close(w.done)
+		// The reflector logs every try that fails as an error; failed says it once.
+		reflector.RunWithContext(klog.NewContext(ctx, logr.Discard()))
+	}()
+	return w
+}
+
+// Stop ends the watch: whatever it still delivers is dropped.
+func (w *Watch[V]) Stop() { w.stop() }
+
+// Done is closed when a watch that Follow runs has ended and delivers nothing more.
+func (w *Watch[V]) Done() <-chan struct{} { return w.done }
+
+// Ended says whether the watch has been ended.
+func (w *Watch[V]) Ended() bool { return w.ended() }
+
+// Age is how long ago the watch was begun.
+func (w *Watch[V]) Age() time.Duration { return time.Since(w.began) }
+
+// Get returns what is known of an object.
+func (w *Watch[V]) Get(key types.NamespacedName) *V {
+	if w == nil {
+		return nil
+	}
+	return w.table.Get(key)
+}
+
+// Look is Get, and whether what is known was complete then.
+func (w *Watch[V]) Look(key types.NamespacedName) (value *V, synced bool) {
+	if w == nil {
+		return nil, false
+	}
+	return w.table.Look(key)
+}
+
+// Keys returns the keys of all objects, or of those in one namespace.
+func (w *Watch[V]) Keys(namespace string) []types.NamespacedName {
+	if w == nil {
+		return nil
+	}
+	return w.table.Keys(namespace)
+}
+
+// Synced says whether what is known is complete.
+func (w *Watch[V]) Synced() bool { return w != nil && w.table.Synced() }
+
+// Observe records what a write of ours has returned; see Table.Observe. A write that
+// was on its way when the watch was ended, perhaps to another cluster by now, tells
+// nothing of what the watch after it follows.
+func (w *Watch[V]) Observe(key types.NamespacedName, written *V) {
+	w.table.observe(key, written, w.ended)
+}
+
+// Swap records what a write of ours has made of seen; see Table.Swap.
+func (w *Watch[V]) Swap(key types.NamespacedName, seen, written *V) {
+	w.table.Swap(key, seen, written)
+}
+
+// Forget drops what is known of an object that has turned out to be gone; see Table.Forget.
+func (w *Watch[V]) Forget(key types.NamespacedName, meant func(known *V) bool) {
+	w.table.forget(key, meant, w.ended)
+}
+
+// failed notes why a list or watch has failed.
+func (w *Watch[V]) failed(ctx context.Context, source Source, err error) {
+	if ctx.Err() != nil {
+		return // it was ended
+	}
+	missing := false
+	if apierrors.IsNotFound(err) && source.WhyNotFound != nil {
+		err, missing = source.WhyNotFound(ctx, err)
+	}
+	if !missing && w.Unserved() && !apierrors.IsNotFound(err) {
+		missing = true // nothing is known that speaks against it
+	}
+	if ctx.Err() != nil {
+		return // while that was asked
+	}
+	first := missing && !w.Unserved()
+	if w.fail(err, missing) {
+		w.log.Info("Could not follow objects; trying again", "error", errtext.Stable(err))
+	}
+	if first {
+		_ = w.table.replace(nil, "0", w.ended) // its objects have gone with the resource; an empty list is always accepted
+	}
+}
+
+// tell says that what had failed works.
+func (w *Watch[V]) tell(news bool) {
+	if news {
+		w.log.Info("Objects are followed again")
+	}
+}
+
+// The methods that follow are cache.ReflectorStore's: what a reflector delivers after
+// the watch has been ended is dropped.
+
+// Add implements cache.ReflectorStore.
+func (w *Watch[V]) Add(obj any) error { return w.table.put(obj, w.ended) }
+
+// Update implements cache.ReflectorStore.
+func (w *Watch[V]) Update(obj any) error { return w.table.put(obj, w.ended) }
+
+// Delete implements cache.ReflectorStore.
+func (w *Watch[V]) Delete(obj any) error { return w.table.remove(obj, w.ended) }
+
+// Replace implements cache.ReflectorStore.
+func (w *Watch[V]) Replace(list []any, resourceVersion string) error {
+	if w.ended() {
+		return nil
+	}
+	w.tell(w.listed())
+	return w.table.replace(list, resourceVersion, w.ended)
+}
+
+// Resync implements cache.ReflectorStore; there is no periodic resync.
+func (w *Watch[V]) Resync() error { return nil }
+
+// Bookmark implements cache.ReflectorBookmarkStore.
+func (w *Watch[V]) Bookmark(resourceVersion string) error {
+	w.table.bookmark(resourceVersion, w.ended)
+	return nil
+}

@@ -1,0 +1,214 @@
+package join
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
+)
+
+// controllerTimeout is how long the member's controllers may take: for a token, and
+// for the end of a namespace.
+const controllerTimeout = 30 * time.Second
+
+// Options say which cluster is joined, as what.
+type Options struct {
+	// ClusterName is the name of the KubeFedCluster. Required.
+	ClusterName string
+	// HostClusterName is part of the names of what is created in the member, so
+	// that a cluster can be a member of several hosts. Required.
+	HostClusterName string
+	// KubeFedNamespace is the control plane's namespace in the host, and the
+	// namespace of the same name in the member. Required.
+	KubeFedNamespace string
+	// SecretName is the Secret in the host; empty means the one in use, or else a
+	// name made from ClusterName.
+	SecretName string
+	// APIEndpoint is the member's address as the host's controller reaches it; empty
+	// means the one in the member's configuration.
+	APIEndpoint string
+	// RBAC says how much the controller may do in the member (RBACTypes).
+	RBAC RBACMode
+	// ErrorOnExisting makes anything that already exists an error.
+	ErrorOnExisting bool
+	// DryRun changes nothing, and says what would be done.
+	DryRun bool
+	// Say is told what has been done, line by line. Nil means nobody is.
+	Say func(line string)
+	// Joined is given the KubeFedCluster in the end, as it is stored or with DryRun
+	// would be. Nil means nobody is.
+	Joined func(*fedcorev1beta1.KubeFedCluster)
+}
+
+func (o *Options) complete() error {
+	if o.RBAC == "" {
+		o.RBAC = RBACTypes
+	}
+	if o.RBAC != RBACTypes && o.RBAC != RBACAdmin {
+		return fmt.Errorf("unknown RBAC mode %q: use %s or %s", o.RBAC, RBACTypes, RBACAdmin)
+	}
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	if o.Joined == nil {
+		o.Joined = func(*fedcorev1beta1.KubeFedCluster) {}
+	}
+	if o.APIEndpoint != "" {
+		if _, err := reach.ParseEndpoint(o.APIEndpoint); err != nil {
+			return fmt.Errorf("the API endpoint %q is not a URL such as https://10.0.0.1:6443", o.APIEndpoint)
+		}
+	}
+	return validateNames(o.ClusterName, o.HostClusterName)
+}
+
+// Join makes the cluster that member leads to a member of the one host leads to:
+// an account with a token and rights in the member, a Secret and a KubeFedCluster
+// in the host. What is there already is brought up to date, so that Join can be
+// repeated, after a failure or to renew rights.
+//
+// The error names the cluster and the object, and for missing rights verb and
+// resource.
+func Join(ctx context.Context, host, member *rest.Config, o Options) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	hostSide, err := openHost(host, o.KubeFedNamespace)
+	if err != nil {
+		return err
+	}
+	memberSide, err := openSide(ctx, member, o.ClusterName)
+	if err != nil {
+		return err
+	}
+	plan, err := hostSide.plan(ctx, o.RBAC)
+	if err != nil {
+		return err
+	}
+	existing, err := hostSide.checkName(ctx, o.ClusterName, memberSide, o.endpoint(member))
+	if err != nil {
+		return err
+	}
+	account := serviceAccountName(o.ClusterName, o.HostClusterName)
+	objects := memberObjects(o.KubeFedNamespace, account, plan)
+	if err := errors.Join(memberSide.checkRights(ctx, objects), hostSide.checkRights(ctx)); err != nil {
+		return err
+	}
+	if o.ErrorOnExisting && existing != nil {
+		return fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
+	}
+	inMember := steps{client: memberSide.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say}
+	if err := memberSide.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := inMember.ensure(ctx, object); err != nil {
+			return err
+		}
+	}
+	credentials := credentials{}
+	if !o.DryRun {
+		if credentials, err = memberSide.awaitToken(ctx, o.KubeFedNamespace, account); err != nil {
+			return err
+		}
+	}
+	return hostSide.register(ctx, registration{
+		options: o, existing: existing, member: memberSide, credentials: credentials,
+		account: o.KubeFedNamespace + "/" + account,
+	})
+}
+
+func (o *Options) endpoint(member *rest.Config) string {
+	if o.APIEndpoint != "" {
+		return o.APIEndpoint
+	}
+	return member.Host
+}
+
+// MemberManifests returns what Join would create in the member, for review or for
+// applying it by other means. It reads the host only.
+func MemberManifests(ctx context.Context, host *rest.Config, o Options) ([]client.Object, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	hostSide, err := openHost(host, o.KubeFedNamespace)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := hostSide.plan(ctx, o.RBAC)
+	if err != nil {
+		return nil, err
+	}
+	return memberObjects(o.KubeFedNamespace, serviceAccountName(o.ClusterName, o.HostClusterName), plan), nil
+}
+
+type credentials struct {
+	token string
+	// ca is the member's own authority, as its pods are told it.
+	ca []byte
+}
+
+// awaitEndOf waits for a namespace that is being deleted, by an unjoin just
+// before, to be gone: nothing can be created in it.
+func (s *side) awaitEndOf(ctx context.Context, namespace string, say func(string)) error {
+	said := false
+	gone := func(ctx context.Context) (bool, error) {
+		var found corev1.Namespace
+		err := s.client.Get(ctx, client.ObjectKey{Name: namespace}, &found)
+		if apierrors.IsNotFound(err) || (err == nil && found.DeletionTimestamp.IsZero()) {
+			return true, nil
+		}
+		if err == nil && !said {
+			say(fmt.Sprintf("waiting for Namespace %s in %s to be deleted", namespace, s.name))
+			said = true
+		}
+		return false, err
+	}
+	err := wait.PollUntilContextTimeout(ctx, 250*time.Millisecond, controllerTimeout, true, gone)
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return fmt.Errorf("Namespace %s in %s has been deleted but is not gone after %s: see what its finalizers wait for", namespace, s.name, controllerTimeout) //nolint:staticcheck // a kind begins it
+	} else if err != nil {
+		return fmt.Errorf("looking at Namespace %s in %s: %w", namespace, s.name, err)
+	}
+	return nil
+}
+
+// awaitToken waits for the member to put a token into the Secret made for it.
+func (s *side) awaitToken(ctx context.Context, namespace, account string) (credentials, error) {
+	var secret corev1.Secret
+	ready := func(ctx context.Context) (bool, error) {
+		err := s.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: account}, &secret)
+		if apierrors.IsNotFound(err) {
+			// The Secret was that of an account deleted meanwhile, and went with it.
+			err = client.IgnoreAlreadyExists(s.client.Create(ctx, tokenSecret(namespace, account)))
+			return false, err
+		}
+		return len(secret.Data[corev1.ServiceAccountTokenKey]) > 0, err
+	}
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, controllerTimeout, true, ready)
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return credentials{}, fmt.Errorf("%s did not fill in the token of Secret %s/%s within %s: is its kube-controller-manager running?", s.name, namespace, account, controllerTimeout)
+	} else if err != nil {
+		return credentials{}, fmt.Errorf("waiting for the token of Secret %s/%s in %s: %w", namespace, account, s.name, err)
+	}
+	return credentials{
+		token: string(secret.Data[corev1.ServiceAccountTokenKey]),
+		ca:    secret.Data[corev1.ServiceAccountRootCAKey],
+	}, nil
+}
+
+// disabledValidations are the checks that the member's configuration leaves out.
+func disabledValidations(config *rest.Config) []fedcorev1beta1.TLSValidation {
+	if config.Insecure {
+		return []fedcorev1beta1.TLSValidation{fedcorev1beta1.TLSAll}
+	}
+	return nil
+}

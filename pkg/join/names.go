@@ -1,0 +1,48 @@
+package join
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// serviceAccountName is KubeFed's name of the account in the member, and of its
+// token Secret there.
+func serviceAccountName(clusterName, hostClusterName string) string {
+	return clusterName + "-" + hostClusterName
+}
+
+// roleName is KubeFed's name of the role and its binding in the member.
+func roleName(serviceAccount string) string {
+	return "kubefed-controller-manager:" + serviceAccount
+}
+
+// healthRoleName is KubeFed's name of the cluster role for health checks that
+// goes with a role limited to one namespace.
+func healthRoleName(serviceAccount, namespace string) string {
+	return fmt.Sprintf("kubefed-controller-manager:%s:healthcheck-%s", namespace, serviceAccount)
+}
+
+// hostSecretName is the default name of the Secret in the host.
+func hostSecretName(clusterName string) string { return clusterName + "-credentials" }
+
+var notInNames = regexp.MustCompile(`[^a-z0-9.-]+`)
+
+// HostClusterName makes a name that can be part of an object's name out of the
+// host cluster's context, which may be "admin@host" or "gke_project_zone_host".
+func HostClusterName(context string) string {
+	name := notInNames.ReplaceAllString(strings.ToLower(context), "-")
+	return strings.Trim(name, "-.")
+}
+
+func validateNames(clusterName, hostClusterName string) error {
+	if problems := validation.IsDNS1123Subdomain(clusterName); len(problems) > 0 {
+		return fmt.Errorf("cluster name %q cannot be the name of a KubeFedCluster: %s", clusterName, problems[0])
+	}
+	if problems := validation.IsDNS1123Subdomain(serviceAccountName(clusterName, hostClusterName)); len(problems) > 0 {
+		return fmt.Errorf("host cluster name %q cannot be part of an object's name (%s): set --host-cluster-name", hostClusterName, problems[0])
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package join
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+)
+
+// RBACMode says how much the controller may do in a member.
+type RBACMode string
+
+const (
+	// RBACTypes grants what the federated types need, and no more.
+	RBACTypes RBACMode = "types"
+	// RBACAdmin grants everything, as KubeFed does.
+	RBACAdmin RBACMode = "admin"
+)
+
+type groupResource struct{ group, resource string }
+
+// usualTypes may be enabled later without joining again. ClusterRoles are left
+// out on purpose: who may write any of them may do anything.
+var usualTypes = []groupResource{
+	{"", "configmaps"},
+	{"", "namespaces"},
+	{"", "secrets"},
+	{"", "serviceaccounts"},
+	{"", "services"},
+	{"apps", "deployments"},
+	{"apps", "replicasets"},
+	{"backup.fedctl.io", "backups"},
+	{"batch", "jobs"},
+	{"networking.k8s.io", "ingresses"},
+}
+
+var (
+	readVerbs = []string{"get", "list", "watch"}
+	allVerbs  = []string{"get", "list", "watch", "create", "update", "patch", "delete"}
+
+	healthRule = rbacv1.PolicyRule{
+		NonResourceURLs: []string{"/healthz", "/livez", "/readyz", "/version", "/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"},
+		Verbs:           []string{"get"},
+	}
+	nodesRule    = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: readVerbs}
+	identityRule = rbacv1.PolicyRule{
+		APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{metav1.NamespaceSystem}, Verbs: []string{"get"},
+	}
+	everythingRule = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
+	allPathsRule   = rbacv1.PolicyRule{NonResourceURLs: []string{"*"}, Verbs: []string{"get"}}
+)
+
+// memberRules are the rights the controller needs in a member.
+type memberRules struct {
+	// Cluster is for a ClusterRole, Namespaced for a Role in the KubeFed namespace;
+	// a control plane of Cluster scope has no Namespaced ones.
+	Cluster, Namespaced []rbacv1.PolicyRule
+}
+
+// rulesFor computes the rights from the types that the host federates. In a
+// Namespaced control plane they hold in the KubeFed namespace only, but for the
+// cluster's health, nodes and identity.
+func rulesFor(mode RBACMode, scope apiextensionsv1.ResourceScope, types []fedcorev1beta1.FederatedTypeConfig) memberRules {
+	inventory := []rbacv1.PolicyRule{healthRule, nodesRule}
+	if scope == apiextensionsv1.NamespaceScoped {
+		rules := memberRules{Cluster: append(inventory, identityRule), Namespaced: []rbacv1.PolicyRule{everythingRule}}
+		if mode == RBACTypes {
+			rules.Namespaced = typeRules(types, true)
+		}
+		return rules
+	}
+	if mode == RBACAdmin {
+		return memberRules{Cluster: []rbacv1.PolicyRule{everythingRule, allPathsRule}}
+	}
+	return memberRules{Cluster: append(inventory, typeRules(types, false)...)}
+}
+
+// typeRules lists one rule per API group, sorted, for the types that propagate
+// and the usual ones; then what some types need besides.
+func typeRules(types []fedcorev1beta1.FederatedTypeConfig, namespacedOnly bool) []rbacv1.PolicyRule {
+	targets := slices.Clone(usualTypes)
+	for i := range types {
+		target := types[i].Spec.TargetType
+		if types[i].Spec.Propagation != fedcorev1beta1.PropagationEnabled || (namespacedOnly && target.Scope != apiextensionsv1.NamespaceScoped) {
+			continue
+		}
+		targets = append(targets, groupResource{target.Group, pluralOf(types[i])})
+	}
+	if namespacedOnly {
+		targets = slices.DeleteFunc(targets, func(t groupResource) bool { return t == groupResource{"", "namespaces"} })
+	}
+	slices.SortFunc(targets, func(a, b groupResource) int {
+		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.resource, b.resource))
+	})
+	targets = slices.Compact(targets)
+
+	var rules []rbacv1.PolicyRule
+	for _, t := range targets {
+		if last := len(rules) - 1; last >= 0 && rules[last].APIGroups[0] == t.group {
+			rules[last].Resources = append(rules[last].Resources, t.resource)
+			continue
+		}
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{t.group}, Resources: []string{t.resource}, Verbs: allVerbs})
+	}
+	if !slices.Contains(targets, groupResource{"", "pods"}) {
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: readVerbs})
+	}
+	return append(rules, grantingRules(targets)...)
+}
+
+// grantingRules let the controller write roles and bindings that grant what it
+// does not have itself; the API server refuses that otherwise.
+func grantingRules(targets []groupResource) []rbacv1.PolicyRule {
+	var escalate, bind []string
+	for _, t := range targets {
+		switch t {
+		case groupResource{rbacv1.GroupName, "clusterroles"}, groupResource{rbacv1.GroupName, "roles"}:
+			escalate = append(escalate, t.resource)
+		case groupResource{rbacv1.GroupName, "clusterrolebindings"}:
+			bind = append(bind, "clusterroles")
+		case groupResource{rbacv1.GroupName, "rolebindings"}:
+			bind = append(bind, "clusterroles", "roles")
+		}
+	}
+	var rules []rbacv1.PolicyRule
+	if len(escalate) > 0 {
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: escalate, Verbs: []string{"bind", "escalate"}})
+	}
+	if len(bind) > 0 {
+		slices.Sort(bind)
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: slices.Compact(bind), Verbs: []string{"bind"}})
+	}
+	return rules
+}
+
+// pluralOf is the target's plural name, or what KubeFed makes it when not given:
+// the first part of the FederatedTypeConfig's name.
+func pluralOf(config fedcorev1beta1.FederatedTypeConfig) string {
+	if plural := config.Spec.TargetType.PluralName; plural != "" {
+		return plural
+	}
+	plural, _, _ := strings.Cut(config.Name, ".")
+	return plural
+}

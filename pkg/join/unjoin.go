@@ -1,0 +1,202 @@
+package join
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
+)
+
+// UnjoinOptions say which member is let go.
+type UnjoinOptions struct {
+	// ClusterName is the name of the KubeFedCluster. Required.
+	ClusterName string
+	// HostClusterName is the one given to join; empty means what join noted, and
+	// failing that DefaultHostClusterName.
+	HostClusterName        string
+	DefaultHostClusterName string
+	// ClusterContext is the context that member comes from, for saying how to repeat
+	// the command; empty means the one of the cluster's name.
+	ClusterContext string
+	// KubeFedNamespace is the control plane's namespace. Required.
+	KubeFedNamespace string
+	// Force lets the member go even if it cannot be reached or cleaned up.
+	Force bool
+	// DryRun changes nothing, and says what would be done.
+	DryRun bool
+	// Say is told what has been done, line by line. Nil means nobody is.
+	Say func(line string)
+	// Deleted is told of each object that was deleted, or with DryRun would be, in
+	// the host or in the member, instead of Say. Nil means that Say is.
+	Deleted func(object client.Object)
+}
+
+// Unjoin undoes Join. The host goes first, so that the controller lets go of the
+// member before its token dies; then everything Join created in the member is
+// removed, and the rights of its account to execute backups there. What was propagated
+// to the member stays, and so does its KubeFed namespace while it holds anything of
+// others, or the member is the host.
+//
+// member may be nil with Force, for a member that is gone. Unjoin can be
+// repeated: if the member could not be cleaned up, the next one does the rest.
+func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) error {
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	hostSide, err := openHost(host, o.KubeFedNamespace)
+	if err != nil {
+		return err
+	}
+	kfc, err := hostSide.find(ctx, o.ClusterName)
+	if err != nil {
+		return err
+	}
+	account := o.account(kfc)
+	memberSide, err := o.openMember(ctx, member, kfc)
+	if err != nil {
+		if !o.Force {
+			return fmt.Errorf("%w (--force removes it from the host cluster only)", err)
+		}
+		o.Say(fmt.Sprintf("left %s as it is: %v", o.ClusterName, err))
+	}
+	if kfc == nil && (memberSide == nil || !memberSide.has(ctx, account)) {
+		return fmt.Errorf("cluster %s has not joined: there is no KubeFedCluster %s/%s in the host cluster, and no account %s in the member", o.ClusterName, o.KubeFedNamespace, o.ClusterName, account)
+	}
+	if kfc != nil {
+		if err := hostSide.forget(ctx, kfc, o); err != nil {
+			return err
+		}
+	}
+	if memberSide == nil {
+		return nil
+	}
+	err = memberSide.cleanUp(ctx, account, hostSide.namespaceUID(ctx), o)
+	if err != nil && o.Force {
+		o.Say(fmt.Sprintf("could not clean up %s: %v", o.ClusterName, err))
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("%s is no longer a member, but was not cleaned up: %w\nRun the command again to do the rest: fedctl unjoin %s --cluster-context %s --host-cluster-name %s",
+			o.ClusterName, err, o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), strings.TrimPrefix(account.Name, o.ClusterName+"-"))
+	}
+	return nil
+}
+
+// account is the service account in the member.
+func (o *UnjoinOptions) account(kfc *fedcorev1beta1.KubeFedCluster) client.ObjectKey {
+	if kfc != nil && o.HostClusterName == "" {
+		if namespace, name, found := strings.Cut(kfc.Annotations[ServiceAccountAnnotation], "/"); found {
+			return client.ObjectKey{Namespace: namespace, Name: name}
+		}
+	}
+	hostName := o.HostClusterName
+	if hostName == "" {
+		hostName = o.DefaultHostClusterName
+	}
+	return client.ObjectKey{Namespace: o.KubeFedNamespace, Name: serviceAccountName(o.ClusterName, hostName)}
+}
+
+// openMember connects to the member and makes sure that it is the cluster which
+// joined: nothing is ever removed from another.
+func (o *UnjoinOptions) openMember(ctx context.Context, config *rest.Config, kfc *fedcorev1beta1.KubeFedCluster) (*side, error) {
+	if config == nil {
+		return nil, errors.New("the kubeconfig does not say how to reach it")
+	}
+	s, err := openSide(ctx, config, o.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	if kfc != nil {
+		if known := reach.NotedUID(kfc); known != "" && s.uid != "" && known != s.uid {
+			return nil, fmt.Errorf("the context leads to %s, which is not the cluster that joined as %s: set --cluster-context", config.Host, o.ClusterName)
+		}
+	}
+	return s, nil
+}
+
+// find returns the KubeFedCluster, or nil when there is none.
+func (h *hostSide) find(ctx context.Context, name string) (*fedcorev1beta1.KubeFedCluster, error) {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	var kfc fedcorev1beta1.KubeFedCluster
+	err := h.client.Get(ctx, client.ObjectKey{Namespace: h.namespace, Name: name}, &kfc)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // nothing there is an answer
+	} else if err != nil {
+		return nil, h.explain("reading KubeFedCluster "+h.namespace+"/"+name, err)
+	}
+	kfc.SetGroupVersionKind(fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedCluster"))
+	return &kfc, nil
+}
+
+// forget removes KubeFedCluster and Secret.
+func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, o UnjoinOptions) error {
+	s := steps{client: h.client, where: h.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
+	if err := s.remove(ctx, kfc); err != nil {
+		return err
+	}
+	if kfc.Spec.SecretRef.Name == "" {
+		return nil
+	}
+	return s.remove(ctx, &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: h.namespace, Name: kfc.Spec.SecretRef.Name},
+	})
+}
+
+func (s *side) has(ctx context.Context, account client.ObjectKey) bool {
+	return s.client.Get(ctx, account, &corev1.ServiceAccount{}) == nil
+}
+
+// namespaceUID is that of the control plane's namespace, or empty.
+func (h *hostSide) namespaceUID(ctx context.Context) types.UID {
+	var namespace corev1.Namespace
+	if err := h.client.Get(ctx, client.ObjectKey{Name: h.namespace}, &namespace); err != nil {
+		return ""
+	}
+	return namespace.UID
+}
+
+// cleanUp removes what Join created in the member, and the account's further rights.
+// The KubeFed namespace goes only if it is empty and certainly not the host's, whose
+// UID is hostUID.
+func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID types.UID, o UnjoinOptions) error {
+	did := steps{client: s.client, where: s.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
+	var errs []error
+	for _, object := range accessObjects(account.Namespace, account.Name) {
+		errs = append(errs, did.remove(ctx, object))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	namespace := &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}
+	err := s.client.Get(ctx, client.ObjectKey{Name: account.Namespace}, namespace)
+	if apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	why, err := s.keepNamespace(ctx, namespace, account.Name, hostUID)
+	if err != nil {
+		return fmt.Errorf("looking at what is left in namespace %s of %s: %w", namespace.Name, s.name, err)
+	}
+	if hostUID == "" {
+		why = "the host's own could not be read to tell them apart"
+	}
+	if why != "" {
+		o.Say(fmt.Sprintf("kept Namespace %s in %s: %s", namespace.Name, s.name, why))
+		return nil
+	}
+	return did.remove(ctx, namespace)
+}

@@ -1,0 +1,28 @@
+package settings
+
+import "github.com/spf13/pflag"
+
+// Process is where the program can be looked at, and how it logs.
+type Process struct {
+	HealthProbeAddress string
+	MetricsAddress     string
+	ProfilingAddress   string
+	LogLevel           int
+	LogFormat          string
+}
+
+// AddFlags implements Group.
+func (s *Process) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&s.HealthProbeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
+	flags.StringVar(&s.MetricsAddress, "metrics-bind-address", ":8080", "Address of /metrics; 0 for none.")
+	flags.StringVar(&s.ProfilingAddress, "pprof-bind-address", "", "Address of Go's profiles under /debug/pprof; empty for none.")
+	flags.IntVar(&s.LogLevel, "log-level", 0, "0 for what an operator needs, 1 to follow each failure, 2 and more for developers.")
+	flags.StringVar(&s.LogFormat, "log-format", "json", "json or text.")
+}
+
+// Validate implements Group.
+func (s *Process) Validate() error {
+	var p problems
+	p.oneOf("log-format", s.LogFormat, "json", "text")
+	return p.join()
+}

@@ -1,0 +1,105 @@
+package backup
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"os"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/executor"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
+)
+
+var _ = Describe("Data that vanishes from the storage", func() {
+	It("is saved anew by the next run where it is still in the cluster, and named where it is not", func(ctx SpecContext) {
+		c := clients[host.Name]
+		ns := namespace(ctx, c)
+		repo := store(ctx, c, ns)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			once(s)
+			s.Source.IncludedResources = []string{"configmaps"} // all else changes with each run
+		})
+		random := make([]byte, 200<<10)
+		big := func(name string) *corev1.ConfigMap {
+			_, err := rand.Read(random)
+			Expect(err).NotTo(HaveOccurred())
+			object := &corev1.ConfigMap{Data: map[string]string{"d": base64.StdEncoding.EncodeToString(random)}}
+			object.Namespace, object.Name = ns, name
+			Expect(c.Create(ctx, object)).To(Succeed())
+			return object
+		}
+		leaving := big("leaving")
+		big("staying")
+		execute(nil, ns, often)
+		first := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionTrue, "Intact")
+		Expect(c.Delete(ctx, leaving)).To(Succeed())
+		second := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionTrue, "Quick")
+
+		By("deleting the packs, as a rule of a bucket does")
+		packs := packsIn(pathOf(ns))
+		Expect(packs).NotTo(BeEmpty())
+		for _, pack := range packs {
+			Expect(os.Remove(pack)).To(Succeed())
+		}
+		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")
+
+		third := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		verified := func(run *v1alpha1.BackupRun) string {
+			found := meta.FindStatusCondition(current(ctx, c, run).Status.Conditions, v1alpha1.ConditionVerified)
+			Expect(found).NotTo(BeNil())
+			return string(found.Status) + " " + found.Reason
+		}
+		Expect(verified(first)).To(Equal("False Corrupt"), "what is gone from the cluster, too, is lost")
+		Expect(verified(second)).To(Equal("True Quick"), "everything that it saved was saved again")
+		Expect(verified(third)).To(Equal("True Quick"))
+		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionTrue, "Quick")).To(ContainSubstring("older runs are damaged"))
+		Eventually(ctx, func() string { return current(ctx, c, b).Status.LastSuccess.Name }).Should(Equal(third.Name))
+
+		open, err := repository.OpenReadOnly(ctx, repository.Config{Storage: &repository.Filesystem{Path: pathOf(ns)}, Password: "correct horse battery staple"})
+		Expect(err).NotTo(HaveOccurred())
+		defer func() { Expect(open.Close(ctx)).To(Succeed()) }()
+		Expect(open.Verify(ctx, second.Status.SnapshotID, true)).To(Succeed())
+		Expect(open.Verify(ctx, third.Status.SnapshotID, true)).To(Succeed())
+		Expect(repository.ReasonOf(open.Verify(ctx, first.Status.SnapshotID, true))).To(Equal(repository.Corrupt))
+	}, SpecTimeout(4*time.Minute))
+
+	It("is found by reading a share of it in each run", func(ctx SpecContext) {
+		c := clients[host.Name]
+		ns := namespace(ctx, c)
+		repo := store(ctx, c, ns)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			once(s)
+			s.Source.IncludedResources = []string{"configmaps"}
+		})
+		clock := stopped(b.CreationTimestamp.Time)
+		execute(clock, ns, func(o *executor.Options) { o.CheckPeriod = time.Hour })
+		first := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		Expect(current(ctx, c, repo).Status.ReadUntil.Time).To(BeTemporally("~", clock.Now(), time.Second))
+
+		By("changing a byte")
+		for _, pack := range packsIn(pathOf(ns)) {
+			data, err := os.ReadFile(pack)
+			Expect(err).NotTo(HaveOccurred())
+			data[len(data)/2] ^= 1
+			Expect(os.Chmod(pack, 0o600)).To(Succeed())
+			Expect(os.WriteFile(pack, data, 0o600)).To(Succeed())
+		}
+		clock.Step(31 * 24 * time.Hour)
+		second := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		Expect(current(ctx, c, repo).Status.ReadUntil.Time).To(BeTemporally("~", clock.Now(), time.Second))
+		open, err := repository.OpenReadOnly(ctx, repository.Config{Storage: &repository.Filesystem{Path: pathOf(ns)}, Password: "correct horse battery staple"})
+		Expect(err).NotTo(HaveOccurred())
+		defer func() { Expect(open.Close(ctx)).To(Succeed()) }()
+		Expect(open.Verify(ctx, first.Status.SnapshotID, true)).To(Succeed(), "what it saved was saved again")
+		Expect(open.Verify(ctx, second.Status.SnapshotID, true)).To(Succeed())
+	}, SpecTimeout(4*time.Minute))
+})
