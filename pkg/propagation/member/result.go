@@ -3,7 +3,6 @@ package member
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -94,8 +93,7 @@ type (
 )
 
 // ErrKeptOut says in words what KeptOut says.
-var ErrKeptOut = fmt.Errorf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
-	federate.ManagedLabel, federate.ManagedLabelValue)
+var ErrKeptOut = errors.New(federate.KeptOutMessage)
 
 var (
 	errExists  = errors.New("the object exists in the cluster and is not managed by the federation")
