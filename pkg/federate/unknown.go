@@ -74,3 +74,14 @@ func ParseUnknown(message, cluster string) (fields []string) {
 	slices.Sort(fields)
 	return slices.Compact(fields)
 }
+
+// WithoutUnknown is a message of the Accepted condition without what DescribeUnknown says.
+func WithoutUnknown(message string) string {
+	var rest []string
+	for part := range strings.SplitSeq(message, "; ") {
+		if !strings.HasPrefix(part, unknownEverywhere) && !strings.HasPrefix(part, unknownIn) {
+			rest = append(rest, part)
+		}
+	}
+	return strings.Join(rest, "; ")
+}

@@ -25,6 +25,9 @@ func TestUnknown(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
+			if rest := WithoutUnknown(strings.Join(append([]string{"another; problem"}, got...), "; ")); rest != "another; problem" {
+				t.Errorf("without it: got %q", rest)
+			}
 			for cluster, fields := range test.unknown {
 				if diff := cmp.Diff(fields, ParseUnknown("another problem; "+strings.Join(got, "; "), cluster)); diff != "" {
 					t.Errorf("%s, read back (-want +got):\n%s", cluster, diff)

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // eventSender sends the engine's events.
@@ -29,10 +31,7 @@ func (s *eventSender) warn(t *runningType, fed *federated, warnings []warning) {
 	about.SetGroupVersionKind(t.Federated.GVK)
 	about.Namespace, about.Name, about.UID = fed.Namespace, fed.Name, fed.UID
 	for _, w := range warnings {
-		message := w.message
-		if len(message) > 1024 { // the API's limit for an event's note
-			message = message[:1020] + "…"
-		}
+		message := errtext.Elide(w.message, 1024) // the API's limit for an event's note
 		s.recorder.Eventf(about, s.related(w.cluster), "Warning", w.reason, "Propagate", "%s", message)
 	}
 }
