@@ -17,6 +17,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
@@ -82,7 +83,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 	if err != nil {
 		return nil, err
 	}
-	e := newEngine(opts, log, inventory, host, &eventSender{recorder: local.GetEventRecorder("fedctl"), namespace: opts.KubeFedNamespace})
+	e := newEngine(opts, log, inventory, host, &eventSender{recorder: eventnote.NewRecorder(local, "fedctl"), namespace: opts.KubeFedNamespace})
 	inventory.Subscribe(e.triggers.clusterChanged)
 	if err := e.addController(mgr); err != nil {
 		return nil, err

@@ -6,15 +6,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
-	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/eventnote"
 )
 
 // eventSender sends the engine's events.
 type eventSender struct {
-	recorder events.EventRecorder
+	recorder *eventnote.Recorder
 	// namespace is that of the KubeFedClusters and FederatedTypeConfigs.
 	namespace string
 }
@@ -31,8 +30,7 @@ func (s *eventSender) warn(t *runningType, fed *federated, warnings []warning) {
 	about.SetGroupVersionKind(t.Federated.GVK)
 	about.Namespace, about.Name, about.UID = fed.Namespace, fed.Name, fed.UID
 	for _, w := range warnings {
-		message := errtext.Elide(w.message, 1024) // the API's limit for an event's note
-		s.recorder.Eventf(about, s.related(w.cluster), "Warning", w.reason, "Propagate", "%s", message)
+		s.recorder.Eventf(about, s.related(w.cluster), "Warning", w.reason, "Propagate", "%s", w.message)
 	}
 }
 
@@ -57,5 +55,5 @@ func (s *eventSender) warnStatusType(t *runningType, err error) {
 	about := &metav1.PartialObjectMetadata{}
 	about.SetGroupVersionKind(fedcorev1beta1.SchemeGroupVersion.WithKind("FederatedTypeConfig"))
 	about.Namespace, about.Name = s.namespace, t.Name
-	s.recorder.Eventf(about, nil, "Warning", "StatusTypeFailed", "Propagate", "%s", message[:min(len(message), 1024)])
+	s.recorder.Eventf(about, nil, "Warning", "StatusTypeFailed", "Propagate", "%s", message)
 }

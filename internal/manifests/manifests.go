@@ -1,7 +1,8 @@
-package install
+package manifests
 
 import (
 	"cmp"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -17,8 +18,8 @@ import (
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
-// ManifestOptions say how the shipped manifests are changed.
-type ManifestOptions struct {
+// Options say how the shipped manifests are changed.
+type Options struct {
 	// Namespace of the control plane.
 	Namespace string
 	// Scope of the control plane: Cluster, which is also what empty means, or Namespaced.
@@ -32,24 +33,31 @@ type ManifestOptions struct {
 
 // The scopes of a control plane, KubeFed's.
 const (
-	scopeCluster    = "Cluster"
-	scopeNamespaced = "Namespaced"
+	ScopeCluster    = "Cluster"
+	ScopeNamespaced = "Namespaced"
 )
+
+// Scopes are all there are.
+var Scopes = []string{ScopeCluster, ScopeNamespaced}
 
 const controllerImage = "fedctl/controller"
 
 // folders are the kustomizations of the whole for each scope; that for one
 // namespace stands on the other.
-var folders = map[string]string{"": "default", scopeCluster: "default", scopeNamespaced: "namespaced"}
+var folders = map[string]string{"": "default", ScopeCluster: "default", ScopeNamespaced: "namespaced"}
 
-// Manifests builds the shipped kustomization and returns its objects in the order
-// they are to be applied in.
-func Manifests(options ManifestOptions) ([]*unstructured.Unstructured, error) {
-	return build(options, folders[options.Scope])
+// Build builds the control plane and returns its objects in the order they are to be
+// applied in.
+func Build(options Options) ([]*unstructured.Unstructured, error) {
+	folder, known := folders[options.Scope]
+	if !known {
+		return nil, fmt.Errorf("a control plane has the scope %s or %s, not %q", ScopeCluster, ScopeNamespaced, options.Scope)
+	}
+	return build(options, folder)
 }
 
 // build builds one of the shipped kustomizations.
-func build(options ManifestOptions, folder string) ([]*unstructured.Unstructured, error) {
+func build(options Options, folder string) ([]*unstructured.Unstructured, error) {
 	options.Namespace = cmp.Or(options.Namespace, kubefedconfig.DefaultNamespace)
 	files, err := kustomization(options)
 	if err != nil {
@@ -85,7 +93,7 @@ func sortByRank(objects []*unstructured.Unstructured) {
 
 // kustomization copies the embedded files into memory, with options written into
 // the topmost kustomizations.
-func kustomization(options ManifestOptions) (filesys.FileSystem, error) {
+func kustomization(options Options) (filesys.FileSystem, error) {
 	files := filesys.MakeFsInMemory()
 	err := fs.WalkDir(config.Files, ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -99,7 +107,7 @@ func kustomization(options ManifestOptions) (filesys.FileSystem, error) {
 		case "default/kustomization.yaml", "backup-executor/kustomization.yaml", "backup-rights/kustomization.yaml":
 			data, err = customize(data, options)
 		case "namespaced/kustomization.yaml":
-			data, err = customize(data, ManifestOptions{Namespace: options.Namespace})
+			data, err = customize(data, Options{Namespace: options.Namespace})
 		}
 		if err != nil {
 			return err
@@ -109,7 +117,7 @@ func kustomization(options ManifestOptions) (filesys.FileSystem, error) {
 	return files, err
 }
 
-func customize(data []byte, options ManifestOptions) ([]byte, error) {
+func customize(data []byte, options Options) ([]byte, error) {
 	var top types.Kustomization
 	if err := yaml.UnmarshalStrict(data, &top); err != nil {
 		return nil, err

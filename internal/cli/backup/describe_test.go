@@ -1,89 +1,23 @@
 package backup
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/ptr"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 
-	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func before(d time.Duration) *metav1.Time { return &metav1.Time{Time: noon.Add(-d)} }
-
-func runOf(backup, name string, phase backupv1alpha1.RunPhase, started time.Duration) backupv1alpha1.BackupRun {
-	run := backupv1alpha1.BackupRun{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, CreationTimestamp: *before(started)}}
-	run.Spec.BackupRef.Name = backup
-	run.Status.Phase = phase
-	if phase != "" {
-		run.Status.StartTime = before(started)
-	}
-	return run
-}
-
-func TestList(t *testing.T) {
-	good := runOf("nightly", "n-1", backupv1alpha1.RunSucceeded, 3*time.Hour)
-	good.Status.Duration = &metav1.Duration{Duration: 62*time.Second + time.Millisecond}
-	good.Status.Totals = backupv1alpha1.Totals{Objects: 12, Bytes: 5 << 20, StoredBytes: 1 << 10}
-	good.Status.Verified = before(time.Hour)
-	failed := runOf("hourly", "h-1", backupv1alpha1.RunFailed, 2*time.Hour)
-	failed.Status.Reason = "WrongPassword"
-	states := []memberState{
-		{cluster: "a", runs: []backupv1alpha1.BackupRun{good, failed, runOf("nightly", "n-2", backupv1alpha1.RunRunning, time.Minute)}},
-		{cluster: "b", reason: reasonNoAnswer, message: "no answer within 5s"},
-		{cluster: "bare", reason: reasonNotInstalled},
-		{cluster: "c", runs: []backupv1alpha1.BackupRun{runOf("nightly", "n-0", "", 30*time.Minute)}},
-	}
-	for name, test := range map[string]struct{ backup, want string }{
-		"all": {"", `CLUSTER   BACKUP         RUN   PHASE       STARTED    DURATION     OBJECTS   SIZE      VERIFIED   REASON
-b         -              -     Unknown     -          -            -         -         -          NoAnswer
-a         shop/nightly   n-2   Running     60s ago    60s so far   0         0 B       -          -
-c         shop/nightly   n-0   Pending     -          -            0         0 B       -          -
-a         shop/hourly    h-1   Failed      120m ago   -            0         0 B       -          WrongPassword
-a         shop/nightly   n-1   Succeeded   3h ago     1m2s         12        5.0 MiB   60m ago    -
-`},
-		"one": {"hourly", `CLUSTER   BACKUP        RUN   PHASE     STARTED    DURATION   OBJECTS   SIZE   VERIFIED   REASON
-b         -             -     Unknown   -          -          -         -      -          NoAnswer
-a         shop/hourly   h-1   Failed    120m ago   -          0         0 B    -          WrongPassword
-`},
-	} {
-		var out bytes.Buffer
-		o := output{factory: cmdutil.NewFactory(genericiooptions.IOStreams{Out: &out, ErrOut: &out})}
-		if err := o.print(nil, nil, runTable(runRows(states, test.backup), noon), ""); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(test.want, out.String()); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
-	}
-}
-
-func TestOutputFormats(t *testing.T) {
-	for _, format := range append([]string{""}, outputFormats...) {
-		if err := (&output{format: format}).validate(); err != nil {
-			t.Errorf("%s: %v", format, err)
-		}
-	}
-	if err := (&output{format: "table"}).validate(); err == nil {
-		t.Error("table is no format")
-	}
-	var out bytes.Buffer
-	o := output{factory: cmdutil.NewFactory(genericiooptions.IOStreams{Out: &out}), format: "json"}
-	if err := o.print(runRows(nil, ""), nil, nil, ""); err != nil || strings.Join(strings.Fields(out.String()), "") != `{"items":[]}` {
-		t.Errorf("%s, %v", out.String(), err)
-	}
-}
 
 func TestPolicyDiffers(t *testing.T) {
 	spec := backupv1alpha1.BackupSpec{Schedule: "@daily", Timeout: &metav1.Duration{Duration: time.Hour}, Objective: &backupv1alpha1.Objective{MaxAge: metav1.Duration{Duration: 26 * time.Hour}}}
@@ -126,7 +60,7 @@ func TestNext(t *testing.T) {
 		"never":           {edit: func(b *backupv1alpha1.Backup) { b.Status.LastSuccess = nil }, want: "wait for the first run"},
 		"suspended":       {edit: func(b *backupv1alpha1.Backup) { b.Spec.Suspend = true }, want: "spec.suspend"},
 		"overdue":         {edit: func(b *backupv1alpha1.Backup) { b.Status.NextRun = before(time.Hour) }, want: "overdue"},
-		"does not answer": {state: memberState{reason: reasonNoAnswer, message: "no answer"}, want: "no answer"},
+		"does not answer": {state: memberState{MemberBackups: view.MemberBackups{Reason: view.ReasonNoAnswer, Message: "no answer"}}, want: "no answer"},
 		"damaged and stale": {edit: func(b *backupv1alpha1.Backup) {
 			condition("WithinObjective", "False", "")(b)
 			condition("Verified", "False", "")(b)
@@ -138,7 +72,7 @@ func TestNext(t *testing.T) {
 		if test.edit != nil {
 			test.edit(b)
 		}
-		test.state.cluster, test.state.context = "c", "admin@c"
+		test.state.Cluster, test.state.context = "c", "admin@c"
 		if got := next(&test.state, b, nil, noon); !strings.Contains(got, test.want) {
 			t.Errorf("%s: %s", name, got)
 		}

@@ -1,4 +1,4 @@
-package backup
+package view
 
 import (
 	"strings"
@@ -12,10 +12,10 @@ import (
 // overdue is how late a run may be before it counts as one that nobody executes.
 const overdue = time.Minute
 
-// explainBlocked says why nobody executes the backups of a member that does not let
+// ExplainBlocked says why nobody executes the backups of a member that does not let
 // the control plane do so. What has been looked at all the same, by an executor of
 // the member's own, stays as it is.
-func explainBlocked(rows []row, clusters []fedcorev1beta1.KubeFedCluster, now time.Time) {
+func ExplainBlocked(rows []BackupRow, clusters []fedcorev1beta1.KubeFedCluster, now time.Time) {
 	why := map[string]string{}
 	for i := range clusters {
 		if text := clusters[i].Annotations[backupv1alpha1.BlockedAnnotation]; text != "" {
@@ -26,13 +26,13 @@ func explainBlocked(rows []row, clusters []fedcorev1beta1.KubeFedCluster, now ti
 		r := &rows[i]
 		text, blocked := why[r.Cluster]
 		late := r.Next != nil && now.Sub(r.Next.Time) > overdue
-		if !blocked || r.Name == "" || (r.ReadyState != unknown && !late) {
+		if !blocked || r.Name == "" || (r.ReadyState != Unknown && !late) {
 			continue
 		}
 		reason, message, found := strings.Cut(text, ": ")
 		if !found {
-			reason, message = reasonForbidden, text
+			reason, message = ReasonForbidden, text
 		}
-		r.Objective, r.ReadyState, r.Reason, r.Message = unknown, unknown, reason, message
+		r.Objective, r.ReadyState, r.Reason, r.Message = Unknown, Unknown, reason, message
 	}
 }

@@ -1,4 +1,4 @@
-package install
+package manifests
 
 import (
 	"fmt"
@@ -22,12 +22,12 @@ const (
 // of the default one, and would be that of fedctl-controller in a namespace webhook.
 var takenWords = []string{"namespaced", "webhook"}
 
-// checkNamespace refuses a namespace with which an object of its control plane
+// CheckNamespace refuses a namespace with which an object of its control plane
 // would have the name of one of another control plane.
-func checkNamespace(namespace string) error {
+func CheckNamespace(namespace string) error {
 	for _, word := range takenWords {
 		if namespace == word || strings.HasPrefix(namespace, word+"-") {
-			return fmt.Errorf("a control plane cannot be in the namespace %s: its objects that have no namespace would be named fedctl-controller-%s, as those of other control planes are; choose a namespace that does not begin with %s with --kubefed-namespace",
+			return fmt.Errorf("a control plane cannot be in the namespace %s: its objects that have no namespace would be named fedctl-controller-%s, as those of other control planes are; choose a namespace that does not begin with %s",
 				namespace, namespace, word)
 		}
 	}

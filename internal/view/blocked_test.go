@@ -1,4 +1,4 @@
-package backup
+package view
 
 import (
 	"testing"
@@ -18,19 +18,19 @@ func TestExplainBlocked(t *testing.T) {
 		{ObjectMeta: metav1.ObjectMeta{Name: "free"}},
 	}
 	for name, test := range map[string]struct {
-		row               row
+		row               BackupRow
 		objective, reason string
 	}{
-		"nobody has looked at it":   {row{Cluster: "blocked", Name: "a", Objective: unknown, ReadyState: unknown}, unknown, "Forbidden"},
-		"nobody runs it any more":   {row{Cluster: "blocked", Name: "a", Objective: within, ReadyState: "True", Next: at(-2 * time.Minute)}, unknown, "Forbidden"},
-		"somebody else executes it": {row{Cluster: "blocked", Name: "a", Objective: within, ReadyState: "True", Next: at(time.Hour)}, within, ""},
-		"it was just due":           {row{Cluster: "blocked", Name: "a", Objective: within, ReadyState: "True", Next: at(-time.Second)}, within, ""},
-		"the cluster is silent":     {row{Cluster: "blocked", Objective: unknown, ReadyState: "", Reason: "NoAnswer"}, unknown, "NoAnswer"},
-		"another cluster":           {row{Cluster: "free", Name: "a", Objective: unknown, ReadyState: unknown}, unknown, ""},
+		"nobody has looked at it":   {BackupRow{Cluster: "blocked", Name: "a", Objective: Unknown, ReadyState: Unknown}, Unknown, "Forbidden"},
+		"nobody runs it any more":   {BackupRow{Cluster: "blocked", Name: "a", Objective: Within, ReadyState: "True", Next: at(-2 * time.Minute)}, Unknown, "Forbidden"},
+		"somebody else executes it": {BackupRow{Cluster: "blocked", Name: "a", Objective: Within, ReadyState: "True", Next: at(time.Hour)}, Within, ""},
+		"it was just due":           {BackupRow{Cluster: "blocked", Name: "a", Objective: Within, ReadyState: "True", Next: at(-time.Second)}, Within, ""},
+		"the cluster is silent":     {BackupRow{Cluster: "blocked", Objective: Unknown, ReadyState: "", Reason: "NoAnswer"}, Unknown, "NoAnswer"},
+		"another cluster":           {BackupRow{Cluster: "free", Name: "a", Objective: Unknown, ReadyState: Unknown}, Unknown, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rows := []row{test.row}
-			explainBlocked(rows, clusters, now)
+			rows := []BackupRow{test.row}
+			ExplainBlocked(rows, clusters, now)
 			if got := rows[0]; got.Objective != test.objective || got.Reason != test.reason {
 				t.Errorf("objective %s, reason %q; want %s, %q", got.Objective, got.Reason, test.objective, test.reason)
 			} else if got.Reason == "Forbidden" && got.Message != "it may not create leases: do this" {

@@ -1,4 +1,4 @@
-package get
+package view
 
 import (
 	"bytes"
@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/utils/ptr"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
@@ -23,14 +22,14 @@ import (
 // The tables that the documentation shows have the columns of today.
 func TestColumnsInTheDocumentation(t *testing.T) {
 	var narrow, wide []string
-	for _, column := range clusterColumns {
+	for _, column := range ClusterColumns() {
 		if wide = append(wide, strings.ToUpper(column.Name)); column.Priority == 0 {
 			narrow = append(narrow, strings.ToUpper(column.Name))
 		}
 	}
 	shown := 0
 	for _, name := range []string{"README.md", "docs/user-guide.md"} {
-		text, err := os.ReadFile(filepath.Join("../../..", name))
+		text, err := os.ReadFile(filepath.Join("../..", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,17 +72,17 @@ func TestClusterTable(t *testing.T) {
 		cluster("kubefed-offline", condition(fedcommon.ClusterOffline, corev1.ConditionTrue, "ClusterNotReachable", "gone")),
 	}
 	for _, tc := range []struct {
-		name string
-		wide bool
-		want string
+		name   string
+		format string
+		want   string
 	}{
-		{"narrow", false, `NAME              READY     VERSION   REGION   ZONES   NODES   ACCELERATORS       AGE   REASON
+		{"narrow", "", `NAME              READY     VERSION   REGION   ZONES   NODES   ACCELERATORS       AGE   REASON
 ready             True      v1.36.3   eu       a,b     3       nvidia.com/gpu=8   90m   ClusterReady
 plain             False     -         -        -       1       none               90m   ClusterNotReady
 new               Unknown   -         -        -       -       -                  90m   -
 kubefed-offline   False     -         -        -       -       -                  90m   ClusterNotReachable
 `},
-		{"wide", true, `NAME              READY     VERSION   REGION   ZONES   NODES   ACCELERATORS       AGE   REASON                ENDPOINT                  MESSAGE
+		{"wide", Wide, `NAME              READY     VERSION   REGION   ZONES   NODES   ACCELERATORS       AGE   REASON                ENDPOINT                  MESSAGE
 ready             True      v1.36.3   eu       a,b     3       nvidia.com/gpu=8   90m   ClusterReady          https://ready             ok
 plain             False     -         -        -       1       none               90m   ClusterNotReady       https://plain             ill
 new               Unknown   -         -        -       -       -                  90m   -                     https://new               -
@@ -92,7 +91,7 @@ kubefed-offline   False     -         -        -       -       -                
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := printers.NewTablePrinter(printers.PrintOptions{Wide: tc.wide}).PrintObj(clusterTable(clusters, now), &out); err != nil {
+			if err := (&Printer{Out: &out, Format: tc.format}).PrintTable(ClusterTable(Clusters(clusters), now)); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, out.String()); diff != "" {

@@ -1,4 +1,4 @@
-package install
+package manifests
 
 import (
 	"slices"
@@ -30,8 +30,8 @@ func TestParseImage(t *testing.T) {
 	}
 }
 
-func TestManifests(t *testing.T) {
-	objects, err := Manifests(ManifestOptions{Namespace: "elsewhere", Image: "example.com/c:v1"})
+func TestBuild(t *testing.T) {
+	objects, err := Build(Options{Namespace: "elsewhere", Image: "example.com/c:v1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +65,11 @@ func TestManifests(t *testing.T) {
 
 // What two control planes in a cluster both have must be the same in both.
 func TestControlPlanesDoNotCollide(t *testing.T) {
-	planes := []ManifestOptions{{}, {Namespace: "team-a", Scope: scopeNamespaced}, {Namespace: "team-b", Scope: scopeNamespaced}, {Namespace: "team-c"}}
+	planes := []Options{{}, {Namespace: "team-a", Scope: ScopeNamespaced}, {Namespace: "team-b", Scope: ScopeNamespaced}, {Namespace: "team-c"}}
 	seen := map[string]*unstructured.Unstructured{}
 	own := map[string]int{}
 	for _, plane := range planes {
-		objects, err := Manifests(plane)
+		objects, err := Build(plane)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestControlPlanesDoNotCollide(t *testing.T) {
 				t.Errorf("%s differs in %q\n%s", key, plane.Namespace, diff)
 			}
 			seen[key] = object
-			if scope, found, _ := unstructured.NestedString(object.Object, "spec", "scope"); object.GetKind() == "KubeFedConfig" && (!found || (scope == scopeNamespaced) != (plane.Scope == scopeNamespaced)) {
+			if scope, found, _ := unstructured.NestedString(object.Object, "spec", "scope"); object.GetKind() == "KubeFedConfig" && (!found || (scope == ScopeNamespaced) != (plane.Scope == ScopeNamespaced)) {
 				t.Errorf("%s: scope %q", key, scope)
 			}
 		}
@@ -96,8 +96,8 @@ func TestControlPlanesDoNotCollide(t *testing.T) {
 func TestNamespacesThatWouldCollide(t *testing.T) {
 	const other = "other"
 	names := map[string][]string{} // by kind: those that get the namespace appended
-	for _, scope := range []string{scopeCluster, scopeNamespaced} {
-		objects, err := Manifests(ManifestOptions{Namespace: other, Scope: scope})
+	for _, scope := range []string{ScopeCluster, ScopeNamespaced} {
+		objects, err := Build(Options{Namespace: other, Scope: scope})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestNamespacesThatWouldCollide(t *testing.T) {
 		"webhook": true, "namespaced": true, "webhook-a": true, "namespaced-team": true,
 		"kube-federation-system": false, "webhooks": false, "my-webhook": false, "team-a": false,
 	} {
-		if err := checkNamespace(namespace); (err != nil) != refused {
+		if err := CheckNamespace(namespace); (err != nil) != refused {
 			t.Errorf("%s: %v", namespace, err)
 		}
 	}
@@ -133,7 +133,7 @@ func TestNamespacesThatWouldCollide(t *testing.T) {
 
 // A control plane for one namespace gets no right to federated objects elsewhere.
 func TestRightsOfANamespacedControlPlane(t *testing.T) {
-	objects, err := Manifests(ManifestOptions{Namespace: "team-a", Scope: scopeNamespaced})
+	objects, err := Build(Options{Namespace: "team-a", Scope: ScopeNamespaced})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +151,8 @@ func TestRightsOfANamespacedControlPlane(t *testing.T) {
 	}
 }
 
-func TestManifestsWithoutController(t *testing.T) {
-	objects, err := Manifests(ManifestOptions{WithoutController: true})
+func TestBuildWithoutController(t *testing.T) {
+	objects, err := Build(Options{WithoutController: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestManifestsWithoutController(t *testing.T) {
 // The controller's rights are what somebody reads first. Wildcards are limited to
 // the resources of the group of federated types.
 func TestRightsOfTheController(t *testing.T) {
-	objects, err := Manifests(ManifestOptions{})
+	objects, err := Build(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,22 +195,22 @@ func TestRightsOfTheController(t *testing.T) {
 	}
 }
 
-func TestMemberManifests(t *testing.T) {
+func TestForMember(t *testing.T) {
 	for name, test := range map[string]struct {
 		options MemberOptions
 		want    []string
 	}{
 		"the API":    {MemberOptions{}, nil},
-		"no rights":  {MemberOptions{Rights: rightsNone}, nil},
-		"to save":    {MemberOptions{Rights: rightsSave}, []string{"ClusterRole/fedctl-backup-save", "Role/fedctl-backup-lease"}},
-		"to restore": {MemberOptions{Rights: rightsRestore}, []string{"ClusterRole/fedctl-backup-save", "ClusterRole/fedctl-backup-restore", "Role/fedctl-backup-lease"}},
-		"an executor": {MemberOptions{Rights: rightsSave, Executor: true}, []string{
+		"no rights":  {MemberOptions{Rights: RightsNone}, nil},
+		"to save":    {MemberOptions{Rights: RightsSave}, []string{"ClusterRole/fedctl-backup-save", "Role/fedctl-backup-lease"}},
+		"to restore": {MemberOptions{Rights: RightsRestore}, []string{"ClusterRole/fedctl-backup-save", "ClusterRole/fedctl-backup-restore", "Role/fedctl-backup-lease"}},
+		"an executor": {MemberOptions{Rights: RightsSave, Executor: true}, []string{
 			"Namespace/elsewhere", "ServiceAccount/fedctl-backup-executor", "ClusterRole/fedctl-backup-save",
 			"ClusterRoleBinding/fedctl-backup-save:elsewhere:fedctl-backup-executor", "Role/fedctl-backup-lease",
 			"RoleBinding/fedctl-backup-lease:fedctl-backup-executor", "Deployment/fedctl-backup-executor",
 		}},
 	} {
-		objects, err := MemberManifests(ManifestOptions{Namespace: "elsewhere", Image: "example.com/c:v1"}, test.options)
+		objects, err := ForMember(Options{Namespace: "elsewhere", Image: "example.com/c:v1"}, test.options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,23 +232,34 @@ func TestMemberManifests(t *testing.T) {
 	}
 }
 
-func TestMemberOptions(t *testing.T) {
-	for _, test := range []struct {
-		options MemberOptions
-		members []string
-		want    string
-	}{
-		{MemberOptions{Rights: "all"}, []string{"a"}, "--backup-rights takes"},
-		{MemberOptions{Rights: rightsSave}, nil, "--member CONTEXT"},
-		{MemberOptions{Executor: true}, nil, "--member CONTEXT"},
-		{MemberOptions{Executor: true, Rights: rightsNone}, []string{"a"}, "without rights"},
-	} {
-		if err := test.options.complete(test.members); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%+v: %v", test.options, err)
+// What another control plane uses as well is shared; nothing of one's own is.
+func TestClusterWide(t *testing.T) {
+	own, shared, err := ClusterWide("team-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range own {
+		if !strings.HasSuffix(object.GetName(), "-team-a") {
+			t.Errorf("%s %s does not bear the name of its control plane", object.GetKind(), object.GetName())
 		}
 	}
-	options := MemberOptions{Executor: true}
-	if err := options.complete([]string{"a"}); err != nil || options.Rights != rightsSave {
-		t.Errorf("%+v, %v", options, err)
+	for _, object := range shared {
+		if strings.Contains(object.GetName(), "team-a") {
+			t.Errorf("%s %s is not another control plane's as well", object.GetKind(), object.GetName())
+		}
+	}
+	for _, object := range slices.Concat(own, shared) {
+		if kind := object.GetKind(); object.GetNamespace() != "" || kind == "CustomResourceDefinition" || kind == "Namespace" {
+			t.Errorf("%s %s/%s is not to be deleted with a control plane", kind, object.GetNamespace(), object.GetName())
+		}
+	}
+	if len(own) < 5 || len(shared) < 5 {
+		t.Errorf("%d of its own and %d shared are few", len(own), len(shared))
+	}
+}
+
+func TestScopesThereAre(t *testing.T) {
+	if _, err := Build(Options{Scope: "namespaced"}); err == nil || !strings.Contains(err.Error(), "Namespaced") {
+		t.Error(err)
 	}
 }
