@@ -108,6 +108,7 @@ func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
 		return Rendered{}, err
 	}
 	object["metadata"] = metadata
+	complete(r.gvk.GroupKind(), object)
 
 	rendered, encodeErr := newRendered(object)
 	if r.retain && encodeErr == nil {

@@ -70,11 +70,11 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 	retained := a.fed.RetainReplicas
 	switch r := result.(type) {
 	case member.Applied:
-		return w.confirm(a, r.Object, ledger.Holding{Retained: retained})
+		return w.confirm(a, r.Object, ledger.Holding{Unknown: r.Unknown, Retained: retained})
 	case member.Updated:
-		return w.confirm(a, r.Object, ledger.Holding{Refusal: r.Refusal, Retained: retained})
+		return w.confirm(a, r.Object, ledger.Holding{Refusal: r.Refusal, Unknown: r.Unknown, Retained: retained})
 	case member.TakenOver:
-		return w.confirm(a, r.Object, ledger.Holding{})
+		return w.confirm(a, r.Object, ledger.Holding{Unknown: r.Unknown})
 	case member.Exists:
 		return w.fail(a, ledger.InTheWay, errNotAdopted)
 	case member.Unread:

@@ -51,7 +51,7 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 		return nil, fmt.Errorf("discovery client: %w", err)
 	}
 	return &memberClient{
-		applier: member.New(meta, dyn, timeout), metadata: meta, dynamic: dyn, discovery: disco.RESTClient(), timeout: timeout,
+		applier: member.New(meta, dyn, disco.RESTClient(), timeout), metadata: meta, dynamic: dyn, discovery: disco.RESTClient(), timeout: timeout,
 	}, nil
 }
 

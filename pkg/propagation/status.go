@@ -36,19 +36,16 @@ type statusWriter struct {
 func (w *statusWriter) write(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account, where placed) (reconcile.Result, error) {
 	look := func(cluster string) ledger.Sighting { s, _ := w.lookout.look(t, key, cluster); return s }
 	var outcomes []federate.Outcome
-	var refusals, ignored []string
+	var refusals, unknown, ignored []string
 	var written *federate.Status
 	var told string
 	acc.keep(func(l *ledger.Ledger) {
 		outcomes, refusals, ignored = l.Outcomes(), l.Refusals(look), acc.ignored()
+		unknown = federate.DescribeUnknown(l.Unknown())
 		written, told = acc.written, acc.told
 	})
 
-	faults, faultReason := problems(where.Unknown), "ClusterNotFound"
-	if len(faults) == 0 {
-		faultReason = ledger.ReasonApplyRefused
-	}
-	faults = append(faults, refusals...)
+	faults, faultReason := faultsOf(problems(where.Unknown), refusals, unknown)
 	warnings := warningsOf(outcomes, fed.Status)
 	text := strings.Join(slices.Concat(faults, ignored), "; ")
 	if text != told && text != "" {
@@ -99,6 +96,20 @@ func (w *statusWriter) rollup(t *runningType) federate.Rollup {
 		return nil
 	}
 	return w.rollups[t.Target.GVK.GroupKind()]
+}
+
+// faultsOf is all that is wrong with an object that is propagated all the same, and the
+// reason of what comes first.
+func faultsOf(problems, refusals, unknown []string) (faults []string, reason string) {
+	switch {
+	case len(problems) > 0:
+		reason = "ClusterNotFound"
+	case len(refusals) > 0:
+		reason = ledger.ReasonApplyRefused
+	default:
+		reason = ledger.ReasonUnknownFields
+	}
+	return slices.Concat(problems, refusals, unknown), reason
 }
 
 // problems is bad input that did not stop the propagation to the other clusters.

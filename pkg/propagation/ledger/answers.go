@@ -38,6 +38,8 @@ type Holding struct {
 	Owned uint64
 	// Refusal says why the object was written, but not applied; empty if it was applied.
 	Refusal string
+	// Unknown are the fields that it was written without, since the cluster does not know them.
+	Unknown []string
 	// Retained says that we are known not to own the replicas.
 	Retained bool
 }
@@ -53,7 +55,7 @@ func (l *Ledger) Applied(t Task, h Holding, now time.Time) Next {
 		return Next{Forget: true}
 	}
 	e.applied, e.owned, e.updated = t.hash, h.Owned, true
-	e.refusal, e.retained = h.Refusal, h.Retained
+	e.refusal, e.unknown, e.retained = h.Refusal, h.Unknown, h.Retained
 	return l.finish(e, federate.ClusterPropagationOK, "", now)
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -282,5 +283,21 @@ func TestReport(t *testing.T) {
 		if got, _ := parseVersion(version); got != applied {
 			t.Errorf("%q: %q", version, got)
 		}
+	}
+}
+
+func TestUnknownFieldsSurviveARestart(t *testing.T) {
+	said := federate.DescribeUnknown(map[string][]string{"m": {"spec.a", "spec.b"}, "n": {"spec.a"}})
+	b := newBook(federate.Status{
+		Conditions: []federate.Condition{{Type: federate.ConditionAccepted, Reason: ReasonApplyRefused, Message: "refused; " + strings.Join(said, "; ")}},
+		Clusters:   []federate.ClusterStatus{{Name: "m", Version: "h1.0000000000000007"}, {Name: "n", Version: "h1.0000000000000007"}},
+	})
+	b.set("m", func(s *Situation) { s.Sighting = held.with(func(s *Sighting) { s.Replaced = true }) })
+	b.plan()
+	if got := federate.DescribeUnknown(b.Unknown()); len(got) != 1 || got[0] == said[0] {
+		t.Errorf("n is not to hold the object any more: %q", got)
+	}
+	if got := b.Refusals(func(name string) Sighting { return b.clusters[name].Sighting }); !slices.Equal(got, []string{"refused"}) {
+		t.Errorf("refusals %q", got)
 	}
 }

@@ -65,6 +65,8 @@ type entry struct {
 	irreplaceable string
 	// refusal says why the object was written, but not applied.
 	refusal string
+	// unknown are the fields that the cluster does not know and holds the object without.
+	unknown []string
 	// keeps is the cluster's, as it was when it was planned.
 	keeps    bool
 	status   federate.PropagationStatus
@@ -84,14 +86,20 @@ type entry struct {
 // settings are shared, and not changed any more.
 func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 	l := &Ledger{settings: settings, uid: uid, entries: make(map[string]*entry, len(status.Clusters))}
-	refusal := ""
-	if accepted := status.Condition(federate.ConditionAccepted); accepted != nil && accepted.Reason == ReasonApplyRefused {
-		refusal = accepted.Message
+	refusal, said := "", ""
+	if accepted := status.Condition(federate.ConditionAccepted); accepted != nil {
+		said = accepted.Message
+		if accepted.Reason == ReasonApplyRefused {
+			refusal = federate.WithoutUnknown(accepted.Message)
+		}
 	}
 	for _, c := range status.Clusters {
 		applied, owned := parseVersion(c.Version)
 		// What a status lists may be there, also without a version: KubeFed writes none.
-		l.entries[c.Name] = &entry{applied: applied, owned: owned, arrival: arrivedMaybe, refusal: refusal, status: c.Status, message: c.Message}
+		l.entries[c.Name] = &entry{
+			applied: applied, owned: owned, arrival: arrivedMaybe, refusal: refusal,
+			unknown: federate.ParseUnknown(said, c.Name), status: c.Status, message: c.Message,
+		}
 	}
 	return l
 }

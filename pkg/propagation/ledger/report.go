@@ -10,6 +10,10 @@ import (
 // ReasonApplyRefused is the reason of the Accepted condition when the template cannot be applied.
 const ReasonApplyRefused = "ApplyRefused"
 
+// ReasonUnknownFields is the reason of the Accepted condition when clusters hold the
+// object without fields that they do not know.
+const ReasonUnknownFields = "UnknownFields"
+
 // Waits returns how long the status still waits for clusters that have not
 // answered; 0 if it waits no longer.
 func (l *Ledger) Waits(now time.Time) time.Duration {
@@ -59,6 +63,17 @@ func (l *Ledger) Refusals(look func(cluster string) Sighting) []string {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// Unknown says which fields each of the clusters that hold the object does not know.
+func (l *Ledger) Unknown() map[string][]string {
+	unknown := map[string][]string{}
+	for name, e := range l.entries {
+		if e.goal == goalApplied && e.applied != "" {
+			unknown[name] = e.unknown
+		}
+	}
+	return unknown
 }
 
 // UpToDate says whether the cluster holds what is wanted there.
