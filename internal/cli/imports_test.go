@@ -27,7 +27,7 @@ func TestNoCommandImportsACommand(t *testing.T) {
 			return err
 		}
 		folder := path.Dir(filepath.ToSlash(file))
-		if parsed.Scope.Lookup("NewCommand") != nil { //nolint:staticcheck // deprecated for what needs types; a name does not
+		if parsed.Scope.Lookup("NewCommand") != nil {
 			commands[folder] = true
 		}
 		for _, spec := range parsed.Imports {

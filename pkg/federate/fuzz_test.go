@@ -48,7 +48,7 @@ func FuzzParse(f *testing.F) {
 		if decision, err := placement.Decide(placement.Input{Placement: o.Placement}); err == nil && len(decision.Clusters) > 0 {
 			t.Fatalf("clusters that are not joined: %v", decision.Clusters)
 		}
-		if IntentOf(o, fault, nil).Revision() != IntentOf(o, fault, nil).Revision() {
+		if first, second := IntentOf(o, fault, nil), IntentOf(o, fault, nil); first.Revision() != second.Revision() {
 			t.Fatal("two revisions of one intent")
 		}
 		checkStatus(t, o.Status)

@@ -38,7 +38,7 @@ func NewWatch[V any](ctx context.Context, table *Table[V]) *Watch[V] {
 }
 
 func newWatch[V any](ctx context.Context, table *Table[V]) (*Watch[V], context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx) //nolint:gosec // Stop calls it
 	return &Watch[V]{
 		table: table, log: logr.Discard(), began: time.Now(), stop: cancel, done: make(chan struct{}),
 		ended: func() bool { return ctx.Err() != nil },

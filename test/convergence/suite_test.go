@@ -65,11 +65,12 @@ func TestConvergence(t *testing.T) {
 		for _, d := range p.differences {
 			isMeant, isKnown := meant.Expects(p.Name, d), known.Expects(p.Name, d)
 			kind := "unexpected"
-			if isMeant {
+			switch {
+			case isMeant:
 				kind = "meant"
-			} else if isKnown {
+			case isKnown:
 				kind = "known"
-			} else {
+			default:
 				t.Errorf("%s: created | changed: %s", p.Name, d)
 			}
 			fmt.Fprintf(report, "%-10s %s %s\n", kind, p.Name, d)

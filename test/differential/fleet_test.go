@@ -118,7 +118,7 @@ func (c *cluster) find(ctx context.Context, ref cases.Ref, namespace string) (*u
 		return nil, fmt.Errorf("%s in cluster %s: %w", ref, c.Name, err)
 	}
 	if err != nil {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil //nolint:nilnil,nilerr // there is none
 	}
 	return u, nil
 }

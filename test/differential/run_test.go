@@ -140,7 +140,6 @@ func (r *run) settle(ctx context.Context, f *fleet, step *cases.Step) error {
 	deadline := time.Now().Add(limit)
 	var last map[string]any
 	var since time.Time
-	missing := ""
 	for {
 		view, err := f.look(ctx, r.Case, r.table)
 		if err != nil {
@@ -149,7 +148,7 @@ func (r *run) settle(ctx context.Context, f *fleet, step *cases.Step) error {
 		if !reflect.DeepEqual(view, last) {
 			last, since = view, time.Now()
 		}
-		missing = ""
+		missing := ""
 		if f == r.both[0] {
 			if missing, err = f.missing(ctx, r.Case, step); err != nil {
 				return err

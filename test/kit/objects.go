@@ -20,9 +20,10 @@ import (
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
-// Pieces of manifests.
 type (
+	// Fields are the fields of an object in a manifest.
 	Fields = map[string]any
+	// Values are the items of a list in a manifest.
 	Values = []any
 )
 

@@ -42,7 +42,7 @@ func TestTailIsBounded(t *testing.T) {
 	}
 	writers.Wait()
 	runtime.ReadMemStats(&after)
-	if grown := int64(after.TotalAlloc) - int64(before.TotalAlloc); grown > 8<<20 { //nolint:gosec // fits
+	if grown := int64(after.TotalAlloc) - int64(before.TotalAlloc); grown > 8<<20 {
 		t.Errorf("%d bytes were allocated", grown)
 	}
 	if cap(tail.kept) > 1024 || len(tail.String()) > 310 {

@@ -153,7 +153,7 @@ func omitConfigMap(object map[string]any) string {
 	return ""
 }
 
-const tokenType = "kubernetes.io/service-account-token"
+const tokenType = "kubernetes.io/service-account-token" //nolint:gosec // a type, no token
 
 func omitSecret(object map[string]any) string {
 	switch text(object, "type") {

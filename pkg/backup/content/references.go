@@ -201,8 +201,8 @@ func rewrite(value any, tokens []string, at string, change func(at string, value
 		if tokens[0] != "*" {
 			return value
 		}
-		for i := range value {
-			value[i] = rewrite(value[i], tokens[1:], at+"/"+strconv.Itoa(i), change)
+		for i, item := range value {
+			value[i] = rewrite(item, tokens[1:], at+"/"+strconv.Itoa(i), change) //nolint:gosec // there is a first token, so there is a rest
 		}
 	}
 	return value

@@ -58,7 +58,7 @@ func TestOutOfBounds(t *testing.T) {
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "127.9.9.9",
 		"169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200", "168.63.129.16", "224.0.0.1"} {
-		_, err := get(t, network.Rules{}, "http://"+host+":"+port)
+		_, err := get(t, network.Rules{}, "http://"+host+":"+port) //nolint:bodyclose // get does
 		var refused *network.AddressError
 		if !errors.As(err, &refused) {
 			t.Errorf("%s: got %v", host, err)
@@ -69,7 +69,7 @@ func TestOutOfBounds(t *testing.T) {
 func TestAllowed(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }))
 	defer server.Close()
-	response, err := get(t, loopback(t), server.URL)
+	response, err := get(t, loopback(t), server.URL) //nolint:bodyclose // get does
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	defer inside.Close()
 	outside := httptest.NewServer(http.RedirectHandler(inside.URL, http.StatusTemporaryRedirect))
 	defer outside.Close()
-	response, err := get(t, loopback(t), outside.URL)
+	response, err := get(t, loopback(t), outside.URL) //nolint:bodyclose // get does
 	if err != nil || response.StatusCode != http.StatusTemporaryRedirect {
 		t.Errorf("got %v, %v", response, err)
 	}
@@ -102,7 +102,7 @@ func TestAnswersAreLimited(t *testing.T) {
 				}
 			}
 		}))
-		response, err := get(t, loopback(t), server.URL)
+		response, err := get(t, loopback(t), server.URL) //nolint:bodyclose // get does
 		if err != nil {
 			t.Fatal(err)
 		}

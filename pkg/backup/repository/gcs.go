@@ -36,7 +36,7 @@ type GCS struct {
 	secret string
 }
 
-const gcsCredentials = "spec.gcs.credentialsSecretRef"
+const gcsCredentials = "spec.gcs.credentialsSecretRef" //nolint:gosec // a field, no credentials
 
 func gcsOf(spec *v1alpha1.BackupRepositorySpec) Storage {
 	of := spec.GCS
@@ -134,7 +134,7 @@ func (g *GCS) noCredentials(hint string, cause error) error {
 
 // Where Google gives tokens for keys of service accounts.
 const (
-	googleTokenURI = "https://oauth2.googleapis.com/token"
+	googleTokenURI = "https://oauth2.googleapis.com/token" //nolint:gosec // an address, no token
 	googleUniverse = "googleapis.com"
 )
 

@@ -133,7 +133,7 @@ func (n *namespaces) ensure(ctx context.Context, from string) (*namespace, error
 	if err := n.lookLocked(ctx, name, it); err != nil {
 		return it, err
 	}
-	err := n.carryOut(ctx, from, name, it)
+	err := n.carryOut(ctx, from, it)
 	if err != nil && (recognise(err) != nil || lost(err)) {
 		it.looked = false
 		return it, err // it may be tried again
@@ -144,7 +144,7 @@ func (n *namespaces) ensure(ctx context.Context, from string) (*namespace, error
 
 // carryOut creates the namespace, or does with one that exists what the Restore says,
 // if Namespaces are to be restored at all.
-func (n *namespaces) carryOut(ctx context.Context, from, name string, it *namespace) error {
+func (n *namespaces) carryOut(ctx context.Context, from string, it *namespace) error {
 	r := n.run
 	object := &saved{name: from, content: n.saved[from]}
 	asked := object.content != nil

@@ -157,9 +157,9 @@ func TestRepairsWaitLongerEachTime(t *testing.T) {
 		b.Sending(task, false)
 		b.Applied(task, Holding{Owned: 7}, b.now)
 	}
-	want := []time.Duration{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000, 60000}
-	for i := range want {
-		want[i] *= time.Millisecond
+	var want []time.Duration
+	for _, milliseconds := range []int{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000, 60000} {
+		want = append(want, time.Duration(milliseconds)*time.Millisecond)
 	}
 	if !slices.Equal(waits, want) {
 		t.Errorf("waits %v", waits)

@@ -115,7 +115,7 @@ func workload(replicas int, env ...any) fields {
 		"selector": fields{"matchLabels": fields{"app": "a"}},
 		"template": fields{
 			"metadata": fields{"labels": fields{"app": "a"}},
-			"spec":     fields{"containers": list{fields{"name": "c", "image": "registry.k8s.io/pause:3.10", "env": list(env)}}},
+			"spec":     fields{"containers": list{fields{"name": "c", "image": "registry.k8s.io/pause:3.10", "env": env}}},
 		},
 	}
 	if replicas >= 0 {
