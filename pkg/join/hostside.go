@@ -21,14 +21,9 @@ import (
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
-// What join notes on host objects beside reach.ClusterUIDAnnotation.
-const (
-	// ServiceAccountAnnotation of a KubeFedCluster is namespace/name of the account
-	// in the member, so that unjoin finds it under whatever names it is called.
-	ServiceAccountAnnotation = "fedctl.io/service-account"
-	// ClusterLabel of a Secret names the KubeFedCluster it was made for.
-	ClusterLabel = "fedctl.io/cluster"
-)
+// ServiceAccountAnnotation of a KubeFedCluster is namespace/name of the account in
+// the member, so that unjoin finds it under whatever names it is called.
+const ServiceAccountAnnotation = "fedctl.io/service-account"
 
 // hostSide is the host cluster of a join or unjoin.
 type hostSide struct {
@@ -166,7 +161,7 @@ func (h *hostSide) storeSecret(ctx context.Context, s steps, r registration) err
 	desired := &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: h.namespace, Name: r.secretName(), Labels: map[string]string{ClusterLabel: r.options.ClusterName},
+			Namespace: h.namespace, Name: r.secretName(), Labels: map[string]string{reach.ClusterLabel: r.options.ClusterName},
 		},
 		Data: map[string][]byte{reach.TokenKey: []byte(r.credentials.token)},
 	}
@@ -181,7 +176,7 @@ func (h *hostSide) storeSecret(ctx context.Context, s steps, r registration) err
 		return s.fail("get", desired, err)
 	}
 	used := r.existing != nil && r.existing.Spec.SecretRef.Name == existing.Name
-	if !used && existing.Labels[ClusterLabel] != r.options.ClusterName {
+	if !used && existing.Labels[reach.ClusterLabel] != r.options.ClusterName {
 		return fmt.Errorf("%s in the host cluster is not that of cluster %s: choose another name with --secret-name", describeObject(desired), r.options.ClusterName)
 	}
 	if r.options.ErrorOnExisting {
