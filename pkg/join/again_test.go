@@ -68,17 +68,12 @@ var _ = Describe("joining again", func() {
 	})
 
 	It("refuses an address at which another cluster answers", func(ctx context.Context) {
-		_, err := joinAs(ctx, member1, member1, func(o *join.Options) { o.APIEndpoint = configOf(member2).Host })
-		if err == nil { // the two have authorities of their own, so nothing could be proved from here
-			Expect(configOf(member1).CAData).NotTo(Equal(configOf(member2).CAData))
-		}
-		leave(ctx, member1)
 		mustJoin(ctx, member1, member1)
 		before := kubeFedCluster(ctx, member1)
 		unverified := before.DeepCopy()
 		unverified.Spec.CABundle, unverified.Spec.DisabledTLSValidations = nil, []fedcorev1beta1.TLSValidation{fedcorev1beta1.TLSAll}
 		Expect(host.Patch(ctx, unverified, client.MergeFrom(before))).To(Succeed())
-		_, err = joinAs(ctx, member1, member1, at(configOf(member2).Host))
+		_, err := joinAs(ctx, member1, member1, at(configOf(member2).Host))
 		Expect(err).To(MatchError(ContainSubstring("so it is another cluster: set --api-endpoint")))
 		Expect(kubeFedCluster(ctx, member1).Spec.APIEndpoint).To(Equal(before.Spec.APIEndpoint))
 	})
