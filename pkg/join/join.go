@@ -1,6 +1,7 @@
 package join
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,8 +26,10 @@ type Options struct {
 	// ClusterName is the name of the KubeFedCluster. Required.
 	ClusterName string
 	// HostClusterName is part of the names of what is created in the member, so
-	// that a cluster can be a member of several hosts. Required.
-	HostClusterName string
+	// that a cluster can be a member of several hosts. Empty means the one that an
+	// earlier join has used, and failing that DefaultHostClusterName.
+	HostClusterName        string
+	DefaultHostClusterName string
 	// KubeFedNamespace is the control plane's namespace in the host, and the
 	// namespace of the same name in the member. Required.
 	KubeFedNamespace string
@@ -34,9 +37,10 @@ type Options struct {
 	// name made from ClusterName.
 	SecretName string
 	// APIEndpoint is the member's address as the host's controller reaches it; empty
-	// means the one in the member's configuration.
+	// means the one that is stored, and failing that the one in the member's configuration.
 	APIEndpoint string
-	// RBAC says how much the controller may do in the member (RBACTypes).
+	// RBAC says how much the controller may do in the member; empty means what an earlier
+	// join was told, and failing that RBACTypes.
 	RBAC RBACMode
 	// ErrorOnExisting makes anything that already exists an error.
 	ErrorOnExisting bool
@@ -50,10 +54,7 @@ type Options struct {
 }
 
 func (o *Options) complete() error {
-	if o.RBAC == "" {
-		o.RBAC = RBACTypes
-	}
-	if o.RBAC != RBACTypes && o.RBAC != RBACAdmin {
+	if o.RBAC != "" && o.RBAC != RBACTypes && o.RBAC != RBACAdmin {
 		return fmt.Errorf("unknown RBAC mode %q: use %s or %s", o.RBAC, RBACTypes, RBACAdmin)
 	}
 	if o.Say == nil {
@@ -67,13 +68,17 @@ func (o *Options) complete() error {
 			return fmt.Errorf("the API endpoint %q is not a URL such as https://10.0.0.1:6443", o.APIEndpoint)
 		}
 	}
-	return validateNames(o.ClusterName, o.HostClusterName)
+	return o.validateNames()
 }
+
+func (o *Options) hostName() string { return cmp.Or(o.HostClusterName, o.DefaultHostClusterName) }
 
 // Join makes the cluster that member leads to a member of the one host leads to:
 // an account with a token and rights in the member, a Secret and a KubeFedCluster
 // in the host. What is there already is brought up to date, so that Join can be
-// repeated, after a failure or to renew rights.
+// repeated, after a failure or to renew rights; it keeps what it is not told to change,
+// and says each change. What it has created before a failure is taken back, or named in
+// the error.
 //
 // The error names the cluster and the object, and for missing rights verb and
 // resource.
@@ -89,7 +94,7 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	plan, err := hostSide.plan(ctx, o.RBAC)
+	plan, err := hostSide.plan(ctx, cmp.Or(o.RBAC, RBACTypes))
 	if err != nil {
 		return err
 	}
@@ -97,7 +102,15 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	account := serviceAccountName(o.ClusterName, o.HostClusterName)
+	account := o.account(existing)
+	if admin, err := memberSide.keepsAdmin(ctx, existing, o, account); err != nil {
+		return err
+	} else if admin {
+		if plan, err = hostSide.plan(ctx, RBACAdmin); err != nil {
+			return err
+		}
+		o.Say("kept the right to do everything in " + o.ClusterName + ", which an earlier join was told to give (--rbac=types takes it away)")
+	}
 	objects := memberObjects(o.KubeFedNamespace, account, plan)
 	if err := errors.Join(memberSide.checkRights(ctx, objects), hostSide.checkRights(ctx)); err != nil {
 		return err
@@ -105,25 +118,29 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if o.ErrorOnExisting && existing != nil {
 		return fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
 	}
-	inMember := steps{client: memberSide.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say}
+	r := registration{options: o, existing: existing, member: memberSide, account: o.KubeFedNamespace + "/" + account}
+	if err := hostSide.checkSecret(ctx, r); err != nil {
+		return err
+	}
 	if err := memberSide.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
 		return err
 	}
-	for _, object := range objects {
-		if err := inMember.ensure(ctx, object); err != nil {
-			return err
-		}
+	inMember := steps{
+		client: memberSide.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say, made: &[]client.Object{},
 	}
-	credentials := credentials{}
-	if !o.DryRun {
-		if credentials, err = memberSide.awaitToken(ctx, o.KubeFedNamespace, account); err != nil {
-			return err
+	return inMember.takeBack(ctx, func() error {
+		for _, object := range objects {
+			if err := inMember.ensure(ctx, object); err != nil {
+				return err
+			}
 		}
-	}
-	return hostSide.register(ctx, registration{
-		options: o, existing: existing, member: memberSide, credentials: credentials,
-		account: o.KubeFedNamespace + "/" + account,
-	})
+		if !o.DryRun {
+			if r.credentials, err = memberSide.awaitToken(ctx, o.KubeFedNamespace, account); err != nil {
+				return err
+			}
+		}
+		return hostSide.register(ctx, r)
+	}())
 }
 
 func (o *Options) endpoint(member *rest.Config) string {
@@ -143,11 +160,11 @@ func MemberManifests(ctx context.Context, host *rest.Config, o Options) ([]clien
 	if err != nil {
 		return nil, err
 	}
-	plan, err := hostSide.plan(ctx, o.RBAC)
+	plan, err := hostSide.plan(ctx, cmp.Or(o.RBAC, RBACTypes))
 	if err != nil {
 		return nil, err
 	}
-	return memberObjects(o.KubeFedNamespace, serviceAccountName(o.ClusterName, o.HostClusterName), plan), nil
+	return memberObjects(o.KubeFedNamespace, o.account(nil), plan), nil
 }
 
 type credentials struct {

@@ -37,12 +37,22 @@ func HostClusterName(context string) string {
 	return strings.Trim(name, "-.")
 }
 
-func validateNames(clusterName, hostClusterName string) error {
-	if problems := validation.IsDNS1123Subdomain(clusterName); len(problems) > 0 {
-		return fmt.Errorf("cluster name %q cannot be the name of a KubeFedCluster: %s", clusterName, problems[0])
+// validateNames checks the names of all that Join writes, before anything is written.
+func (o *Options) validateNames() error {
+	if problems := validation.IsDNS1123Subdomain(o.ClusterName); len(problems) > 0 {
+		return fmt.Errorf("cluster name %q cannot be the name of a KubeFedCluster: %s", o.ClusterName, problems[0])
 	}
-	if problems := validation.IsDNS1123Subdomain(serviceAccountName(clusterName, hostClusterName)); len(problems) > 0 {
-		return fmt.Errorf("host cluster name %q cannot be part of an object's name (%s): set --host-cluster-name", hostClusterName, problems[0])
+	if len(o.ClusterName) > validation.LabelValueMaxLength {
+		return fmt.Errorf("cluster name %q has %d characters: it becomes the value of a label, which has %d at most", o.ClusterName, len(o.ClusterName), validation.LabelValueMaxLength)
+	}
+	if problems := validation.IsDNS1123Subdomain(serviceAccountName(o.ClusterName, o.hostName())); len(problems) > 0 {
+		return fmt.Errorf("host cluster name %q cannot be part of the name of the account in the member (%s): set --host-cluster-name", o.hostName(), problems[0])
+	}
+	if problems := validation.IsDNS1123Label(o.KubeFedNamespace); len(problems) > 0 {
+		return fmt.Errorf("%q cannot be the name of a namespace (%s): set --kubefed-namespace", o.KubeFedNamespace, problems[0])
+	}
+	if problems := validation.IsDNS1123Subdomain(o.SecretName); o.SecretName != "" && len(problems) > 0 {
+		return fmt.Errorf("%q cannot be the name of a Secret (%s): set --secret-name", o.SecretName, problems[0])
 	}
 	return nil
 }

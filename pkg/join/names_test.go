@@ -1,6 +1,7 @@
 package join
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 )
@@ -13,12 +14,36 @@ func TestHostClusterName(t *testing.T) {
 			t.Errorf("HostClusterName(%q) = %q, want %q", context, got, want)
 		}
 	}
-	if err := validateNames("member", "host"); err != nil {
-		t.Error(err)
+}
+
+func TestNamesAreCheckedBeforeAnythingIsWritten(t *testing.T) {
+	long := strings.Repeat("x", 63)
+	for _, good := range []Options{
+		{ClusterName: "member", HostClusterName: "host", KubeFedNamespace: "ns"},
+		{ClusterName: long, DefaultHostClusterName: "host", KubeFedNamespace: long, SecretName: "a.b"},
+	} {
+		if err := good.validateNames(); err != nil {
+			t.Errorf("%+v: %v", good, err)
+		}
 	}
-	for _, bad := range []string{"", "Member", "a_b", "a/b", strings.Repeat("x", 254)} {
-		if validateNames(bad, "host") == nil {
-			t.Errorf("name %q accepted", bad)
+	for name, bad := range map[string]Options{
+		"no name":                 {},
+		"upper case":              {ClusterName: "Member"},
+		"underscore":              {ClusterName: "a_b"},
+		"slash":                   {ClusterName: "a/b"},
+		"longer than a label":     {ClusterName: long + "x"},
+		"account name too long":   {ClusterName: long, HostClusterName: strings.Repeat("y", 190)},
+		"host name":               {ClusterName: "member", HostClusterName: "a_b"},
+		"namespace":               {ClusterName: "member", KubeFedNamespace: "a.b"},
+		"namespace of 64":         {ClusterName: "member", KubeFedNamespace: long + "x"},
+		"Secret":                  {ClusterName: "member", SecretName: "A"},
+		"Secret longer than 253":  {ClusterName: "member", SecretName: strings.Repeat("s", 254)},
+		"host name that ends bad": {ClusterName: "member", HostClusterName: "host-"},
+	} {
+		bad.HostClusterName = cmp.Or(bad.HostClusterName, "host")
+		bad.KubeFedNamespace = cmp.Or(bad.KubeFedNamespace, "ns")
+		if bad.validateNames() == nil {
+			t.Errorf("%s: accepted", name)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type steps struct {
 	errorOnExisting bool
 	say             func(line string)
 	deleted         func(client.Object) // told of deletions instead of say, if set
+	made            *[]client.Object    // what has been created, for takeBack
 }
 
 // did says what was done, or with dryRun would have been.
@@ -71,6 +72,7 @@ func (s steps) ensure(ctx context.Context, desired client.Object) error {
 		if err := s.remove(ctx, existing); err != nil {
 			return err
 		}
+		s.made = nil // there was one before
 		return s.create(ctx, desired)
 	}
 	if !s.dryRun {
@@ -89,6 +91,9 @@ func (s steps) create(ctx context.Context, desired client.Object) error {
 		desired.GetObjectKind().SetGroupVersionKind(gvk) // the client clears it
 		if err != nil {
 			return s.fail("create", desired, err)
+		}
+		if s.made != nil {
+			*s.made = append(*s.made, desired)
 		}
 	}
 	s.did("created", "create", desired)

@@ -44,7 +44,8 @@ type UnjoinOptions struct {
 
 // Unjoin undoes Join. The host goes first, so that the controller lets go of the
 // member before its token dies; then everything Join created in the member is
-// removed, and the rights of its account to execute backups there. What was propagated
+// removed, and the rights of its account to execute backups there. What another
+// KubeFedCluster uses (the Secret, the account, its rights) stays. What was propagated
 // to the member stays, and so does its KubeFed namespace while it holds anything of
 // others, or the member is the host.
 //
@@ -62,6 +63,10 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 	if err != nil {
 		return err
 	}
+	others, err := hostSide.others(ctx, o.ClusterName)
+	if err != nil {
+		return err
+	}
 	account := o.account(kfc)
 	memberSide, err := o.openMember(ctx, member, kfc)
 	if err != nil {
@@ -74,11 +79,15 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 		return fmt.Errorf("cluster %s has not joined: there is no KubeFedCluster %s/%s in the host cluster, and no account %s in the member", o.ClusterName, o.KubeFedNamespace, o.ClusterName, account)
 	}
 	if kfc != nil {
-		if err := hostSide.forget(ctx, kfc, o); err != nil {
+		if err := hostSide.forget(ctx, kfc, others, o); err != nil {
 			return err
 		}
 	}
 	if memberSide == nil {
+		return nil
+	}
+	if user := o.accountUser(kfc, account, others); user != "" {
+		o.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: KubeFedCluster %s uses them", account, o.ClusterName, user))
 		return nil
 	}
 	err = memberSide.cleanUp(ctx, account, hostSide.namespaceUID(ctx), o)
@@ -94,16 +103,10 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 
 // account is the service account in the member.
 func (o *UnjoinOptions) account(kfc *fedcorev1beta1.KubeFedCluster) client.ObjectKey {
-	if kfc != nil && o.HostClusterName == "" {
-		if namespace, name, found := strings.Cut(kfc.Annotations[ServiceAccountAnnotation], "/"); found {
-			return client.ObjectKey{Namespace: namespace, Name: name}
-		}
+	if o.HostClusterName != "" {
+		kfc = nil // it was said
 	}
-	hostName := o.HostClusterName
-	if hostName == "" {
-		hostName = o.DefaultHostClusterName
-	}
-	return client.ObjectKey{Namespace: o.KubeFedNamespace, Name: serviceAccountName(o.ClusterName, hostName)}
+	return o.accountOf(kfc, o.ClusterName)
 }
 
 // openMember connects to the member and makes sure that it is the cluster which
@@ -140,7 +143,7 @@ func (h *hostSide) find(ctx context.Context, name string) (*fedcorev1beta1.KubeF
 }
 
 // forget removes KubeFedCluster and Secret.
-func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, o UnjoinOptions) error {
+func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, others []fedcorev1beta1.KubeFedCluster, o UnjoinOptions) error {
 	s := steps{client: h.client, where: h.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
 	if err := s.remove(ctx, kfc); err != nil {
 		return err
@@ -148,10 +151,7 @@ func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluste
 	if kfc.Spec.SecretRef.Name == "" {
 		return nil
 	}
-	return s.remove(ctx, &corev1.Secret{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: h.namespace, Name: kfc.Spec.SecretRef.Name},
-	})
+	return h.forgetSecret(ctx, s, kfc, others)
 }
 
 func (s *side) has(ctx context.Context, account client.ObjectKey) bool {

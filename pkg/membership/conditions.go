@@ -42,6 +42,8 @@ func reasonOf(h health) (reason, message string) {
 		return ReasonNotReachable, join(messageNotReachable, ": ", h.Why.Detail)
 	case reach.Malformed:
 		return ReasonMalformed, join(messageMalformed, ": ", h.Why.Detail)
+	case duplicate, stranger, foreignSecret:
+		return string(h.Why.Verdict), h.Why.Detail
 	default:
 		return ReasonNotReady, join(messageNotReady, ": ", h.Why.Detail)
 	}
@@ -100,7 +102,7 @@ func conditionsFor(previous []fedcorev1beta1.ClusterCondition, h health, malform
 	switch h.Why.Verdict {
 	case reach.Offline:
 		conditions = append(conditions, condition(fedcommon.ClusterOffline, true, reason, message))
-	case reach.Ready, reach.NotReady:
+	case reach.Ready, reach.NotReady, duplicate, stranger:
 		conditions = append(conditions, condition(fedcommon.ClusterOffline, false, ReasonReachable, messageReachable))
 	}
 	if malformed != "" {

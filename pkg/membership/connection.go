@@ -44,21 +44,25 @@ func newConnection(a reach.Access, secret string, opts Options, log logr.Logger)
 	return &connection{fingerprint: a.Fingerprint(), prober: prober, access: a, opts: opts, log: log, close: prober.Close}, nil
 }
 
-// probe asks once how the member is. The first time that it is well it is also
-// asked who it is, so that a ready member has a version and an identity.
+// probe asks once how the member is. One that is well is also asked who it is, so that
+// a ready member has a version and an identity, and another cluster that has taken its
+// place is found out.
 func (c *connection) probe(ctx context.Context) reach.Observation {
 	o := c.prober.Healthz(ctx)
-	if o.Verdict == reach.Ready && !c.identified {
-		return c.identify(ctx)
+	if o.Verdict != reach.Ready || (c.identified && c.uid == "") {
+		return o
 	}
-	return o
+	return c.identify(ctx)
 }
 
 // identify reads version and UID. A member that forbids it is ready all the
 // same: members joined by KubeFed in a Namespaced control plane do. Any other
 // failure is that of the probe.
 func (c *connection) identify(ctx context.Context) reach.Observation {
-	version, versionErr := c.prober.Version(ctx)
+	version, versionErr := c.version, error(nil)
+	if !c.identified {
+		version, versionErr = c.prober.Version(ctx)
+	}
 	uid, uidErr := c.prober.ClusterUID(ctx)
 	for _, err := range []error{versionErr, uidErr} {
 		var status *reach.StatusError
@@ -67,6 +71,9 @@ func (c *connection) identify(ctx context.Context) reach.Observation {
 		}
 		if err != nil {
 			c.log.Info("Member does not tell who it is", "error", err.Error())
+			if c.identified {
+				return reach.Observation{Verdict: reach.Ready} // it did: who it was is kept
+			}
 		}
 	}
 	c.version, c.uid, c.identified = version, uid, true

@@ -17,12 +17,12 @@ type health struct {
 type thresholds struct{ Failure, Success int }
 
 // observe returns the health after one more probe. The first probe decides by
-// itself, as does a configuration that leaves nothing to probe; after that it
-// takes a row of contrary probes as long as the threshold.
+// itself, as does a configuration that leaves nothing to probe, and a member that may
+// not be used; after that it takes a row of contrary probes as long as the threshold.
 func (h health) observe(o reach.Observation, t thresholds) health {
 	ready := o.Verdict == reach.Ready
 	switch {
-	case !h.Known, ready == h.Ready, o.Verdict == reach.Malformed:
+	case !h.Known, ready == h.Ready, o.Verdict == reach.Malformed, barred(o.Verdict):
 		return health{Known: true, Ready: ready, Why: o}
 	case ready && h.Contrary+1 >= t.Success, !ready && h.Contrary+1 >= t.Failure:
 		return health{Known: true, Ready: ready, Why: o}

@@ -85,6 +85,9 @@ func keepCredentials(in any) (any, error) {
 	}
 	slim := &corev1.Secret{Data: map[string][]byte{}}
 	slim.Namespace, slim.Name, slim.UID, slim.ResourceVersion = secret.Namespace, secret.Name, secret.UID, secret.ResourceVersion
+	if owner, labelled := secret.Labels[reach.ClusterLabel]; labelled {
+		slim.Labels = map[string]string{reach.ClusterLabel: owner}
+	}
 	for _, key := range []string{reach.TokenKey, reach.CAKey} {
 		if value, found := secret.Data[key]; found {
 			slim.Data[key] = value
@@ -155,8 +158,10 @@ func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster)
 		p.members[kfc.Name] = m
 		p.launch(ctx, m)
 	} else {
-		if !apiequality.Semantic.DeepEqual(m.object.Spec, kfc.Spec) {
+		identified := reach.NotedUID(m.object) != reach.NotedUID(kfc)
+		if identified || !apiequality.Semantic.DeepEqual(m.object.Spec, kfc.Spec) {
 			m.wake()
+			p.wakeBarred()
 		}
 		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels)
 		m.object, m.info.Labels = kfc, kfc.Labels
@@ -180,6 +185,7 @@ func (p *Provider) gone(name string) {
 	p.mu.Lock()
 	m := p.members[name]
 	delete(p.members, name)
+	p.wakeBarred()
 	p.renewSnapshot()
 	p.mu.Unlock()
 	if m != nil {

@@ -34,7 +34,9 @@ type member struct {
 	info    Info
 	object  *fedcorev1beta1.KubeFedCluster // as last seen; never modified
 	cluster cluster.Cluster
-	facts   Facts // written by run alone
+	facts   Facts    // written by run alone
+	found   identity // what answered at the member's address last
+	holds   bool     // it is engaged, or about to be
 
 	health    health
 	current   *connection // engaged
@@ -136,8 +138,15 @@ func (m *member) tick(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // what failed, failed because we are leaving
 	}
+	if observed.Verdict == undecided {
+		m.wake()
+		return
+	}
 	m.health = m.health.observe(observed, thresholds{Failure: m.p.opts.FailureThreshold, Success: m.p.opts.SuccessThreshold})
 	m.publish()
+	if barred(observed.Verdict) {
+		m.disengage() // once nobody takes it for ready
+	}
 	m.announce(object, before)
 	m.report(ctx)
 	if m.health.Ready && m.current != nil {
@@ -152,42 +161,52 @@ func (m *member) tick(ctx context.Context) {
 // ones only once they have worked; until then the old ones are kept going.
 func (m *member) observe(ctx context.Context, object *fedcorev1beta1.KubeFedCluster) reach.Observation {
 	m.malformed = ""
-	secretName := object.Namespace + "/" + object.Spec.SecretRef.Name
-	wanted, err := reach.AccessOf(object, m.p.secretOf(ctx, object))
+	secret, secretName := m.p.secretOf(ctx, object), object.Namespace+"/"+object.Spec.SecretRef.Name
+	if observed, own := m.checkSecret(object, secret); !own {
+		m.dropCandidate("")
+		return observed
+	}
+	wanted, err := reach.AccessOf(object, secret)
 	if err != nil {
 		m.dropCandidate("")
 		m.malformed = err.Error()
-		return m.fallBack(ctx, reach.Observation{Verdict: reach.Malformed, Detail: m.malformed})
+		return m.fallBack(ctx, object, reach.Observation{Verdict: reach.Malformed, Detail: m.malformed})
 	}
 	fingerprint := wanted.Fingerprint()
 	if m.current != nil && m.current.fingerprint == fingerprint {
 		m.dropCandidate("")
-		return m.current.probe(ctx)
+		return m.examine(m.current, object, m.current.probe(ctx))
 	}
 	m.dropCandidate(fingerprint)
 	if m.candidate == nil {
 		candidate, err := newConnection(wanted, secretName, m.p.opts, m.log)
 		if err != nil {
 			m.malformed = err.Error()
-			return m.fallBack(ctx, reach.Observation{Verdict: reach.Malformed, Detail: m.malformed})
+			return m.fallBack(ctx, object, reach.Observation{Verdict: reach.Malformed, Detail: m.malformed})
 		}
 		m.candidate = candidate
+		m.p.forgetFound(m)
 	}
-	observed := m.candidate.probe(ctx)
-	if observed.Verdict != reach.Ready {
-		return m.fallBack(ctx, observed)
+	observed := m.examine(m.candidate, object, m.candidate.probe(ctx))
+	switch {
+	case observed.Verdict == undecided, barred(observed.Verdict):
+		return observed
+	case observed.Verdict != reach.Ready:
+		return m.fallBack(ctx, object, observed)
 	}
 	return m.promote(ctx, object)
 }
 
 // fallBack probes the connection there was before, if any, when the one that is
 // asked for does not work for the reason in failed.
-func (m *member) fallBack(ctx context.Context, failed reach.Observation) reach.Observation {
+func (m *member) fallBack(ctx context.Context, object *fedcorev1beta1.KubeFedCluster, failed reach.Observation) reach.Observation {
 	if m.current == nil {
 		return failed
 	}
-	observed := m.current.probe(ctx)
-	if observed.Verdict != reach.Ready {
+	observed := m.examine(m.current, object, m.current.probe(ctx))
+	if barred(observed.Verdict) {
+		return observed
+	} else if observed.Verdict != reach.Ready {
 		return failed
 	}
 	observed.Problem = "the connection is kept up with earlier credentials, because the present ones do not work: " + failed.Detail
@@ -290,7 +309,8 @@ func (m *member) publish() {
 // announce sends events about what has changed.
 func (m *member) announce(object *fedcorev1beta1.KubeFedCluster, before health) {
 	recordHealth(m.name, m.health)
-	if before.Ready != m.health.Ready || !before.Known {
+	newlyBarred := barred(m.health.Why.Verdict) && before.Why.Verdict != m.health.Why.Verdict
+	if before.Ready != m.health.Ready || !before.Known || newlyBarred {
 		reason, message := reasonOf(m.health)
 		kind := corev1.EventTypeNormal
 		if !m.health.Ready {

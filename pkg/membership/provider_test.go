@@ -113,12 +113,12 @@ var _ = Describe("the provider", Ordered, func() {
 		events, err := watching.Watch(ctx, &fedcorev1beta1.KubeFedClusterList{}, client.InNamespace(namespace))
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(events.Stop)
-		fresh := &fedcorev1beta1.KubeFedCluster{ObjectMeta: objectMeta(namespace, "fresh"), Spec: kubeFedCluster(ctx, member2).Spec}
-		Expect(host.Create(ctx, fresh)).To(Succeed())
-		DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, fresh)).To(Succeed()) })
+		mustJoin(ctx, hostName, hostName)
+		DeferCleanup(func(ctx context.Context) { Expect(unjoin(ctx, hostName)).To(Succeed()) })
+		var fresh *fedcorev1beta1.KubeFedCluster
 		Eventually(func(g Gomega) {
 			kfc, ok := (<-events.ResultChan()).Object.(*fedcorev1beta1.KubeFedCluster)
-			g.Expect(ok && kfc.Name == fresh.Name).To(BeTrue())
+			g.Expect(ok && kfc.Name == hostName).To(BeTrue())
 			g.Expect(conditionText(kfc, fedcommon.ClusterReady)).NotTo(BeEmpty())
 			fresh = kfc
 		}).Should(Succeed())
@@ -239,6 +239,7 @@ var _ = Describe("the provider", Ordered, func() {
 			"nowhere":   {func(s *fedcorev1beta1.KubeFedClusterSpec) { s.APIEndpoint = "https://does-not-exist.invalid" }, "False ClusterNotReachable"},
 		} {
 			kfc := &fedcorev1beta1.KubeFedCluster{ObjectMeta: objectMeta(namespace, name), Spec: *spec.DeepCopy()}
+			kfc.Spec.SecretRef.Name = copySecret(ctx, spec.SecretRef.Name)
 			bad.change(&kfc.Spec)
 			Expect(host.Create(ctx, kfc)).To(Succeed())
 			DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, kfc)).To(Succeed()) })
@@ -259,7 +260,9 @@ var _ = Describe("the provider", Ordered, func() {
 	})
 
 	It("uses a KubeFedCluster as KubeFed's own join makes it, with TLS checks turned off", func(ctx context.Context) {
-		kfc := &fedcorev1beta1.KubeFedCluster{ObjectMeta: objectMeta(namespace, "kubefed-made"), Spec: kubeFedCluster(ctx, member1).Spec}
+		kfc := kubeFedMade(ctx, "kubefed-made", member1)
+		Expect(host.Delete(ctx, kubeFedCluster(ctx, member1))).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { mustJoin(ctx, member1, member1) })
 		kfc.Spec.CABundle = nil
 		kfc.Spec.DisabledTLSValidations = []fedcorev1beta1.TLSValidation{fedcorev1beta1.TLSAll}
 		Expect(host.Create(ctx, kfc)).To(Succeed())

@@ -82,7 +82,16 @@ func (p *Provider) secretOf(ctx context.Context, kfc *fedcorev1beta1.KubeFedClus
 func (p *Provider) setCluster(m *member, cl cluster.Cluster) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m.cluster = cl
+	m.cluster, m.holds = cl, cl != nil
+}
+
+// forgetFound is for a new connection, which may lead elsewhere.
+func (p *Provider) forgetFound(m *member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m.cluster == nil {
+		m.found = identity{}
+	}
 }
 
 func (p *Provider) setHost(m *member, host bool) {

@@ -125,7 +125,7 @@ func annotationPatch(stored *fedcorev1beta1.KubeFedCluster, f Facts, clusterUID 
 	if f.Nodes != nil {
 		want = f.Nodes.annotations()
 	}
-	if clusterUID != "" {
+	if clusterUID != "" && reach.NotedUID(stored) == "" { // only joining replaces it
 		want[reach.ClusterUIDAnnotation] = clusterUID
 	}
 	for key, value := range want {

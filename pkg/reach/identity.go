@@ -1,11 +1,32 @@
 package reach
 
-import fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+import (
+	"fmt"
 
-// ClusterUIDAnnotation of a KubeFedCluster is the UID of the member's namespace
-// kube-system, which tells whether two KubeFedClusters are one cluster. Joining notes
-// it, and whoever is connected keeps it.
-const ClusterUIDAnnotation = "fedctl.io/cluster-uid"
+	corev1 "k8s.io/api/core/v1"
+	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+)
+
+const (
+	// ClusterUIDAnnotation of a KubeFedCluster is the UID of the member's namespace
+	// kube-system, which tells whether two KubeFedClusters are one cluster. Joining notes
+	// it, and whoever is connected first where nobody has; nothing but joining changes it.
+	ClusterUIDAnnotation = "fedctl.io/cluster-uid"
+	// ClusterLabel of a Secret names the KubeFedCluster that it belongs to.
+	ClusterLabel = "fedctl.io/cluster"
+)
+
+// Reasons of a KubeFedCluster's Ready condition for not using it, whatever answers at
+// its address.
+const (
+	// ReasonDuplicate: it leads to a cluster that is a member under another name.
+	ReasonDuplicate = "DuplicateCluster"
+	// ReasonStranger: it leads to another cluster than the one that joined.
+	ReasonStranger = "ClusterIdentityChanged"
+	// ReasonForeignSecret: its Secret belongs to another KubeFedCluster.
+	ReasonForeignSecret = "SecretOfAnotherCluster"
+)
 
 // NotedUID is the UID that a KubeFedCluster's annotation tells, or empty.
 func NotedUID(kfc *fedcorev1beta1.KubeFedCluster) string {
@@ -17,4 +38,33 @@ func SameEndpoint(a, b string) bool {
 	a, errA := ParseEndpoint(a)
 	b, errB := ParseEndpoint(b)
 	return errA == nil && errB == nil && a == b
+}
+
+// JoinedBefore tells which of two KubeFedClusters was there first, and so is in the
+// right where both cannot be.
+func JoinedBefore(a, b *fedcorev1beta1.KubeFedCluster) bool {
+	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.Name < b.Name
+	}
+	return a.CreationTimestamp.Before(&b.CreationTimestamp)
+}
+
+// checkUse refuses what the controller does not use either: a Secret that is labelled
+// as another cluster's, and what the Ready condition bars.
+func checkUse(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) error {
+	if secret != nil {
+		if owner := secret.Labels[ClusterLabel]; owner != "" && owner != kfc.Name {
+			return fmt.Errorf("Secret %s/%s belongs to cluster %s", secret.Namespace, secret.Name, owner) //nolint:staticcheck // a kind begins it
+		}
+	}
+	for _, c := range kfc.Status.Conditions {
+		if c.Type != fedcommon.ClusterReady || c.Status != corev1.ConditionFalse || c.Reason == nil {
+			continue
+		}
+		switch *c.Reason {
+		case ReasonDuplicate, ReasonStranger, ReasonForeignSecret:
+			return fmt.Errorf("it is not used: %s, see: fedctl get clusters -o wide", *c.Reason)
+		}
+	}
+	return nil
 }

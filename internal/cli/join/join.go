@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -29,7 +31,8 @@ there. Everything is named as kubefedctl names it.
 
 The rights (--rbac=types) are those that the host's FederatedTypeConfigs need,
 besides reading nodes, namespaces and pods. Repeat the command to renew them after
-enabling more types; what is there already is brought up to date. Federating
+enabling more types; what is there already is brought up to date, and what the
+command is not told to change, such as the address, is kept. Federating
 ClusterRoles or Roles gives the right to grant any right, which such types need.
 --rbac=admin allows everything, as kubefedctl does.`
 
@@ -62,7 +65,7 @@ type Options struct {
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f, rbac: string(join.RBACTypes), Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
+	o := &Options{factory: f, Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
 	cmd := &cobra.Command{
 		Use:               "join CLUSTER_NAME",
 		Short:             "Join a cluster to the host cluster",
@@ -86,10 +89,10 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ClusterContext, "cluster-context", "", "Context of the joining cluster in the kubeconfig; by default the cluster's name.")
-	flags.StringVar(&o.HostClusterName, "host-cluster-name", "", "Name of the host cluster in the names of objects in the member; by default made from its context.")
+	flags.StringVar(&o.HostClusterName, "host-cluster-name", "", "Name of the host cluster in the names of objects in the member; by default the one noted by an earlier join, or made from its context.")
 	flags.StringVar(&o.Join.SecretName, "secret-name", "", "Name of the Secret in the host that holds the cluster's token; by default made from the cluster's name.")
-	flags.StringVar(&o.Join.APIEndpoint, "api-endpoint", "", "URL of the joining cluster's API server as the host's controller reaches it; by default the one in the kubeconfig.")
-	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the federated types need) or admin (everything).")
+	flags.StringVar(&o.Join.APIEndpoint, "api-endpoint", "", "URL of the joining cluster's API server as the host's controller reaches it; by default the one stored by an earlier join, or the one in the kubeconfig.")
+	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the federated types need) or admin (everything); by default as an earlier join was told, or types.")
 	flags.BoolVar(&o.Join.ErrorOnExisting, "error-on-existing", false, "Fail if anything to be created exists already, instead of bringing it up to date.")
 	flags.BoolVar(&o.Join.DryRun, "dry-run", false, "Change nothing; say what would be done.")
 	flags.BoolVar(&o.PrintRBAC, "print-rbac", false, "Print what would be created in the joining cluster, as YAML or in the format of -o, and end.")
@@ -100,10 +103,13 @@ func (o *Options) Complete(args []string) error {
 	if err := o.Output.Validate(); err != nil {
 		return err
 	}
-	if !slices.Contains(rbacModes, o.rbac) {
+	if o.rbac != "" && !slices.Contains(rbacModes, o.rbac) {
 		return fmt.Errorf("--rbac takes types or admin, not %q", o.rbac)
 	}
 	o.Join.ClusterName = args[0]
+	if err := o.checkClusterName(); err != nil {
+		return err
+	}
 	if o.ClusterContext == "" {
 		o.ClusterContext = o.Join.ClusterName
 	}
@@ -114,11 +120,23 @@ func (o *Options) Complete(args []string) error {
 	if err != nil {
 		return err
 	}
-	o.Join.HostClusterName = o.HostClusterName
-	if o.HostClusterName == "" {
-		o.Join.HostClusterName = join.HostClusterName(hostContext)
-	}
+	o.Join.HostClusterName, o.Join.DefaultHostClusterName = o.HostClusterName, join.HostClusterName(hostContext)
 	return nil
+}
+
+// checkClusterName says how to go on when the name is that of a context, which a cluster
+// cannot have: such as arn:aws:eks:eu-west-1:123:cluster/prod.
+func (o *Options) checkClusterName() error {
+	context := o.Join.ClusterName
+	if o.ClusterContext != "" || len(validation.IsDNS1123Subdomain(context)) == 0 {
+		return nil // what else is wrong with it is said later
+	}
+	parts := strings.FieldsFunc(context, func(r rune) bool { return r == '/' || r == ':' || r == '@' || r == '_' })
+	name := "NAME"
+	if len(parts) > 0 {
+		name = cmp.Or(join.HostClusterName(parts[len(parts)-1]), name)
+	}
+	return fmt.Errorf("%q cannot be the name of a cluster; if it is the name of a context, give both: fedctl join %s --cluster-context '%s'", context, name, context)
 }
 
 // Run joins the cluster.

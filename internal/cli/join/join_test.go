@@ -1,6 +1,7 @@
 package join
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,5 +84,25 @@ func TestPrintRBACIsYAMLUnlessAskedOtherwise(t *testing.T) {
 		if err := o.printRBAC([]client.Object{account}); err != nil || out.String() != want {
 			t.Errorf("-o %q: %v\n%s", format, err, out.String())
 		}
+	}
+}
+
+func TestNameOfAContextIsNotTakenForThatOfACluster(t *testing.T) {
+	for context, want := range map[string]string{
+		"arn:aws:eks:eu-west-1:123:cluster/Prod": "fedctl join prod --cluster-context 'arn:aws:eks:eu-west-1:123:cluster/Prod'",
+		"admin@berlin":                           "fedctl join berlin --cluster-context 'admin@berlin'",
+		"gke_project_zone_c1":                    "fedctl join c1 --cluster-context 'gke_project_zone_c1'",
+		"@@":                                     "fedctl join NAME --cluster-context '@@'",
+	} {
+		o := &Options{}
+		o.Join.ClusterName = context
+		if err := o.checkClusterName(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", context, err)
+		}
+	}
+	o := &Options{}
+	o.Join.ClusterName = "berlin"
+	if err := o.checkClusterName(); err != nil {
+		t.Error(err)
 	}
 }

@@ -19,7 +19,8 @@ const (
 	long = `End a cluster's membership: remove its KubeFedCluster and Secret from the host, and
 from the cluster itself what join created there, and the rights to execute its backups.
 
-What was propagated to the cluster stays in it. The control plane's namespace in
+What was propagated to the cluster stays in it, and so does what another
+KubeFedCluster uses: the Secret, the account and its rights. The control plane's namespace in
 the member is removed only if nothing else is left in it, and never in the host.
 
 With --force a cluster that is gone, or whose context is, is removed from the host

@@ -1,0 +1,144 @@
+package join
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
+)
+
+// A cluster that joins again keeps what earlier joins, or its owner, were told: how the
+// controller reaches it need not be how the one who repeats the command does.
+
+// account is the name of the service account in the member: the one that an earlier join
+// noted, unless another host cluster name is asked for.
+func (o *Options) account(existing *fedcorev1beta1.KubeFedCluster) string {
+	if o.HostClusterName == "" && existing != nil {
+		namespace, name, _ := strings.Cut(existing.Annotations[ServiceAccountAnnotation], "/")
+		if namespace == o.KubeFedNamespace && name != "" {
+			return name
+		}
+	}
+	return serviceAccountName(o.ClusterName, o.hostName())
+}
+
+// keepsAdmin tells whether an earlier join was told to allow everything. What KubeFed's
+// own join has granted is no such thing: it knows nothing else.
+func (s *side) keepsAdmin(ctx context.Context, existing *fedcorev1beta1.KubeFedCluster, o Options, account string) (bool, error) {
+	if o.RBAC != "" || existing == nil || existing.Annotations[ServiceAccountAnnotation] != o.KubeFedNamespace+"/"+account {
+		return false, nil
+	}
+	name := roleName(account)
+	var role rbacv1.ClusterRole
+	err := s.client.Get(ctx, client.ObjectKey{Name: name}, &role)
+	rules := role.Rules
+	if apierrors.IsNotFound(err) { // a Namespaced control plane
+		var namespaced rbacv1.Role
+		err = s.client.Get(ctx, client.ObjectKey{Namespace: o.KubeFedNamespace, Name: name}, &namespaced)
+		rules = namespaced.Rules
+	}
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return false, nil // checkRights says what is missing
+	} else if err != nil {
+		return false, fmt.Errorf("reading role %s in %s: %w", name, s.name, err)
+	}
+	return slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool {
+		return slices.Contains(rule.APIGroups, "*") && slices.Contains(rule.Resources, "*") && slices.Contains(rule.Verbs, "*")
+	}), nil
+}
+
+// specAgain is the spec of a member that joins again: what is stored, but for what it is
+// told to change, and for an authority with which the member cannot be verified any more.
+func (r registration) specAgain(ctx context.Context) (fedcorev1beta1.KubeFedClusterSpec, error) {
+	spec := *r.existing.Spec.DeepCopy()
+	spec.SecretRef.Name = r.secretName()
+	if spec.APIEndpoint == "" || r.options.APIEndpoint != "" {
+		spec.APIEndpoint = r.options.endpoint(r.member.config)
+	}
+	if r.options.DryRun {
+		return spec, nil
+	}
+	answer, uid := r.works(ctx, spec, spec.CABundle)
+	if answer.Verdict == reach.Offline && strings.Contains(answer.Detail, "certificate") {
+		for _, ca := range [][]byte{r.member.config.CAData, r.credentials.ca} {
+			if len(ca) == 0 || bytes.Equal(ca, spec.CABundle) {
+				continue
+			}
+			if other, found := r.works(ctx, spec, ca); other.Verdict == reach.Ready {
+				answer, uid, spec.CABundle = other, found, ca
+				break
+			}
+		}
+	}
+	if err := r.checkAnswer(spec.APIEndpoint, answer, uid); err != nil || answer.Verdict == reach.Ready {
+		return spec, err
+	}
+	// It may be that only the controller gets there. The token is proved on the way there is.
+	fresh, err := r.freshSpec()
+	if err != nil {
+		return spec, err
+	}
+	reached := fresh
+	reached.APIEndpoint = r.member.config.Host
+	if o, _ := r.works(ctx, reached, fresh.CABundle); o.Verdict != reach.Ready {
+		return spec, fmt.Errorf("%s does not accept its token: %s", r.options.ClusterName, o.Detail)
+	}
+	r.options.Say(fmt.Sprintf("could not check spec.apiEndpoint %s from here: %s", spec.APIEndpoint, answer.Detail))
+	return spec, nil
+}
+
+// checkAnswer refuses an address at which certainly another cluster answers.
+func (r registration) checkAnswer(endpoint string, answer reach.Observation, uid string) error {
+	switch {
+	case answer.Verdict == reach.Ready && uid != "" && r.member.uid != "" && uid != r.member.uid:
+		return fmt.Errorf("another cluster answers at %s than the one that joins as %s: set --api-endpoint to the address at which the host's controller reaches this one", endpoint, r.options.ClusterName)
+	case answer.Refused:
+		return fmt.Errorf("what answers at %s does not accept the token of %s, so it is another cluster: set --api-endpoint to the address at which the host's controller reaches this one", endpoint, r.options.ClusterName)
+	default:
+		return nil
+	}
+}
+
+// sayChanges says what of a KubeFedCluster becomes something else, and what stays although
+// the kubeconfig has something else.
+func (r registration) sayChanges(desired client.Object, was, is fedcorev1beta1.KubeFedClusterSpec) {
+	verb := "changed"
+	if r.options.DryRun {
+		verb = "would change"
+	}
+	changed := func(field, from, to string) {
+		if from != to {
+			r.options.Say(fmt.Sprintf("%s %s of %s: %s to %s", verb, field, describeObject(desired), orNothing(from), orNothing(to)))
+		}
+	}
+	changed("spec.apiEndpoint", was.APIEndpoint, is.APIEndpoint)
+	changed("spec.secretRef.name", was.SecretRef.Name, is.SecretRef.Name)
+	if !bytes.Equal(was.CABundle, is.CABundle) {
+		r.options.Say(fmt.Sprintf("%s spec.caBundle of %s: what is there does not verify the member", verb, describeObject(desired)))
+	}
+	for _, key := range []string{ServiceAccountAnnotation, reach.ClusterUIDAnnotation} {
+		if from := r.existing.Annotations[key]; from != "" {
+			if to := r.annotations()[key]; to != "" {
+				changed("annotation "+key, from, to)
+			}
+		}
+	}
+	if host := r.member.config.Host; r.options.APIEndpoint == "" && !reach.SameEndpoint(host, is.APIEndpoint) {
+		r.options.Say(fmt.Sprintf("kept spec.apiEndpoint %s of %s; the kubeconfig has %s (--api-endpoint changes it)", is.APIEndpoint, describeObject(desired), host))
+	}
+}
+
+func orNothing(value string) string {
+	if value == "" {
+		return "nothing"
+	}
+	return value
+}
