@@ -71,6 +71,7 @@ var _ = Describe("a leader that was paused for longer than its Lease", Ordered, 
 
 		setPlacements(ctx, `[{"name":"`+member.Name+`"}]`)
 		Expect(quick.Start(ctx)).To(Succeed())
+		Eventually(ctx, namespaces).Should(HaveLen(count))
 		Eventually(ctx, versions).Should(HaveLen(count))
 		wanted, err := namespaces(ctx)
 		Expect(err).NotTo(HaveOccurred())
@@ -83,6 +84,17 @@ var _ = Describe("a leader that was paused for longer than its Lease", Ordered, 
 			}
 		}
 	}, SpecTimeout(8*time.Minute))
+})
+
+var _ = Describe("a controller without an election", func() {
+	It("has no fence", func(ctx SpecContext) {
+		Expect(host.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "unfenced"}})).To(Succeed())
+		here := map[string]any{"clusters": []any{map[string]any{"name": member.Name}}}
+		Expect(host.Create(ctx, federated("FederatedNamespace", "unfenced", "unfenced", map[string]any{"placement": here}))).To(Succeed())
+		Expect(quick.Launch("--leader-elect=false")).To(Succeed())
+		Eventually(ctx, namespaces).Should(HaveKey("unfenced"))
+		Expect(quick.Stop(ctx)).To(Succeed())
+	}, SpecTimeout(4*time.Minute))
 })
 
 func setVersions(ctx context.Context, version string) {
