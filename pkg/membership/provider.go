@@ -13,7 +13,6 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/transport"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,6 +21,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -38,7 +38,7 @@ type Options struct {
 	Wrap transport.WrapperFunc
 	// EventRecorder gets events on KubeFedClusters: ready, unready, rejected
 	// credentials. Nil means none are sent.
-	EventRecorder events.EventRecorder
+	EventRecorder *eventnote.Recorder
 	// Logger is the parent of the provider's loggers.
 	Logger logr.Logger
 }

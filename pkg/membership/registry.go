@@ -110,7 +110,5 @@ func (p *Provider) indexesSnapshot() []fieldIndex {
 }
 
 func (p *Provider) event(kfc *fedcorev1beta1.KubeFedCluster, kind, reason, message string) {
-	if p.opts.EventRecorder != nil {
-		p.opts.EventRecorder.Eventf(kfc, nil, kind, reason, "Probe", "%s", message)
-	}
+	p.opts.EventRecorder.Eventf(kfc, nil, kind, reason, "Probe", "%s", message)
 }

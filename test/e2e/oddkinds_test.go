@@ -132,7 +132,7 @@ var _ = Describe("Types written by hand", Serial, func() {
 			field, word string
 			value       any
 		}{
-			{"template", "ComputeResourceFailed", fields{"kind": "ConfigMap"}},
+			{"template", "ComputeResourceFailed", fields{"apiVersion": "apps/v1"}},
 			{"template", "ComputeResourceFailed", "text"},
 			{"retainReplicas", "FieldRetentionFailed", "perhaps"},
 			{"overrides", "ApplyOverridesFailed", "text"},

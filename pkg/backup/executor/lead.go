@@ -7,13 +7,14 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/fedctl/fedctl/pkg/eventnote"
 )
 
 // core is what the reconcilers share while the Lease is held.
@@ -26,7 +27,7 @@ type core struct {
 	client client.Client
 	live   client.Reader
 	config *rest.Config
-	events events.EventRecorder
+	events *eventnote.Recorder
 	jobs   *jobs
 }
 
@@ -69,7 +70,7 @@ func (e *Executor) lead(ctx context.Context, clusterUID string) error {
 	c := &core{
 		opts: e.opts, log: e.log, identity: e.identity, clusterUID: clusterUID,
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), config: mgr.GetConfig(),
-		events: mgr.GetEventRecorder("fedctl-backup"),
+		events: eventnote.NewRecorder(mgr, "fedctl-backup"),
 		jobs:   newJobs(e.opts.ClusterJobs, e.opts.Shared, e.log),
 	}
 	defer forgetBackups(e.opts.Cluster)
