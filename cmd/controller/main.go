@@ -61,9 +61,9 @@ func run(ctx context.Context, c *config.Config) error {
 	}
 	setUpLogging(c.Process)
 	ctrl.Log.Info("Starting", "version", version.Get(), "host", host.Host, "settings", c.Values(), "kubeFedConfig", kubefed != nil)
-	mgr, err := newManager(host, c, kubefed)
+	p, err := newControlPlane(host, c, kubefed)
 	if err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	return p.start(ctx)
 }

@@ -33,7 +33,9 @@ import (
 // manager and leaves here what later ones need of it.
 type controlPlane struct {
 	*config.Config
+	// host is the client configuration of all but the election.
 	host *rest.Config
+	*election
 	// kubefed is what the settings were made from; nil if there is none.
 	kubefed *fedcorev1beta1.KubeFedConfig
 
@@ -43,8 +45,8 @@ type controlPlane struct {
 	registrars typeconfig.Registrars
 }
 
-// newManager puts the control plane together.
-func newManager(host *rest.Config, c *config.Config, kubefed *fedcorev1beta1.KubeFedConfig) (mcmanager.Manager, error) {
+// newControlPlane puts the control plane together.
+func newControlPlane(host *rest.Config, c *config.Config, kubefed *fedcorev1beta1.KubeFedConfig) (*controlPlane, error) {
 	host = rest.CopyConfig(host)
 	host.UserAgent = kubefedconfig.Controller
 	host.QPS, host.Burst = -1, -1 // the API server's own priority and fairness decides
@@ -53,6 +55,7 @@ func newManager(host *rest.Config, c *config.Config, kubefed *fedcorev1beta1.Kub
 		name  string
 		setUp func() error
 	}{
+		{"election of a leader", p.setUpElection},
 		{"manager", p.setUpHost},
 		{"members", p.setUpMembers},
 		{"propagation", p.setUpPropagation},
@@ -65,7 +68,7 @@ func newManager(host *rest.Config, c *config.Config, kubefed *fedcorev1beta1.Kub
 			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
-	return p.manager, nil
+	return p, nil
 }
 
 // setUpHost makes the manager of the host cluster, with what looks after its
@@ -95,17 +98,16 @@ func (p *controlPlane) managerOptions() manager.Options {
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject:         cached,
 		},
-		LeaderElection:                p.Election.LeaderElect,
-		LeaderElectionID:              kubefedconfig.Controller,
-		LeaderElectionNamespace:       p.KubeFedNamespace,
-		LeaderElectionResourceLock:    "leases",
-		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 &p.Election.LeaseDuration,
-		RenewDeadline:                 &p.Election.RenewDeadline,
-		RetryPeriod:                   &p.Election.RetryPeriod,
-		Metrics:                       metricsserver.Options{BindAddress: p.Process.MetricsAddress},
-		HealthProbeBindAddress:        p.Process.HealthProbeAddress,
-		PprofBindAddress:              p.Process.ProfilingAddress,
+		LeaderElection:                      p.Election.LeaderElect,
+		LeaderElectionID:                    kubefedconfig.Controller,
+		LeaderElectionResourceLockInterface: p.lock,
+		LeaderElectionReleaseOnCancel:       true,
+		LeaseDuration:                       &p.Election.LeaseDuration,
+		RenewDeadline:                       &p.Election.RenewDeadline,
+		RetryPeriod:                         &p.Election.RetryPeriod,
+		Metrics:                             metricsserver.Options{BindAddress: p.Process.MetricsAddress},
+		HealthProbeBindAddress:              p.Process.HealthProbeAddress,
+		PprofBindAddress:                    p.Process.ProfilingAddress,
 	}
 }
 
@@ -115,6 +117,7 @@ func (p *controlPlane) setUpMembers() (err error) {
 		Members:          p.Members,
 		KubeFedNamespace: p.KubeFedNamespace,
 		UserAgent:        p.host.UserAgent,
+		Wrap:             p.fence.Wrap,
 		EventRecorder:    eventnote.NewRecorder(p.local, "fedctl"),
 		Logger:           ctrl.Log.WithName("membership"),
 	})

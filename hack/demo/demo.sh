@@ -72,7 +72,9 @@ start_controller() {
     bin/kubernetes kubectl --kubeconfig "$config" config set-context controller --cluster host --user controller
     bin/kubernetes kubectl --kubeconfig "$config" config use-context controller
   } >/dev/null
-  setsid "$PWD/bin/controller" --kubeconfig "$config" --log-format text \
+  # It is the only one, and nobody would start it again after the machine has slept
+  # for longer than a Lease.
+  setsid "$PWD/bin/controller" --kubeconfig "$config" --log-format text --leader-elect=false \
     --backup-filesystem-roots "$dir/backups" \
     --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 0 >"$dir/controller.log" 2>&1 </dev/null &
   echo $! >"$dir/controller.pid"

@@ -86,6 +86,9 @@ func (c *connection) identify(ctx context.Context) reach.Observation {
 func (c *connection) open(ctx context.Context, indexes []fieldIndex) (context.Context, error) {
 	transport := c.access.Transport(c.opts.RequestTimeout)
 	config := c.access.RESTConfig(transport, reach.Client{UserAgent: c.opts.UserAgent, QPS: c.opts.QPS, Burst: c.opts.Burst})
+	if c.opts.Wrap != nil {
+		config.Wrap(c.opts.Wrap)
+	}
 	cl, err := newCluster(config, c.log)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/transport"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -32,6 +33,9 @@ type Options struct {
 	KubeFedNamespace string
 	// UserAgent is sent to members; empty: that of fedctl.
 	UserAgent string
+	// Wrap is put in front of the transport of each member's clients, below their
+	// limits of requests; nil puts nothing there.
+	Wrap transport.WrapperFunc
 	// EventRecorder gets events on KubeFedClusters: ready, unready, rejected
 	// credentials. Nil means none are sent.
 	EventRecorder *eventnote.Recorder

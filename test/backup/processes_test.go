@@ -157,6 +157,11 @@ var _ = Describe("Executors of one cluster", func() {
 			g.Expect(status.Reason+status.Message).To(ContainSubstring("Interrupted"), fmt.Sprint(status))
 		}).Should(Succeed())
 		Expect(first.Signal(syscall.SIGCONT)).To(Succeed())
+		Eventually(ctx, func() string {
+			log, err := os.ReadFile(first.LogPath)
+			Expect(err).NotTo(HaveOccurred())
+			return string(log)
+		}).Should(ContainSubstring("does not lead any more"))
 		Consistently(ctx, func(g Gomega) {
 			status := current(ctx, c, run).Status
 			g.Expect(status.Attempts).To(Equal(int32(1)))

@@ -6,10 +6,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
-	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/eventnote"
 )
 
@@ -38,22 +34,24 @@ type core struct {
 // lead waits for the Lease and executes until it is lost or ctx ends. Everything
 // that belongs to one term ends with it, so that the next one begins anew.
 func (e *Executor) lead(ctx context.Context, clusterUID string) error {
-	lock, err := e.lock()
+	term, err := e.newTerm()
 	if err != nil {
 		return err
 	}
+	ctx, stop := term.during(ctx)
+	defer stop()
 	caches := cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ReaderFailOnMissingInformer: true}
 	if e.opts.Namespace != "" {
 		caches.DefaultNamespaces = map[string]cache.Config{e.opts.Namespace: {}}
 	}
-	mgr, err := manager.New(e.opts.Config, manager.Options{
+	mgr, err := manager.New(term.config, manager.Options{
 		Scheme:                              e.scheme,
 		Logger:                              e.log,
 		Metrics:                             metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress:              "0",
 		Cache:                               caches,
 		LeaderElection:                      true,
-		LeaderElectionResourceLockInterface: lock,
+		LeaderElectionResourceLockInterface: term.lock,
 		LeaderElectionReleaseOnCancel:       true,
 		LeaseDuration:                       &e.opts.LeaseDuration,
 		RenewDeadline:                       &e.opts.RenewDeadline,
@@ -94,20 +92,9 @@ func (e *Executor) lead(ctx context.Context, clusterUID string) error {
 	})); err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
-}
-
-func (e *Executor) lock() (resourcelock.Interface, error) {
-	config := rest.CopyConfig(e.opts.Config)
-	config.Timeout = e.opts.RenewDeadline / 2
-	coreClient, err := corev1.NewForConfig(config)
-	if err != nil {
-		return nil, err
+	err = mgr.Start(ctx)
+	if lost := term.fence.Err(); lost != nil {
+		return lost
 	}
-	coordinationClient, err := coordinationv1.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	return resourcelock.New(resourcelock.LeasesResourceLock, e.opts.LeaseNamespace, v1alpha1.ExecutorLease, coreClient, coordinationClient,
-		resourcelock.ResourceLockConfig{Identity: e.identity})
+	return err
 }

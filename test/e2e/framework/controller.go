@@ -185,6 +185,21 @@ func (c *Controller) Stop(ctx context.Context) error { return c.signal(ctx, sysc
 // Kill ends the process at once, as a crash would.
 func (c *Controller) Kill(ctx context.Context) error { return c.signal(ctx, syscall.SIGKILL) }
 
+// Pause freezes the process, until Resume.
+func (c *Controller) Pause() error { return c.send(syscall.SIGSTOP) }
+
+// Resume has a process that was paused go on.
+func (c *Controller) Resume() error { return c.send(syscall.SIGCONT) }
+
+func (c *Controller) send(sig syscall.Signal) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.command == nil {
+		return errors.New("the controller does not run")
+	}
+	return c.command.Process.Signal(sig)
+}
+
 func (c *Controller) signal(ctx context.Context, sig syscall.Signal) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

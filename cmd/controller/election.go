@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/tools/record"
+
+	"github.com/fedctl/fedctl/pkg/fence"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+)
+
+// election is what decides which of several controllers works.
+type election struct {
+	// fence refuses what a controller that does not lead any more would write; nil
+	// where no leader is elected.
+	fence *fence.Fence
+	// lock is the Lease; nil where no leader is elected.
+	lock resourcelock.Interface
+	// events about the Lease.
+	events record.EventBroadcaster
+}
+
+// setUpElection makes the Lease, and puts the fence in front of all other requests to
+// the host. The standard lock of the manager would share their clients.
+func (p *controlPlane) setUpElection() (err error) {
+	p.election = &election{}
+	if !p.Election.LeaderElect {
+		return nil
+	}
+	p.fence = fence.New(p.KubeFedNamespace+"/"+kubefedconfig.Controller, p.Election.LeaseDuration)
+	if err := p.setUpLock(rest.AddUserAgent(p.host, "leader-election")); err != nil {
+		return err
+	}
+	p.host = rest.CopyConfig(p.host)
+	p.host.Wrap(p.fence.Wrap)
+	return nil
+}
+
+func (p *controlPlane) setUpLock(config *rest.Config) error {
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("the name of this controller in the Lease: %w", err)
+	}
+	identity := host + "_" + string(uuid.NewUUID())
+	config.Timeout = p.Election.RenewDeadline / 2 // one request that hangs loses no Lease
+	core, err := corev1client.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	coordination, err := coordinationv1client.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	p.events = record.NewBroadcaster()
+	p.events.StartRecordingToSink(&corev1client.EventSinkImpl{Interface: core.Events("")})
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, p.KubeFedNamespace, kubefedconfig.Controller, core, coordination,
+		resourcelock.ResourceLockConfig{
+			Identity:      identity,
+			EventRecorder: p.events.NewRecorder(newScheme(), corev1.EventSource{Component: identity}),
+		})
+	if err != nil {
+		return err
+	}
+	p.lock = p.fence.Lock(lock)
+	return nil
+}
+
+// start returns when ctx ends or the Lease is lost. In the latter case it waits for
+// nothing: what still runs knows only what was true before.
+func (p *controlPlane) start(ctx context.Context) error {
+	if p.events != nil {
+		defer p.events.Shutdown()
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.manager.Start(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-p.fence.Lost():
+		return p.fence.Err()
+	}
+}
