@@ -20,6 +20,7 @@ import (
 	"github.com/fedctl/fedctl/internal/configcontroller"
 	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
@@ -114,7 +115,7 @@ func (p *controlPlane) setUpMembers() (err error) {
 		Members:          p.Members,
 		KubeFedNamespace: p.KubeFedNamespace,
 		UserAgent:        p.host.UserAgent,
-		EventRecorder:    p.local.GetEventRecorder("fedctl"),
+		EventRecorder:    eventnote.NewRecorder(p.local, "fedctl"),
 		Logger:           ctrl.Log.WithName("membership"),
 	})
 	if err != nil {
@@ -175,7 +176,7 @@ func (p *controlPlane) setUpBackups() error {
 	options.Shared = executor.NewSlots(p.Backups.Jobs)
 	options.Allowed = &executor.Allowed{FilesystemRoots: p.Backups.FilesystemRoots, OwnIdentity: p.Backups.OwnIdentity}
 	options.Reporter = &executor.ClusterReporter{
-		Reader: p.local.GetAPIReader(), Writer: p.local.GetClient(), Events: p.local.GetEventRecorder("fedctl"),
+		Reader: p.local.GetAPIReader(), Writer: p.local.GetClient(), Events: eventnote.NewRecorder(p.local, "fedctl"),
 		Namespace: p.KubeFedNamespace, Logger: options.Logger,
 	}
 	return p.manager.Add(&executor.Fleet{Options: options})

@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
@@ -46,14 +46,14 @@ func CacheByObject(namespace string) map[client.Object]cache.ByObject {
 // Setup adds the controller to the manager of the host cluster, whose cache should
 // have CacheByObject.
 func Setup(mgr manager.Manager, o Options) error {
-	r := &reconciler{Options: o, client: mgr.GetClient(), events: mgr.GetEventRecorder("kubefedconfig"), told: map[types.UID]int64{}}
+	r := &reconciler{Options: o, client: mgr.GetClient(), events: eventnote.NewRecorder(mgr, "kubefedconfig"), told: map[types.UID]int64{}}
 	return ctrl.NewControllerManagedBy(mgr).Named("kubefedconfig").For(&fedcorev1beta1.KubeFedConfig{}).Complete(r)
 }
 
 type reconciler struct {
 	Options
 	client client.Client
-	events events.EventRecorder
+	events *eventnote.Recorder
 	// told holds the generation that the events were about; one worker uses it.
 	told map[types.UID]int64
 }
@@ -123,9 +123,5 @@ func (r *reconciler) tell(config *fedcorev1beta1.KubeFedConfig) {
 }
 
 func (r *reconciler) warn(config *fedcorev1beta1.KubeFedConfig, reason, message string) {
-	const longest = 1000 // the API server takes 1024 bytes
-	if len(message) > longest {
-		message = message[:longest] + "…"
-	}
 	r.events.Eventf(config, nil, corev1.EventTypeWarning, reason, "Configure", "%s", message)
 }

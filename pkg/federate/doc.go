@@ -2,7 +2,9 @@
 // member cluster gets of it, and what its status says.
 //
 //   - Parse reads a FederatedX object into an Object.
-//   - A Renderer turns its template and overrides into the object for one cluster.
+//   - An Intent is what it is to be in each cluster: template, bounds and layers of
+//     changes, with a revision of all of it.
+//   - A Renderer turns an Intent into the object for one cluster.
 //   - Fold turns the outcomes in the clusters into the next status.
 //   - Strip turns an object in a cluster into a template.
 //
@@ -10,7 +12,7 @@
 // the commands that explain or preview what the controller will do. No function
 // panics on any input: objects come from users.
 //
-// The package may import pkg/placement and apimachinery's types; no client, no
+// The package may import pkg/placement, pkg/errtext and apimachinery's types; no client, no
 // controller-runtime, no clock, no goroutine.
 package federate
 
@@ -22,6 +24,9 @@ const (
 	ManagedLabel = "kubefed.io/managed"
 	// ManagedLabelValue is the label's value on such objects.
 	ManagedLabelValue = "true"
+	// KeptOutMessage says that the owner of a member keeps an object out of the federation.
+	KeptOutMessage = "the object has the label " + ManagedLabel + " with another value than \"" + ManagedLabelValue +
+		"\": its owner keeps it out of the federation"
 	// OrphanAnnotation set to "true" on a federated object leaves its objects in
 	// the member clusters when it is deleted.
 	OrphanAnnotation = "kubefed.io/orphan"

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // Outcome is the state of the object in one cluster, as the engine saw it last.
@@ -62,13 +64,13 @@ func Fold(in FoldInput) (next Status, changed bool) {
 	propagation.stamp(in.Previous.Condition(ConditionPropagation), clustersChanged || anyUpdated(in.Outcomes), now)
 	var accepted *Condition
 	if len(in.Problems) > 0 {
-		accepted = &Condition{Type: ConditionAccepted, Status: ConditionFalse, Reason: in.ProblemReason, Message: listMessage(in.Problems)}
+		accepted = &Condition{Type: ConditionAccepted, Status: ConditionFalse, Reason: in.ProblemReason, Message: listMessage(in.Problems, longestProblem)}
 		accepted.Reason = cmp.Or(accepted.Reason, "InvalidSpec")
 		accepted.stamp(in.Previous.Condition(ConditionAccepted), false, now)
 	}
 	var collected *Condition
 	if len(tooLarge) > 0 {
-		collected = &Condition{Type: ConditionCollected, Status: ConditionFalse, Reason: "TooLarge", Message: listMessage(tooLarge)}
+		collected = &Condition{Type: ConditionCollected, Status: ConditionFalse, Reason: "TooLarge", Message: listMessage(tooLarge, longestProblem)}
 		collected.stamp(in.Previous.Condition(ConditionCollected), false, now)
 	}
 	next.Conditions = replaceConditions(in.Previous.Conditions, &propagation, accepted, collected)
@@ -85,13 +87,16 @@ func Fold(in FoldInput) (next Status, changed bool) {
 	return next, true
 }
 
+// longestMessage bounds what a status says of one cluster, whose own words it may be.
+const longestMessage = 1024
+
 // foldClusters returns the clusters sorted by name; of two outcomes of one
 // cluster the later counts.
 func foldClusters(outcomes []Outcome) []ClusterStatus {
 	clusters := make([]ClusterStatus, 0, len(outcomes))
 	for i := len(outcomes) - 1; i >= 0; i-- {
 		o := &outcomes[i]
-		clusters = append(clusters, ClusterStatus{Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version, RemoteStatus: o.RemoteStatus})
+		clusters = append(clusters, ClusterStatus{Name: o.Cluster, Status: o.Status, Message: errtext.Elide(o.Message, longestMessage), Version: o.Version, RemoteStatus: o.RemoteStatus})
 	}
 	slices.SortStableFunc(clusters, compareClusters)
 	return slices.CompactFunc(clusters, func(a, b ClusterStatus) bool { return a.Name == b.Name })
@@ -111,7 +116,7 @@ func propagationCondition(in FoldInput, clusters []ClusterStatus) Condition {
 	}
 	c.Status = ConditionFalse
 	if c.Reason == string(CheckClusters) && len(failed) > 0 {
-		text := fmt.Sprintf("%d of %d clusters: %s", len(failed), len(clusters), listMessage(failed))
+		text := fmt.Sprintf("%d of %d clusters: %s", len(failed), len(clusters), listMessage(failed, longestFailure))
 		if in.Message != "" {
 			text = in.Message + "; " + text
 		}
@@ -136,13 +141,17 @@ func failures(clusters []ClusterStatus) []string {
 	return failed
 }
 
+// A problem may have many fields to name. Of a failure the end is as telling as the
+// beginning: that is where API servers give the reason.
+const longestProblem, longestFailure = 2500, 240
+
 // listMessage joins the first few items, each shortened, and counts the rest, so
 // that a condition stays readable with hundreds of clusters.
-func listMessage(items []string) string {
-	const most, longest = 3, 240
+func listMessage(items []string, longest int) string {
+	const most = 3
 	shown := make([]string, 0, most)
 	for _, item := range items[:min(len(items), most)] {
-		shown = append(shown, clip(item, longest))
+		shown = append(shown, errtext.Elide(item, longest))
 	}
 	text := strings.Join(shown, "; ")
 	if rest := len(items) - most; rest > 0 {

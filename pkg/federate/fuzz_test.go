@@ -48,6 +48,9 @@ func FuzzParse(f *testing.F) {
 		if decision, err := placement.Decide(placement.Input{Placement: o.Placement}); err == nil && len(decision.Clusters) > 0 {
 			t.Fatalf("clusters that are not joined: %v", decision.Clusters)
 		}
+		if IntentOf(o, fault, nil).Revision() != IntentOf(o, fault, nil).Revision() {
+			t.Fatal("two revisions of one intent")
+		}
 		checkStatus(t, o.Status)
 		if after := must(json.Marshal(raw)); !bytes.Equal(before, after) {
 			t.Fatalf("the object changed from %s to %s", before, after)

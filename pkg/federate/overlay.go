@@ -3,6 +3,8 @@ package federate
 import (
 	"maps"
 	"reflect"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Overlay returns live with everything that desired says: objects are merged
@@ -21,6 +23,41 @@ func Overlay(live, desired map[string]any) map[string]any {
 			out[key] = Overlay(have, want)
 		} else {
 			out[key] = value
+		}
+	}
+	return out
+}
+
+// exclusive are fields that API servers refuse beside a certain value of another. Where
+// they had a default, nobody's apply takes them away, not even one that says null.
+//
+// Source: ValidateDeploymentStrategy and ValidateStatefulSetSpec in
+// k8s.io/kubernetes/pkg/apis/apps/validation.
+var exclusive = []struct {
+	kind            schema.GroupKind
+	in              []string
+	field           string
+	value, excludes string
+}{
+	{schema.GroupKind{Group: "apps", Kind: "Deployment"}, []string{"spec", "strategy"}, "type", "Recreate", "rollingUpdate"},
+	{schema.GroupKind{Group: "apps", Kind: "StatefulSet"}, []string{"spec", "updateStrategy"}, "type", "OnDelete", "rollingUpdate"},
+}
+
+// Replacement is Overlay without what live has and cannot be beside what desired says.
+func Replacement(gk schema.GroupKind, live, desired map[string]any) map[string]any {
+	out := Overlay(live, desired)
+	for _, rule := range exclusive {
+		path := append(rule.in[:len(rule.in):len(rule.in)], rule.excludes)
+		if rule.kind != gk || present(desired, path) || !present(out, path) {
+			continue
+		}
+		copyPath(out, path)
+		node := out
+		for _, field := range rule.in {
+			node, _ = node[field].(map[string]any)
+		}
+		if node[rule.field] == rule.value {
+			delete(node, rule.excludes)
 		}
 	}
 	return out

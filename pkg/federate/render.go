@@ -27,8 +27,8 @@ type Rendered struct {
 	Initial  []byte
 }
 
-// Renderer makes the objects for the clusters from one federated object. It is
-// safe for concurrent use and shares the object's maps, which it never modifies.
+// Renderer makes the objects for the clusters from one intent. It is safe for
+// concurrent use and shares the intent's maps, which it never modifies.
 type Renderer struct {
 	gvk       schema.GroupVersionKind
 	name      string
@@ -36,11 +36,8 @@ type Renderer struct {
 	retain    bool
 
 	// base is the template as overrides see it: without what is never propagated.
-	base      map[string]any
-	overrides []ClusterOverrides
-	// item finds a cluster's overrides; repeated the second item of the same cluster.
-	item     map[string]int
-	repeated map[string]int
+	base   map[string]any
+	layers []indexedLayer
 
 	warnings []string
 
@@ -49,39 +46,51 @@ type Renderer struct {
 	err    *RenderError
 }
 
+// indexedLayer is a layer whose changes for a cluster are found by its name.
+type indexedLayer struct {
+	Layer
+
+	// item finds a cluster's overrides; repeated the second item of the same cluster.
+	item     map[string]int
+	repeated map[string]int
+}
+
 // NewRenderer prepares an object for rendering. The error is a *RenderError and
 // concerns every cluster: the template cannot be an object of the target type.
-func NewRenderer(o *Object, t Target) (*Renderer, error) {
-	r := &Renderer{name: o.Name, retain: o.RetainReplicas, overrides: o.Overrides}
+func NewRenderer(o *Object, t Target) (*Renderer, error) { return newRenderer(intentOf(o), t) }
+
+func newRenderer(intent Intent, t Target) (*Renderer, error) {
+	r := &Renderer{name: intent.Name, retain: intent.RetainReplicas}
 	if t.Namespaced && !t.IsNamespace {
-		r.namespace = o.Namespace
+		r.namespace = intent.Namespace
 	}
-	if t.IsNamespace && o.Namespace != o.Name {
-		return nil, templateFault("metadata.name", "must be "+strconv.Quote(o.Namespace)+": a federated namespace has the name of the namespace it is in")
+	if t.IsNamespace && intent.Namespace != intent.Name {
+		return nil, templateFault("metadata.name", "must be "+strconv.Quote(intent.Namespace)+": a federated namespace has the name of the namespace it is in")
 	}
-	if err := r.prepare(o, t.GVK); err != nil {
+	if err := r.prepare(intent.Template, t.GVK); err != nil {
 		return nil, err
 	}
-	if len(o.Overrides) > 0 {
-		r.indexOverrides()
+	for _, layer := range intent.Layers {
+		r.layers = append(r.layers, indexLayer(layer))
+		r.warnOverrides(layer)
 	}
 	return r, nil
 }
 
-func (r *Renderer) indexOverrides() {
-	r.item = make(map[string]int, len(r.overrides))
-	for i := range r.overrides {
-		cluster := r.overrides[i].ClusterName
-		if _, seen := r.item[cluster]; !seen {
-			r.item[cluster] = i
-		} else if _, again := r.repeated[cluster]; !again {
-			if r.repeated == nil {
-				r.repeated = map[string]int{}
+func indexLayer(layer Layer) indexedLayer {
+	l := indexedLayer{Layer: layer, item: make(map[string]int, len(layer.Overrides))}
+	for i := range layer.Overrides {
+		cluster := layer.Overrides[i].ClusterName
+		if _, seen := l.item[cluster]; !seen {
+			l.item[cluster] = i
+		} else if _, again := l.repeated[cluster]; !again {
+			if l.repeated == nil {
+				l.repeated = map[string]int{}
 			}
-			r.repeated[cluster] = i
+			l.repeated[cluster] = i
 		}
-		r.warnOverrides(i)
 	}
+	return l
 }
 
 // GVK is the type of the rendered objects. Its version is the template's when it
@@ -96,33 +105,53 @@ func (r *Renderer) Warnings() []string { return slices.Clone(r.warnings) }
 // Rendered, made once; its JSON must not be modified. With overrides it is made
 // on every call. The error is a *RenderError and concerns this cluster only.
 func (r *Renderer) For(cluster string) (Rendered, error) {
-	i, ok := r.item[cluster]
-	if !ok {
-		return r.withoutOverrides()
-	}
-	if again, bad := r.repeated[cluster]; bad {
-		return Rendered{}, &RenderError{
-			Status: ApplyOverridesFailed, Cluster: cluster, Field: overridesField(again) + ".clusterName",
-			Message: "the cluster appears more than once: merge with " + overridesField(i),
+	tree, last := r.base, ""
+	for i := range r.layers {
+		patched, field, bad := r.layers[i].applyTo(tree, cluster)
+		if bad != nil {
+			return Rendered{}, bad
+		}
+		if field != "" {
+			tree, last = patched, field
 		}
 	}
-	if len(r.overrides[i].Overrides) == 0 {
+	if last == "" {
 		return r.withoutOverrides()
 	}
-	patched, fault := applyOverrides(r.base, r.overrides[i].Overrides)
-	if fault != nil {
-		field := overridesField(i) + ".clusterOverrides[" + strconv.Itoa(fault.index) + "]." + fault.field
-		return Rendered{}, &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: field, Message: fault.message}
-	}
-	rendered, bad := r.finish(patched)
+	rendered, bad := r.finish(tree)
 	if bad != nil {
 		// The template alone was sound, so it is the overrides that broke it.
 		return Rendered{}, &RenderError{
-			Status: ApplyOverridesFailed, Cluster: cluster, Field: overridesField(i) + ".clusterOverrides",
+			Status: ApplyOverridesFailed, Cluster: cluster, Field: last + ".clusterOverrides",
 			Message: "the result is not valid: " + strings.TrimPrefix(bad.Field, templateField+".") + ": " + bad.Message,
 		}
 	}
 	return rendered, nil
+}
+
+// applyTo makes the layer's changes for a cluster, on a copy. field is where they are
+// written; empty if there are none.
+func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map[string]any, field string, bad *RenderError) {
+	i, ok := l.item[cluster]
+	if !ok {
+		return tree, "", nil
+	}
+	field = l.Origin.field(i)
+	if again, bad := l.repeated[cluster]; bad {
+		return nil, "", &RenderError{
+			Status: ApplyOverridesFailed, Cluster: cluster, Field: l.Origin.field(again) + ".clusterName",
+			Message: "the cluster appears more than once: merge with " + field,
+		}
+	}
+	if len(l.Overrides[i].Overrides) == 0 {
+		return tree, "", nil
+	}
+	patched, fault := applyOverrides(tree, l.Overrides[i].Overrides)
+	if fault != nil {
+		field += ".clusterOverrides[" + strconv.Itoa(fault.index) + "]." + fault.field
+		return nil, "", &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: field, Message: fault.message}
+	}
+	return patched, field, nil
 }
 
 func (r *Renderer) withoutOverrides() (Rendered, error) {

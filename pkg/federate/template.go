@@ -19,8 +19,8 @@ var serverMetadata = []string{
 
 // prepare checks the template and makes the base from it. Only the maps that
 // change are copied.
-func (r *Renderer) prepare(o *Object, target schema.GroupVersionKind) error {
-	base := maps.Clone(o.Template)
+func (r *Renderer) prepare(template map[string]any, target schema.GroupVersionKind) error {
+	base := maps.Clone(template)
 	if base == nil {
 		// A namespace, for one, needs no template.
 		base = map[string]any{}
@@ -108,6 +108,7 @@ func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
 		return Rendered{}, err
 	}
 	object["metadata"] = metadata
+	complete(r.gvk.GroupKind(), object)
 
 	rendered, encodeErr := newRendered(object)
 	if r.retain && encodeErr == nil {
@@ -231,10 +232,16 @@ func (r *Renderer) warnMetadata(metadata map[string]any) {
 
 // warnOverrides records overrides that are valid but do nothing, or not what
 // they seem to.
-func (r *Renderer) warnOverrides(i int) {
-	for j := range r.overrides[i].Overrides {
-		override := &r.overrides[i].Overrides[j]
-		at := overridesField(i) + ".clusterOverrides[" + strconv.Itoa(j) + "]"
+func (r *Renderer) warnOverrides(layer Layer) {
+	for i := range layer.Overrides {
+		r.warnClusterOverrides(layer.Origin.field(i), layer.Overrides[i].Overrides)
+	}
+}
+
+func (r *Renderer) warnClusterOverrides(field string, overrides []Override) {
+	for j := range overrides {
+		override := &overrides[j]
+		at := field + ".clusterOverrides[" + strconv.Itoa(j) + "]"
 		switch {
 		case override.Path == "/status" || strings.HasPrefix(override.Path, "/status/"):
 			r.warnings = append(r.warnings, at+".path: has no effect, status is not propagated")

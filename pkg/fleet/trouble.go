@@ -63,7 +63,7 @@ func (t *trouble) accepted() (news bool) {
 	return t.follows()
 }
 
-// follows is for the two above.
+// follows says whether the objects are followed, and the log was last told otherwise. The caller holds mu.
 func (t *trouble) follows() (news bool) {
 	if t.lastErr != nil || !t.watching || t.told == "" {
 		return false

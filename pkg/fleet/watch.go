@@ -144,7 +144,7 @@ func (w *Watch[V]) failed(ctx context.Context, source Source, err error) {
 	}
 }
 
-// tell says that what had failed works.
+// tell logs that objects are followed again, if that is news.
 func (w *Watch[V]) tell(news bool) {
 	if news {
 		w.log.Info("Objects are followed again")

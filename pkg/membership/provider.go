@@ -13,7 +13,6 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -21,6 +20,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -34,7 +34,7 @@ type Options struct {
 	UserAgent string
 	// EventRecorder gets events on KubeFedClusters: ready, unready, rejected
 	// credentials. Nil means none are sent.
-	EventRecorder events.EventRecorder
+	EventRecorder *eventnote.Recorder
 	// Logger is the parent of the provider's loggers.
 	Logger logr.Logger
 }

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
-	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -111,7 +110,5 @@ func (p *Provider) indexesSnapshot() []fieldIndex {
 }
 
 func (p *Provider) event(kfc *fedcorev1beta1.KubeFedCluster, kind, reason, message string) {
-	if p.opts.EventRecorder != nil {
-		p.opts.EventRecorder.Eventf(kfc, nil, kind, reason, "Probe", "%s", errtext.Bounded(message, errtext.Cluster))
-	}
+	p.opts.EventRecorder.Eventf(kfc, nil, kind, reason, "Probe", "%s", message)
 }

@@ -4,16 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -23,8 +17,10 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -51,35 +47,29 @@ const (
 
 // Engine propagates the federated objects of all registered types. It
 // implements typeconfig.Registrar, and multicluster-runtime's Runnable: the
-// manager engages member clusters with it.
+// manager engages member clusters with it. It puts the parts together that do the
+// work, and decides nothing itself.
 type Engine struct {
-	opts      Options
-	log       logr.Logger
-	inventory fleet.Inventory
-	host      dynamic.Interface
-	hostMeta  metadata.Interface
-	events    events.EventRecorder
-	queue     workqueue.TypedRateLimitingInterface[Item]
-	fair      *fairQueue
-	backoff   workqueue.TypedRateLimiter[Item]
-	watches   *watchSet
+	opts     Options
+	log      logr.Logger
+	types    *typeSet
+	work     *worklist
+	host     *hostClient
+	members  *memberSet
+	triggers *triggers
 	// namespaces are the FederatedNamespaces, whose placement bounds that of what is in them.
-	namespaces namespaceStore
+	namespaces    *namespaceStore
+	hostWorker    *hostWorker
+	memberWorker  *memberWorker
+	statusObjects *statusObjectWriter
 	// records are KubeFed's, if they are written; nil otherwise.
-	records *versionRecords
-	metrics *metricsSet
-	// changes are what was last acted on of each cluster.
-	changes fleet.Changes
-	now     func() time.Time
+	records *recordWriter
 
-	mu       sync.RWMutex
-	types    map[string]*runningType
 	starting chan struct{}   // closed when ctx is set
 	ctx      context.Context //nolint:containedctx // the life of the leader: types come and go within it
 }
 
 // New returns an engine and adds it, with its controller, to the manager.
-// hostConfig is the host cluster's.
 func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engine, error) {
 	if opts.KubeFedNamespace == "" || opts.RequestTimeout <= 0 {
 		return nil, errors.New("propagation: the KubeFed namespace or the time-out of requests is not set")
@@ -88,44 +78,13 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 		return nil, fmt.Errorf("propagation: %w", err)
 	}
 	local := mgr.GetLocalManager()
-	config := rest.CopyConfig(local.GetConfig())
-	config.QPS, config.Burst = -1, -1 // the API server's own priority and fairness decides
-	config.WarningHandler = rest.NoWarnings{}
-	dyn, err := dynamic.NewForConfigAndClient(config, local.GetHTTPClient())
+	log := mgr.GetLogger().WithName("propagation")
+	host, err := newHostClient(local, opts, log)
 	if err != nil {
-		return nil, fmt.Errorf("host client: %w", err)
+		return nil, err
 	}
-	meta, err := metadata.NewForConfigAndClient(config, local.GetHTTPClient())
-	if err != nil {
-		return nil, fmt.Errorf("host metadata client: %w", err)
-	}
-	fair := newFairQueue(opts.WorkersPerCluster, opts.HostWorkers)
-	e := &Engine{
-		opts:      opts,
-		log:       mgr.GetLogger().WithName("propagation"),
-		inventory: inventory,
-		host:      dyn,
-		hostMeta:  meta,
-		events:    local.GetEventRecorder("fedctl"),
-		fair:      fair,
-		backoff:   workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax),
-		now:       time.Now,
-		types:     map[string]*runningType{},
-		starting:  make(chan struct{}),
-	}
-	// Not e.backoff: the controller forgets an item in its queue's limiter when it
-	// is asked to come back to it, which would make every wait the first one.
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[Item](retryInitial, opts.RetryMax)
-	e.queue = workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[Item]{
-		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[Item]{Queue: fair}),
-	})
-	e.watches = newWatchSet(e)
-	if opts.VersionRecords == settings.RecordPropagatedVersion {
-		e.records = newVersionRecords(e)
-	}
-	e.metrics = newMetrics(e)
-	inventory.Subscribe(e.clusterChanged)
-
+	e := newEngine(opts, log, inventory, host, &eventSender{recorder: eventnote.NewRecorder(local, "fedctl"), namespace: opts.KubeFedNamespace})
+	inventory.Subscribe(e.triggers.clusterChanged)
 	if err := e.addController(mgr); err != nil {
 		return nil, err
 	}
@@ -133,6 +92,39 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 		return nil, fmt.Errorf("propagation engine: %w", err)
 	}
 	return e, nil
+}
+
+// newEngine puts the parts of an engine together.
+func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *hostClient, sender *eventSender) *Engine {
+	e := &Engine{opts: opts, log: log, types: newTypeSet(), work: newWorklist(opts), host: host, starting: make(chan struct{})}
+	recorded := opts.VersionRecords == settings.RecordPropagatedVersion
+	e.triggers = &triggers{
+		log: log, types: e.types, work: e.work, inventory: inventory, interval: statusInterval, recordsVersions: recorded,
+	}
+	e.members = newMemberSet(e.triggers, opts.TargetNamespace, log)
+	e.triggers.members = e.members
+	e.namespaces = &namespaceStore{host: host, onChange: e.triggers.namespaceChanged, onSynced: e.triggers.reconsiderAll}
+
+	times := &ledger.Settings{
+		SettleTimeout: opts.SettleTimeout, RequestTimeout: opts.RequestTimeout, UnreadyDeletionTimeout: opts.UnreadyDeletionTimeout,
+	}
+	look := &lookout{inventory: inventory, members: e.members}
+	place := &placer{inventory: inventory, namespaces: e.namespaces, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
+	metrics := newMetrics(e.work, e.types)
+	e.statusObjects = &statusObjectWriter{host: host, lookout: look, work: e.work, events: sender}
+	if recorded {
+		e.records = newRecordWriter(host, look, e.types, e.work)
+	}
+	e.hostWorker = &hostWorker{
+		settings: times, now: time.Now, work: e.work, placer: place, lookout: look, host: host,
+		status:        &statusWriter{now: time.Now, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups},
+		statusObjects: e.statusObjects, records: e.records,
+	}
+	e.memberWorker = &memberWorker{
+		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, events: sender,
+		adopt: opts.AdoptResources,
+	}
+	return e
 }
 
 // addController runs the items through multicluster-runtime's controller: its
@@ -145,7 +137,7 @@ func (e *Engine) addController(mgr mcmanager.Manager) error {
 		NeedLeaderElection:      ptr.To(true),
 		UsePriorityQueue:        ptr.To(false),
 		NewQueue: func(string, workqueue.TypedRateLimiter[Item]) workqueue.TypedRateLimitingInterface[Item] {
-			return e.queue
+			return e.work.queue
 		},
 		LogConstructor: func(item *Item) logr.Logger {
 			if item == nil {
@@ -162,11 +154,9 @@ func (e *Engine) addController(mgr mcmanager.Manager) error {
 
 // Start implements manager.Runnable: types may run from now on until ctx ends.
 func (e *Engine) Start(ctx context.Context) error {
-	e.mu.Lock()
 	e.ctx = ctx
 	close(e.starting)
-	e.mu.Unlock()
-	e.watchRecords(ctx)
+	e.records.follow(ctx)
 	<-ctx.Done()
 	return nil
 }
@@ -181,131 +171,21 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	if err != nil {
 		return fmt.Errorf("cluster %q: %w", name, err)
 	}
-	e.watches.Engage(ctx, name.String(), client)
+	e.members.Engage(ctx, name.String(), client)
 	return nil
 }
 
 // Reconcile works on one item. Failures are recorded in the object's status and
 // tried again later; it returns an error only for what no status can tell.
 func (e *Engine) Reconcile(ctx context.Context, item Item) (reconcile.Result, error) {
-	t := e.begin(item.Type)
+	t := e.types.begin(item.Type)
 	if t == nil {
-		e.backoff.Forget(item)
+		e.work.backoff.Forget(item)
 		return reconcile.Result{}, nil // switched off meanwhile
 	}
 	defer t.working.Done()
 	if item.ClusterName == "" {
-		return e.decide(ctx, t, item)
+		return e.hostWorker.decide(ctx, t, item)
 	}
-	return e.carryOut(ctx, t, item)
-}
-
-// memberSynced is called when a member's objects of a type have been listed.
-func (e *Engine) memberSynced(clusterName, typeName string) {
-	t := e.typeNamed(typeName)
-	if t == nil {
-		return
-	}
-	e.log.V(1).Info("Listed the managed objects of a member cluster", "cluster", clusterName, "type", typeName)
-	e.enqueueAll(t)
-	e.enqueueOrphans(t, clusterName)
-}
-
-// reconsider queues all of a type: what it takes to decide has just become known.
-func (e *Engine) reconsider(t *runningType) {
-	e.enqueueAll(t)
-	for _, info := range e.inventory.Clusters() {
-		e.enqueueOrphans(t, info.Name)
-	}
-}
-
-// reconsiderAll is reconsider for every type.
-func (e *Engine) reconsiderAll() {
-	for _, t := range e.runningTypes() {
-		e.reconsider(t)
-	}
-}
-
-// enqueueOrphans queues what bears our label in a member without a federated object.
-func (e *Engine) enqueueOrphans(t *runningType, clusterName string) {
-	_, watched := e.watches.Get(clusterName, t.Name)
-	if watched == nil || !t.host.Synced() {
-		return
-	}
-	for _, key := range watched.Keys("") {
-		if fed := t.federatedKey(key); t.host.Get(fed) == nil {
-			e.queue.Add(Item{Type: t.Name, Object: fed, ClusterName: multicluster.ClusterName(clusterName)})
-		}
-	}
-}
-
-// memberChanged is called when a member's object differs from what was known of it.
-func (e *Engine) memberChanged(clusterName, typeName string, key types.NamespacedName, before, after *live) {
-	t := e.typeNamed(typeName)
-	if t == nil {
-		return
-	}
-	if t.IsNamespace && before == nil && after != nil {
-		e.namespaceAppeared(clusterName, key.Name)
-	}
-	fedKey := t.federatedKey(key)
-	host := t.host.Get(fedKey)
-	if before != nil && after != nil && before.remote != after.remote && host != nil {
-		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, statusInterval)
-	}
-	if e.records != nil && host != nil && before.recorded() != after.recorded() {
-		e.queue.AddAfter(Item{Type: typeName, Object: fedKey}, statusInterval)
-	}
-	if o := t.object(fedKey); o != nil && host != nil {
-		o.mu.Lock()
-		p := o.places[clusterName]
-		expected := p != nil && !p.pending && p.upToDate(after)
-		if p != nil && after == nil && p.want == wantAbsent {
-			p.applied, p.owned, p.attempted = "", 0, false // the watch says so: it is gone, or no longer ours
-		}
-		o.mu.Unlock()
-		if expected {
-			return // the echo of our own write, or a change to fields that are not ours
-		}
-	}
-	e.queue.Add(Item{Type: typeName, Object: fedKey, ClusterName: multicluster.ClusterName(clusterName)})
-}
-
-// namespaceAppeared releases the objects that wait for their namespace in a member.
-func (e *Engine) namespaceAppeared(clusterName, namespace string) {
-	for _, t := range e.runningTypes() {
-		if !t.Target.Namespaced {
-			continue
-		}
-		for _, key := range t.host.Keys(namespace) {
-			e.queue.Add(Item{Type: t.Name, Object: key, ClusterName: multicluster.ClusterName(clusterName)})
-		}
-	}
-}
-
-// clusterChanged is called when a cluster comes, goes, is relabelled, or
-// becomes ready or unready: every placement may differ then.
-func (e *Engine) clusterChanged(name string) {
-	if name == "" { // which clusters there are is known now
-		e.reconsiderAll()
-		return
-	}
-	change := e.changes.Of(e.inventory, name)
-	if !change.Matters {
-		return // a new message alone changes no placement
-	}
-	if change.Recovered {
-		e.watches.Relist(name) // no drift survives an outage
-	}
-	for _, t := range e.runningTypes() {
-		e.enqueueAll(t)
-		e.enqueueOrphans(t, name) // it may have been listed before it counted as ready
-	}
-}
-
-// enqueueAll queues the host's item of all federated objects of a type.
-func (e *Engine) enqueueAll(t *runningType) {
-	for _, key := range t.host.Keys("") {
-		e.queue.Add(Item{Type: t.Name, Object: key})
-	}
+	return e.memberWorker.carryOut(ctx, t, item)
 }

@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -49,8 +51,23 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 		return nil, fmt.Errorf("discovery client: %w", err)
 	}
 	return &memberClient{
-		applier: member.New(meta, dyn, timeout), metadata: meta, dynamic: dyn, discovery: disco.RESTClient(), timeout: timeout,
+		applier: member.New(meta, dyn, disco.RESTClient(), timeout), metadata: meta, dynamic: dyn, discovery: disco.RESTClient(), timeout: timeout,
 	}, nil
+}
+
+// managed is what is watched of a type in the member; of a namespaced type only what
+// is in namespace, if one is given. Metadata alone, unless the status is collected.
+//
+// It selects what bears KubeFed's label whatever its value: "false" means that
+// the owner of the member keeps us out, and that must be known before writing.
+func (c *memberClient) managed(t typeconfig.Type, namespace string) fleet.Source {
+	source := fleet.Metadata(c.metadata, t.Target, namespace)
+	if t.CollectsStatus() {
+		source = fleet.Objects(c.dynamic, t.Target, namespace)
+	}
+	source.Selector = federate.ManagedLabel
+	source.WhyNotFound = func(ctx context.Context, notFound error) (error, bool) { return c.whyNotFound(ctx, t.Target, notFound) }
+	return source
 }
 
 // whyNotFound explains a list of a resource that was not found. missing: the

@@ -1,6 +1,8 @@
 package propagation
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
@@ -33,26 +35,28 @@ func init() {
 }
 
 // newMetrics returns what the engine counts with, and has its queue reported.
-func newMetrics(e *Engine) *metricsSet {
-	gauges := &queueCollector{engine: e}
+func newMetrics(work *worklist, types *typeSet) *metricsSet {
+	gauges := &queueCollector{work: work, types: types}
 	metrics.Registry.Unregister(gauges) // of an earlier engine of this process
 	metrics.Registry.MustRegister(gauges)
 	return counted
 }
 
 // observe counts one write to a member.
-func (m *metricsSet) observe(a *attempt, operation string, err error, seconds float64) {
+func (m *metricsSet) observe(a *attempt, operation string, err error, took time.Duration) {
 	result := "success"
 	if err != nil {
 		result = "failure"
 	}
-	cluster := a.item.ClusterName.String()
-	m.operations.WithLabelValues(cluster, a.t.Name, operation, result).Inc()
-	m.duration.WithLabelValues(cluster, operation).Observe(seconds)
+	m.operations.WithLabelValues(a.cluster(), a.t.Name, operation, result).Inc()
+	m.duration.WithLabelValues(a.cluster(), operation).Observe(took.Seconds())
 }
 
 // queueCollector reports the lengths of the queue and the number of objects when asked.
-type queueCollector struct{ engine *Engine }
+type queueCollector struct {
+	work  *worklist
+	types *typeSet
+}
 
 var (
 	queuedDesc  = prometheus.NewDesc("fedctl_items_queued", "Items that wait, by member cluster; the host's own under an empty name.", []string{"cluster"}, nil)
@@ -67,10 +71,10 @@ func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
-	for cluster, n := range c.engine.fair.LenByCluster() {
+	for cluster, n := range c.work.fair.LenByCluster() {
 		ch <- prometheus.MustNewConstMetric(queuedDesc, prometheus.GaugeValue, float64(n), cluster.String())
 	}
-	for _, t := range c.engine.runningTypes() {
-		ch <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(t.host.Len()), t.Name)
+	for _, t := range c.types.all() {
+		ch <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(t.federated.Len()), t.Name)
 	}
 }

@@ -1,6 +1,7 @@
 package propagation
 
 import (
+	"context"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -13,14 +14,20 @@ import (
 // placement of what is in their namespaces. It is apart from the type
 // "namespaces", because that type's own propagation may be switched off.
 type namespaceStore struct {
+	host *hostClient
+	// onChange is told the namespace whose FederatedNamespace bounds otherwise now;
+	// onSynced that all have been listed.
+	onChange func(namespace string)
+	onSynced func()
+
 	mu       sync.RWMutex
 	resource typeconfig.Resource
-	store    hostStore
-	watch    *fleet.Watch[hostObject]
+	store    federatedStore
+	watch    *fleet.Watch[federated]
 }
 
 // ensure starts the watch on a resource, once; another resource replaces it.
-func (n *namespaceStore) ensure(e *Engine, resource typeconfig.Resource) {
+func (n *namespaceStore) ensure(ctx context.Context, resource typeconfig.Resource) {
 	if resource == (typeconfig.Resource{}) {
 		return
 	}
@@ -33,20 +40,29 @@ func (n *namespaceStore) ensure(e *Engine, resource typeconfig.Resource) {
 		n.watch.Stop()
 	}
 	n.resource = resource
-	n.store = newHostStore(
-		func(key types.NamespacedName, before, after *hostObject) {
-			if key.Namespace == key.Name && (before == nil || after == nil || before.fed.Generation != after.fed.Generation || before.fed.UID != after.fed.UID) {
-				e.enqueueNamespace(key.Namespace)
-			}
-		},
-		e.reconsiderAll)
-	n.watch = fleet.Follow(e.ctx, e.hostSource(resource), n.store.Table)
+	n.store = newFederatedStore(n.changed, n.onSynced)
+	n.watch = fleet.Follow(ctx, n.host.source(resource), n.store.Table)
+}
+
+func (n *namespaceStore) changed(key types.NamespacedName, before, after *federated) {
+	if key.Namespace == key.Name && (before == nil || after == nil || before.UID != after.UID || !sameBounds(before, after)) {
+		n.onChange(key.Namespace)
+	}
+}
+
+// sameBounds says whether two versions of a FederatedNamespace mean the same to what is
+// in the namespace: one whose placement cannot be read stops it, for a reason that is told.
+func sameBounds(a, b *federated) bool {
+	if a.placementUnknown() || b.placementUnknown() {
+		return a.intent.Revision() == b.intent.Revision()
+	}
+	return a.intent.BoundsRevision() == b.intent.BoundsRevision()
 }
 
 // get returns a namespace's FederatedNamespace, nil if there is none. It is not
 // known as long as they have not been listed, or another resource is watched by
 // now; with no resource at all there are none.
-func (n *namespaceStore) get(resource typeconfig.Resource, namespace string) (object *hostObject, known bool) {
+func (n *namespaceStore) get(resource typeconfig.Resource, namespace string) (fed *federated, known bool) {
 	if resource == (typeconfig.Resource{}) {
 		return nil, true
 	}
@@ -56,16 +72,4 @@ func (n *namespaceStore) get(resource typeconfig.Resource, namespace string) (ob
 		return nil, false
 	}
 	return n.store.Get(types.NamespacedName{Namespace: namespace, Name: namespace}), true
-}
-
-// enqueueNamespace queues all federated objects of a namespace: its FederatedNamespace has changed.
-func (e *Engine) enqueueNamespace(namespace string) {
-	for _, t := range e.runningTypes() {
-		if !t.Target.Namespaced {
-			continue
-		}
-		for _, key := range t.host.Keys(namespace) {
-			e.queue.Add(Item{Type: t.Name, Object: key})
-		}
-	}
 }

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 )
 
-func item(cluster string, n int) Item {
+func itemOf(cluster string, n int) Item {
 	return Item{
 		Type:        "configmaps",
 		Object:      types.NamespacedName{Namespace: "ns", Name: fmt.Sprint(n)},
@@ -38,10 +38,10 @@ func get(t *testing.T, q *fairQueue) Item {
 func TestFairQueueServesLanesInTurn(t *testing.T) {
 	q := newFairQueue(100, 100)
 	for n := range 50 {
-		q.Add(item("busy", n))
+		q.Add(itemOf("busy", n))
 	}
-	q.Add(item("quiet", 0))
-	q.Add(item("", 0))
+	q.Add(itemOf("quiet", 0))
+	q.Add(itemOf("", 0))
 	seen := map[multicluster.ClusterName]int{}
 	for range 4 {
 		seen[get(t, q).ClusterName]++
@@ -55,9 +55,9 @@ func TestFairQueueServesNamespacesInTurn(t *testing.T) {
 	for _, cluster := range []string{"", "member"} {
 		q := newFairQueue(100, 100)
 		for n := range 50 {
-			q.Add(item(cluster, n))
+			q.Add(itemOf(cluster, n))
 		}
-		other := item(cluster, 0)
+		other := itemOf(cluster, 0)
 		other.Object.Namespace = "other"
 		q.Add(other)
 		if first, second := get(t, q), get(t, q); first != other && second != other {
@@ -70,12 +70,12 @@ func TestFairQueueServesNamespacesInTurn(t *testing.T) {
 func TestFairQueueLimitsANamespaceOfTheHost(t *testing.T) {
 	q := newFairQueue(1, 4)
 	for n := range 10 {
-		q.Add(item("", n))
+		q.Add(itemOf("", n))
 	}
 	for range 3 {
 		get(t, q)
 	}
-	other := item("", 0)
+	other := itemOf("", 0)
 	other.Object.Namespace = "other"
 	q.Add(other)
 	if got := get(t, q); got != other {
@@ -90,10 +90,10 @@ func TestFairQueueLimitsANamespaceOfTheHost(t *testing.T) {
 func TestFairQueueLimitsALane(t *testing.T) {
 	q := newFairQueue(2, 100)
 	for n := range 5 {
-		q.Add(item("hung", n))
+		q.Add(itemOf("hung", n))
 	}
 	first, second := get(t, q), get(t, q)
-	q.Add(item("well", 0))
+	q.Add(itemOf("well", 0))
 	if got := get(t, q); got.ClusterName != "well" {
 		t.Fatalf("got %v while the lane of %q had its limit in work", got, "hung")
 	}
@@ -120,7 +120,7 @@ func TestFairQueueLimitsALane(t *testing.T) {
 
 func TestFairQueueQueuesOnceAndAgainAfterWork(t *testing.T) {
 	q := newFairQueue(2, 2)
-	a := item("m", 1)
+	a := itemOf("m", 1)
 	q.Add(a)
 	q.Add(a)
 	if q.Len() != 1 {
@@ -156,7 +156,7 @@ func TestFairQueueShutDown(t *testing.T) {
 	time.Sleep(10 * time.Millisecond)
 	q.ShutDown()
 	wg.Wait()
-	q.Add(item("m", 1))
+	q.Add(itemOf("m", 1))
 	if q.Len() != 0 || !q.ShuttingDown() {
 		t.Error("a queue that is shut down must take nothing")
 	}
@@ -202,8 +202,8 @@ func TestFairQueueLosesNothing(t *testing.T) {
 	for _, cluster := range []string{"", "a", "b", "c"} {
 		producers.Go(func() {
 			for n := range items {
-				q.Add(item(cluster, n))
-				q.Add(item(cluster, n/2))
+				q.Add(itemOf(cluster, n))
+				q.Add(itemOf(cluster, n/2))
 			}
 		})
 	}

@@ -2,35 +2,31 @@ package propagation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"reflect"
 	"sync"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // runningType is a federated type that is switched on.
 type runningType struct {
 	typeconfig.Type
-	host   hostStore
-	cancel context.CancelFunc
-	done   chan struct{} // closed when the watch on the host has ended
+
+	federated federatedStore
+	cancel    context.CancelFunc
+	done      chan struct{} // closed when the watch on the federated objects has ended
 	// statusObjects repeat the collected status; nil where the type has none.
 	statusObjects *statusObjects
 	// working counts the items in work.
 	working sync.WaitGroup
 
-	mu      sync.Mutex
-	objects map[types.NamespacedName]*object
+	mu       sync.Mutex
+	accounts map[types.NamespacedName]*account
 }
-
-var _ typeconfig.Registrar = &Engine{}
 
 // targetKey is the key of the object in a member that a federated object stands for.
 func (t *runningType) targetKey(fed types.NamespacedName) types.NamespacedName {
@@ -53,62 +49,88 @@ func (t *runningType) federatedKey(target types.NamespacedName) types.Namespaced
 	return target
 }
 
-func (t *runningType) object(key types.NamespacedName) *object {
+// account returns what is kept of a federated object, nil if nothing was decided yet.
+func (t *runningType) account(key types.NamespacedName) *account {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.objects[key]
+	return t.accounts[key]
 }
 
-// objectFor returns the engine's record of a federated object; one that was
-// deleted and created again under the same name starts afresh.
-func (t *runningType) objectFor(key types.NamespacedName, host *hostObject) *object {
+// accountOf returns what is kept of a federated object; one that was deleted and
+// created again under the same name starts afresh.
+func (t *runningType) accountOf(key types.NamespacedName, fed *federated, settings *ledger.Settings) *account {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	o, ok := t.objects[key]
-	if !ok || o.uid != host.fed.UID {
-		o = newObject(host)
-		t.objects[key] = o
+	acc, ok := t.accounts[key]
+	if !ok || acc.ledger.UID() != fed.UID {
+		acc = newAccount(fed, settings)
+		t.accounts[key] = acc
 	}
-	return o
+	return acc
 }
 
 func (t *runningType) forget(key types.NamespacedName) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.objects, key)
+	delete(t.accounts, key)
 }
 
-func (e *Engine) typeNamed(name string) *runningType {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.types[name]
+// typeSet are the types that are switched on.
+type typeSet struct {
+	mu     sync.RWMutex
+	byName map[string]*runningType
+}
+
+func newTypeSet() *typeSet { return &typeSet{byName: map[string]*runningType{}} }
+
+func (s *typeSet) get(name string) *runningType {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byName[name]
 }
 
 // begin returns a type whose item is about to be worked on; the caller calls
 // working.Done afterwards. nil if the type has been switched off.
-func (e *Engine) begin(name string) *runningType {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	t := e.types[name]
+func (s *typeSet) begin(name string) *runningType {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t := s.byName[name]
 	if t != nil {
 		t.working.Add(1)
 	}
 	return t
 }
 
-func (e *Engine) runningTypes() []*runningType {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	list := make([]*runningType, 0, len(e.types))
-	for _, t := range e.types {
+func (s *typeSet) all() []*runningType {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]*runningType, 0, len(s.byName))
+	for _, t := range s.byName {
 		list = append(list, t)
 	}
 	return list
 }
 
+func (s *typeSet) add(t *runningType) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byName[t.Name] = t
+}
+
+// remove takes a type out; its items are not begun any more.
+func (s *typeSet) remove(name string) *runningType {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.byName[name]
+	delete(s.byName, name)
+	return t
+}
+
+var _ typeconfig.Registrar = &Engine{}
+
 // Register implements typeconfig.Registrar.
 func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error {
-	if running := e.typeNamed(definition.Name); running != nil {
+	if running := e.types.get(definition.Name); running != nil {
 		if running.Type == definition {
 			return nil
 		}
@@ -123,44 +145,34 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 	}
 
 	typeCtx, cancel := context.WithCancel(e.ctx)
-	t := &runningType{
-		Type:    definition,
-		cancel:  cancel,
-		done:    make(chan struct{}),
-		objects: map[types.NamespacedName]*object{},
-	}
-	t.host = newHostStore(
-		func(key types.NamespacedName, before, after *hostObject) { e.hostChanged(t, key, before, after) },
-		func() { e.reconsider(t) })
-	if t.HasStatusObjects() {
-		t.statusObjects = newStatusObjects(e, t)
-	}
-	e.mu.Lock()
-	e.types[t.Name] = t
-	e.mu.Unlock()
+	t := &runningType{Type: definition, cancel: cancel, done: make(chan struct{}), accounts: map[types.NamespacedName]*account{}}
+	t.federated = newFederatedStore(
+		func(key types.NamespacedName, before, after *federated) {
+			e.triggers.federatedChanged(t, key, before, after)
+		},
+		func() { e.triggers.reconsider(t) })
+	e.statusObjects.prepare(t)
+	e.types.add(t)
 
-	e.namespaces.ensure(e, definition.FederatedNamespace)
-	e.watches.AddType(definition)
-	watch := fleet.Follow(typeCtx, e.hostSource(t.Federated), t.host.Table)
+	e.namespaces.ensure(e.ctx, definition.FederatedNamespace)
+	e.members.AddType(definition)
+	watch := fleet.Follow(typeCtx, e.host.source(t.Federated), t.federated.Table)
 	go func() {
 		<-watch.Done()
 		close(t.done)
 	}()
-	e.watchStatusObjects(typeCtx, t)
+	e.statusObjects.follow(typeCtx, t)
 	e.log.Info("Propagation of a type started", "type", t.Name, "federatedKind", t.Federated.GVK.Kind)
 	return nil
 }
 
 // Unregister implements typeconfig.Registrar.
 func (e *Engine) Unregister(ctx context.Context, name string) error {
-	e.mu.Lock()
-	t := e.types[name]
-	delete(e.types, name)
-	e.mu.Unlock()
+	t := e.types.remove(name)
 	if t == nil {
 		return nil
 	}
-	e.watches.RemoveType(name)
+	e.members.RemoveType(name)
 	t.cancel()
 	idle := make(chan struct{})
 	go func() {
@@ -175,39 +187,4 @@ func (e *Engine) Unregister(ctx context.Context, name string) error {
 	}
 	e.log.Info("Propagation of a type stopped", "type", name)
 	return nil
-}
-
-// hostSource is what is watched of a resource in the host cluster.
-func (e *Engine) hostSource(r typeconfig.Resource) fleet.Source {
-	source := fleet.Objects(e.host, r, e.opts.TargetNamespace)
-	source.Name, source.Log = "host: "+r.GVR.Resource, e.log.WithValues("hostResource", r.GVR.GroupResource().String())
-	source.Retry, source.RetryMax = 200*time.Millisecond, 15*time.Second
-	return source
-}
-
-// hostChanged is called when a federated object differs from what was known of it.
-func (e *Engine) hostChanged(t *runningType, key types.NamespacedName, before, after *hostObject) {
-	if before != nil && after != nil && before.sameIntent(after) &&
-		(reflect.DeepEqual(before.fed.Status, after.fed.Status) || e.isEcho(t, key, after)) {
-		return
-	}
-	e.queue.Add(Item{Type: t.Name, Object: key})
-}
-
-// isEcho says whether the status of host is the one we wrote last.
-func (e *Engine) isEcho(t *runningType, key types.NamespacedName, host *hostObject) bool {
-	o := t.object(key)
-	if o == nil {
-		return false
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.uid == host.fed.UID && o.written != nil && shows(host.fed.Status, *o.written)
-}
-
-// sameStatus compares what the two would say on the wire.
-func sameStatus(a, b federate.Status) bool {
-	x, errX := json.Marshal(a.ToUnstructured())
-	y, errY := json.Marshal(b.ToUnstructured())
-	return errX == nil && errY == nil && string(x) == string(y)
 }

@@ -15,7 +15,6 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -25,6 +24,7 @@ import (
 	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -54,7 +54,7 @@ type Controller struct {
 	changes     fleet.Changes
 	host        dynamic.Interface
 	hostMeta    metadata.Interface
-	events      events.EventRecorder
+	events      *eventnote.Recorder
 	preferences *fleet.Watch[preference]
 	queue       workqueue.TypedRateLimitingInterface[reconcile.Request]
 	ctx         context.Context //nolint:containedctx // the life of the leader: watches come and go within it
@@ -106,7 +106,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Contr
 	}
 	c := &Controller{
 		opts: opts, log: mgr.GetLogger().WithName("replicas"), inventory: inventory,
-		host: dyn, hostMeta: meta, events: local.GetEventRecorder("fedctl"),
+		host: dyn, hostMeta: meta, events: eventnote.NewRecorder(local, "fedctl"),
 		types: map[string]typeconfig.Type{}, wants: map[types.NamespacedName]string{}, hosts: map[string]*hostWatches{},
 	}
 	c.members = fleet.NewMembers(c.watchWorkloads)

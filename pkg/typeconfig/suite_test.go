@@ -19,6 +19,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
@@ -54,7 +55,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	hostConfig.WarningHandler = rest.NoWarnings{}
 	host = clientFor(hostConfig)
-	objects, err := install.Manifests(install.ManifestOptions{Namespace: namespace, WithoutController: true})
+	objects, err := manifests.Build(manifests.Options{Namespace: namespace, WithoutController: true})
 	Expect(err).NotTo(HaveOccurred())
 	installer := &install.Installer{Client: host, Out: GinkgoWriter}
 	Expect(installer.Install(ctx, objects)).To(Succeed())

@@ -7,25 +7,23 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 var _ = Describe("A member that does not let backups be executed", func() {
 	// events are the notes of a KubeFedCluster's events with a reason.
 	events := func(ctx context.Context, cluster, reason string) string {
 		GinkgoHelper()
-		var list eventsv1.EventList
-		Expect(clients[host.Name].List(ctx, &list, client.InNamespace(framework.KubeFedNamespace))).To(Succeed())
 		var notes []string
-		for i := range list.Items {
-			if e := &list.Items[i]; e.Regarding.Kind == "KubeFedCluster" && e.Regarding.Name == cluster && e.Reason == reason {
-				notes = append(notes, e.Note)
+		for _, note := range kit.Notes(ctx, clients[host.Name], "KubeFedCluster", framework.KubeFedNamespace, cluster) {
+			if text, found := strings.CutPrefix(note, reason+": "); found {
+				notes = append(notes, text)
 			}
 		}
 		return strings.Join(notes, "\n")

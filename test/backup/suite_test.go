@@ -25,6 +25,7 @@ import (
 	"github.com/fedctl/fedctl/internal/localcluster"
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 var (
@@ -68,9 +69,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 }, NodeTimeout(time.Minute))
 
 var _ = JustAfterEach(func() {
-	if CurrentSpecReport().Failed() && system.Controller != nil {
-		AddReportEntry("End of the controller's log", system.Controller.LogTail(25), ReportEntryVisibilityFailureOrVerbose)
-	}
+	kit.ReportLog(system.Controller, 25)
 })
 
 func newClient(c *framework.Cluster) client.WithWatch {
@@ -101,9 +100,7 @@ func install(ctx context.Context) {
 
 func fedctl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
-	out, err := system.Run(ctx, args...)
-	Expect(err).NotTo(HaveOccurred())
-	return out
+	return kit.Fedctl(ctx, system, args...)
 }
 
 // namespace makes a namespace in a cluster, with something in it to save, and

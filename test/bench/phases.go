@@ -4,12 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,7 +42,8 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 	return r, err
 }
 
-// timed runs a phase and counts requests and processor time beside it.
+// timed runs a phase until all has settled, and counts requests and processor time
+// beside it, so that nothing of it is charged to the next one.
 func (b *bench) timed(ctx context.Context, name string, floors floors, do func() error) (phase, error) {
 	before, err := b.requests(ctx)
 	if err != nil {
@@ -59,7 +57,11 @@ func (b *bench) timed(ctx context.Context, name string, floors floors, do func()
 	if err := do(); err != nil {
 		return phase{}, fmt.Errorf("%s: %w", name, err)
 	}
-	p := phase{Name: name, Time: time.Since(start), Floor: floors.raw, Same: floors.same}
+	settled, err := b.settle(ctx)
+	if err != nil {
+		return phase{}, fmt.Errorf("%s: %w", name, err)
+	}
+	p := phase{Name: name, Time: settled.Sub(start), Floor: floors.raw, Same: floors.same}
 	after, err := b.requests(ctx)
 	if err != nil {
 		return phase{}, err
@@ -213,7 +215,8 @@ func (b *bench) measureSingle(ctx context.Context, r *report) error {
 	slices.Sort(floors)
 	slices.Sort(times)
 	r.Single = latency{Median: quantile(times, 0.5), P99: quantile(times, 0.99), FloorMedian: quantile(floors, 0.5), FloorP99: quantile(floors, 0.99)}
-	return nil
+	_, err = b.settle(ctx)
+	return err
 }
 
 // watchRevisions sends the revision of every change in a namespace of any member.
@@ -257,91 +260,6 @@ func awaitRevision(ctx context.Context, seen <-chan string, revision string, mem
 		}
 	}
 	return nil
-}
-
-// measureDrift changes every object in one member behind the controller's back.
-func (b *bench) measureDrift(ctx context.Context, r *report) error {
-	step("Let all objects drift in one member")
-	m := b.members[0]
-	applied, err := b.metric("fedctl_member_operations_total", map[string]string{"cluster": m.name, "operation": "apply", "result": "success"})
-	if err != nil {
-		return err
-	}
-	damage := []byte(`{"data":{"config.yaml":"damaged"}}`)
-	one := &bench{options: b.options, members: b.members[:1]}
-	floor, err := one.inParallel(ctx, names("floor", b.objects), func(ctx context.Context, m *memberCluster, name string) error {
-		_, err := m.kube.CoreV1().ConfigMaps(floorNamespace).Patch(ctx, name, types.MergePatchType, damage, metav1.PatchOptions{})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	p, err := b.timed(ctx, "drift", floors{raw: 2 * floor}, func() error {
-		_, err := one.inParallel(ctx, names("object", b.objects), func(ctx context.Context, m *memberCluster, name string) error {
-			_, err := m.kube.CoreV1().ConfigMaps(namespace).Patch(ctx, name, types.MergePatchType, damage, metav1.PatchOptions{})
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return poll(ctx, 5*time.Minute, "the drift is repaired", func() (bool, error) {
-			now, err := b.metric("fedctl_member_operations_total", map[string]string{"cluster": m.name, "operation": "apply", "result": "success"})
-			return now >= applied+float64(b.objects), err
-		})
-	})
-	r.Phases = append(r.Phases, p)
-	return err
-}
-
-// measureRestart kills the controller and measures until a new one has carried
-// out a change: all has been read again by then, and nothing may have been written.
-func (b *bench) measureRestart(ctx context.Context, r *report) error {
-	step("Restart the controller")
-	var err error
-	if r.PeakMemory, err = b.peakMemory(); err != nil {
-		return err
-	}
-	start := time.Now()
-	floor, err := b.inParallel(ctx, []string{""}, func(ctx context.Context, m *memberCluster, _ string) error {
-		_, err := m.kube.CoreV1().ConfigMaps(namespace).List(ctx, metav1.ListOptions{})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := b.host.Resource(federatedConfigMaps).Namespace(namespace).List(ctx, metav1.ListOptions{}); err != nil {
-		return err
-	}
-	floor = max(floor, time.Since(start))
-	seen, stop, err := b.watchRevisions(ctx, namespace)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	b.stopController()
-	before, err := b.requests(ctx)
-	if err != nil {
-		return err
-	}
-	start = time.Now()
-	if err := b.startController(ctx); err != nil {
-		return err
-	}
-	if err := b.setRevision(ctx, "object-00000", "after-restart"); err != nil {
-		return err
-	}
-	if err := awaitRevision(ctx, seen, "after-restart", b.options.members); err != nil {
-		return err
-	}
-	took := time.Since(start)
-	time.Sleep(2 * time.Second) // what is written late must be counted as well
-	after, err := b.requests(ctx)
-	if err != nil {
-		return err
-	}
-	processor, err := b.processorTime()
-	r.Phases = append(r.Phases, phase{Name: "restart", Time: took, Floor: floor, Requests: after.minus(before), Processor: processor})
-	return err
 }
 
 func (b *bench) measureDelete(ctx context.Context, r *report) error {
@@ -396,42 +314,4 @@ func (b *bench) verify(ctx context.Context, revision string) error {
 		}
 	}
 	return nil
-}
-
-func (b *bench) statusWrites() (float64, error) {
-	return b.metric("fedctl_status_writes_total", map[string]string{"type": "configmaps"})
-}
-
-func (b *bench) awaitStatusWrites(ctx context.Context, n float64) error {
-	return poll(ctx, 10*time.Minute, "all statuses are written", func() (bool, error) {
-		now, err := b.statusWrites()
-		return now >= n, err
-	})
-}
-
-// metric reads the controller's metrics: the sum over what has the labels.
-func (b *bench) metric(name string, labels map[string]string) (float64, error) {
-	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", metricsPort))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }() // it was only read
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(response.Body)
-	if err != nil {
-		return 0, err
-	}
-	sum := 0.0
-	for _, metric := range families[name].GetMetric() {
-		matching := 0
-		for _, pair := range metric.GetLabel() {
-			if labels[pair.GetName()] == pair.GetValue() {
-				matching++
-			}
-		}
-		if matching == len(labels) {
-			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
-		}
-	}
-	return sum, nil
 }

@@ -11,7 +11,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/klog/v2"
@@ -19,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 const central = framework.KubeFedNamespace // the control plane of scope Cluster
@@ -62,18 +62,14 @@ var _ = AfterSuite(func(ctx SpecContext) {
 
 var _ = JustAfterEach(func() {
 	for _, controller := range running {
-		if CurrentSpecReport().Failed() {
-			AddReportEntry("End of a controller's log", controller.LogTail(15), ReportEntryVisibilityFailureOrVerbose)
-		}
+		kit.ReportLog(controller, 15)
 	}
 })
 
 // fedctl runs fedctl; it must succeed.
 func fedctl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
-	out, err := system.Run(ctx, args...)
-	Expect(err).NotTo(HaveOccurred())
-	return out
+	return kit.Fedctl(ctx, system, args...)
 }
 
 // prepare makes a controller of the control plane in namespace that AfterSuite stops.
@@ -137,16 +133,6 @@ func createNamespace(ctx context.Context, name string) {
 // notes are the events about an object: reason and text.
 func notes(ctx context.Context, about client.Object) func() []string {
 	return func() []string {
-		var list eventsv1.EventList
-		if err := host.List(ctx, &list, client.InNamespace(about.GetNamespace())); err != nil {
-			return []string{err.Error()}
-		}
-		var texts []string
-		for _, event := range list.Items {
-			if event.Regarding.UID == about.GetUID() {
-				texts = append(texts, event.Reason+": "+event.Note)
-			}
-		}
-		return texts
+		return kit.Notes(ctx, host, about.GetObjectKind().GroupVersionKind().Kind, about.GetNamespace(), about.GetName())
 	}
 }

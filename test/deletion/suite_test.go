@@ -18,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 var (
@@ -55,9 +56,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 }, NodeTimeout(time.Minute))
 
 var _ = JustAfterEach(func() {
-	if CurrentSpecReport().Failed() {
-		AddReportEntry("End of the controller's log", system.Controller.LogTail(40), ReportEntryVisibilityFailureOrVerbose)
-	}
+	kit.ReportLog(system.Controller, 40)
 })
 
 // A spec that failed half way must not break those after it.
@@ -92,7 +91,5 @@ func allowAll(ctx context.Context, c *framework.Cluster) {
 // fedctl runs fedctl on the suite's clusters and returns what it prints.
 func fedctl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
-	out, err := system.Run(ctx, args...)
-	Expect(err).NotTo(HaveOccurred())
-	return out
+	return kit.Fedctl(ctx, system, args...)
 }

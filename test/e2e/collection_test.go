@@ -5,12 +5,12 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // typeConfig names the FederatedTypeConfig of a target, such as deployments.apps.
@@ -201,10 +201,7 @@ spec:
 // expectTypeEvent waits for an event on a FederatedTypeConfig.
 func expectTypeEvent(ctx SpecContext, name, reason string) {
 	GinkgoHelper()
-	Eventually(ctx, func(g Gomega) {
-		var events eventsv1.EventList
-		g.Expect(host.List(ctx, &events, client.InNamespace(framework.KubeFedNamespace))).To(Succeed())
-		g.Expect(events.Items).To(ContainElement(And(
-			HaveField("Regarding.Name", name), HaveField("Regarding.Kind", "FederatedTypeConfig"), HaveField("Reason", reason))))
-	}).Should(Succeed())
+	Eventually(ctx, func() []string {
+		return kit.Notes(ctx, host, "FederatedTypeConfig", framework.KubeFedNamespace, name)
+	}).Should(ContainElement(HavePrefix(reason + ": ")))
 }

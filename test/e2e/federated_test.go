@@ -4,10 +4,10 @@ import (
 	"maps"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // fields is a piece of a manifest.
@@ -32,10 +32,7 @@ var kinds = map[string]schema.GroupVersion{
 }
 
 // ref names an object in some cluster.
-type ref struct {
-	schema.GroupVersionKind
-	Namespace, Name string
-}
+type ref = kit.Ref
 
 // federated is a federated object on its way to the host or back.
 type federated struct {
@@ -71,27 +68,8 @@ func configMap(namespace, name string, data fields) *federated {
 
 // plain copies a piece of a manifest, with numbers as the API's JSON has them.
 func plain(in fields) fields {
-	out := fields{}
-	for key, value := range in {
-		out[key] = plainValue(value)
-	}
+	out, _ := kit.Plain(in).(fields)
 	return out
-}
-
-func plainValue(value any) any {
-	switch v := value.(type) {
-	case int:
-		return int64(v)
-	case fields:
-		return plain(v)
-	case list:
-		out := make(list, 0, len(v))
-		for _, item := range v {
-			out = append(out, plainValue(item))
-		}
-		return out
-	}
-	return runtime.DeepCopyJSONValue(value)
 }
 
 func (f *federated) spec() fields {
@@ -136,7 +114,7 @@ func patch(op, path string, value ...any) fields {
 		p["op"] = op
 	}
 	if len(value) > 0 {
-		p["value"] = plainValue(value[0])
+		p["value"] = kit.Plain(value[0])
 	}
 	return p
 }

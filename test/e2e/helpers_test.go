@@ -2,31 +2,36 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // managed is the label of what the control plane has put into a member.
 const managed = "kubefed.io/managed"
 
-// conflicts bounds the tries to write an object that others write as well.
-var conflicts = wait.Backoff{Steps: 200, Duration: time.Millisecond, Factor: 1.1, Jitter: 0.5, Cap: 50 * time.Millisecond}
+// What other suites use as well, under the names of this one.
+var (
+	read        = kit.Read
+	found       = kit.Found
+	expectField = kit.ExpectField
+	expectGone  = kit.ExpectGone
+	at          = kit.At
+	set         = kit.Set
+	asJSON      = kit.AsJSON
+	// tamper changes an object in a cluster behind the control plane's back.
+	tamper = kit.Change
+)
 
 // create creates a federated object in the host.
 func create(ctx context.Context, f *federated) *federated {
@@ -41,7 +46,7 @@ func create(ctx context.Context, f *federated) *federated {
 // change reads a federated object, changes it and writes it, again on a conflict.
 func change(ctx context.Context, f *federated, by func(f *federated)) {
 	GinkgoHelper()
-	Expect(retry.RetryOnConflict(conflicts, func() error {
+	Expect(retry.RetryOnConflict(kit.Conflicts, func() error {
 		if err := host.Get(ctx, client.ObjectKeyFromObject(f), f.Unstructured); err != nil {
 			return err
 		}
@@ -60,101 +65,6 @@ func remove(ctx context.Context, f *federated) {
 // ref names the federated object itself.
 func (f *federated) ref() ref {
 	return ref{GroupVersionKind: f.GroupVersionKind(), Namespace: f.GetNamespace(), Name: f.GetName()}
-}
-
-// read returns an object of a cluster.
-func read(ctx context.Context, c *framework.Cluster, r ref) (*unstructured.Unstructured, error) {
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(r.GroupVersionKind)
-	return u, c.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: r.Name}, u)
-}
-
-// found returns an object that must be there.
-func found(ctx context.Context, c *framework.Cluster, r ref) *unstructured.Unstructured {
-	GinkgoHelper()
-	u, err := read(ctx, c, r)
-	Expect(err).NotTo(HaveOccurred(), "%s %s/%s in cluster %s", r.Kind, r.Namespace, r.Name, c.Name)
-	return u
-}
-
-// tamper changes an object in a cluster behind the control plane's back.
-func tamper(ctx context.Context, c *framework.Cluster, r ref, by func(u *unstructured.Unstructured)) *unstructured.Unstructured {
-	GinkgoHelper()
-	var u *unstructured.Unstructured
-	Expect(retry.RetryOnConflict(conflicts, func() error {
-		var err error
-		if u, err = read(ctx, c, r); err != nil {
-			return err
-		}
-		by(u)
-		return c.Update(ctx, u)
-	})).To(Succeed())
-	return u
-}
-
-// expectField waits until the field of an object has the value; nil: it is absent.
-// pointer is a JSON pointer.
-func expectField(ctx context.Context, c *framework.Cluster, r ref, pointer string, want any) {
-	GinkgoHelper()
-	Eventually(ctx, func(g Gomega) {
-		u, err := read(ctx, c, r)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(asJSON(at(u.Object, pointer))).To(Equal(asJSON(want)), "%s of %s %s/%s in cluster %s", pointer, r.Kind, r.Namespace, r.Name, c.Name)
-	}).Should(Succeed())
-}
-
-// at returns what a JSON pointer points to; nil if there is nothing.
-func at(value any, pointer string) any {
-	if pointer == "" {
-		return value
-	}
-	for _, step := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
-		step = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
-		switch v := value.(type) {
-		case fields:
-			value = v[step]
-		case list:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(v) {
-				return nil
-			}
-			value = v[i]
-		default:
-			return nil
-		}
-	}
-	return value
-}
-
-// set sets what a JSON pointer points to; nil removes it. The parent must exist.
-func set(value fields, pointer string, to any) {
-	GinkgoHelper()
-	cut := strings.LastIndex(pointer, "/")
-	parent, ok := at(value, pointer[:cut]).(fields)
-	Expect(ok).To(BeTrue(), "%s has no parent", pointer)
-	key := strings.ReplaceAll(strings.ReplaceAll(pointer[cut+1:], "~1", "/"), "~0", "~")
-	if to == nil {
-		delete(parent, key)
-		return
-	}
-	parent[key] = plainValue(to)
-}
-
-func asJSON(value any) string {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return err.Error()
-	}
-	return string(raw)
-}
-
-// expectGone waits until an object is not there.
-func expectGone(ctx context.Context, c *framework.Cluster, r ref) {
-	GinkgoHelper()
-	Eventually(ctx, func() error {
-		_, err := read(ctx, c, r)
-		return err
-	}).Should(MatchError(apierrors.IsNotFound, "is not found"), "%s %s/%s in cluster %s", r.Kind, r.Namespace, r.Name, c.Name)
 }
 
 // expectMissing says that an object is not there.
@@ -242,19 +152,8 @@ func expectStatus(ctx context.Context, f *federated, reason string, clusters map
 // expectEvent waits for an event on a federated object with the reason and all of the texts.
 func expectEvent(ctx context.Context, f *federated, reason string, texts ...string) {
 	GinkgoHelper()
-	namespace := f.GetNamespace()
-	if namespace == "" {
-		namespace = "default"
-	}
 	Eventually(ctx, func(g Gomega) {
-		events := &eventsv1.EventList{}
-		g.Expect(host.List(ctx, events, client.InNamespace(namespace))).To(Succeed())
-		var notes []string
-		for _, e := range events.Items {
-			if e.Regarding.Kind == f.GetKind() && e.Regarding.Name == f.GetName() {
-				notes = append(notes, fmt.Sprintf("%s: %s", e.Reason, e.Note))
-			}
-		}
+		notes := kit.Notes(ctx, host, f.GetKind(), f.GetNamespace(), f.GetName())
 		g.Expect(slices.ContainsFunc(notes, func(note string) bool {
 			return strings.HasPrefix(note, reason+":") && !slices.ContainsFunc(texts, func(t string) bool { return !strings.Contains(note, t) })
 		})).To(BeTrue(), "an event %s with %q; there are %q", reason, texts, notes)

@@ -6,12 +6,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // patience is how long replicas may take to be scheduled and to run.
@@ -160,15 +159,6 @@ func namespaceIn(ctx context.Context, clusters ...*framework.Cluster) string {
 // expectPreferenceEvent waits for an event on a preference.
 func expectPreferenceEvent(ctx context.Context, r ref, reason string) {
 	GinkgoHelper()
-	Eventually(ctx, func(g Gomega) {
-		events := &eventsv1.EventList{}
-		g.Expect(host.List(ctx, events, client.InNamespace(r.Namespace))).To(Succeed())
-		var reasons []string
-		for _, e := range events.Items {
-			if e.Regarding.Kind == r.Kind && e.Regarding.Name == r.Name {
-				reasons = append(reasons, e.Reason)
-			}
-		}
-		g.Expect(reasons).To(ContainElement(reason))
-	}).WithTimeout(patience).Should(Succeed())
+	Eventually(ctx, func() []string { return kit.Notes(ctx, host, r.Kind, r.Namespace, r.Name) }).
+		WithTimeout(patience).Should(ContainElement(HavePrefix(reason + ": ")))
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/util/retry"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // limitController changes a role of the controller in the host, until the returned
@@ -190,7 +191,7 @@ var _ = Describe("Something that keeps changing what the template sets", func() 
 		go func() {
 			defer close(done)
 			for ; fighting.Err() == nil; time.Sleep(20 * time.Millisecond) {
-				_ = retry.RetryOnConflict(conflicts, func() error {
+				_ = retry.RetryOnConflict(kit.Conflicts, func() error {
 					u, err := read(fighting, members[0], f.target)
 					if err != nil || at(u.Object, "/data/a") != "1" {
 						return err

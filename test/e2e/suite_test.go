@@ -16,6 +16,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // localOnly labels specs that need local clusters and the controller as a process.
@@ -70,9 +71,7 @@ var _ = AfterEach(func(ctx SpecContext) {
 })
 
 var _ = JustAfterEach(func() {
-	if CurrentSpecReport().Failed() && system.Controller != nil {
-		AddReportEntry("End of the controller's log", system.Controller.LogTail(25), ReportEntryVisibilityFailureOrVerbose)
-	}
+	kit.ReportLog(system.Controller, 25)
 })
 
 // names returns the clusters' names.
@@ -87,7 +86,5 @@ func names(clusters ...*framework.Cluster) []string {
 // fedctl runs fedctl on the suite's clusters and returns what it prints.
 func fedctl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
-	out, err := system.Run(ctx, args...)
-	Expect(err).NotTo(HaveOccurred())
-	return out
+	return kit.Fedctl(ctx, system, args...)
 }

@@ -125,10 +125,10 @@ func versionRecords(ctx context.Context) []string {
 func expectKubeFedsVersions(ctx context.Context, o object) {
 	GinkgoHelper()
 	kind := "PropagatedVersion"
-	if o.federated.namespace == "" {
+	if o.federated.Namespace == "" {
 		kind = "ClusterPropagatedVersion"
 	}
-	record := named("core.kubefed.io/v1alpha1", kind, o.federated.namespace, strings.ToLower(o.target.Kind)+"-"+o.federated.name)
+	record := named("core.kubefed.io/v1alpha1", kind, o.federated.Namespace, strings.ToLower(o.target.Kind)+"-"+o.federated.Name)
 	Eventually(ctx, func(g Gomega) {
 		u, err := read(ctx, host, o.federated)
 		g.Expect(err).NotTo(HaveOccurred())

@@ -19,6 +19,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 var (
@@ -79,7 +80,7 @@ func tryKubefedctl(ctx context.Context, args ...string) output {
 }
 
 var _ = JustAfterEach(func() {
-	if CurrentSpecReport().Failed() && system != nil && system.Controller != nil {
-		AddReportEntry("End of the controller's log", system.Controller.LogTail(25), ReportEntryVisibilityFailureOrVerbose)
+	if system != nil {
+		kit.ReportLog(system.Controller, 25)
 	}
 })

@@ -57,7 +57,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 	It("propagates every default type", func(ctx SpecContext) {
 		for _, o := range everything() {
 			if o.kind == "Namespace" {
-				createYAML(ctx, host, "{apiVersion: v1, kind: Namespace, metadata: {name: "+o.target.name+"}}")
+				createYAML(ctx, host, "{apiVersion: v1, kind: Namespace, metadata: {name: "+o.target.Name+"}}")
 			}
 			Expect(host.Create(ctx, o.manifest(members[1].Name))).To(Succeed())
 		}
@@ -116,7 +116,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 			expectField(ctx, c, scaled.target, "/spec/replicas", 3)
 		}
 		deleteAndOrphan(ctx, 0)
-		Eventually(ctx, versionRecords).WithArguments(ctx).ShouldNot(ContainElement("configmap-"+doomed[0].target.name),
+		Eventually(ctx, versionRecords).WithArguments(ctx).ShouldNot(ContainElement("configmap-"+doomed[0].target.Name),
 			"KubeFed's record belongs to the federated object and goes with it")
 		expectSame(before, snapshot(ctx, quietObjects))
 	}, NodeTimeout(8*time.Minute))

@@ -7,6 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // typeCase is one of KubeFed's default types, with fields to play with.
@@ -83,7 +85,7 @@ func (o object) manifest(name string) *unstructured.Unstructured {
 	if err := yaml.Unmarshal([]byte(o.template), &template); err != nil {
 		panic(fmt.Sprintf("template of %s: %v", o.kind, err)) // a mistake in the table above
 	}
-	if o.kind == "Job" && o.target.namespace == quiet { // as people write Jobs; KubeFed can create but not update these
+	if o.kind == "Job" && o.target.Namespace == quiet { // as people write Jobs; KubeFed can create but not update these
 		spec, _ := template["spec"].(fields)
 		delete(spec, "manualSelector")
 		delete(spec, "selector")
@@ -100,29 +102,13 @@ func (o object) manifest(name string) *unstructured.Unstructured {
 	}}}
 	u.Object = runtime.DeepCopyJSON(plain(u.Object))
 	u.SetGroupVersionKind(o.federated.GroupVersionKind)
-	u.SetNamespace(o.federated.namespace)
-	u.SetName(o.federated.name)
+	u.SetNamespace(o.federated.Namespace)
+	u.SetName(o.federated.Name)
 	return u
 }
 
 // plain turns the numbers of YAML into those of the API's JSON.
 func plain(value any) fields {
-	out, _ := plainValue(value).(fields)
+	out, _ := kit.Plain(value).(fields)
 	return out
-}
-
-func plainValue(value any) any {
-	switch v := value.(type) {
-	case float64:
-		return int64(v)
-	case fields:
-		for key := range v {
-			v[key] = plainValue(v[key])
-		}
-	case list:
-		for i := range v {
-			v[i] = plainValue(v[i])
-		}
-	}
-	return value
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 // How much of a cluster's runs is described.
@@ -86,9 +87,9 @@ type description struct {
 
 // backup is the Backup in a cluster, nil if it is not there.
 func (d *description) backup(state *memberState) *backupv1alpha1.Backup {
-	for i := range state.backups {
-		if state.backups[i].Name == d.name {
-			return &state.backups[i]
+	for i := range state.Backups {
+		if state.Backups[i].Name == d.name {
+			return &state.Backups[i]
 		}
 	}
 	return nil
@@ -101,8 +102,8 @@ func (d *description) found() bool {
 func (d *description) notFound() error {
 	var silent []string
 	for i := range d.states {
-		if d.states[i].silent() {
-			silent = append(silent, d.states[i].cluster)
+		if d.states[i].Silent() {
+			silent = append(silent, d.states[i].Cluster)
 		}
 	}
 	if len(silent) > 0 {
@@ -166,14 +167,14 @@ func (d *description) print(to io.Writer, now time.Time) error {
 		state := &d.states[i]
 		b := d.backup(state)
 		// A cluster that has not answered may hold a Backup that nobody else knows of.
-		if b == nil && !placed[state.cluster] && (d.federated != nil || !state.silent()) {
+		if b == nil && !placed[state.Cluster] && (d.federated != nil || !state.Silent()) {
 			continue
 		}
-		fmt.Fprintf(to, "\nCluster %s:\n", state.cluster)
+		fmt.Fprintf(to, "\nCluster %s:\n", state.Cluster)
 		if b != nil {
 			d.printCluster(to, state, b, policy, now)
-		} else if state.reason != "" {
-			fmt.Fprintf(to, "  %s: %s: %s\n", unknown, state.reason, oneLine(state.message))
+		} else if state.Reason != "" {
+			fmt.Fprintf(to, "  %s: %s: %s\n", view.Unknown, state.Reason, view.Text(state.Message))
 		}
 		fmt.Fprintf(to, "  What to do next: %s\n", next(state, b, d.federated, now))
 	}
@@ -187,31 +188,31 @@ func (d *description) printCluster(to io.Writer, state *memberState, b *backupv1
 	}
 	last, run := "never", ""
 	if good := b.Status.LastSuccess; good != nil {
-		last, run = ago(good.Time, now), " ("+good.Name+")"
+		last, run = view.Ago(good.Time, now), " ("+good.Name+")"
 	}
-	fmt.Fprintf(to, "  Last good run: %s%s\n  Next run: %s\n", last, run, stamp(b.Status.NextRun))
-	conditions := &metav1.Table{ColumnDefinitions: columns(4, "Condition", "Status", "Reason", "Message")}
+	fmt.Fprintf(to, "  Last good run: %s%s\n  Next run: %s\n", last, run, view.Stamp(b.Status.NextRun))
+	conditions := &metav1.Table{ColumnDefinitions: view.Columns(4, "Condition", "Status", "Reason", "Message")}
 	for i := range b.Status.Conditions {
 		c := &b.Status.Conditions[i]
-		conditions.Rows = append(conditions.Rows, metav1.TableRow{Cells: []any{c.Type, string(c.Status), c.Reason, orNone(oneLine(c.Message))}})
+		conditions.Rows = append(conditions.Rows, metav1.TableRow{Cells: []any{c.Type, string(c.Status), view.Text(c.Reason), view.Text(c.Message)}})
 	}
-	printIndented(to, conditions)
-	runs := runRows([]memberState{{cluster: state.cluster, runs: state.runs}}, d.name)
-	recent := &metav1.Table{ColumnDefinitions: columns(8, "Run", "Phase", "Started", "Duration", "Objects", "Size", "Verified", "Reason")}
-	for _, row := range runTable(runs[:min(len(runs), recentRuns)], now).Rows {
+	_ = view.PrintIndented(to, conditions)
+	runs := view.Runs([]view.MemberBackups{state.MemberBackups}, d.name)
+	recent := &metav1.Table{ColumnDefinitions: view.Columns(8, "Run", "Phase", "Started", "Duration", "Objects", "Size", "Verified", "Reason")}
+	for _, row := range view.RunTable(runs[:min(len(runs), recentRuns)], now).Rows {
 		recent.Rows = append(recent.Rows, metav1.TableRow{Cells: row.Cells[2:10]})
 	}
-	printIndented(to, recent)
+	_ = view.PrintIndented(to, recent)
 	if len(runs) > 0 {
 		printWarnings(to, state, runs[0].Run)
 	}
 }
 
 func printWarnings(to io.Writer, state *memberState, name string) {
-	i := slices.IndexFunc(state.runs, func(r backupv1alpha1.BackupRun) bool { return r.Name == name })
-	run := &state.runs[i]
+	i := slices.IndexFunc(state.Runs, func(r backupv1alpha1.BackupRun) bool { return r.Name == name })
+	run := &state.Runs[i]
 	if run.Status.Message != "" {
-		fmt.Fprintf(to, "  Message of %s: %s\n", name, oneLine(run.Status.Message))
+		fmt.Fprintf(to, "  Message of %s: %s\n", name, view.Text(run.Status.Message))
 	}
 	warnings := run.Status.Warnings
 	if len(warnings) == 0 {
@@ -219,7 +220,7 @@ func printWarnings(to io.Writer, state *memberState, name string) {
 	}
 	fmt.Fprintf(to, "  Warnings of %s:\n", name)
 	for _, warning := range warnings[:min(len(warnings), recentWarnings)] {
-		fmt.Fprintf(to, "    %s: %s\n", subject(&warning), oneLine(warning.Message))
+		fmt.Fprintf(to, "    %s: %s\n", subject(&warning), view.Text(warning.Message))
 	}
 	if more := len(warnings) - recentWarnings; more > 0 {
 		fmt.Fprintf(to, "    and %d more: kubectl --context %s -n %s get backupruns.backup.fedctl.io %s -o yaml\n", more, state.context, run.Namespace, name)

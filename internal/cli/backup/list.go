@@ -3,18 +3,13 @@ package backup
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	human "k8s.io/apimachinery/pkg/util/duration"
-
-	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 // listOptions are the flags of list.
@@ -27,7 +22,7 @@ type listOptions struct {
 }
 
 func newListCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &listOptions{output: output{factory: f}}
+	o := &listOptions{output: newOutput(f)}
 	cmd := &cobra.Command{
 		Use:     "list [NAME]",
 		Aliases: []string{"ls"},
@@ -75,105 +70,7 @@ func (o *listOptions) run(ctx context.Context, backup string) error {
 		return err
 	}
 	states := fleet.read(ctx, clusters, what{namespace: o.Namespace, runs: true})
-	rows := runRows(states, backup)
-	for _, state := range states {
-		if state.silent() {
-			fmt.Fprintf(o.factory.ErrOut, "%s: %s\n", state.cluster, state.message)
-		}
-	}
-	var names []string
-	for i := range rows {
-		if rows[i].Run != "" {
-			names = append(names, "backuprun.backup.fedctl.io/"+rows[i].Run)
-		}
-	}
-	return o.print(rows, names, runTable(rows, time.Now()), "No runs were found in any cluster.")
-}
-
-// runRow is a BackupRun in one cluster; without a name, a cluster that was not read.
-type runRow struct {
-	Cluster     string                  `json:"cluster"`
-	Namespace   string                  `json:"namespace,omitempty"`
-	Backup      string                  `json:"backup,omitempty"`
-	Run         string                  `json:"run,omitempty"`
-	Phase       backupv1alpha1.RunPhase `json:"phase"`
-	Started     *metav1.Time            `json:"started,omitempty"`
-	Duration    *metav1.Duration        `json:"duration,omitempty"`
-	Objects     int64                   `json:"objects"`
-	Bytes       int64                   `json:"bytes"`
-	StoredBytes int64                   `json:"storedBytes"`
-	Verified    *metav1.Time            `json:"verified,omitempty"`
-	Repository  string                  `json:"repository,omitempty"`
-	Reason      string                  `json:"reason,omitempty"`
-	Message     string                  `json:"message,omitempty"`
-
-	at time.Time
-}
-
-// runRows has a row for each member that was not read, and then for each run, the
-// newest first; backup is empty for all.
-func runRows(states []memberState, backup string) []runRow {
-	rows := []runRow{}
-	for i := range states {
-		state := &states[i]
-		if state.silent() {
-			rows = append(rows, runRow{Cluster: state.cluster, Phase: unknown, Reason: state.reason, Message: state.message})
-		}
-		for j := range state.runs {
-			if run := &state.runs[j]; backup == "" || run.Spec.BackupRef.Name == backup {
-				rows = append(rows, runRowOf(state.cluster, run))
-			}
-		}
-	}
-	slices.SortFunc(rows, func(a, b runRow) int {
-		switch {
-		case a.Run == "" && b.Run != "":
-			return -1
-		case a.Run != "" && b.Run == "":
-			return 1
-		}
-		return cmp.Or(b.at.Compare(a.at), cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Run, b.Run))
-	})
-	return rows
-}
-
-func runRowOf(cluster string, run *backupv1alpha1.BackupRun) runRow {
-	status := &run.Status
-	r := runRow{
-		Cluster: cluster, Namespace: run.Namespace, Backup: run.Spec.BackupRef.Name, Run: run.Name,
-		Phase: cmp.Or(status.Phase, backupv1alpha1.RunPending), Started: status.StartTime, Duration: status.Duration,
-		Objects: status.Totals.Objects, Bytes: status.Totals.Bytes, StoredBytes: status.Totals.StoredBytes,
-		Verified: status.Verified, Repository: status.Repository, Reason: status.Reason, Message: status.Message,
-		at: run.CreationTimestamp.Time,
-	}
-	if status.StartTime != nil {
-		r.at = status.StartTime.Time
-	}
-	return r
-}
-
-func runTable(rows []runRow, now time.Time) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: columns(10, "Cluster", "Backup", "Run", "Phase", "Started", "Duration", "Objects", "Size", "Verified", "Reason", "Stored", "Repository", "Message")}
-	for i := range rows {
-		r := &rows[i]
-		cells := []any{r.Cluster, none, none, string(r.Phase), none, none, none, none, none, orNone(r.Reason), none, none, orNone(oneLine(r.Message))}
-		if r.Run != "" {
-			copy(cells[1:], []any{r.Namespace + "/" + r.Backup, r.Run})
-			copy(cells[4:], []any{ago(r.Started, now), lasted(r, now), r.Objects, size(r.Bytes), ago(r.Verified, now)})
-			copy(cells[10:], []any{size(r.StoredBytes), orNone(r.Repository)})
-		}
-		table.Rows = append(table.Rows, metav1.TableRow{Cells: cells})
-	}
-	return table
-}
-
-// lasted is how long a run took, or has taken so far.
-func lasted(r *runRow, now time.Time) string {
-	switch {
-	case r.Duration != nil:
-		return r.Duration.Round(time.Second).String()
-	case r.Phase == backupv1alpha1.RunRunning && r.Started != nil:
-		return human.HumanDuration(now.Sub(r.Started.Time)) + " so far"
-	}
-	return none
+	o.tellSilent(states)
+	rows := view.Runs(found(states), backup)
+	return o.print(view.List{Items: rows, Names: view.RunNames(rows), Table: view.RunTable(rows, time.Now())}, "No runs were found in any cluster.")
 }

@@ -22,30 +22,27 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/view"
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/reach"
-)
-
-// Why a member could not be read, in one word.
-const (
-	reasonNoAnswer     = "NoAnswer"
-	reasonForbidden    = "Forbidden"
-	reasonNotInstalled = "NotInstalled"
-	reasonNoAccess     = "NoAccess"
-	reasonNotReady     = "ClusterNotReady"
 )
 
 // concurrentReads is how many members are read at a time.
 const concurrentReads = 16
 
-// memberState is what a member was found to hold. With a reason, it could not be
-// read, and nothing is known of it.
+// memberState is what a member was found to hold.
 type memberState struct {
-	cluster         string
-	context         string // of the kubeconfig, for advice
-	backups         []backupv1alpha1.Backup
-	runs            []backupv1alpha1.BackupRun
-	reason, message string
+	view.MemberBackups
+	context string // of the kubeconfig, for advice
+}
+
+// found is what the rows are made of.
+func found(states []memberState) []view.MemberBackups {
+	list := make([]view.MemberBackups, len(states))
+	for i := range states {
+		list[i] = states[i].MemberBackups
+	}
+	return list
 }
 
 // fleet reads the members that a control plane knows.
@@ -108,10 +105,10 @@ func (f *fleet) read(ctx context.Context, clusters []fedcorev1beta1.KubeFedClust
 }
 
 func (f *fleet) readMember(ctx context.Context, cluster *fedcorev1beta1.KubeFedCluster, what what) memberState {
-	state := memberState{cluster: cluster.Name, context: f.factory.ContextOf(cluster.Name, cluster.Spec.APIEndpoint)}
+	state := memberState{MemberBackups: view.MemberBackups{Cluster: cluster.Name}, context: f.factory.ContextOf(cluster.Name, cluster.Spec.APIEndpoint)}
 	member, err := f.member(ctx, cluster)
 	if err != nil {
-		state.reason, state.message = reasonNoAccess, err.Error()
+		state.Reason, state.Message = view.ReasonNoAccess, err.Error()
 		return state
 	}
 	var backups backupv1alpha1.BackupList
@@ -121,10 +118,10 @@ func (f *fleet) readMember(ctx context.Context, cluster *fedcorev1beta1.KubeFedC
 		err = member.List(ctx, &runs, client.InNamespace(what.namespace))
 	}
 	if err != nil {
-		state.reason, state.message = whyUnread(err, &state, f.timeout)
+		state.Reason, state.Message = whyUnread(err, &state, f.timeout)
 		return state
 	}
-	state.backups, state.runs = backups.Items, runs.Items
+	state.Backups, state.Runs = backups.Items, runs.Items
 	return state
 }
 
@@ -171,18 +168,18 @@ func whyUnread(err error, state *memberState, timeout time.Duration) (reason, me
 	var network net.Error
 	switch {
 	case apierrors.IsNotFound(err):
-		return reasonNotInstalled, fmt.Sprintf("it does not know Backups: \"fedctl install --member %s\" installs them", state.context)
+		return view.ReasonNotInstalled, fmt.Sprintf("it does not know Backups: \"fedctl install --member %s\" installs them", state.context)
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-		return reasonForbidden, fmt.Sprintf("its backups may not be read: \"fedctl install --member %s --backup-rights save\" grants it", state.context)
+		return view.ReasonForbidden, fmt.Sprintf("its backups may not be read: \"fedctl install --member %s --backup-rights save\" grants it", state.context)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return reasonNoAnswer, fmt.Sprintf("no answer within %s; see \"fedctl get clusters %s\"", timeout, state.cluster)
+		return view.ReasonNoAnswer, fmt.Sprintf("no answer within %s; see \"fedctl get clusters %s\"", timeout, state.Cluster)
 	}
 	// The address and the query are of no use to anybody.
 	text := err.Error()
 	if _, after, found := strings.Cut(text, "\": "); found {
 		text = after
 	}
-	return reasonNoAnswer, fmt.Sprintf("%s; see \"fedctl get clusters %s\"", text, state.cluster)
+	return view.ReasonNoAnswer, fmt.Sprintf("%s; see \"fedctl get clusters %s\"", text, state.Cluster)
 }
 
 func isReady(cluster *fedcorev1beta1.KubeFedCluster) bool {

@@ -9,14 +9,16 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 // next is what to do about a Backup in a cluster, the gravest first. b is nil if it
 // is not there.
 func next(state *memberState, b *backupv1alpha1.Backup, federated *unstructured.Unstructured, now time.Time) string {
 	switch {
-	case state.reason != "":
-		return state.message
+	case state.Reason != "":
+		return state.Message
 	case b == nil && federated != nil:
 		return fmt.Sprintf("the Backup is not in the cluster: see \"fedctl status federatedbackups.types.kubefed.io/%s -n %s\"", federated.GetName(), federated.GetNamespace())
 	case b == nil:
@@ -41,13 +43,13 @@ func nextFor(state *memberState, b *backupv1alpha1.Backup, now time.Time) string
 	case len(b.Status.Conditions) == 0:
 		return fmt.Sprintf("nobody executes it: \"fedctl install --member %s --backup-rights save\" lets the host's controller do so", state.context)
 	case ready.Status == metav1.ConditionFalse:
-		return fmt.Sprintf("%s; then %s", oneLine(ready.Message), runNow)
+		return fmt.Sprintf("%s; then %s", view.Text(ready.Message), runNow)
 	case verified.Status == metav1.ConditionFalse:
 		return fmt.Sprintf("the data of a run is not as it was written, so look after the repository %s and make a good run: %s", b.Spec.RepositoryRef.Name, runNow)
 	case b.Spec.Suspend:
 		return "it is suspended: set spec.suspend to false to follow the schedule"
 	case overdue:
-		return fmt.Sprintf("its next run is overdue: is its executor running? See the Lease backup-executor in the namespace backup-executor of %s", state.cluster)
+		return fmt.Sprintf("its next run is overdue: is its executor running? See the Lease backup-executor in the namespace backup-executor of %s", state.Cluster)
 	case condition(backupv1alpha1.ConditionWithinObjective).Status == metav1.ConditionFalse:
 		return "the last good run is too old: " + runNow
 	case good == nil:

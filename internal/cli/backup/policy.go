@@ -131,29 +131,6 @@ func printPolicy(to io.Writer, terms []term) {
 	_ = w.Flush() // as with any other print
 }
 
-func printIndented(to io.Writer, table *metav1.Table) {
-	if len(table.Rows) == 0 {
-		return
-	}
-	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	line := func(cells []any) {
-		text := make([]string, len(cells))
-		for i, cell := range cells {
-			text[i] = fmt.Sprint(cell)
-		}
-		fmt.Fprintf(w, "    %s\n", strings.Join(text, "\t"))
-	}
-	header := make([]any, len(table.ColumnDefinitions))
-	for i, column := range table.ColumnDefinitions {
-		header[i] = strings.ToUpper(column.Name)
-	}
-	line(header)
-	for _, row := range table.Rows {
-		line(row.Cells)
-	}
-	_ = w.Flush() // as with any other print
-}
-
 func duration(d *metav1.Duration) string {
 	if d == nil {
 		return ""

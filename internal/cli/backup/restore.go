@@ -12,12 +12,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/printers"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 // restoreOptions are the flags of restore.
@@ -156,7 +156,7 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 	for _, warning := range status.Warnings {
 		fmt.Fprintln(o.factory.ErrOut, warningLine(warning))
 	}
-	o.say("restore.backup.fedctl.io/%s %s: run %s, %s", object.Name, status.Phase, orNone(status.Run), orNone(status.Message))
+	o.say("restore.backup.fedctl.io/%s %s: run %s, %s", object.Name, status.Phase, view.Text(status.Run), view.Text(status.Message))
 	if err := o.print(c, object); err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func printCounts(to io.Writer, resources []backupv1alpha1.ResourceCounts, all ba
 	if len(resources) == 0 {
 		return nil
 	}
-	table := &metav1.Table{ColumnDefinitions: columns(6, "Resource", "Created", "Updated", "Skipped", "Failed", "Deferred")}
+	table := &metav1.Table{ColumnDefinitions: view.Columns(6, "Resource", "Created", "Updated", "Skipped", "Failed", "Deferred")}
 	add := func(name string, c backupv1alpha1.RestoreCounts) {
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{name, c.Created, c.Updated, c.Skipped, c.Failed, c.Deferred}})
 	}
@@ -203,9 +203,5 @@ func printCounts(to io.Writer, resources []backupv1alpha1.ResourceCounts, all ba
 	if len(resources) > 1 {
 		add("all", all)
 	}
-	tabs := printers.GetNewTabWriter(to)
-	if err := printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(table, tabs); err != nil {
-		return err
-	}
-	return tabs.Flush()
+	return (&view.Printer{Out: to}).PrintTable(table)
 }

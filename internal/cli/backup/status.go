@@ -16,6 +16,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 var errOutside = errors.New("not all backups are within their objective")
@@ -30,7 +31,7 @@ type statusOptions struct {
 }
 
 func newStatusCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &statusOptions{output: output{factory: f}}
+	o := &statusOptions{output: newOutput(f)}
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the backups of all clusters stand",
@@ -91,17 +92,13 @@ func (o *statusOptions) run(ctx context.Context) error {
 		asked := slices.DeleteFunc(slices.Clone(clusters), func(c fedcorev1beta1.KubeFedCluster) bool { return !ready[c.Name] })
 		states = append(fleet.read(ctx, asked, what{namespace: o.Namespace}), notReady(clusters)...)
 	}
-	rows := statusRows(federated, ready, states)
-	explainBlocked(rows, clusters, time.Now())
-	for _, state := range states {
-		if state.silent() {
-			fmt.Fprintf(o.factory.ErrOut, "%s: %s\n", state.cluster, state.message)
-		}
-	}
-	if err := o.print(rows, statusNames(rows), statusTable(rows, time.Now()), "No Backups are in any cluster."); err != nil {
+	rows := view.Backups(federated, ready, found(states))
+	view.ExplainBlocked(rows, clusters, time.Now())
+	o.tellSilent(states)
+	if err := o.print(view.List{Items: rows, Names: view.BackupNames(rows), Table: view.BackupTable(rows, time.Now())}, "No Backups are in any cluster."); err != nil {
 		return err
 	}
-	if o.ExitCode && slices.ContainsFunc(rows, func(r row) bool { return r.Objective == outside || r.Objective == unknown }) {
+	if o.ExitCode && slices.ContainsFunc(rows, func(r view.BackupRow) bool { return r.Objective == view.Exceeded || r.Objective == view.Unknown }) {
 		return errOutside
 	}
 	return nil
@@ -124,7 +121,9 @@ func notReady(clusters []fedcorev1beta1.KubeFedCluster) []memberState {
 	var states []memberState
 	for i := range clusters {
 		if name := clusters[i].Name; !isReady(&clusters[i]) {
-			states = append(states, memberState{cluster: name, reason: reasonNotReady, message: fmt.Sprintf("the cluster is not ready; see \"fedctl get clusters %s\"", name)})
+			states = append(states, memberState{MemberBackups: view.MemberBackups{
+				Cluster: name, Reason: view.ReasonNotReady, Message: fmt.Sprintf("the cluster is not ready; see \"fedctl get clusters %s\"", name),
+			}})
 		}
 	}
 	return states

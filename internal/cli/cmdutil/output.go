@@ -1,21 +1,23 @@
 package cmdutil
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 // ObjectFormats are those of commands that print objects of the API.
-var ObjectFormats = []string{"json", "yaml", "name"}
+var ObjectFormats = []string{view.JSON, view.YAML, view.Name}
+
+// TableFormats are those of commands that print a table of objects.
+var TableFormats = []string{view.Wide, view.JSON, view.YAML, view.Name}
 
 // Output is the flag --output of a command: one of the formats that it takes, or
 // nothing for its ordinary output.
@@ -34,15 +36,11 @@ func (o *Output) AddFlag(cmd *cobra.Command, usage string) {
 }
 
 // Validate says which formats there are, if this is none of them.
-func (o *Output) Validate() error { return CheckFormat(o.Format, o.formats) }
-
-// CheckFormat is the error for a format that is not one of those there are. Empty,
-// for the ordinary output, always is.
-func CheckFormat(format string, formats []string) error {
-	if format == "" || slices.Contains(formats, format) {
+func (o *Output) Validate() error {
+	if o.Format == "" || slices.Contains(o.formats, o.Format) {
 		return nil
 	}
-	return fmt.Errorf("--output takes %s, not %q", oneOf(formats), format)
+	return fmt.Errorf("--output takes %s, not %q", oneOf(o.formats), o.Format)
 }
 
 // Progress is where a command tells what it does: beside the objects, if those
@@ -62,50 +60,19 @@ func oneOf(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
+// Printer prints in the format to the command's output.
+func (o *Output) Printer(f *Factory) *view.Printer {
+	return &view.Printer{Out: f.Out, Format: o.Format}
+}
+
 // Print prints one object, whose kind must be set.
 func (o *Output) Print(w io.Writer, object runtime.Object) error {
-	printer, err := o.printer()
-	if err != nil {
-		return err
-	}
-	return printer.PrintObj(object, w)
+	return (&view.Printer{Out: w, Format: o.Format}).PrintObject(object)
 }
 
-// PrintAll prints objects for a file: documents, each begun by a line, names, or
-// a List in JSON unless there is just one.
+// PrintAll prints objects for a file.
 func (o *Output) PrintAll(w io.Writer, objects []*unstructured.Unstructured) error {
-	if o.Format == "json" && len(objects) != 1 {
-		list := &corev1.List{}
-		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("List"))
-		list.Items = []runtime.RawExtension{}
-		for _, object := range objects {
-			list.Items = append(list.Items, runtime.RawExtension{Object: object})
-		}
-		return o.Print(w, list)
-	}
-	for _, object := range objects {
-		if o.Format == "yaml" {
-			if _, err := io.WriteString(w, "---\n"); err != nil {
-				return err
-			}
-		}
-		if err := o.Print(w, object); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (o *Output) printer() (printers.ResourcePrinter, error) {
-	switch o.Format {
-	case "json":
-		return &printers.OmitManagedFieldsPrinter{Delegate: &printers.JSONPrinter{}}, nil
-	case "yaml":
-		return &printers.OmitManagedFieldsPrinter{Delegate: &printers.YAMLPrinter{}}, nil
-	case "name":
-		return &printers.NamePrinter{ShortOutput: true}, nil
-	}
-	return nil, errors.New("no printer for the format " + o.Format)
+	return (&view.Printer{Out: w, Format: o.Format}).PrintObjects(objects)
 }
 
 // NamePrinter prints names of objects that are no more, as "kubectl delete -o name"

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
@@ -102,7 +101,7 @@ func (o *Options) Complete(args []string) error {
 
 // Run disables the type.
 func (o *Options) Run(ctx context.Context) error {
-	host, err := enable.NewHost(o.factory)
+	host, err := fedtypes.NewHost(o.factory)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
@@ -17,7 +18,7 @@ func completeVersions(f *cmdutil.Factory) cobra.CompletionFunc {
 		if len(args) == 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		host, err := NewHost(f.ForCompletion())
+		host, err := fedtypes.NewHost(f.ForCompletion())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -46,7 +47,7 @@ func completeTargets(f *cmdutil.Factory) cobra.CompletionFunc {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		host, err := NewHost(f.ForCompletion())
+		host, err := fedtypes.NewHost(f.ForCompletion())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

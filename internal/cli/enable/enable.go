@@ -10,11 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/client-go/discovery"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/rollups"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
@@ -113,7 +111,7 @@ func (o *Options) Complete(args []string) error {
 
 // Run enables the type.
 func (o *Options) Run(ctx context.Context) error {
-	host, err := NewHost(o.factory)
+	host, err := fedtypes.NewHost(o.factory)
 	if err != nil {
 		return err
 	}
@@ -153,21 +151,4 @@ func (o *Options) prepare(ctx context.Context, host *enablement.Host) (*enableme
 		return host.PrepareCRD(o.CRD, o.Directive)
 	}
 	return host.Prepare(ctx, o.Directive)
-}
-
-// NewHost returns the host cluster as enabling and disabling types need it.
-func NewHost(f *cmdutil.Factory) (*enablement.Host, error) {
-	config, err := f.HostConfig()
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.New(config, client.Options{Scheme: cmdutil.Scheme})
-	if err != nil {
-		return nil, err
-	}
-	discoveryClient, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	return &enablement.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Rollups: rollups.Schemas(), Out: f.Out}, nil
 }

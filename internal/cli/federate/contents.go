@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/tools/pager"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/cli/enable"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
@@ -115,7 +115,7 @@ func (s *source) mayHoldContent(resource metav1.APIResource) bool {
 // completeContentTypes completes the types of which there may be objects in a namespace.
 func completeContentTypes(f *cmdutil.Factory) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		host, err := enable.NewHost(f.ForCompletion())
+		host, err := fedtypes.NewHost(f.ForCompletion())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
-	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -51,7 +50,7 @@ func (o *Options) newSource(ctx context.Context) (*source, error) {
 		return nil, err
 	}
 	s := &source{opts: o}
-	if s.host, err = enable.NewHost(o.factory); err != nil {
+	if s.host, err = fedtypes.NewHost(o.factory); err != nil {
 		return nil, err
 	}
 	if s.dynamic, err = dynamic.NewForConfig(config); err != nil {

@@ -1,11 +1,8 @@
 package federate_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,24 +11,16 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/fedctl/fedctl/internal/cli"
-	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // timeout is for what another process does.
 const timeout = 30 * time.Second
 
-var (
-	fleet *localcluster.Fleet
-	host  client.Client
-)
+var host *kit.Host
 
 func TestFederate(t *testing.T) {
 	if testing.Short() {
@@ -44,35 +33,12 @@ func TestFederate(t *testing.T) {
 
 // An API server is enough: both commands only write into the host.
 var _ = BeforeSuite(func(ctx context.Context) {
-	dir := GinkgoT().TempDir()
-	var err error
-	fleet, err = localcluster.Up(ctx, localcluster.Options{
-		Dir: dir, DieWithParent: true, Log: GinkgoWriter,
-		Without: []string{localcluster.ControllerManager, localcluster.Scheduler, localcluster.Kwok},
-	})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func(ctx context.Context) { Expect(localcluster.Down(ctx, dir)).To(Succeed()) })
-	config, err := fleet.Config("host")
-	Expect(err).NotTo(HaveOccurred())
-	config.WarningHandler = rest.NoWarnings{}
-	host, err = client.New(config, client.Options{Scheme: cmdutil.Scheme})
-	Expect(err).NotTo(HaveOccurred())
+	host = kit.StartHost(ctx)
 }, NodeTimeout(3*time.Minute))
 
-// fedctl runs the program on the host cluster. The flags come last, but not for
-// completion, where the last argument is the word to complete.
+// fedctl runs the program on the host cluster.
 func fedctl(ctx context.Context, args ...string) (out, errOut string, err error) {
-	flags := []string{"--kubeconfig", fleet.KubeconfigPath(), "--host-cluster-context", "host"}
-	if args[0] == "__complete" {
-		args = slices.Concat(args[:1], flags, args[1:])
-	} else {
-		args = slices.Concat(args, flags)
-	}
-	var stdout, stderr bytes.Buffer
-	command := cli.NewCommand("fedctl", genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: io.MultiWriter(&stdout, GinkgoWriter), ErrOut: io.MultiWriter(&stderr, GinkgoWriter)})
-	command.SetArgs(args)
-	err = command.ExecuteContext(ctx)
-	return stdout.String(), stderr.String(), err
+	return host.Fedctl(ctx, args...)
 }
 
 // mustFedctl is fedctl for a command that works; it returns standard output.
@@ -93,9 +59,7 @@ func create(ctx context.Context, manifest string) {
 
 func parse(manifest string) *unstructured.Unstructured {
 	GinkgoHelper()
-	object := &unstructured.Unstructured{}
-	Expect(yaml.Unmarshal([]byte(manifest), object)).To(Succeed())
-	return object
+	return kit.Parse(manifest)
 }
 
 // federated reads a federated object; kind and name as in "FederatedService/web".

@@ -24,7 +24,7 @@ func watchSpecs() {
 		watchCtx, interrupt := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		command := cli.NewCommand("fedctl", genericiooptions.IOStreams{Out: out, ErrOut: errOut})
-		command.SetArgs([]string{"status", "-n", "default", "--watch", "--kubeconfig", fleet.KubeconfigPath(), "--host-cluster-context", "host"})
+		command.SetArgs([]string{"status", "-n", "default", "--watch", "--kubeconfig", host.Kubeconfig, "--host-cluster-context", "host"})
 		go func() { ended <- command.ExecuteContext(watchCtx) }()
 		DeferCleanup(func() {
 			interrupt()

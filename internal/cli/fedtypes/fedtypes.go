@@ -1,6 +1,6 @@
 // Package fedtypes is what the commands that take a federated type share: reading
-// the enabled types, finding the one that a word means, and completing types,
-// names and namespaces. It only reads, and knows no command.
+// the enabled types and the host, finding the one that a word means, completing types,
+// names and namespaces. It knows no command.
 package fedtypes
 
 import (

@@ -10,12 +10,12 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 const clustersExample = `  # List the members
@@ -35,7 +35,7 @@ type ClustersOptions struct {
 }
 
 func newClustersCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &ClustersOptions{factory: f, Output: cmdutil.NewOutput("wide", "json", "yaml", "name")}
+	o := &ClustersOptions{factory: f, Output: cmdutil.NewOutput(cmdutil.TableFormats...)}
 	cmd := &cobra.Command{
 		Use:     "clusters [NAME...]",
 		Aliases: []string{"cluster", "kubefedclusters", "kfc"},
@@ -68,30 +68,29 @@ func (o *ClustersOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(clusters) == 0 && o.isTable() {
+	printer := o.Output.Printer(o.factory)
+	printer.NoHeaders = o.NoHeaders
+	if printer.ShowsTable() && len(clusters) == 0 {
 		_, err := fmt.Fprintf(o.factory.ErrOut, "No clusters have joined the control plane in namespace %s.\n", o.factory.KubeFedNamespace)
 		return err
 	}
 	switch {
-	case o.isTable():
-		options := printers.PrintOptions{Wide: o.Output.Format == "wide", NoHeaders: o.NoHeaders}
-		return printers.NewTablePrinter(options).PrintObj(clusterTable(clusters, time.Now()), o.factory.Out)
-	case o.Output.Format == "name": // its printer takes no lists
+	case printer.ShowsTable():
+		return printer.PrintTable(view.ClusterTable(view.Clusters(clusters), time.Now()))
+	case o.Output.Format == view.Name: // its printer takes no lists
 		for i := range clusters {
-			if err := o.Output.Print(o.factory.Out, &clusters[i]); err != nil {
+			if err := printer.PrintObject(&clusters[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	case len(o.Names) == 1:
-		return o.Output.Print(o.factory.Out, &clusters[0])
+		return printer.PrintObject(&clusters[0])
 	}
 	list := &fedcorev1beta1.KubeFedClusterList{Items: clusters}
 	list.SetGroupVersionKind(fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedClusterList"))
-	return o.Output.Print(o.factory.Out, list)
+	return printer.PrintObject(list)
 }
-
-func (o *ClustersOptions) isTable() bool { return o.Output.Format == "" || o.Output.Format == "wide" }
 
 // list returns the clusters asked for, sorted by name.
 func (o *ClustersOptions) list(ctx context.Context) ([]fedcorev1beta1.KubeFedCluster, error) {

@@ -3,17 +3,20 @@ package install
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/internal/manifests"
 )
 
 // scope returns the scope to install: that of the KubeFedConfig that is there,
 // else the one asked for. The two must not differ.
-func (i *Installer) scope(ctx context.Context, options ManifestOptions) (string, error) {
+func (i *Installer) scope(ctx context.Context, options manifests.Options) (string, error) {
 	config := &fedcorev1beta1.KubeFedConfig{}
 	key := client.ObjectKey{Namespace: options.Namespace, Name: "kubefed"}
 	switch err := i.Client.Get(ctx, key, config); {
@@ -27,8 +30,8 @@ func (i *Installer) scope(ctx context.Context, options ManifestOptions) (string,
 		return "", fmt.Errorf("the control plane in namespace %s has scope %s (KubeFedConfig %s), which cannot be changed; leave out --scope, or install into another namespace with --kubefed-namespace",
 			options.Namespace, scope, key)
 	}
-	if _, known := folders[scope]; !known {
-		return "", fmt.Errorf("KubeFedConfig %s: spec.scope is %q: it must be %s or %s", key, scope, scopeCluster, scopeNamespaced)
+	if scope != "" && !slices.Contains(manifests.Scopes, scope) {
+		return "", fmt.Errorf("KubeFedConfig %s: spec.scope is %q: it must be %s or %s", key, scope, manifests.ScopeCluster, manifests.ScopeNamespaced)
 	}
 	return scope, nil
 }

@@ -4,6 +4,7 @@ package install
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/manifests"
 )
 
 const (
@@ -58,9 +60,9 @@ rights are then that executor's.`
 type Options struct {
 	factory *cmdutil.Factory
 
-	Manifests ManifestOptions
+	Manifests manifests.Options
 	Members   []string
-	Member    MemberOptions
+	Member    manifests.MemberOptions
 	Output    cmdutil.Output
 	DryRun    bool
 	Wait      time.Duration
@@ -84,9 +86,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	}
 	o.addFlags(cmd.Flags())
 	o.Output.AddFlag(cmd, "Print the manifests and do nothing")
-	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{scopeCluster, scopeNamespaced}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions(manifests.Scopes, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("member", f.CompleteContexts)
-	_ = cmd.RegisterFlagCompletionFunc("backup-rights", cobra.FixedCompletions([]string{rightsNone, rightsSave, rightsRestore}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("backup-rights", cobra.FixedCompletions([]string{manifests.RightsNone, manifests.RightsSave, manifests.RightsRestore}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -106,14 +108,14 @@ func (o *Options) Complete() error {
 	if err := o.Output.Validate(); err != nil {
 		return err
 	}
-	if _, known := folders[o.Manifests.Scope]; !known {
-		return fmt.Errorf("--scope takes %s and %s, not %q", scopeCluster, scopeNamespaced, o.Manifests.Scope)
+	if scope := o.Manifests.Scope; scope != "" && !slices.Contains(manifests.Scopes, scope) {
+		return fmt.Errorf("--scope takes %s and %s, not %q", manifests.ScopeCluster, manifests.ScopeNamespaced, scope)
 	}
 	o.Manifests.Namespace = o.factory.KubeFedNamespace
-	if err := checkNamespace(o.Manifests.Namespace); err != nil {
-		return err
+	if err := manifests.CheckNamespace(o.Manifests.Namespace); err != nil {
+		return fmt.Errorf("%w with --kubefed-namespace", err)
 	}
-	return o.Member.complete(o.Members)
+	return completeMember(&o.Member, o.Members)
 }
 
 // Run installs the control plane.
@@ -133,9 +135,9 @@ func (o *Options) Run(ctx context.Context) error {
 
 func (o *Options) build() ([]*unstructured.Unstructured, error) {
 	if len(o.Members) > 0 {
-		return MemberManifests(o.Manifests, o.Member)
+		return manifests.ForMember(o.Manifests, o.Member)
 	}
-	return Manifests(o.Manifests)
+	return manifests.Build(o.Manifests)
 }
 
 func (o *Options) installHost(ctx context.Context) error {
@@ -146,7 +148,7 @@ func (o *Options) installHost(ctx context.Context) error {
 	if o.Manifests.Scope, err = installer.scope(ctx, o.Manifests); err != nil {
 		return err
 	}
-	objects, err := Manifests(o.Manifests)
+	objects, err := manifests.Build(o.Manifests)
 	if err != nil {
 		return fmt.Errorf("building the manifests: %w", err)
 	}

@@ -125,7 +125,7 @@ var _ = Describe("fedctl install", Ordered, func() {
 			"federateddeployment.spec.template.spec.template.spec.dnsPolicy": "FIELD: dnsPolicy <string>",
 		} {
 			Eventually(func(g Gomega) {
-				command := exec.CommandContext(ctx, fleet.Binary(), "kubectl", "--kubeconfig", fleet.KubeconfigPath(), "--context", "host", "explain", path)
+				command := exec.CommandContext(ctx, host.Fleet.Binary(), "kubectl", "--kubeconfig", host.Kubeconfig, "--context", "host", "explain", path)
 				out, err := command.CombinedOutput()
 				g.Expect(err).NotTo(HaveOccurred(), string(out))
 				g.Expect(string(out)).To(ContainSubstring(want), path)

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 )
 
@@ -34,7 +35,7 @@ type Installer struct {
 	DryRun bool
 }
 
-// Install applies objects, as Manifests returns them. CustomResourceDefinitions
+// Install applies objects, as manifests.Build returns them. CustomResourceDefinitions
 // are served when the first object after them is applied.
 func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstructured) error {
 	counts := map[serverapply.Result]int{}
@@ -157,7 +158,7 @@ func (i *Installer) whyNotReady(ctx context.Context, deployment *appsv1.Deployme
 }
 
 // next says what to do after installing.
-func (i *Installer) next(options ManifestOptions) error {
+func (i *Installer) next(options manifests.Options) error {
 	controller := ""
 	if options.WithoutController {
 		controller = fmt.Sprintf("\n  controller --kubefed-namespace %s   run it with the rights of ServiceAccount %s", options.Namespace, controllerName)

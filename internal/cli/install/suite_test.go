@@ -14,22 +14,14 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/fedctl/fedctl/internal/cli"
-	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 const namespace = "kube-federation-system"
 
-var (
-	fleet *localcluster.Fleet
-	host  client.Client
-)
+var host *kit.Host
 
 func TestInstall(t *testing.T) {
 	if testing.Short() {
@@ -43,30 +35,15 @@ func TestInstall(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx context.Context) {
-	dir := GinkgoT().TempDir()
-	var err error
-	fleet, err = localcluster.Up(ctx, localcluster.Options{
-		Dir: dir, DieWithParent: true, Log: GinkgoWriter,
-		Without: []string{localcluster.ControllerManager, localcluster.Scheduler, localcluster.Kwok},
-	})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func(ctx context.Context) { Expect(localcluster.Down(ctx, dir)).To(Succeed()) })
-	config, err := fleet.Config("host")
-	Expect(err).NotTo(HaveOccurred())
-	config.WarningHandler = rest.NoWarnings{}
-	host, err = client.New(config, client.Options{Scheme: cmdutil.Scheme})
-	Expect(err).NotTo(HaveOccurred())
-	_, err = fedctl(ctx, "install", "--without-controller")
+	host = kit.StartHost(ctx)
+	_, err := fedctl(ctx, "install", "--without-controller")
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(3*time.Minute))
 
 // fedctl runs the program on the host cluster and returns what it printed.
 func fedctl(ctx context.Context, args ...string) (string, error) {
-	var out bytes.Buffer
-	command := cli.NewCommand("fedctl", genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: io.MultiWriter(&out, GinkgoWriter), ErrOut: GinkgoWriter})
-	command.SetArgs(append(args, "--kubeconfig", fleet.KubeconfigPath(), "--host-cluster-context", "host"))
-	err := command.ExecuteContext(ctx)
-	return out.String(), err
+	out, _, err := host.Fedctl(ctx, args...)
+	return out, err
 }
 
 // readFiles returns the objects of YAML files, in order.
@@ -97,7 +74,5 @@ func readFiles(pattern string) []*unstructured.Unstructured {
 
 func parse(manifest string) *unstructured.Unstructured {
 	GinkgoHelper()
-	object := &unstructured.Unstructured{}
-	Expect(yaml.Unmarshal([]byte(manifest), object)).To(Succeed())
-	return object
+	return kit.Parse(manifest)
 }

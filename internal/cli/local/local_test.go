@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 func TestDefaultDirectory(t *testing.T) {
@@ -53,16 +55,16 @@ func sampleStatus() localcluster.FleetStatus {
 func TestPrintStatus(t *testing.T) {
 	for format, want := range map[string]string{
 		"": `CLUSTER    ROLE     STATE      VERSION   NODES   GPUS   ENDPOINT                 MESSAGE
-host       host     Running    v1.36.3   1       0      https://127.0.0.1:7000
+host       host     Running    v1.36.3   1       0      https://127.0.0.1:7000   -
 member-1   member   Degraded   -         -       -      https://127.0.0.1:7001   etcd does not run
 `,
 		"wide": `CLUSTER    ROLE     STATE      VERSION   NODES   GPUS   ENDPOINT                 REGION       PROCESSES      MESSAGE
-host       host     Running    v1.36.3   1       0      https://127.0.0.1:7000   eu-central   etcd:7
+host       host     Running    v1.36.3   1       0      https://127.0.0.1:7000   eu-central   etcd:7         -
 member-1   member   Degraded   -         -       -      https://127.0.0.1:7001   eu-west      etcd:Stopped   etcd does not run
 `,
 	} {
 		var out strings.Builder
-		if err := printStatus(&out, sampleStatus(), format); err != nil {
+		if err := printStatus(&view.Printer{Out: &out, Format: format}, sampleStatus()); err != nil {
 			t.Fatal(err)
 		}
 		var lines []string
@@ -81,7 +83,7 @@ func TestPrintStatusForPrograms(t *testing.T) {
 		"yaml": {"name: member-1", "state: Degraded", "pid: 7", "gpus: 0"},
 	} {
 		var out strings.Builder
-		if err := printStatus(&out, sampleStatus(), format); err != nil {
+		if err := printStatus(&view.Printer{Out: &out, Format: format}, sampleStatus()); err != nil {
 			t.Fatal(err)
 		}
 		for _, text := range want {
@@ -90,7 +92,7 @@ func TestPrintStatusForPrograms(t *testing.T) {
 			}
 		}
 	}
-	if err := (&StatusOptions{Output: "xml"}).Validate(); err == nil || !strings.Contains(err.Error(), "xml") {
+	if err := (&StatusOptions{Output: cmdutil.Output{Format: "xml"}}).Validate(); err == nil || !strings.Contains(err.Error(), "xml") {
 		t.Errorf("format xml: %v", err)
 	}
 }

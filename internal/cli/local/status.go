@@ -2,32 +2,29 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/cli-runtime/pkg/printers"
-	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 // StatusOptions are the options of "local status".
 type StatusOptions struct {
 	genericiooptions.IOStreams
 
-	// Output is "", "wide", "json" or "yaml".
-	Output string
+	Output cmdutil.Output
 
 	dir *dirFlag
 }
 
 func newStatus(f *cmdutil.Factory, dir *dirFlag) *cobra.Command {
-	o := &StatusOptions{IOStreams: f.IOStreams, dir: dir}
+	o := &StatusOptions{IOStreams: f.IOStreams, dir: dir, Output: cmdutil.NewOutput(view.Wide, view.JSON, view.YAML)}
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the local clusters and what runs of them",
@@ -39,15 +36,12 @@ func newStatus(f *cmdutil.Factory, dir *dirFlag) *cobra.Command {
 			return o.Run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVarP(&o.Output, "output", "o", o.Output, "Output format: wide, json or yaml.")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(statusFormats, cobra.ShellCompDirectiveNoFileComp))
+	o.Output.AddFlag(cmd, "Output format")
 	return cmd
 }
 
-var statusFormats = []string{"wide", "json", "yaml"}
-
 // Validate checks the output format.
-func (o *StatusOptions) Validate() error { return cmdutil.CheckFormat(o.Output, statusFormats) }
+func (o *StatusOptions) Validate() error { return o.Output.Validate() }
 
 // Run prints the state of every cluster.
 func (o *StatusOptions) Run(ctx context.Context) error {
@@ -55,51 +49,37 @@ func (o *StatusOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return printStatus(o.Out, fleet.Status(ctx), o.Output)
+	return printStatus(&view.Printer{Out: o.Out, Format: o.Output.Format}, fleet.Status(ctx))
 }
 
-func printStatus(out io.Writer, status localcluster.FleetStatus, format string) error {
-	switch format {
-	case "json":
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(status)
-	case "yaml":
-		data, err := yaml.Marshal(status)
-		if err != nil {
-			return err
-		}
-		_, err = out.Write(data)
-		return err
+func printStatus(printer *view.Printer, status localcluster.FleetStatus) error {
+	if !printer.ShowsTable() {
+		return printer.PrintDocument(status)
 	}
-	table := printers.GetNewTabWriter(out)
-	header := []string{"CLUSTER", "ROLE", "STATE", "VERSION", "NODES", "GPUS", "ENDPOINT"}
-	if format == "wide" {
-		header = append(header, "REGION", "PROCESSES")
-	}
-	_, _ = fmt.Fprintln(table, strings.Join(append(header, "MESSAGE"), "\t"))
+	columns := view.Columns(10, "Cluster", "Role", "State", "Version", "Nodes", "GPUs", "Endpoint", "Region", "Processes", "Message")
+	columns[7].Priority, columns[8].Priority = 1, 1
+	table := &metav1.Table{ColumnDefinitions: columns}
 	for i := range status.Clusters {
-		_, _ = fmt.Fprintln(table, strings.Join(statusRow(&status.Clusters[i], format == "wide"), "\t"))
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: statusCells(&status.Clusters[i])})
 	}
-	return table.Flush()
+	return printer.PrintTable(table)
 }
 
-func statusRow(cluster *localcluster.ClusterStatus, wide bool) []string {
-	version, nodes, gpus := "-", "-", "-"
+func statusCells(cluster *localcluster.ClusterStatus) []any {
+	nodes, gpus := view.Empty, view.Empty
 	if cluster.Version != "" {
-		version, nodes, gpus = cluster.Version, fmt.Sprint(cluster.Nodes), fmt.Sprint(cluster.GPUs)
+		nodes, gpus = fmt.Sprint(cluster.Nodes), fmt.Sprint(cluster.GPUs)
 	}
-	row := []string{cluster.Name, cluster.Role, string(cluster.State), version, nodes, gpus, cluster.Endpoint}
-	if wide {
-		var processes []string
-		for _, component := range cluster.Components {
-			text := component.Name + ":" + string(component.State)
-			if component.PID != 0 {
-				text = fmt.Sprintf("%s:%d", component.Name, component.PID)
-			}
-			processes = append(processes, text)
+	var processes []string
+	for _, component := range cluster.Components {
+		text := component.Name + ":" + string(component.State)
+		if component.PID != 0 {
+			text = fmt.Sprintf("%s:%d", component.Name, component.PID)
 		}
-		row = append(row, cluster.Region, strings.Join(processes, ","))
+		processes = append(processes, text)
 	}
-	return append(row, cluster.Message)
+	return []any{
+		cluster.Name, cluster.Role, string(cluster.State), view.Text(cluster.Version), nodes, gpus, view.Text(cluster.Endpoint),
+		view.Text(cluster.Region), view.Text(strings.Join(processes, ",")), view.Text(cluster.Message),
+	}
 }

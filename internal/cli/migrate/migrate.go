@@ -10,6 +10,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/migrate/analysis"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 // exitBlocked is the exit code when something blocks the move; 1 is a failure to find out.
@@ -22,7 +23,7 @@ KubeFed runs, after it was stopped, and after the move.
 Findings have three levels. What BLOCKS has to be mended first, because fedctl would
 not carry it out as KubeFed does. A WARNING is odd under KubeFed as well: a member that
 is not ready, a deletion that does not end, a name no cluster has. A NOTE is something
-that differs and does no harm.
+that differs and does no harm. -o wide has the names of all objects, and the settings.
 
 The exit code is 0 if nothing blocks, 2 if something does, and 1 if that could not be
 found out.`
@@ -35,8 +36,6 @@ const checkExample = `  # What would be taken over, and what to run
 
   # For a script
   fedctl migrate check -o json | jq -r '.findings[] | select(.level == "blocks") | .message'`
-
-var outputFormats = []string{"wide", "json", "yaml"}
 
 // NewCommand returns the command group.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
@@ -53,11 +52,11 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 type CheckOptions struct {
 	factory *cmdutil.Factory
 
-	Output string
+	Output cmdutil.Output
 }
 
 func newCheckCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &CheckOptions{factory: f}
+	o := &CheckOptions{factory: f, Output: cmdutil.NewOutput(view.Wide, view.JSON, view.YAML)}
 	cmd := &cobra.Command{
 		Use:     "check",
 		Short:   "Report what fedctl takes over from KubeFed, and what is odd about it",
@@ -72,13 +71,12 @@ func newCheckCommand(f *cmdutil.Factory) *cobra.Command {
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().StringVarP(&o.Output, "output", "o", "", "Output format: wide (the names of all objects), json or yaml.")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats, cobra.ShellCompDirectiveNoFileComp))
+	o.Output.AddFlag(cmd, "Output format")
 	return cmd
 }
 
 // Validate checks flags that need no cluster.
-func (o *CheckOptions) Validate() error { return cmdutil.CheckFormat(o.Output, outputFormats) }
+func (o *CheckOptions) Validate() error { return o.Output.Validate() }
 
 // Run reads, judges and prints.
 func (o *CheckOptions) Run(ctx context.Context) error {
@@ -91,7 +89,7 @@ func (o *CheckOptions) Run(ctx context.Context) error {
 		return err
 	}
 	report := analysis.Analyze(*input)
-	if err := printReport(o.factory.Out, &report, o.Output); err != nil {
+	if err := printReport(o.Output.Printer(o.factory), &report); err != nil {
 		return err
 	}
 	if !report.Ready {

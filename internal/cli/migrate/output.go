@@ -1,45 +1,37 @@
 package migrate
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
-	"sigs.k8s.io/yaml"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/internal/cli/migrate/analysis"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 // shownObjects is how many names a finding shows, but with -o wide.
 const shownObjects = 5
 
-func printReport(out io.Writer, r *analysis.Report, format string) error {
-	var data []byte
-	var err error
-	switch format {
-	case "json":
-		data, err = json.MarshalIndent(r, "", "  ")
-		data = append(data, '\n')
-	case "yaml":
-		data, err = yaml.Marshal(r)
-	default:
-		data, err = text(r, format == "wide")
+func printReport(printer *view.Printer, r *analysis.Report) error {
+	if !printer.ShowsTable() {
+		return printer.PrintDocument(r)
 	}
+	data, err := text(r, printer.Format == view.Wide)
 	if err != nil {
 		return err
 	}
-	_, err = out.Write(data)
+	_, err = printer.Out.Write(data)
 	return err
 }
 
 // text is the report for people.
 func text(r *analysis.Report, wide bool) ([]byte, error) {
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "KubeFed in namespace %s, scope %s\n\n", r.Namespace, orDash(r.KubeFed.Scope))
+	fmt.Fprintf(b, "KubeFed in namespace %s, scope %s\n\n", r.Namespace, view.Text(r.KubeFed.Scope))
 	overview(b, r)
 	for _, table := range []func(io.Writer, *analysis.Report) error{clusterTable, typeTable} {
 		if err := table(b, r); err != nil {
@@ -77,19 +69,21 @@ func overview(b *strings.Builder, r *analysis.Report) {
 	}
 }
 
-func table(b io.Writer, header string, rows [][]string) error {
+// table prints a table after an empty line, unless it has no rows.
+func table(b io.Writer, columns []string, rows [][]string) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "\n%s\n", header)
+	t := &metav1.Table{ColumnDefinitions: view.Columns(len(columns), columns...)}
 	for _, row := range rows {
+		cells := make([]any, len(row))
 		for i := range row {
-			row[i] = orDash(row[i])
+			cells[i] = view.Text(row[i])
 		}
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		t.Rows = append(t.Rows, metav1.TableRow{Cells: cells})
 	}
-	return w.Flush()
+	fmt.Fprintln(b)
+	return (&view.Printer{Out: b}).PrintTable(t)
 }
 
 func clusterTable(b io.Writer, r *analysis.Report) error {
@@ -97,7 +91,7 @@ func clusterTable(b io.Writer, r *analysis.Report) error {
 	for _, c := range r.Clusters {
 		rows = append(rows, []string{c.Name, c.Ready, c.Kubernetes, c.Token, c.Endpoint})
 	}
-	return table(b, "CLUSTER\tREADY\tVERSION\tTOKEN\tENDPOINT", rows)
+	return table(b, []string{"Cluster", "Ready", "Version", "Token", "Endpoint"}, rows)
 }
 
 func typeTable(b io.Writer, r *analysis.Report) error {
@@ -105,7 +99,7 @@ func typeTable(b io.Writer, r *analysis.Report) error {
 	for _, t := range r.Types {
 		rows = append(rows, []string{t.Name, t.Target, t.FederatedType, t.Propagation, t.Status, fmt.Sprint(t.Objects), fmt.Sprint(t.NotPropagated)})
 	}
-	return table(b, "TYPE\tTARGET\tFEDERATED TYPE\tPROPAGATION\tSTATUS\tOBJECTS\tNOT PROPAGATED", rows)
+	return table(b, []string{"Type", "Target", "Federated Type", "Propagation", "Status", "Objects", "Not Propagated"}, rows)
 }
 
 func settingTable(b io.Writer, r *analysis.Report) error {
@@ -113,7 +107,7 @@ func settingTable(b io.Writer, r *analysis.Report) error {
 	for _, s := range r.Settings {
 		rows = append(rows, []string{s.Field, s.Value, s.Effect})
 	}
-	return table(b, "KUBEFEDCONFIG\tVALUE\tWITH FEDCTL", rows)
+	return table(b, []string{"KubeFedConfig", "Value", "With fedctl"}, rows)
 }
 
 func findings(b *strings.Builder, r *analysis.Report, wide bool) {
@@ -150,11 +144,4 @@ func steps(b *strings.Builder, r *analysis.Report) {
 			fmt.Fprintf(b, "   %s\n", command)
 		}
 	}
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

@@ -1,9 +1,7 @@
 package migrate_test
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,24 +16,19 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
-	"github.com/fedctl/fedctl/internal/cli"
-	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 const namespace = "kube-federation-system"
 
 var (
-	host       client.Client
-	hostConfig *rest.Config
+	host *kit.Host
 	// reader is a kubeconfig of an account that has only the rights that the
 	// documentation says the check needs: so it cannot change anything.
 	reader string
@@ -52,18 +45,7 @@ func TestMigrate(t *testing.T) {
 
 // An API server with KubeFed's CRDs is enough: the check reads the host only.
 var _ = BeforeSuite(func(ctx context.Context) {
-	dir := GinkgoT().TempDir()
-	fleet, err := localcluster.Up(ctx, localcluster.Options{
-		Dir: dir, DieWithParent: true, Log: GinkgoWriter,
-		Without: []string{localcluster.ControllerManager, localcluster.Scheduler, localcluster.Kwok},
-	})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func(ctx context.Context) { Expect(localcluster.Down(ctx, dir)).To(Succeed()) })
-	hostConfig, err = fleet.Config("host")
-	Expect(err).NotTo(HaveOccurred())
-	hostConfig.WarningHandler = rest.NoWarnings{}
-	host, err = client.New(hostConfig, client.Options{Scheme: cmdutil.Scheme})
-	Expect(err).NotTo(HaveOccurred())
+	host = kit.StartHost(ctx)
 	reader = readerKubeconfig(ctx)
 	installKubeFed(ctx)
 }, NodeTimeout(3*time.Minute))
@@ -135,7 +117,7 @@ func readerKubeconfig(ctx context.Context) string {
 	Expect(host.SubResource("token").Create(ctx, account, request)).To(Succeed())
 
 	config := clientcmdapi.NewConfig()
-	config.Clusters["host"] = &clientcmdapi.Cluster{Server: hostConfig.Host, CertificateAuthorityData: hostConfig.CAData, CertificateAuthority: hostConfig.CAFile}
+	config.Clusters["host"] = &clientcmdapi.Cluster{Server: host.Config.Host, CertificateAuthorityData: host.Config.CAData, CertificateAuthority: host.Config.CAFile}
 	config.AuthInfos["checker"] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
 	config.Contexts["host"] = &clientcmdapi.Context{Cluster: "host", AuthInfo: "checker"}
 	config.CurrentContext = "host"
@@ -146,10 +128,6 @@ func readerKubeconfig(ctx context.Context) string {
 
 // check runs the program as the account that can only read.
 func check(ctx context.Context, args ...string) (out string, err error) {
-	var stdout bytes.Buffer
-	streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: io.MultiWriter(&stdout, GinkgoWriter), ErrOut: GinkgoWriter}
-	command := cli.NewCommand("fedctl", streams)
-	command.SetArgs(append([]string{"migrate", "check", "--kubeconfig", reader}, args...))
-	err = command.ExecuteContext(ctx)
-	return stdout.String(), err
+	out, _, err = kit.FedctlWith(ctx, []string{"--kubeconfig", reader}, append([]string{"migrate", "check"}, args...)...)
+	return out, err
 }

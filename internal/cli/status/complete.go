@@ -12,7 +12,6 @@ import (
 
 func (o *Options) registerCompletions(cmd *cobra.Command) {
 	cmd.ValidArgsFunction = o.completeArgs
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(o.factory))
 }
 

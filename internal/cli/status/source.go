@@ -21,6 +21,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -146,13 +147,18 @@ func (q *query) options(selector string) metav1.ListOptions {
 	return options
 }
 
+// row is what is shown of an object that the query has found.
+func (q *query) row(u *unstructured.Unstructured) view.ObjectRow {
+	return view.Object(q.typ.Name, q.typ.Federated.GVK, u)
+}
+
 func (q *query) wants(u *unstructured.Unstructured) bool {
 	return len(q.names) == 0 || slices.Contains(q.names, u.GetName())
 }
 
 // list reads all queries at once. Rows are returned beside an error.
-func (s *source) list(ctx context.Context) ([]row, error) {
-	results, errs := make([][]row, len(s.queries)), make([]error, len(s.queries))
+func (s *source) list(ctx context.Context) ([]view.ObjectRow, error) {
+	results, errs := make([][]view.ObjectRow, len(s.queries)), make([]error, len(s.queries))
 	var group errgroup.Group
 	group.SetLimit(8)
 	for i := range s.queries {
@@ -163,17 +169,17 @@ func (s *source) list(ctx context.Context) ([]row, error) {
 	}
 	_ = group.Wait()
 	rows := slices.Concat(results...)
-	sortRows(rows)
+	view.SortObjects(rows)
 	return rows, errors.Join(errs...)
 }
 
-func (s *source) listOne(ctx context.Context, q *query) ([]row, error) {
+func (s *source) listOne(ctx context.Context, q *query) ([]view.ObjectRow, error) {
 	resource := s.dynamic.Resource(q.typ.Federated.GVR).Namespace(q.namespace)
 	pages := pager.New(pager.SimplePageFunc(func(options metav1.ListOptions) (runtime.Object, error) { return resource.List(ctx, options) }))
-	var rows []row
+	var rows []view.ObjectRow
 	err := pages.EachListItem(ctx, q.options(s.opts.Selector), func(item runtime.Object) error {
 		if u, ok := item.(*unstructured.Unstructured); ok && q.wants(u) {
-			rows = append(rows, newRow(q.typ, u))
+			rows = append(rows, q.row(u))
 		}
 		return nil
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/view"
 )
 
 const statusLong = `Show federated objects and how they fare in each member cluster.
@@ -47,7 +48,7 @@ type Options struct {
 	Namespace     string
 	AllNamespaces bool
 	Selector      string
-	Output        string
+	Output        cmdutil.Output
 	Watch         bool
 	NoHeaders     bool
 
@@ -57,7 +58,7 @@ type Options struct {
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f}
+	o := &Options{factory: f, Output: cmdutil.NewOutput(cmdutil.TableFormats...)}
 	cmd := &cobra.Command{
 		Use:     "status [TYPE[/NAME] | TYPE NAME...]",
 		Short:   "Show where federated objects are and how they fare there",
@@ -77,7 +78,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Namespace to look in; by default that of the context.")
 	flags.BoolVarP(&o.AllNamespaces, "all-namespaces", "A", false, "Look in all namespaces.")
 	flags.StringVarP(&o.Selector, "selector", "l", "", "Only objects whose labels match, such as app=web.")
-	flags.StringVarP(&o.Output, "output", "o", "", "Output format: wide, json, yaml or name.")
+	o.Output.AddFlag(cmd, "Output format")
 	flags.BoolVarP(&o.Watch, "watch", "w", false, "After the table, print the rows that change, until interrupted.")
 	flags.BoolVar(&o.NoHeaders, "no-headers", false, "Do not print the line of headers.")
 	o.registerCompletions(cmd)
@@ -101,7 +102,7 @@ func (o *Options) Validate() error {
 	if o.AllNamespaces && o.Namespace != "" {
 		return errors.New("--namespace and --all-namespaces exclude each other")
 	}
-	if err := cmdutil.CheckFormat(o.Output, outputFormats); err != nil {
+	if err := o.Output.Validate(); err != nil {
 		return err
 	}
 	if _, err := labels.Parse(o.Selector); err != nil {
@@ -138,7 +139,7 @@ func (o *Options) Run(ctx context.Context) error {
 }
 
 // noneFound says what to do when there is nothing to show.
-func (o *Options) noneFound(rows []row) error {
+func (o *Options) noneFound(rows []view.ObjectRow) error {
 	for _, request := range o.requests {
 		if request.name != "" && !slices.ContainsFunc(rows, request.isFor) {
 			hint := ""
@@ -148,7 +149,7 @@ func (o *Options) noneFound(rows []row) error {
 			return fmt.Errorf("there is no %s %q %s%s", request.typ.Federated.GVK.Kind, request.name, o.where(), hint)
 		}
 	}
-	if len(rows) > 0 || (o.Output != "" && o.Output != "wide") {
+	if len(rows) > 0 || !o.Output.Printer(o.factory).ShowsTable() {
 		return nil
 	}
 	hint := ""

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -93,17 +94,17 @@ const objects = `
   spec: {placement: 3}
 `
 
-func rowsOf(t *testing.T, text string) []row {
+func rowsOf(t *testing.T, text string) []view.ObjectRow {
 	t.Helper()
 	var list []map[string]any
 	if err := yaml.Unmarshal([]byte(text), &list); err != nil {
 		t.Fatal(err)
 	}
-	var rows []row
+	var rows []view.ObjectRow
 	for _, object := range list {
 		for _, typ := range types {
 			if typ.Name == object["type"] {
-				rows = append(rows, newRow(typ, &unstructured.Unstructured{Object: object}))
+				rows = append(rows, view.Object(typ.Name, typ.Federated.GVK, &unstructured.Unstructured{Object: object}))
 			}
 		}
 	}
@@ -128,6 +129,12 @@ func golden(t *testing.T, got string) {
 	}
 }
 
+func as(format string) cmdutil.Output {
+	output := cmdutil.NewOutput(cmdutil.TableFormats...)
+	output.Format = format
+	return output
+}
+
 func newTestOutput(o *Options, clusters ...string) (*output, *bytes.Buffer) {
 	buffer := &bytes.Buffer{}
 	o.factory = cmdutil.NewFactory(genericiooptions.IOStreams{Out: buffer, ErrOut: buffer})
@@ -140,25 +147,25 @@ func TestOutput(t *testing.T) {
 	named := []request{{typeName: "deployment", name: "web", typ: types[1]}}
 	for name, test := range map[string]struct {
 		opts Options
-		rows func([]row) []row
+		rows func([]view.ObjectRow) []view.ObjectRow
 	}{
 		"table":      {opts: Options{}},
-		"wide":       {opts: Options{Output: "wide"}},
+		"wide":       {opts: Options{Output: as("wide")}},
 		"no headers": {opts: Options{NoHeaders: true}},
-		"name":       {opts: Options{Output: "name"}},
-		"json":       {opts: Options{Output: "json"}},
-		"yaml":       {opts: Options{Output: "yaml"}},
+		"name":       {opts: Options{Output: as("name")}},
+		"json":       {opts: Options{Output: as("json")}},
+		"yaml":       {opts: Options{Output: as("yaml")}},
 		"json of one": {
-			opts: Options{Output: "json", requests: named},
-			rows: func(rows []row) []row { return rows[len(rows)-1:] },
+			opts: Options{Output: as("json"), requests: named},
+			rows: func(rows []view.ObjectRow) []view.ObjectRow { return rows[len(rows)-1:] },
 		},
-		"json of nothing": {opts: Options{Output: "json"}, rows: func([]row) []row { return nil }},
-		"json of a watch": {opts: Options{Output: "json", Watch: true}, rows: func(rows []row) []row { return rows[:2] }},
-		"yaml of a watch": {opts: Options{Output: "yaml", Watch: true}, rows: func(rows []row) []row { return rows[:2] }},
+		"json of nothing": {opts: Options{Output: as("json")}, rows: func([]view.ObjectRow) []view.ObjectRow { return nil }},
+		"json of a watch": {opts: Options{Output: as("json"), Watch: true}, rows: func(rows []view.ObjectRow) []view.ObjectRow { return rows[:2] }},
+		"yaml of a watch": {opts: Options{Output: as("yaml"), Watch: true}, rows: func(rows []view.ObjectRow) []view.ObjectRow { return rows[:2] }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows := rowsOf(t, objects)
-			sortRows(rows)
+			view.SortObjects(rows)
 			if test.rows != nil {
 				rows = test.rows(rows)
 			}
@@ -186,7 +193,7 @@ func TestColumnsInTheDocumentation(t *testing.T) {
 			}
 			shown++
 			var want []string
-			for _, column := range columns([]string{"member-1", "member-2", "member-3"}) {
+			for _, column := range view.ObjectColumns([]string{"member-1", "member-2", "member-3"}) {
 				if column.Priority == 0 || slices.Contains(header, "REASON") {
 					want = append(want, strings.ToUpper(column.Name))
 				}
@@ -234,7 +241,7 @@ func TestWatchOutput(t *testing.T) {
 		}
 	}
 	gone := rowsOf(t, before)[1]
-	gone.Propagated = deleted
+	gone.Propagated = view.Deleted
 	if err := out.printChange(gone); err != nil {
 		t.Fatal(err)
 	}
@@ -278,9 +285,9 @@ func TestParseArgs(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for want, o := range map[string]Options{
-		"": {Output: "wide", Selector: "app=web,tier!=back"},
+		"": {Output: as("wide"), Selector: "app=web,tier!=back"},
 		"--namespace and --all-namespaces exclude each other": {Namespace: "x", AllNamespaces: true},
-		`--output takes wide, json, yaml or name, not "csv"`:  {Output: "csv"},
+		`--output takes wide, json, yaml or name, not "csv"`:  {Output: as("csv")},
 	} {
 		got := ""
 		if err := o.Validate(); err != nil {

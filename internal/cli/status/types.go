@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -16,7 +17,7 @@ type request struct {
 }
 
 // isFor says whether the row is what the request asks for.
-func (r request) isFor(row row) bool {
+func (r request) isFor(row view.ObjectRow) bool {
 	return row.Type == r.typ.Name && (r.name == "" || row.Name == r.name)
 }
 

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -23,7 +24,7 @@ import (
 type watcher struct {
 	*source
 
-	changes chan row
+	changes chan view.ObjectRow
 	types   chan []typeconfig.Type
 	// followed are the types whose objects are watched, by name.
 	followed map[string]*followed
@@ -37,10 +38,10 @@ type followed struct {
 	stop   context.CancelFunc
 }
 
-func (s *source) watch(ctx context.Context, listed []row, out *output) error {
+func (s *source) watch(ctx context.Context, listed []view.ObjectRow, out *output) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &watcher{source: s, changes: make(chan row, 100), types: make(chan []typeconfig.Type), followed: map[string]*followed{}}
+	w := &watcher{source: s, changes: make(chan view.ObjectRow, 100), types: make(chan []typeconfig.Type), followed: map[string]*followed{}}
 	var synced []cache.InformerSynced
 	for _, q := range s.queries {
 		if err := w.follow(ctx, q); err != nil {
@@ -80,14 +81,14 @@ func (s *source) watch(ctx context.Context, listed []row, out *output) error {
 
 // printVanished prints the rows that were deleted between the list that was
 // printed and the start of the watch.
-func printVanished(listed []row, watched map[string]*followed, out *output) error {
+func printVanished(listed []view.ObjectRow, watched map[string]*followed, out *output) error {
 	for _, r := range listed {
 		f := watched[r.Type]
 		if f == nil {
 			continue
 		}
 		if _, exists, err := f.store.GetByKey(cache.NewObjectName(r.Namespace, r.Name).String()); err == nil && !exists {
-			r.Propagated = deleted
+			r.Propagated = view.Deleted
 			if err := out.printChange(r); err != nil {
 				return err
 			}
@@ -108,9 +109,9 @@ func (w *watcher) follow(ctx context.Context, q query) error {
 		if u == nil || !q.wants(u) {
 			return
 		}
-		r := newRow(q.typ, u)
+		r := q.row(u)
 		if isGone {
-			r.Propagated = deleted
+			r.Propagated = view.Deleted
 		}
 		select {
 		case w.changes <- r:

@@ -13,14 +13,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/cli/enable"
-	"github.com/fedctl/fedctl/internal/cli/install"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 )
@@ -84,7 +83,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 // Run removes the control plane.
 func (o *Options) Run(ctx context.Context) error {
-	host, err := enable.NewHost(o.factory)
+	host, err := fedtypes.NewHost(o.factory)
 	if err != nil {
 		return err
 	}
@@ -199,29 +198,20 @@ func (o *Options) removeNamespace(ctx context.Context, host client.Client) error
 // definitions, with which the objects would go, and, unless this control plane is
 // alone, for what the others use as well.
 func (o *Options) removeClusterWide(ctx context.Context, host client.Client, alone bool) error {
-	ours, err := clusterWide(o.factory.KubeFedNamespace)
+	own, shared, err := manifests.ClusterWide(o.factory.KubeFedNamespace)
 	if err != nil {
-		return err
+		return fmt.Errorf("building the manifests: %w", err)
 	}
-	shared := map[string]bool{}
-	if !alone {
-		theirs, err := clusterWide(o.factory.KubeFedNamespace + "-other")
-		if err != nil {
-			return err
-		}
-		for _, object := range theirs {
-			shared[serverapply.Describe(object)] = true
-		}
+	if alone {
+		own = append(own, shared...)
+	} else {
 		o.say("kept the roles and policies that another control plane in this cluster uses as well")
 	}
 	var options []client.DeleteOption
 	if o.DryRun {
 		options = append(options, client.DryRunAll) // tells what is there, and whether it may be deleted
 	}
-	for _, object := range ours {
-		if shared[serverapply.Describe(object)] {
-			continue
-		}
+	for _, object := range own {
 		if err := host.Delete(ctx, object, options...); apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 			continue
 		} else if err != nil {
@@ -230,27 +220,6 @@ func (o *Options) removeClusterWide(ctx context.Context, host client.Client, alo
 		o.deleted(serverapply.Describe(object))
 	}
 	return nil
-}
-
-// clusterWide returns the objects without a namespace, but for definitions, that
-// install makes for a control plane in namespace, whatever its scope.
-func clusterWide(namespace string) ([]*unstructured.Unstructured, error) {
-	var list []*unstructured.Unstructured
-	seen := map[string]bool{}
-	for _, scope := range []string{"Cluster", "Namespaced"} {
-		objects, err := install.Manifests(install.ManifestOptions{Namespace: namespace, Scope: scope})
-		if err != nil {
-			return nil, fmt.Errorf("building the manifests: %w", err)
-		}
-		for _, object := range objects {
-			what := serverapply.Describe(object)
-			if object.GetNamespace() == "" && object.GetKind() != "CustomResourceDefinition" && object.GetKind() != "Namespace" && !seen[what] {
-				seen[what] = true
-				list = append(list, object)
-			}
-		}
-	}
-	return list, nil
 }
 
 // deleted tells of an object that is gone, or in a dry run would be.

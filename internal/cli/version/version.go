@@ -3,8 +3,8 @@ package version
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -13,10 +13,10 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/version"
+	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
@@ -50,7 +50,7 @@ type Options struct {
 
 // NewCommand returns the command.
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &Options{factory: f, Output: cmdutil.NewOutput("json", "yaml")}
+	o := &Options{factory: f, Output: cmdutil.NewOutput(view.JSON, view.YAML)}
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Tell the versions of fedctl and of the controller",
@@ -79,21 +79,10 @@ func (o *Options) Run(ctx context.Context) error {
 			fmt.Fprintf(o.factory.ErrOut, "warning: the controller's version is unknown: %v\n", controllerErr)
 		}
 	}
-	var data []byte
-	var err error
-	switch o.Output.Format {
-	case "json":
-		data, err = json.MarshalIndent(info, "", "  ")
-		data = append(data, '\n')
-	case "yaml":
-		data, err = yaml.Marshal(info)
-	default:
-		data = []byte(info.text(controllerErr))
+	if o.Output.Format != "" {
+		return o.Output.Printer(o.factory).PrintDocument(info)
 	}
-	if err != nil {
-		return err
-	}
-	_, err = o.factory.Out.Write(data)
+	_, err := io.WriteString(o.factory.Out, info.text(controllerErr))
 	return err
 }
 

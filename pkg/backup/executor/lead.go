@@ -9,7 +9,6 @@ import (
 	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -19,6 +18,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/eventnote"
 )
 
 // core is what the reconcilers share while the Lease is held.
@@ -31,7 +31,7 @@ type core struct {
 	client client.Client
 	live   client.Reader
 	config *rest.Config
-	events events.EventRecorder
+	events *eventnote.Recorder
 	jobs   *jobs
 }
 
@@ -72,7 +72,7 @@ func (e *Executor) lead(ctx context.Context, clusterUID string) error {
 	c := &core{
 		opts: e.opts, log: e.log, identity: e.identity, clusterUID: clusterUID,
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), config: mgr.GetConfig(),
-		events: mgr.GetEventRecorder("fedctl-backup"),
+		events: eventnote.NewRecorder(mgr, "fedctl-backup"),
 		jobs:   newJobs(e.opts.ClusterJobs, e.opts.Shared, e.log),
 	}
 	defer forgetBackups(e.opts.Cluster)

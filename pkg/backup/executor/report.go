@@ -8,11 +8,11 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/eventnote"
 )
 
 // Reasons of the events of KubeFedClusters.
@@ -28,7 +28,7 @@ type ClusterReporter struct {
 	// Reader and Writer are for the host cluster.
 	Reader client.Reader
 	Writer client.Writer
-	Events events.EventRecorder
+	Events *eventnote.Recorder
 	// Namespace of the KubeFedClusters.
 	Namespace string
 	Logger    logr.Logger

@@ -8,21 +8,33 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/retries"
 )
 
-// Applier makes one member cluster hold objects. It remembers nothing, and is safe
-// for concurrent use; two calls for one object at a time are the caller's to avoid.
-type Applier struct{ requests }
+// Applier makes one member cluster hold objects. It remembers nothing of them, only what
+// the member's schemas do not know, and is safe for concurrent use; two calls for one
+// object at a time are the caller's to avoid.
+type Applier struct {
+	requests
+	schemas schemas
+}
 
 // New returns an Applier that makes its requests with these clients of the member,
 // each within timeout.
-func New(meta metadata.Interface, dyn dynamic.Interface, timeout time.Duration) *Applier {
-	return &Applier{requests{metadata: meta, dynamic: dyn, timeout: timeout}}
+func New(meta metadata.Interface, dyn dynamic.Interface, discovery rest.Interface, timeout time.Duration) *Applier {
+	return &Applier{
+		requests: requests{metadata: meta, dynamic: dyn, timeout: timeout},
+		schemas: schemas{
+			discovery: discovery, timeout: timeout, recheck: schemaRecheck,
+			of: map[schema.GroupVersionResource]*undeclared{},
+		},
+	}
 }
 
 // Desired is what the member is to hold.
@@ -97,6 +109,28 @@ func (a *Applier) Apply(ctx context.Context, desired Desired, known Known, journ
 	if !journal.sending(known.Live) {
 		return Withheld{}
 	}
+	return w.applyDeclared(ctx, &a.schemas)
+}
+
+// applyDeclared applies the object without the fields that the member's schema does not
+// know, as an API server does with an object that is created. Which they are it finds out
+// by trying.
+func (w *application) applyDeclared(ctx context.Context, known *schemas) ApplyResult {
+	whole := w.Rendered
+	for try := 0; ; try++ {
+		declared, unknown, err := known.left(ctx, w.Resource.GVR, whole)
+		if err != nil {
+			return failed(err)
+		}
+		w.Rendered = declared
+		result := w.prepareAndApply(ctx)
+		if try == mostUndeclared || !known.learn(ctx, w.Resource.GVR, declared, Err(result)) {
+			return withUnknown(result, unknown)
+		}
+	}
+}
+
+func (w *application) prepareAndApply(ctx context.Context) ApplyResult {
 	for _, prepare := range []func(context.Context) ApplyResult{w.takeOver, w.retainReplicas} {
 		if result := prepare(ctx); result != nil {
 			return result

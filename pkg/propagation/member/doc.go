@@ -6,8 +6,10 @@
 // well as a program in the member.
 //
 //	apply.go     Apply: the order of things; nothing is forced on an object whose owner keeps it out
+//	unknown.go   ... without what the member's schema does not know
 //	replace.go   ... what plain apply cannot do: lists whose keys have changed, what is always refused
 //	takeover.go  ... fields that KubeFed's controller wrote, or we by an update
+//	leaving.go   ... fields that others have written as well; what leaves the template
 //	retain.go    ... replicas that are the member's
 //	remove.go    Remove and Release: it is to be gone, or to lose the managed label
 //	result.go    the outcomes
@@ -18,11 +20,9 @@
 //
 // Where what comes next belongs:
 //
-//   - What a member's schema does not know: content.go. Every request that writes the
-//     desired object takes it from there, so what is left out there is left out everywhere.
-//   - Fields that servers mirror, derive or unite, so that an update ends where a creation
-//     would: a step of its own beside takeOver and retainReplicas in Apply. They bring an
-//     object that is there to where applying to it does the right thing.
+//   - What a server derives from other fields of the same object: complete.go of
+//     pkg/federate, so that it is sent. What depends on the object that is there: the
+//     replacement in overlay.go, or a step of its own beside takeOver and retainReplicas.
 //   - Whose the fields are that the template does not name: fields.go. It reads
 //     managedFields, off metadata that is watched anyway, and LiveOf keeps what is to be
 //     remembered of it.

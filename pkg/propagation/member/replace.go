@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 )
@@ -21,13 +22,13 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 	applied, err := w.write(ctx)
 	switch {
 	case err == nil:
-		return Applied{applied}
+		return w.takeShared(ctx, applied)
 	case refused(err):
 		written, writeErr := w.createOrUpdate(ctx)
 		if writeErr != nil {
 			return failed(writeErr)
 		}
-		return Updated{written, describeRefusal(err)}
+		return Updated{Object: written, Refusal: describeRefusal(err)}
 	case !apierrors.IsInvalid(err):
 		return failed(err)
 	case w.Invalid:
@@ -44,7 +45,7 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 	if applied, err = w.write(ctx); err != nil {
 		return failed(err)
 	}
-	return Applied{applied}
+	return w.takeShared(ctx, applied)
 }
 
 // duplicateKeys is how API servers say, with the status of an internal error, that
@@ -52,8 +53,11 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 // and update accept that, apply does not.
 const duplicateKeys = "duplicate entries for key"
 
-// refused says whether an object can never be applied, but may be created.
-func refused(err error) bool { return err != nil && strings.Contains(err.Error(), duplicateKeys) }
+// refused says whether an object can never be applied, but may be created. Fields that the
+// schema does not know come first: the same object without them is tried next.
+func refused(err error) bool {
+	return err != nil && strings.Contains(err.Error(), duplicateKeys) && !isUndeclared(err)
+}
 
 // describeRefusal says it for the user.
 func describeRefusal(err error) string {
@@ -61,7 +65,7 @@ func describeRefusal(err error) string {
 	if _, detail, ok := strings.Cut(text, "): "); ok { // after the object's name and kind
 		text = detail
 	}
-	return fmt.Sprintf("spec.template: %s: it is updated instead of applied, so fields that leave it stay in the clusters", text)
+	return fmt.Sprintf("spec.template: %s: it is updated instead of applied", text)
 }
 
 // createOrUpdate writes the object without apply, as KubeFed did. It is taken over
@@ -82,8 +86,15 @@ func (w *application) createOrUpdate(ctx context.Context) (metav1.Object, error)
 	if err != nil {
 		return nil, err
 	}
-	object.Object = federate.Overlay(object.Object, desired.Object)
+	w.overlay(object, desired)
 	return w.update(ctx, w.Ref, object)
+}
+
+// overlay makes an object of the member, which is its own copy, what is desired: what was
+// ours and is not desired any more goes, as apply would have it.
+func (w *application) overlay(object, desired *unstructured.Unstructured) {
+	leave(object.Object, ownedFields(object.GetManagedFields(), w.RetainReplicas), desired.Object)
+	object.Object = federate.Replacement(w.Resource.GVK.GroupKind(), object.Object, desired.Object)
 }
 
 // replace updates the object in the member; false if there is none, or the
@@ -100,7 +111,7 @@ func (w *application) replace(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	object.Object = federate.Overlay(object.Object, desired.Object)
+	w.overlay(object, desired)
 	updated, err := w.update(ctx, w.Ref, object)
 	if apierrors.IsInvalid(err) {
 		return false, nil

@@ -3,7 +3,6 @@ package member
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -37,17 +36,25 @@ func Err(r Result) error { return r.err() }
 
 // Outcomes of Apply.
 type (
-	// Applied says that the member holds what is wanted, as its answer shows.
-	Applied struct{ Object metav1.Object }
+	// Applied says that the member holds what is wanted, as its answer shows, but for the
+	// fields that its schema does not know.
+	Applied struct {
+		Object  metav1.Object
+		Unknown []string
+	}
 	// Updated says that it does, but that what is wanted can never be applied, for the
 	// reason of Refusal. It was created or updated, so fields that leave it stay in the member.
 	Updated struct {
 		Object  metav1.Object
+		Unknown []string
 		Refusal string
 	}
 	// TakenOver says that it does, as KubeFed has left it. Only whose the fields are was
 	// changed, and nothing done about replicas that are to be retained.
-	TakenOver struct{ Object metav1.Object }
+	TakenOver struct {
+		Object  metav1.Object
+		Unknown []string
+	}
 	// Exists says that there is an object that is not managed, and none is to be
 	// adopted. Nothing was sent.
 	Exists struct{}
@@ -86,8 +93,7 @@ type (
 )
 
 // ErrKeptOut says in words what KeptOut says.
-var ErrKeptOut = fmt.Errorf("the object has the label %s with another value than %q: its owner keeps it out of the federation",
-	federate.ManagedLabel, federate.ManagedLabelValue)
+var ErrKeptOut = errors.New(federate.KeptOutMessage)
 
 var (
 	errExists  = errors.New("the object exists in the cluster and is not managed by the federation")
@@ -139,6 +145,22 @@ func failed(err error) ApplyResult {
 		return KeptOut{}
 	}
 	return Failed{err}
+}
+
+// withUnknown adds to what has become of an Apply which fields the member does not know.
+func withUnknown(result ApplyResult, unknown []string) ApplyResult {
+	switch r := result.(type) {
+	case Applied:
+		r.Unknown = unknown
+		return r
+	case Updated:
+		r.Unknown = unknown
+		return r
+	case TakenOver:
+		r.Unknown = unknown
+		return r
+	}
+	return result
 }
 
 // Late says that no answer came in time.

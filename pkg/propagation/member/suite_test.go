@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/metadata"
@@ -66,10 +67,14 @@ type (
 
 // resources are those that the specs write.
 var resources = map[string]typeconfig.Resource{
-	"ConfigMap":  resource("", "configmaps", "ConfigMap", true),
-	"Service":    resource("", "services", "Service", true),
-	"Namespace":  resource("", "namespaces", "Namespace", false),
-	"Deployment": resource("apps", "deployments", "Deployment", true),
+	"ConfigMap":     resource("", "configmaps", "ConfigMap", true),
+	"Secret":        resource("", "secrets", "Secret", true),
+	"Service":       resource("", "services", "Service", true),
+	"Namespace":     resource("", "namespaces", "Namespace", false),
+	"Deployment":    resource("apps", "deployments", "Deployment", true),
+	"StatefulSet":   resource("apps", "statefulsets", "StatefulSet", true),
+	"NetworkPolicy": resource("networking.k8s.io", "networkpolicies", "NetworkPolicy", true),
+	"Widget":        resource("member.test", "widgets", "Widget", true), // a custom resource, see widgets
 }
 
 func resource(group, plural, kind string, namespaced bool) typeconfig.Resource {
@@ -195,8 +200,9 @@ func managers(object *unstructured.Unstructured) []string {
 type bench struct {
 	*member.Applier
 
-	metadata metadata.Interface
-	dynamic  dynamic.Interface
+	metadata  metadata.Interface
+	dynamic   dynamic.Interface
+	discovery rest.Interface
 
 	mu   sync.Mutex
 	made []string
@@ -222,13 +228,16 @@ func newBench(user ...string) *bench {
 	Expect(err).NotTo(HaveOccurred())
 	b.dynamic, err = dynamic.NewForConfigAndClient(c, connection)
 	Expect(err).NotTo(HaveOccurred())
-	b.Applier = member.New(b.metadata, b.dynamic, 15*time.Second)
+	disco, err := discovery.NewDiscoveryClientForConfigAndClient(c, connection)
+	Expect(err).NotTo(HaveOccurred())
+	b.discovery = disco.RESTClient()
+	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 15*time.Second)
 	return b
 }
 
 // unanswered has every request arrive, and none be answered in time.
 func (b *bench) unanswered() {
-	b.Applier = member.New(b.metadata, b.dynamic, 250*time.Millisecond)
+	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 250*time.Millisecond)
 	b.after = func(r *http.Request) error {
 		<-r.Context().Done()
 		return r.Context().Err()
@@ -266,6 +275,8 @@ func (b *bench) roundTrip(next http.RoundTripper, r *http.Request) (*http.Respon
 func describe(r *http.Request) string {
 	content := r.Header.Get("Content-Type")
 	switch query := r.URL.Query(); {
+	case r.URL.Path == "/openapi/v3":
+		return "GET SCHEMAS"
 	case r.Method != http.MethodPatch:
 		return r.Method
 	case strings.HasPrefix(content, "application/apply-patch"):

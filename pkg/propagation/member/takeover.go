@@ -32,7 +32,7 @@ func (w *application) takeOver(ctx context.Context) ApplyResult {
 	case err != nil:
 		return failed(err)
 	case held != nil && !w.Live.Replaced:
-		return TakenOver{held}
+		return TakenOver{Object: held}
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -21,6 +20,7 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -47,7 +47,7 @@ func Setup(mgr manager.Manager, options Options) error {
 		Options:    options,
 		client:     mgr.GetClient(),
 		live:       mgr.GetAPIReader(),
-		events:     mgr.GetEventRecorder("federatedtypeconfig"),
+		events:     eventnote.NewRecorder(mgr, "federatedtypeconfig"),
 		registered: map[string]typeconfig.Type{},
 		paused:     map[string]string{},
 	}
@@ -87,7 +87,7 @@ type reconciler struct {
 	Options
 	client client.Client
 	live   client.Reader
-	events events.EventRecorder
+	events *eventnote.Recorder
 	// registered holds what this process has registered, by name.
 	registered map[string]typeconfig.Type
 	// paused holds why this process has not registered a type, by name.

@@ -1,0 +1,53 @@
+package manifests
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fedctl/fedctl/pkg/serverapply"
+)
+
+// ClusterWide builds the objects without a namespace that a control plane in
+// namespace consists of, whatever its scope: its own, and those that all control
+// planes of a cluster share. Definitions are in neither: with them their objects
+// would go. The Namespace itself is not either.
+func ClusterWide(namespace string) (own, shared []*unstructured.Unstructured, err error) {
+	ours, err := clusterWide(namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, err := clusterWide(namespace + "-other")
+	if err != nil {
+		return nil, nil, err
+	}
+	common := map[string]bool{}
+	for _, object := range theirs {
+		common[serverapply.Describe(object)] = true
+	}
+	for _, object := range ours {
+		if common[serverapply.Describe(object)] {
+			shared = append(shared, object)
+		} else {
+			own = append(own, object)
+		}
+	}
+	return own, shared, nil
+}
+
+func clusterWide(namespace string) ([]*unstructured.Unstructured, error) {
+	var list []*unstructured.Unstructured
+	seen := map[string]bool{}
+	for _, scope := range Scopes {
+		objects, err := Build(Options{Namespace: namespace, Scope: scope})
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range objects {
+			what := serverapply.Describe(object)
+			if object.GetNamespace() == "" && object.GetKind() != "CustomResourceDefinition" && object.GetKind() != "Namespace" && !seen[what] {
+				seen[what] = true
+				list = append(list, object)
+			}
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,178 @@
+package federate
+
+import (
+	"cmp"
+	_ "crypto/sha256" // digests of images are of these
+	_ "crypto/sha512"
+	"encoding/base64"
+	"maps"
+
+	"github.com/distribution/reference"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// An API server fills in fields from others when an object is created, and does not
+// follow when the others change: an update would end elsewhere than a creation. What is
+// applied has these fields as well, with the value that they would be given. So they are
+// ours, and change and go with what they follow. Since they are the values that are there
+// already, an object that exists is not changed by it, and no pod started anew.
+
+// completions are what is filled in. Each is given the object as its own copy, of which
+// only the outermost map is one.
+var completions = map[schema.GroupKind]func(object map[string]any){
+	{Kind: "Secret"}: mergeStringData,
+	{Group: "networking.k8s.io", Kind: "NetworkPolicy"}: derivePolicyTypes,
+	{Kind: "PodTemplate"}:                               completePods("template", "spec"),
+	{Kind: "ReplicationController"}:                     completePods("spec", "template", "spec"),
+	{Group: "apps", Kind: "Deployment"}:                 completePods("spec", "template", "spec"),
+	{Group: "apps", Kind: "ReplicaSet"}:                 completePods("spec", "template", "spec"),
+	{Group: "apps", Kind: "StatefulSet"}:                completePods("spec", "template", "spec"),
+	{Group: "apps", Kind: "DaemonSet"}:                  completePods("spec", "template", "spec"),
+	{Group: "batch", Kind: "CronJob"}:                   completePods("spec", "jobTemplate", "spec", "template", "spec"),
+}
+
+// complete fills in what an API server would. object is finish's own copy.
+func complete(gk schema.GroupKind, object map[string]any) {
+	if fill := completions[gk]; fill != nil {
+		fill(object)
+	}
+}
+
+// mergeStringData does what a Secret's stringData asks for, which is never read back:
+// in data a key that leaves the template goes, and drift shows. What is no string is left
+// for the API server to refuse.
+//
+// Source: Convert_v1_Secret_To_core_Secret in k8s.io/kubernetes/pkg/apis/core/v1.
+func mergeStringData(object map[string]any) {
+	text, isMap := asMap(object["stringData"])
+	data, dataIsMap := asMap(object["data"])
+	if _, there := object["stringData"]; !there || !isMap || !dataIsMap {
+		return
+	}
+	merged := make(map[string]any, len(data)+len(text))
+	maps.Copy(merged, data)
+	for key, value := range text {
+		value, ok := asString(value)
+		if !ok {
+			return
+		}
+		merged[key] = base64.StdEncoding.EncodeToString([]byte(value))
+	}
+	delete(object, "stringData")
+	if len(merged) > 0 {
+		object["data"] = merged
+	}
+}
+
+// derivePolicyTypes says in which directions a NetworkPolicy isolates.
+//
+// Source: SetDefaults_NetworkPolicy in k8s.io/kubernetes/pkg/apis/networking/v1.
+func derivePolicyTypes(object map[string]any) {
+	spec, ok := object["spec"].(map[string]any)
+	if types, isList := spec["policyTypes"].([]any); !ok || len(types) > 0 || spec["policyTypes"] != nil && !isList {
+		return
+	}
+	spec = maps.Clone(spec)
+	spec["policyTypes"] = []any{"Ingress"}
+	if egress, _ := spec["egress"].([]any); len(egress) > 0 {
+		spec["policyTypes"] = []any{"Ingress", "Egress"}
+	}
+	object["spec"] = spec
+}
+
+// completePods completes the spec of pods at a path.
+func completePods(path ...string) func(object map[string]any) {
+	return func(object map[string]any) {
+		if at := append(path[:len(path):len(path)], ""); present(object, path) {
+			copyPath(object, at)
+			node := object
+			for _, field := range path {
+				node, _ = node[field].(map[string]any)
+			}
+			completePodSpec(node)
+		}
+	}
+}
+
+// completePodSpec completes a pod's spec, of which only the outermost map is a copy;
+// nil if it is not an object.
+func completePodSpec(spec map[string]any) {
+	if spec == nil {
+		return
+	}
+	mirrorServiceAccount(spec)
+	for _, field := range []string{"initContainers", "containers"} {
+		completeItems(spec, field, func(container map[string]any) map[string]any {
+			return withPullPolicy(container, "image", "imagePullPolicy")
+		})
+	}
+	completeItems(spec, "volumes", func(volume map[string]any) map[string]any {
+		source, ok := volume["image"].(map[string]any)
+		if !ok {
+			return volume
+		}
+		completed := withPullPolicy(source, "reference", "pullPolicy")
+		if len(completed) == len(source) {
+			return volume
+		}
+		volume = maps.Clone(volume)
+		volume["image"] = completed
+		return volume
+	})
+}
+
+// completeItems completes the objects in a list; those that do not change are shared.
+func completeItems(spec map[string]any, field string, completed func(item map[string]any) map[string]any) {
+	items, ok := spec[field].([]any)
+	if !ok {
+		return
+	}
+	out := make([]any, len(items))
+	for i, item := range items {
+		out[i] = item
+		if item, ok := item.(map[string]any); ok {
+			out[i] = completed(item)
+		}
+	}
+	spec[field] = out
+}
+
+// mirrorServiceAccount says the name of the account in both of its fields. Of two names
+// that of the newer field counts.
+//
+// Source: Convert_v1_PodSpec_To_core_PodSpec in k8s.io/kubernetes/pkg/apis/core/v1.
+func mirrorServiceAccount(spec map[string]any) {
+	name, isString := asString(spec["serviceAccountName"])
+	alias, aliasIsString := asString(spec["serviceAccount"])
+	if name = cmp.Or(name, alias); name == "" || !isString || !aliasIsString {
+		return
+	}
+	spec["serviceAccountName"], spec["serviceAccount"] = name, name
+}
+
+// withPullPolicy says that the image is always pulled where that would be filled in.
+// IfNotPresent is not said: it is filled in again when Always leaves, and where the
+// image is pulled in another way the member's own may stay.
+//
+// Source: SetDefaults_Container in k8s.io/kubernetes/pkg/apis/core/v1.
+func withPullPolicy(in map[string]any, image, policy string) map[string]any {
+	if name, _ := in[image].(string); in[policy] != nil || !isLatest(name) {
+		return in
+	}
+	in = maps.Clone(in)
+	in[policy] = "Always"
+	return in
+}
+
+// isLatest says whether an image is named by the tag latest, or by none.
+//
+// Source: ParseImageName in k8s.io/kubernetes/pkg/util/parsers, which uses the same library.
+func isLatest(image string) bool {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return false
+	}
+	tagged, hasTag := named.(reference.Tagged)
+	_, hasDigest := named.(reference.Digested)
+	return hasTag && tagged.Tag() == "latest" || !hasTag && !hasDigest
+}

@@ -1,0 +1,83 @@
+package federate
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+func TestComplete(t *testing.T) {
+	const pods = `{spec: {template: {spec: `
+	for name, test := range map[string]struct{ kind, before, after string }{
+		"a new name of a service account":  {"apps/Deployment", pods + `{serviceAccountName: a}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
+		"an old name of a service account": {"apps/StatefulSet", pods + `{serviceAccount: a}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
+		"two names of service accounts":    {"apps/DaemonSet", pods + `{serviceAccountName: a, serviceAccount: b}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
+		"an empty name":                    {"apps/ReplicaSet", pods + `{serviceAccountName: "", serviceAccount: b}}}}`, pods + `{serviceAccountName: b, serviceAccount: b}}}}`},
+		"a name that is none":              {"apps/Deployment", pods + `{serviceAccountName: [a], serviceAccount: b}}}}`, pods + `{serviceAccountName: [a], serviceAccount: b}}}}`},
+		"in a CronJob": {"batch/CronJob", `{spec: {jobTemplate: {spec: {template: {spec: {serviceAccount: a}}}}}}`,
+			`{spec: {jobTemplate: {spec: {template: {spec: {serviceAccountName: a, serviceAccount: a}}}}}}`},
+		"in something else": {"t.io/Deployment", pods + `{serviceAccount: a}}}}`, pods + `{serviceAccount: a}}}}`},
+
+		"latest images": {"ReplicationController",
+			pods + `{initContainers: [{image: "r:5000/i"}], containers: [{image: "i:latest"}, {image: "i:latest", imagePullPolicy: Never}, {image: "i:1"}, 7]}}}}`,
+			pods + `{initContainers: [{image: "r:5000/i", imagePullPolicy: Always}], containers: [{image: "i:latest", imagePullPolicy: Always}, {image: "i:latest", imagePullPolicy: Never}, {image: "i:1"}, 7]}}}}`},
+		"images in volumes": {"PodTemplate", `{template: {spec: {volumes: [{name: a, image: {reference: i}}, {name: b, image: {reference: "i:1"}}, {name: c}]}}}`,
+			`{template: {spec: {volumes: [{name: a, image: {reference: i, pullPolicy: Always}}, {name: b, image: {reference: "i:1"}}, {name: c}]}}}`},
+		"pods that are none": {"apps/Deployment", `{spec: {template: {spec: [a]}}}`, `{spec: {template: {spec: [a]}}}`},
+		"no pods":            {"apps/Deployment", `{spec: {template: 7}}`, `{spec: {template: 7}}`},
+
+		"a policy that says nothing":          {"networking.k8s.io/NetworkPolicy", `{spec: {podSelector: {}}}`, `{spec: {podSelector: {}, policyTypes: [Ingress]}}`},
+		"a policy with rules for egress":      {"networking.k8s.io/NetworkPolicy", `{spec: {policyTypes: [], egress: [{}]}}`, `{spec: {policyTypes: [Ingress, Egress], egress: [{}]}}`},
+		"a policy with none for egress":       {"networking.k8s.io/NetworkPolicy", `{spec: {policyTypes: null, egress: []}}`, `{spec: {policyTypes: [Ingress], egress: []}}`},
+		"a policy that says it":               {"networking.k8s.io/NetworkPolicy", `{spec: {policyTypes: [Egress]}}`, `{spec: {policyTypes: [Egress]}}`},
+		"a policy that cannot be read":        {"networking.k8s.io/NetworkPolicy", `{spec: {policyTypes: Egress}}`, `{spec: {policyTypes: Egress}}`},
+		"a policy without a spec":             {"networking.k8s.io/NetworkPolicy", `{}`, `{}`},
+		"a Secret in clear text":              {"Secret", `{stringData: {a: x}}`, `{data: {a: eA==}}`},
+		"a Secret of both, clear text counts": {"Secret", `{stringData: {a: x, c: null}, data: {a: YQ==, b: Yg==}}`, `{data: {a: eA==, b: Yg==, c: ""}}`},
+		"a Secret without clear text":         {"Secret", `{stringData: {}, data: {b: Yg==}}`, `{data: {b: Yg==}}`},
+		"a Secret of nothing":                 {"Secret", `{stringData: null}`, `{}`},
+		"a Secret that cannot be read":        {"Secret", `{stringData: {a: 7}}`, `{stringData: {a: 7}}`},
+		"a Secret with data that is none":     {"Secret", `{stringData: {a: x}, data: [a]}`, `{stringData: {a: x}, data: [a]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := object(t, test.before).Object
+			before := must(json.Marshal(source))
+			got := make(map[string]any, len(source))
+			for key, value := range source {
+				got[key] = value // as finish has it
+			}
+			complete(schema.ParseGroupKind(kindOf(test.kind)), got)
+			if diff := cmp.Diff(object(t, test.after).Object, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if after := string(must(json.Marshal(source))); after != string(before) {
+				t.Errorf("the template was changed: %s", after)
+			}
+		})
+	}
+}
+
+// kindOf turns group/kind into what ParseGroupKind reads.
+func kindOf(name string) string {
+	gk := schema.ParseGroupKind(name)
+	for i := range name {
+		if name[i] == '/' {
+			gk = schema.GroupKind{Group: name[:i], Kind: name[i+1:]}
+		}
+	}
+	return gk.String()
+}
+
+func TestIsLatest(t *testing.T) {
+	const digest = "@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	for image, want := range map[string]bool{
+		"nginx": true, "nginx:latest": true, "r.io:5000/a/b": true, "r.io:5000/a/b:latest": true, "nginx:latest" + digest: true,
+		"nginx:1": false, "nginx:1" + digest: false, "nginx" + digest: false, "": false, "NGINX": false, "a:b:c": false,
+	} {
+		if got := isLatest(image); got != want {
+			t.Errorf("%q: got %t", image, got)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package federate
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Fields that the schemas of members do not know are left out of what they get. What the
+// status says of them is all that is remembered of them when the controller starts anew.
+
+const (
+	unknownEverywhere = "fields that the type does not have in any cluster are left out: "
+	unknownIn         = "fields that the type does not have in "
+	unknownLeftOut    = " are left out: "
+	mostUnknown       = 20
+	longestField      = 100
+)
+
+// DescribeUnknown says which fields were left out in which clusters: those that all have
+// left out first, then those of a cluster alone. Each is one problem of the spec.
+func DescribeUnknown(unknown map[string][]string) []string {
+	everywhere := map[string]int{}
+	for _, fields := range unknown {
+		for _, field := range fields {
+			everywhere[field]++
+		}
+	}
+	maps.DeleteFunc(everywhere, func(_ string, clusters int) bool { return clusters < len(unknown) })
+	var list []string
+	if len(everywhere) > 0 {
+		list = append(list, unknownEverywhere+listFields(slices.Sorted(maps.Keys(everywhere))))
+	}
+	for _, cluster := range slices.Sorted(maps.Keys(unknown)) {
+		rest := slices.DeleteFunc(slices.Clone(unknown[cluster]), func(field string) bool { return everywhere[field] > 0 })
+		if len(rest) > 0 {
+			slices.Sort(rest)
+			list = append(list, unknownIn+cluster+unknownLeftOut+listFields(rest))
+		}
+	}
+	return list
+}
+
+// listFields names fields in a way that ParseUnknown can read.
+func listFields(fields []string) string {
+	names := make([]string, 0, len(fields))
+	for _, field := range fields[:min(len(fields), mostUnknown)] {
+		names = append(names, clip(strings.Map(fieldRune, field), longestField))
+	}
+	if len(fields) > mostUnknown {
+		names = append(names, "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// fieldRune replaces what would not be read back, or does not belong into a message.
+func fieldRune(r rune) rune {
+	if r <= ' ' || r == ',' || r == ';' || r == 0x7f {
+		return '?'
+	}
+	return r
+}
+
+// ParseUnknown reads off a message of the Accepted condition, which has what
+// DescribeUnknown says among other things, what was left out in a cluster.
+func ParseUnknown(message, cluster string) (fields []string) {
+	for part := range strings.SplitSeq(message, "; ") {
+		for _, prefix := range []string{unknownEverywhere, unknownIn + cluster + unknownLeftOut} {
+			if names, ok := strings.CutPrefix(part, prefix); ok {
+				fields = append(fields, strings.Split(names, ", ")...)
+			}
+		}
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
+// WithoutUnknown is a message of the Accepted condition without what DescribeUnknown says.
+func WithoutUnknown(message string) string {
+	var rest []string
+	for part := range strings.SplitSeq(message, "; ") {
+		if !strings.HasPrefix(part, unknownEverywhere) && !strings.HasPrefix(part, unknownIn) {
+			rest = append(rest, part)
+		}
+	}
+	return strings.Join(rest, "; ")
+}

@@ -1,0 +1,102 @@
+package propagation
+
+import (
+	"sync"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/propagation/ledger"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// account is what the engine keeps of one federated object: its ledger, with a lock,
+// and what else has to be remembered between its items. The fields belong to whoever
+// holds mu; no request is made meanwhile.
+type account struct {
+	mu     sync.Mutex
+	ledger *ledger.Ledger
+	// renderer is that of the last intent something was rendered of; nil while nothing
+	// has to be written.
+	renderer   *federate.Renderer
+	renderedOf federate.Revision
+	// written is the status this process wrote last, to know its echo from the watch.
+	written *federate.Status
+	// told are the problems that an event was sent of.
+	told string
+}
+
+func newAccount(fed *federated, settings *ledger.Settings) *account {
+	return &account{ledger: ledger.New(fed.UID, fed.Status, settings)}
+}
+
+// keep lets f work on the ledger, under the lock.
+func (a *account) keep(f func(l *ledger.Ledger)) {
+	a.mu.Lock()
+	defer a.mu.Unlock() // also if f panics: nobody else is to wait for ever
+	f(a.ledger)
+}
+
+// manifest is what a cluster is to hold.
+type manifest struct {
+	federate.Rendered
+	// resource is the type, of the API version of the object.
+	resource typeconfig.Resource
+}
+
+// render makes what a cluster is to hold. The caller holds mu.
+func (a *account) render(t *runningType, intent federate.Intent, cluster string) (manifest, error) {
+	if a.renderer == nil || a.renderedOf != intent.Revision() {
+		renderer, err := intent.Renderer(t.RenderTarget())
+		if err != nil {
+			return manifest{}, err
+		}
+		a.renderer, a.renderedOf = renderer, intent.Revision()
+	}
+	rendered, err := a.renderer.For(cluster)
+	if err != nil {
+		return manifest{}, err
+	}
+	m := manifest{Rendered: rendered, resource: t.Target}
+	m.resource.GVR.Version, m.resource.GVK.Version = rendered.Version, rendered.Version
+	return m, nil
+}
+
+// hashes is render as a ledger asks for it. The caller holds mu.
+func (a *account) hashes(t *runningType, intent federate.Intent) ledger.Render {
+	return func(cluster string) (string, error) {
+		m, err := a.render(t, intent, cluster)
+		return m.Hash, err
+	}
+}
+
+// isEcho says whether the status of a federated object is the one we wrote last.
+func (a *account) isEcho(fed *federated) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ledger.UID() == fed.UID && a.written != nil && shows(fed.Status, *a.written)
+}
+
+// ignored says what of the object is not propagated. The caller holds mu.
+func (a *account) ignored() []string {
+	if a.renderer == nil {
+		return nil
+	}
+	return a.renderer.Warnings()
+}
+
+// setWritten notes the status that was written last, or is about to be.
+func (a *account) setWritten(status *federate.Status) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.written = status
+}
+
+// reported notes that the status says all that there is to say, and what events have told of.
+func (a *account) reported(written bool, told string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if written {
+		a.ledger.Reported()
+	}
+	a.told = told
+	a.renderer = nil // only needed while something is written
+}

@@ -1,0 +1,216 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// current returns the entry of a task's cluster; nil if something else is wanted there
+// by now. The newer decision has then queued its own item.
+func (l *Ledger) current(t Task) *entry {
+	e := l.entries[t.cluster]
+	if e == nil || e.goal != t.goal || e.hash != t.hash {
+		return nil
+	}
+	return e
+}
+
+// Sending notes that an apply is about to be sent, which may arrive whatever becomes of
+// its answer: the object may be there from now on, what it holds is unknown until it is
+// confirmed, and so is who owns the replicas. retain: they are left to the cluster.
+// False: something else is wanted by now, and nothing must be sent.
+func (l *Ledger) Sending(t Task, retain bool) bool {
+	e := l.current(t)
+	if e == nil {
+		return false
+	}
+	e.arrival, e.owned = arrivalSent, 0
+	if !retain || !t.shown {
+		e.retained = false
+	}
+	return true
+}
+
+// Holding is what a cluster has answered to an apply.
+type Holding struct {
+	// Owned is the hash of the fields that are ours.
+	Owned uint64
+	// Refusal says why the object was written, but not applied; empty if it was applied.
+	Refusal string
+	// Unknown are the fields that it was written without, since the cluster does not know them.
+	Unknown []string
+	// Retained says that we are known not to own the replicas.
+	Retained bool
+}
+
+// Applied notes that the cluster holds what the task was to apply.
+func (l *Ledger) Applied(t Task, h Holding, now time.Time) Next {
+	defer l.balance(now)
+	if e := l.entries[t.cluster]; e != nil && e.arrival == arrivalSent {
+		e.arrival = arrivedMaybe // it has arrived, also if it is no longer wanted; the watch will tell of it
+	}
+	e := l.current(t)
+	if e == nil {
+		return Next{Forget: true}
+	}
+	e.applied, e.owned, e.updated = t.hash, h.Owned, true
+	e.refusal, e.unknown, e.retained = h.Refusal, h.Unknown, h.Retained
+	return l.finish(e, federate.ClusterPropagationOK, "", now)
+}
+
+// Trouble is why a task has failed.
+type Trouble int
+
+const (
+	// Refused is an answer that is an error, or no answer.
+	Refused Trouble = iota
+	// Late is no answer in time.
+	Late
+	// Unreadable says that the object could not be read before it was written.
+	Unreadable
+	// InTheWay says that there is an object that is not to be adopted.
+	InTheWay
+	// KeptOut says that the owner of the cluster keeps the object out, and the watch has not told yet.
+	KeptOut
+	// BadOptions says that the options of the deletion cannot be read.
+	BadOptions
+)
+
+// Failed notes why a task has failed; it is tried again later. What was sent may have
+// arrived all the same.
+func (l *Ledger) Failed(t Task, trouble Trouble, message string, now time.Time) Next {
+	defer l.balance(now)
+	e := l.current(t)
+	if e == nil {
+		return Next{}
+	}
+	if t.goal == goalAbsent && (trouble == Refused || trouble == Late) {
+		e.removed, e.removedAt = "", time.Time{} // the next try sends it again
+	}
+	e.retrying = true
+	return l.settled(e, t.word(trouble), message, now)
+}
+
+// CannotReplace notes that the cluster refuses the task's object as an update as well.
+func (l *Ledger) CannotReplace(t Task) {
+	if e := l.current(t); e != nil {
+		e.irreplaceable = t.hash
+	}
+}
+
+// Sent says whether a removal is to be sent.
+type Sent int
+
+const (
+	// SendNow says that it is.
+	SendNow Sent = iota
+	// SentAlready says that this very object is being deleted, or has been and only the
+	// watch has not told yet.
+	SentAlready
+	// SendNot says that the object is to stay after all.
+	SendNot
+)
+
+// SendingRemoval says whether the object that is there is to be removed now, and notes
+// that it is about to be. Reading it may have taken its time, so that what is wanted is
+// looked at once more.
+func (l *Ledger) SendingRemoval(t Task, w Wanted, there Sighting, now time.Time) (Sent, Next) {
+	defer l.balance(now)
+	e := l.current(t)
+	switch {
+	case e == nil:
+		return SendNot, Next{}
+	case l.outdated(e, w):
+		e.retrying = false
+		return SendNot, Next{Decide: true}
+	case !there.Managed: // its owner has taken it out of the federation
+		l.clear(e)
+		return SendNot, Next{Decide: true}
+	case there.Deleting || l.removalSent(e, there, now):
+		return SentAlready, Next{}
+	}
+	e.removed, e.removedAt = there.UID, now
+	return SendNow, Next{}
+}
+
+// Removing leaves it to the watch to tell that the object is gone; if that takes
+// long, the status says what is waited for. It returns after which time to look
+// again; 0 for not at all. s is what the watch shows by now.
+func (l *Ledger) Removing(t Task, s Sighting, now time.Time) (wait time.Duration, next Next) {
+	defer l.balance(now)
+	e := l.current(t)
+	if e != nil {
+		e.updated = true
+		if wait = l.settings.SettleTimeout/2 - now.Sub(e.removedAt); wait > 0 {
+			return wait, Next{}
+		}
+	}
+	if s.Shown && !s.Deleting {
+		wait = l.settings.RequestTimeout // the watch should have told by then; if not, try again
+	}
+	if e == nil {
+		return max(wait, 0), Next{Forget: true}
+	}
+	return max(wait, 0), l.finish(e, federate.WaitingForRemoval, beingDeleted, now)
+}
+
+// Removed notes that a read or an answer has said that the cluster does not hold the
+// object, or not as ours.
+func (l *Ledger) Removed(t Task, now time.Time) Next {
+	defer l.balance(now)
+	if e := l.current(t); e != nil {
+		l.clear(e)
+		e.updated = true
+	}
+	return Next{Decide: true, Forget: true}
+}
+
+// Parked notes that an item is put aside until its cluster can be worked on: the host's
+// item says so in the status, and queues it again then. A retry that comes meanwhile
+// is spent, so none is scheduled any more.
+func (l *Ledger) Parked(cluster string) Next {
+	if e := l.entries[cluster]; e != nil {
+		e.retrying = false
+	}
+	return Next{Decide: true, Forget: true}
+}
+
+// Seen notes what the watch has told of a change in a cluster. It is expected if it is
+// the echo of our own write, or a change to fields that are not ours: no item is needed.
+func (l *Ledger) Seen(cluster string, s Sighting) (expected bool) {
+	e := l.entries[cluster]
+	if e == nil {
+		return false
+	}
+	if !s.Shown && e.goal == goalAbsent {
+		e.applied, e.owned = "", 0 // the watch says so: it is gone, or no longer ours
+		if e.arrival == arrivedMaybe {
+			e.arrival = arrivedNot
+		}
+	}
+	return !e.pending && e.upToDate(s)
+}
+
+// finish notes an outcome that needs no further try.
+func (l *Ledger) finish(e *entry, status federate.PropagationStatus, message string, now time.Time) Next {
+	e.retrying = false
+	next := l.settled(e, status, message, now)
+	next.Forget = true
+	return next
+}
+
+// settled notes an outcome and, when it was the object's last one, has the host's item
+// write the status.
+func (l *Ledger) settled(e *entry, status federate.PropagationStatus, message string, now time.Time) Next {
+	changed := e.pending || e.status != status || e.message != message
+	since := l.since
+	l.settle(e, status, message)
+	switch {
+	case !changed:
+		return Next{}
+	case l.open == 0:
+		return Next{Decide: true}
+	}
+	return Next{Report: now.Sub(since) >= l.settings.SettleTimeout}
+}

@@ -1,0 +1,197 @@
+package ledger
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// Ledger is what is wanted, known and under way of one federated object in each
+// cluster.
+type Ledger struct {
+	settings *Settings
+	uid      types.UID
+	revision federate.Revision // that the entries' hashes were rendered from
+	entries  map[string]*entry
+	// open counts the entries that are pending.
+	open int
+	// since is when the object became unsettled: when the first of the clusters that
+	// are pending became so, and it was settled before. Zero when none is pending.
+	since time.Time
+}
+
+// goal is what is to become of the object in one cluster.
+type goal int
+
+const (
+	goalNothing goal = iota // leave whatever is there alone
+	goalApplied             // it is there as rendered
+	goalAbsent              // it is not there
+)
+
+// arrival says why the cluster may hold the object although its watch shows none.
+type arrival int
+
+const (
+	// arrivedNot: nothing speaks for it, but for what was applied.
+	arrivedNot arrival = iota
+	// arrivedMaybe: an earlier process may have written it. The watch can say that it is not so.
+	arrivedMaybe
+	// arrivalSent: an apply of ours was sent, and no answer has said what became of it.
+	// The watch cannot tell: what it says may be older.
+	arrivalSent
+)
+
+// entry is the object in one cluster.
+type entry struct {
+	goal goal
+	hash string // of the rendered object, for goalApplied
+	// applied and owned say what is known to be there: the hash of what was
+	// applied and, then, the hash of the fields the cluster says are ours. They
+	// survive a restart in the status (federate.ClusterStatus.Version).
+	applied string
+	owned   uint64
+	arrival arrival
+	// retained says that we are known not to own spec.replicas.
+	retained bool
+	// irreplaceable is the hash of what the cluster refuses as an update as well.
+	irreplaceable string
+	// refusal says why the object was written, but not applied.
+	refusal string
+	// unknown are the fields that the cluster does not know and holds the object without.
+	unknown []string
+	// keeps is the cluster's, as it was when it was planned.
+	keeps    bool
+	status   federate.PropagationStatus
+	message  string
+	pending  bool // an item for it is queued or waits for something
+	retrying bool // the last try failed; the next one is scheduled
+	updated  bool // written since the status was reported last
+	// removed is the UID of the object that was deleted at removedAt.
+	removed   types.UID
+	removedAt time.Time
+	// repairedAt and repairDelay slow down the repair of what drifts again and again.
+	repairedAt  time.Time
+	repairDelay time.Duration
+}
+
+// New starts a ledger from what the object's status says was done before.
+// settings are shared, and not changed any more.
+func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
+	l := &Ledger{settings: settings, uid: uid, entries: make(map[string]*entry, len(status.Clusters))}
+	refusal, said := "", ""
+	if accepted := status.Condition(federate.ConditionAccepted); accepted != nil {
+		said = accepted.Message
+		if accepted.Reason == ReasonApplyRefused {
+			refusal = federate.WithoutUnknown(accepted.Message)
+		}
+	}
+	for _, c := range status.Clusters {
+		applied, owned := parseVersion(c.Version)
+		// What a status lists may be there, also without a version: KubeFed writes none.
+		l.entries[c.Name] = &entry{
+			applied: applied, owned: owned, arrival: arrivedMaybe, refusal: refusal,
+			unknown: federate.ParseUnknown(said, c.Name), status: c.Status, message: c.Message,
+		}
+	}
+	return l
+}
+
+// UID is the federated object's.
+func (l *Ledger) UID() types.UID { return l.uid }
+
+// entry returns the entry of a cluster, a new one if there is none.
+func (l *Ledger) entry(cluster string) *entry {
+	e, ok := l.entries[cluster]
+	if !ok {
+		e = &entry{}
+		l.entries[cluster] = e
+	}
+	return e
+}
+
+// await notes that the outcome in a cluster is open.
+func (l *Ledger) await(e *entry) {
+	if !e.pending {
+		e.pending = true
+		l.open++
+	}
+}
+
+// close notes that nothing is waited for there any more.
+func (l *Ledger) close(e *entry) {
+	if e.pending {
+		e.pending = false
+		l.open--
+	}
+}
+
+// settle notes the outcome in a cluster.
+func (l *Ledger) settle(e *entry, status federate.PropagationStatus, message string) {
+	l.close(e)
+	e.status, e.message = status, message
+}
+
+// clear makes an entry one of a cluster of which nothing is known, because the object
+// is not there, or is not ours.
+func (l *Ledger) clear(e *entry) {
+	l.close(e)
+	*e = entry{}
+}
+
+// drop takes the entry of a cluster out of the ledger, if there is one.
+func (l *Ledger) drop(cluster string) {
+	if e := l.entries[cluster]; e != nil {
+		l.close(e)
+		delete(l.entries, cluster)
+	}
+}
+
+// balance ends every event that may have opened or closed an entry.
+func (l *Ledger) balance(now time.Time) {
+	if l.open == 0 {
+		l.since = time.Time{}
+	} else if l.since.IsZero() {
+		l.since = now
+	}
+}
+
+// clusters returns the names of the entries, always in the same order.
+func (l *Ledger) clusters() []string { return slices.Sorted(maps.Keys(l.entries)) }
+
+// mayBeThere says whether the cluster may hold the object although its watch shows none.
+func (e *entry) mayBeThere() bool { return e.applied != "" || e.arrival != arrivedNot }
+
+// upToDate says whether the cluster holds what is wanted there.
+func (e *entry) upToDate(s Sighting) bool {
+	return e.goal == goalApplied && s.Shown && s.Managed && !s.Deleting &&
+		e.applied == e.hash && s.Owned != 0 && s.Owned == e.owned
+}
+
+// version is what the status keeps of what was applied.
+func (e *entry) version() string {
+	if e.applied == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s.%016x", e.applied, e.owned)
+}
+
+// parseVersion reads what version wrote; empty if it is not one of ours.
+func parseVersion(version string) (applied string, owned uint64) {
+	applied, ownedHex, ok := strings.Cut(version, ".")
+	if !ok {
+		return "", 0
+	}
+	owned, err := strconv.ParseUint(ownedHex, 16, 64)
+	if err != nil {
+		return "", 0
+	}
+	return applied, owned
+}

@@ -1,0 +1,213 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// Decision is what was decided about an object that is to be there.
+type Decision struct {
+	Revision federate.Revision
+	// Clusters are all that have joined, by name.
+	Clusters []Situation
+	Render   Render
+}
+
+// Work is what follows from a decision.
+type Work struct {
+	// Queue names the clusters that need work.
+	Queue []string
+	// Renewed names those in which another object is wanted than before: what has
+	// failed there says nothing about it.
+	Renewed []string
+}
+
+// Plan brings every cluster up to date with a decision.
+func (l *Ledger) Plan(d Decision, now time.Time) (work Work) {
+	defer l.balance(now)
+	fresh := l.revision != d.Revision
+	if fresh {
+		l.revision, l.since = d.Revision, time.Time{}
+	}
+	l.dropLeft(d.Clusters)
+	for i := range d.Clusters {
+		s := &d.Clusters[i]
+		if !s.Selected {
+			if l.deselect(s, now) {
+				work.Queue = append(work.Queue, s.Name)
+			}
+			continue
+		}
+		e := l.entry(s.Name)
+		e.keeps = s.Keeps
+		if e.goal != goalApplied || e.hash == "" || fresh {
+			e.goal = goalApplied
+			sound, renewed := l.render(e, s.Name, d.Render)
+			if renewed {
+				work.Renewed = append(work.Renewed, s.Name)
+			}
+			if !sound {
+				continue
+			}
+		}
+		if l.planApplied(e, s) {
+			work.Queue = append(work.Queue, s.Name)
+		}
+	}
+	return work
+}
+
+// dropLeft forgets the clusters that are no longer joined: nothing can be said of them.
+func (l *Ledger) dropLeft(joined []Situation) {
+	for name := range l.entries {
+		if _, ok := slices.BinarySearchFunc(joined, name, func(s Situation, name string) int { return strings.Compare(s.Name, name) }); !ok {
+			l.drop(name)
+		}
+	}
+}
+
+// deselect wants the object absent from a cluster that the placement does not select.
+func (l *Ledger) deselect(s *Situation, now time.Time) (queue bool) {
+	if l.entries[s.Name] == nil && !s.Shown {
+		return false
+	}
+	e := l.entry(s.Name)
+	e.keeps = s.Keeps
+	if l.planAbsent(e, s, now) {
+		return true
+	}
+	if e.goal == goalNothing && e.status == "" {
+		l.drop(s.Name)
+	}
+	return false
+}
+
+// render notes what the cluster is to hold. It is not sound if that cannot be told,
+// which the status then says, and renewed if it is another object than before.
+func (l *Ledger) render(e *entry, cluster string, render Render) (sound, renewed bool) {
+	hash, err := render(cluster)
+	if err != nil {
+		e.goal, e.hash, e.retrying = goalNothing, "", false
+		status, message := describe(err)
+		l.settle(e, status, message)
+		return false, false
+	}
+	if e.hash == hash {
+		return true, false
+	}
+	e.hash, e.retrying = hash, false
+	return true, true
+}
+
+// describe says in the status why an object cannot be rendered.
+func describe(err error) (federate.PropagationStatus, string) {
+	var bad *federate.RenderError
+	var unread *federate.ParseError
+	switch {
+	case errors.As(err, &bad):
+		return bad.Status, bad.Detail()
+	case errors.As(err, &unread):
+		return unread.Status, unread.Error()
+	}
+	return federate.ComputeResourceFailed, err.Error()
+}
+
+// planApplied says whether an item must be queued for a cluster that is to hold the object.
+func (l *Ledger) planApplied(e *entry, s *Situation) (queue bool) {
+	switch {
+	case !s.Ready && !s.Probed:
+		l.await(e) // the first probe decides; the cluster's change queues us again
+		return false
+	case !s.Ready:
+		e.retrying = false
+		l.settle(e, federate.ClusterNotReady, notReady(s.Cluster))
+		return false
+	case !s.Listed:
+		l.await(e) // the end of the list queues us again
+		if s.Problem != "" {
+			l.settle(e, federate.CachedRetrievalFailed, s.Problem)
+		}
+		return false
+	case s.Unserved:
+		e.retrying = false
+		l.settle(e, federate.CachedRetrievalFailed, s.Problem)
+		return false
+	case e.upToDate(s.Sighting):
+		e.retrying = false
+		l.settle(e, federate.ClusterPropagationOK, "")
+		return false
+	case s.Shown && !s.Managed:
+		// An item would find the same and queue the host's, and that the item again.
+		e.retrying = false
+		l.settle(e, federate.ManagedLabelFalse, federate.KeptOutMessage)
+		return false
+	case s.Shown && s.Deleting:
+		e.retrying = false
+		l.settle(e, federate.WaitingForRemoval, "the object is being deleted in the cluster; it is created again when it is gone")
+		return false
+	case e.retrying:
+		return false // the next try is scheduled
+	}
+	l.await(e)
+	return true
+}
+
+// notReady says that a cluster is not ready in words that stay the same from
+// probe to probe: a status is written again whenever it says something else.
+func notReady(c Cluster) string {
+	return fmt.Sprintf("the cluster is not ready (%s), see: fedctl get clusters", c.Reason)
+}
+
+// beingDeleted is the message while the member takes its time.
+const beingDeleted = "the object is being deleted in the cluster"
+
+// planAbsent says whether an item must be queued for a cluster that is not to hold the object.
+func (l *Ledger) planAbsent(e *entry, s *Situation, now time.Time) (queue bool) {
+	if e.goal != goalAbsent {
+		e.goal, e.hash, e.retrying, e.removedAt = goalAbsent, "", false, time.Time{}
+	}
+	switch {
+	case !s.Probed && !s.Ready, s.Ready && !s.Listed:
+		if s.Shown || e.mayBeThere() {
+			l.await(e) // what is read next decides, and queues us again
+		} else {
+			l.close(e)
+		}
+		return false
+	case !s.Ready:
+		if !s.Shown && !e.mayBeThere() {
+			e.goal = goalNothing // it has never been there
+			l.settle(e, "", "")
+			return false
+		}
+		l.settle(e, federate.WaitingForRemoval, notReady(s.Cluster)+"; to give it up: fedctl unjoin "+s.Name+" --force")
+		return false
+	case e.arrival != arrivalSent && goneFor(e, s.Sighting):
+		l.clear(e)
+		return false
+	case e.retrying:
+		return false
+	case s.Shown && !e.pending && (s.Deleting || l.removalSent(e, s.Sighting, now)):
+		l.settle(e, federate.WaitingForRemoval, beingDeleted)
+		return false
+	}
+	l.await(e)
+	return true
+}
+
+// goneFor says that the cluster holds no object of ours: none is there, or its owner
+// keeps it out of the federation.
+func goneFor(e *entry, s Sighting) bool {
+	return !s.Shown && !e.mayBeThere() || s.Shown && !s.Managed
+}
+
+// removalSent says whether this very object has been deleted already, and only the
+// watch has not told yet.
+func (l *Ledger) removalSent(e *entry, s Sighting, now time.Time) bool {
+	return e.removed == s.UID && now.Sub(e.removedAt) < l.settings.RequestTimeout
+}

@@ -1,0 +1,125 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// ReasonApplyRefused is the reason of the Accepted condition when the template cannot be applied.
+const ReasonApplyRefused = "ApplyRefused"
+
+// ReasonUnknownFields is the reason of the Accepted condition when clusters hold the
+// object without fields that they do not know.
+const ReasonUnknownFields = "UnknownFields"
+
+// Waits returns how long the status still waits for clusters that have not
+// answered; 0 if it waits no longer.
+func (l *Ledger) Waits(now time.Time) time.Duration {
+	if l.open == 0 {
+		return 0
+	}
+	return max(0, l.settings.SettleTimeout-now.Sub(l.since))
+}
+
+// Outcomes returns what the status says of each cluster, by name, but for what is
+// collected from them. Of those that have not answered it is said from now on that
+// they have not.
+func (l *Ledger) Outcomes() []federate.Outcome {
+	outcomes := make([]federate.Outcome, 0, len(l.entries))
+	for _, name := range l.clusters() {
+		e := l.entries[name]
+		if e.pending && e.status == "" {
+			e.status, e.message = e.unanswered(), "the cluster has not answered yet"
+		}
+		if e.goal == goalNothing && e.status == "" {
+			continue
+		}
+		outcomes = append(outcomes, federate.Outcome{
+			Cluster: name, Status: e.status, Message: e.message, Version: e.version(), Updated: e.updated,
+		})
+	}
+	return outcomes
+}
+
+// Reported notes that the status was written.
+func (l *Ledger) Reported() {
+	for _, e := range l.entries {
+		e.updated = false
+	}
+}
+
+// Refusals says why the object is updated, and not applied, in clusters that hold it.
+func (l *Ledger) Refusals(look func(cluster string) Sighting) []string {
+	var list []string
+	for name, e := range l.entries {
+		if e.refusal == "" || e.goal != goalApplied {
+			continue
+		}
+		if s := look(name); s.Shown && s.Replaced {
+			list = append(list, e.refusal)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Unknown says which fields each of the clusters that hold the object does not know.
+func (l *Ledger) Unknown() map[string][]string {
+	unknown := map[string][]string{}
+	for name, e := range l.entries {
+		if e.goal == goalApplied && e.applied != "" {
+			unknown[name] = e.unknown
+		}
+	}
+	return unknown
+}
+
+// UpToDate says whether the cluster holds what is wanted there.
+func (l *Ledger) UpToDate(cluster string, s Sighting) bool {
+	e := l.entries[cluster]
+	return e != nil && e.upToDate(s)
+}
+
+// unanswered is KubeFed's word for a write whose answer is not there yet. What is
+// kept, a namespace of the host, only loses the label.
+func (e *entry) unanswered() federate.PropagationStatus {
+	switch {
+	case e.goal == goalAbsent && e.keeps:
+		return federate.LabelRemovalTimedOut
+	case e.goal == goalAbsent:
+		return federate.DeletionTimedOut
+	case e.applied == "":
+		return federate.CreationTimedOut
+	}
+	return federate.UpdateTimedOut
+}
+
+// word is KubeFed's word for a task that has failed.
+func (t Task) word(trouble Trouble) federate.PropagationStatus {
+	switch trouble {
+	case Unreadable:
+		return federate.RetrievalFailed
+	case InTheWay:
+		return federate.AlreadyExists
+	case KeptOut:
+		return federate.ManagedLabelFalse
+	case BadOptions:
+		return federate.DeletionFailed
+	case Refused, Late:
+	}
+	words := [2]federate.PropagationStatus{federate.UpdateFailed, federate.UpdateTimedOut}
+	switch {
+	case t.goal == goalAbsent && t.keeps:
+		words = [2]federate.PropagationStatus{federate.LabelRemovalFailed, federate.LabelRemovalTimedOut}
+	case t.goal == goalAbsent:
+		words = [2]federate.PropagationStatus{federate.DeletionFailed, federate.DeletionTimedOut}
+	case t.first:
+		words = [2]federate.PropagationStatus{federate.CreationFailed, federate.CreationTimedOut}
+	}
+	if trouble == Late {
+		return words[1]
+	}
+	return words[0]
+}

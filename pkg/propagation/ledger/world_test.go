@@ -1,0 +1,227 @@
+package ledger
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// world is one federated object, an engine that does with a ledger what the real one
+// does, and clusters with everything that can happen in and between them: requests that
+// are lost, watches that are late, people who delete and relabel. What happens next is
+// picked step by step, so that anything may come between any two events.
+type world struct {
+	t    *testing.T
+	pick func(n int) int
+	log  []string
+
+	now      time.Time
+	settings Settings
+	ledger   *Ledger
+	wanted   Wanted
+	template int
+	selected map[string]bool
+	deleted  time.Time
+	gone     bool // the finalizer was removed
+	quiet    bool // nobody interferes any more
+
+	hostQueued bool
+	hostTimers []time.Time
+	members    map[string]*member
+	reported   []federate.Outcome
+}
+
+// member is a cluster with its connection, watch, and share of the queue.
+type member struct {
+	name          string
+	ready, probed bool
+	keeps         bool
+	givenUp       bool // a deletion did not wait for it
+
+	object *thing     // that is really there
+	events []Sighting // that the watch has not told yet
+	shown  Sighting   // what it has told
+	passed int        // the newest version it has told
+
+	queued bool
+	timers []time.Time
+	flight *flight
+}
+
+// thing is an object in a cluster.
+type thing struct {
+	uid               types.UID
+	version           int
+	hash              string
+	owned             uint64
+	labelled, managed bool
+	byOthers          bool // somebody else has given it our label
+	stays             bool // something in the cluster holds it with a finalizer
+	deleting          bool
+}
+
+// flight is the one item of a cluster that is in work.
+type flight struct {
+	task    Task
+	sent    bool // an apply, or a removal
+	arrived bool
+	there   Sighting // what a removal was sent for
+	problem *Trouble
+}
+
+var names = []string{"a", "b", "c"}
+
+func newWorld(t *testing.T, pick func(n int) int) *world {
+	w := &world{
+		t: t, pick: pick, now: time.Unix(1000, 0), selected: map[string]bool{}, members: map[string]*member{},
+		settings: Settings{SettleTimeout: 5 * time.Second, RequestTimeout: 15 * time.Second},
+	}
+	if w.pick(3) == 0 {
+		w.settings.UnreadyDeletionTimeout = 10 * time.Second
+	}
+	w.wanted = Wanted{UID: "u", Revision: "0", HasFinalizer: true}
+	var status federate.Status
+	for _, name := range names {
+		m := &member{name: name, ready: true, probed: true, shown: Sighting{Listed: true}}
+		m.keeps = name == "c" && w.pick(2) == 0
+		w.members[name] = m
+		w.selected[name] = w.pick(3) > 0
+		if w.pick(4) == 0 { // an earlier process has been here
+			w.write(m, "t0-"+name)
+			m.relist()
+			c := federate.ClusterStatus{Name: name}
+			if w.pick(2) == 0 {
+				c.Version = fmt.Sprintf("t0-%s.%016x", name, m.object.owned)
+			}
+			status.Clusters = append(status.Clusters, c)
+		}
+		if w.pick(4) == 0 {
+			m.ready, m.probed = false, w.pick(2) == 0
+		}
+		if w.pick(4) == 0 {
+			m.shown.Listed = false
+		}
+	}
+	w.ledger = New("u", status, &w.settings)
+	w.hostQueued = true
+	return w
+}
+
+func (w *world) note(format string, args ...any) { w.log = append(w.log, fmt.Sprintf(format, args...)) }
+
+func (w *world) failf(format string, args ...any) {
+	w.t.Helper()
+	for i, line := range w.log[max(0, len(w.log)-60):] {
+		w.t.Logf("%d %s", i, line)
+	}
+	w.t.Fatalf(format, args...)
+}
+
+func (w *world) hash(cluster string) string { return fmt.Sprintf("t%d-%s", w.template, cluster) }
+
+func (w *world) render(cluster string) (string, error) { return w.hash(cluster), nil }
+
+func (w *world) changed() { w.wanted.Revision = federate.Revision(fmt.Sprint(w.wanted.Revision, "+")) }
+
+// What really happens in a cluster.
+
+func (m *member) tell() {
+	s := Sighting{Listed: true}
+	if o := m.object; o != nil && o.labelled {
+		s = m.sighting()
+	}
+	s.Version = fmt.Sprint(m.version())
+	m.events = append(m.events, s)
+}
+
+func (m *member) sighting() Sighting {
+	o := m.object
+	return Sighting{Listed: true, Shown: true, UID: o.uid, Version: fmt.Sprint(o.version), Owned: o.owned, Managed: o.managed, Deleting: o.deleting}
+}
+
+var clock int // of versions and UIDs, of all clusters
+
+func (m *member) version() int { clock++; return clock }
+
+func (w *world) write(m *member, hash string) {
+	if m.object == nil {
+		m.object = &thing{uid: types.UID(fmt.Sprint("uid", m.version()))}
+	}
+	o := m.object
+	o.hash, o.labelled, o.managed, o.byOthers = hash, true, true, false
+	o.version = m.version()
+	o.owned = uint64(o.version)
+	m.tell()
+}
+
+func (m *member) touch() {
+	m.object.version = m.version()
+	m.tell()
+}
+
+func (m *member) delete() {
+	o := m.object
+	switch {
+	case o == nil:
+	case o.stays:
+		o.deleting = true
+		m.touch()
+	default:
+		m.object = nil
+		if o.labelled {
+			m.tell()
+		}
+	}
+}
+
+// observe is what a member's store does with an answer.
+func (m *member) observe(s Sighting) {
+	version := number(s.Version)
+	if version > m.passed && (!m.shown.Shown || version > number(m.shown.Version)) {
+		s.Listed = m.shown.Listed
+		m.shown = s
+	}
+}
+
+func (m *member) relist() {
+	m.events = nil
+	m.shown = Sighting{Listed: true}
+	if m.object != nil && m.object.labelled {
+		m.shown = m.sighting()
+	}
+	m.passed = clock
+}
+
+func number(version string) (n int) {
+	_, _ = fmt.Sscan(version, &n)
+	return n
+}
+
+// watch has the watch tell the next event.
+func (w *world) watch(m *member) {
+	s := m.events[0]
+	m.events = m.events[1:]
+	version := number(s.Version)
+	if m.shown.Shown && number(m.shown.Version) > version || !s.Shown && !m.shown.Shown {
+		return // a write of ours has returned a newer one, or there was none anyway
+	}
+	m.passed = version
+	s.Listed = m.shown.Listed
+	m.shown = s
+	expected := w.ledger.Seen(m.name, s)
+	w.note("%s: watch shows %+v, expected %t", m.name, s, expected)
+	if !expected {
+		m.queued = true
+	}
+}
+
+func (w *world) situation(m *member) Situation {
+	return Situation{
+		Cluster:  Cluster{Name: m.name, Ready: m.ready, Probed: m.probed, Reason: "Offline", Keeps: m.keeps},
+		Sighting: m.shown, Selected: w.selected[m.name],
+	}
+}

@@ -1,0 +1,147 @@
+package propagation
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/propagation/ledger"
+)
+
+// triggers turn what is told of the host, of the members and of the objects in them into items.
+type triggers struct {
+	log       logr.Logger
+	types     *typeSet
+	work      *worklist
+	inventory fleet.Inventory
+	members   *memberSet
+	// changes are what was last acted on of each cluster.
+	changes fleet.Changes
+	// interval is how long what only the status tells is put off.
+	interval time.Duration
+	// recordsVersions says that KubeFed's records repeat the versions of members' objects.
+	recordsVersions bool
+}
+
+// federatedChanged is called when a federated object differs from what was known of it.
+func (g *triggers) federatedChanged(t *runningType, key types.NamespacedName, before, after *federated) {
+	if before != nil && after != nil && before.asksTheSame(after) {
+		acc := t.account(key)
+		if reflect.DeepEqual(before.Status, after.Status) || acc != nil && acc.isEcho(after) {
+			return
+		}
+	}
+	g.work.decide(t, key)
+}
+
+// namespaceChanged is called when a FederatedNamespace bounds otherwise what is in its namespace.
+func (g *triggers) namespaceChanged(namespace string) {
+	for _, t := range g.types.all() {
+		if !t.Target.Namespaced {
+			continue
+		}
+		for _, key := range t.federated.Keys(namespace) {
+			g.work.decide(t, key)
+		}
+	}
+}
+
+// clusterChanged is called when a cluster comes, goes, is relabelled, or
+// becomes ready or unready: every placement may differ then.
+func (g *triggers) clusterChanged(name string) {
+	if name == "" { // which clusters there are is known now
+		g.reconsiderAll()
+		return
+	}
+	change := g.changes.Of(g.inventory, name)
+	if !change.Matters {
+		return // a new message alone changes no placement
+	}
+	if change.Recovered {
+		g.members.Relist(name) // no drift survives an outage
+	}
+	for _, t := range g.types.all() {
+		g.work.decideAll(t)
+		g.releaseLeft(t, name) // it may have been listed before it counted as ready
+	}
+}
+
+// reconsider queues all of a type: what it takes to decide has just become known.
+func (g *triggers) reconsider(t *runningType) {
+	g.work.decideAll(t)
+	for _, info := range g.inventory.Clusters() {
+		g.releaseLeft(t, info.Name)
+	}
+}
+
+// reconsiderAll is reconsider for every type.
+func (g *triggers) reconsiderAll() {
+	for _, t := range g.types.all() {
+		g.reconsider(t)
+	}
+}
+
+// releaseLeft queues what bears our label in a member without a federated object.
+func (g *triggers) releaseLeft(t *runningType, cluster string) {
+	_, watch := g.members.Get(cluster, t.Name)
+	if watch == nil || !t.federated.Synced() {
+		return
+	}
+	for _, target := range watch.Keys("") {
+		if key := t.federatedKey(target); t.federated.Get(key) == nil {
+			g.work.carryOut(t, key, cluster)
+		}
+	}
+}
+
+// memberListed is called when a member's objects of a type have been listed.
+func (g *triggers) memberListed(cluster, typeName string) {
+	t := g.types.get(typeName)
+	if t == nil {
+		return
+	}
+	g.log.V(1).Info("Listed the managed objects of a member cluster", "cluster", cluster, "type", typeName)
+	g.work.decideAll(t)
+	g.releaseLeft(t, cluster)
+}
+
+// memberChanged is called when a member's object differs from what was known of it.
+func (g *triggers) memberChanged(cluster, typeName string, target types.NamespacedName, before, after *live) {
+	t := g.types.get(typeName)
+	if t == nil {
+		return
+	}
+	if t.IsNamespace && before == nil && after != nil {
+		g.namespaceAppeared(cluster, target.Name)
+	}
+	key := t.federatedKey(target)
+	if t.federated.Get(key) != nil {
+		if before != nil && after != nil && before.remote != after.remote ||
+			g.recordsVersions && before.recorded() != after.recorded() {
+			g.work.decideAfter(t, key, g.interval)
+		}
+		if acc := t.account(key); acc != nil {
+			expected := false
+			acc.keep(func(l *ledger.Ledger) { expected = l.Seen(cluster, sightingOf(after.known())) })
+			if expected {
+				return
+			}
+		}
+	}
+	g.work.carryOut(t, key, cluster)
+}
+
+// namespaceAppeared releases the objects that wait for their namespace in a member.
+func (g *triggers) namespaceAppeared(cluster, namespace string) {
+	for _, t := range g.types.all() {
+		if !t.Target.Namespaced {
+			continue
+		}
+		for _, key := range t.federated.Keys(namespace) {
+			g.work.carryOut(t, key, cluster)
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+var _ = Describe("Fields that the clusters do not know", func() {
+	It("are left out and named, and the rest arrives", func(ctx SpecContext) {
+		template := fields{"data": fields{"a": "1", "b": "1"}, "spec": fields{}}
+		f := federate("ConfigMap", federatedNamespace(ctx), "unknown", template).on(members[0], members[1]).
+			override(members[1].Name, fields{"op": "add", "path": "/immutible", "value": true})
+		f = create(ctx, f)
+		expectField(ctx, members[0], f.target, "/data/a", "1")
+		expectField(ctx, members[1], f.target, "/data/a", "1")
+		expectSettled(ctx, f, members[0], members[1])
+		Expect(conditionOf(found(ctx, host, f.ref()), "Accepted")).To(And(
+			HaveKeyWithValue("status", "False"), HaveKeyWithValue("reason", "UnknownFields"),
+			HaveKeyWithValue("message", And(ContainSubstring("left out: spec"), ContainSubstring(members[1].Name+" are left out: immutible")))))
+
+		expectEvent(ctx, f, "PartlyIgnored", "left out: spec", "immutible")
+
+		By("changing it")
+		change(ctx, f, func(f *federated) { f.template()["data"] = fields{"a": "2"} })
+		expectField(ctx, members[0], f.target, "/data", fields{"a": "2"})
+		expectSettled(ctx, f, members[0], members[1])
+
+		By("drifting")
+		tamper(ctx, members[0], f.target, func(u *unstructured.Unstructured) { set(u.Object, "/data/a", "drifted") })
+		expectField(ctx, members[0], f.target, "/data/a", "2")
+
+		By("mending it")
+		change(ctx, f, func(f *federated) {
+			delete(f.template(), "spec")
+			delete(f.spec(), "overrides")
+		})
+		Eventually(func(g Gomega) {
+			g.Expect(conditionOf(found(ctx, host, f.ref()), "Accepted")).To(BeEmpty())
+		}).WithTimeout(time.Minute).Should(Succeed())
+	}, NodeTimeout(2*time.Minute))
+})
