@@ -12,8 +12,11 @@ import (
 
 // Stable is an error's text without what differs from try to try: the request's
 // address with its query, the ports of a broken connection or of a question to a name
-// server, and the time at which a certificate was found to be out of date.
-func Stable(err error) string {
+// server, and the time at which a certificate was found to be out of date. It is bounded
+// for a cluster.
+func Stable(err error) string { return Bounded(stable(err), Cluster) }
+
+func stable(err error) string {
 	var (
 		lookup      *net.DNSError
 		op          *net.OpError

@@ -53,6 +53,8 @@ var defaultMessages = map[AggregateReason]string{
 // previous one and false, and there is nothing to write.
 func Fold(in FoldInput) (next Status, changed bool) {
 	next = Status{ObservedGeneration: in.Generation, Clusters: foldClusters(in.Outcomes)}
+	boundMessages(next.Clusters)
+	tooLarge := boundCollected(next.Clusters)
 	clustersChanged := !sameClusters(in.Previous.Clusters, next.Clusters)
 	if !clustersChanged {
 		next.Clusters = in.Previous.Clusters
@@ -66,7 +68,12 @@ func Fold(in FoldInput) (next Status, changed bool) {
 		accepted.Reason = cmp.Or(accepted.Reason, "InvalidSpec")
 		accepted.stamp(in.Previous.Condition(ConditionAccepted), false, now)
 	}
-	next.Conditions = replaceConditions(in.Previous.Conditions, &propagation, accepted)
+	var collected *Condition
+	if len(tooLarge) > 0 {
+		collected = &Condition{Type: ConditionCollected, Status: ConditionFalse, Reason: "TooLarge", Message: listMessage(tooLarge, longestProblem)}
+		collected.stamp(in.Previous.Condition(ConditionCollected), false, now)
+	}
+	next.Conditions = replaceConditions(in.Previous.Conditions, &propagation, accepted, collected)
 
 	rollupChanged := false
 	if in.Rollup != nil {
@@ -168,9 +175,9 @@ func (c *Condition) stamp(previous *Condition, updated bool, now string) {
 
 // replaceConditions keeps the conditions of others, in their order, and sets or
 // removes ours.
-func replaceConditions(previous []Condition, propagation, accepted *Condition) []Condition {
-	out := make([]Condition, 0, len(previous)+2)
-	ours := map[string]*Condition{ConditionPropagation: propagation, ConditionAccepted: accepted}
+func replaceConditions(previous []Condition, propagation, accepted, collected *Condition) []Condition {
+	out := make([]Condition, 0, len(previous)+3)
+	ours := map[string]*Condition{ConditionPropagation: propagation, ConditionAccepted: accepted, ConditionCollected: collected}
 	for i := range previous {
 		condition, isOurs := ours[previous[i].Type]
 		switch {
@@ -181,7 +188,7 @@ func replaceConditions(previous []Condition, propagation, accepted *Condition) [
 			ours[previous[i].Type] = nil // a second one of the type is dropped
 		}
 	}
-	for _, conditionType := range []string{ConditionPropagation, ConditionAccepted} {
+	for _, conditionType := range []string{ConditionPropagation, ConditionAccepted, ConditionCollected} {
 		if condition := ours[conditionType]; condition != nil {
 			out = append(out, *condition)
 		}

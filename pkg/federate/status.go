@@ -49,6 +49,9 @@ const (
 	// ConditionAccepted is ours: False while something in the spec is wrong that
 	// did not stop propagation; absent otherwise.
 	ConditionAccepted = "Accepted"
+	// ConditionCollected is ours: False while the status of an object in a member is
+	// too large to be collected; absent otherwise.
+	ConditionCollected = "StatusCollected"
 
 	ConditionTrue  = "True"
 	ConditionFalse = "False"

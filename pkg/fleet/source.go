@@ -2,9 +2,11 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -13,7 +15,9 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
 
+	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -76,10 +80,14 @@ func Metadata(client metadata.Interface, r typeconfig.Resource, namespace string
 // listWatch returns what a reflector lists and watches. failed is told why a list or
 // watch has failed, accepted that a watch has begun.
 func (s Source) listWatch(failed func(context.Context, error), accepted func()) cache.ListerWatcher {
+	pages := &pages{}
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			options.LabelSelector = s.Selector
 			list, err := s.List(ctx, options)
+			if err == nil {
+				err = pages.add(options, list)
+			}
 			if err != nil {
 				failed(ctx, err)
 				if s.OnListFailed != nil && ctx.Err() == nil {
@@ -90,15 +98,43 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func()) 
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			options.LabelSelector = s.Selector
+			ctx, initial := answers.WithInitial(ctx)
 			result, err := s.Watch(ctx, options)
 			if err != nil {
 				failed(ctx, err)
-			} else {
-				accepted()
+				return nil, err
 			}
-			return result, err
+			accepted()
+			if !ptr.Deref(options.SendInitialEvents, false) {
+				initial.Over()
+				return result, nil
+			}
+			return watch.Filter(result, func(event watch.Event) (watch.Event, bool) {
+				if o, ok := event.Object.(metav1.Object); ok && event.Type == watch.Bookmark && o.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true" {
+					initial.Over()
+				}
+				return event, true
+			}), nil
 		},
 	}
+}
+
+// pages counts the objects of one list, which has as many pages as the server says. It
+// is used by one reflector, and not at the same time.
+type pages struct{ objects int }
+
+// mostObjects is more than a cluster holds of one resource.
+const mostObjects = 250_000
+
+func (p *pages) add(options metav1.ListOptions, list runtime.Object) error {
+	if options.Continue == "" {
+		p.objects = 0
+	}
+	p.objects += max(1, meta.LenList(list)) // an empty page counts as well: there may be no end of them
+	if p.objects > mostObjects {
+		return fmt.Errorf("the list has more than %d objects, and goes on", mostObjects)
+	}
+	return nil
 }
 
 func (s Source) backoff() *wait.Backoff {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -66,6 +67,9 @@ func (o *Options) complete() error {
 	if o.APIEndpoint != "" {
 		if _, err := reach.ParseEndpoint(o.APIEndpoint); err != nil {
 			return fmt.Errorf("the API endpoint %q is not a URL such as https://10.0.0.1:6443", o.APIEndpoint)
+		}
+		if strings.HasPrefix(o.APIEndpoint, "http://") {
+			return fmt.Errorf("the API endpoint %q is not https: the token would be sent to it in clear", o.APIEndpoint)
 		}
 	}
 	return o.validateNames()

@@ -9,6 +9,7 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -53,7 +54,7 @@ func join(message, separator, detail string) string {
 	if detail == "" {
 		return message
 	}
-	return message + separator + detail
+	return errtext.Bounded(message+separator+detail, errtext.Cluster)
 }
 
 // statusFor returns the status that a KubeFedCluster should have. malformed says

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
+	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -26,6 +27,7 @@ type connection struct {
 	access      reach.Access
 	opts        Options
 	log         logr.Logger
+	faults      *answers.Faults // of all but the probes
 
 	// Known once identified: version and uid of the cluster at the other end. uid
 	// is empty when the member does not let us read it.
@@ -41,7 +43,7 @@ func newConnection(a reach.Access, secret string, opts Options, log logr.Logger)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{fingerprint: a.Fingerprint(), prober: prober, access: a, opts: opts, log: log, close: prober.Close}, nil
+	return &connection{fingerprint: a.Fingerprint(), prober: prober, access: a, opts: opts, log: log, faults: &answers.Faults{}, close: prober.Close}, nil
 }
 
 // probe asks once how the member is. One that is well is also asked who it is, so that
@@ -49,10 +51,13 @@ func newConnection(a reach.Access, secret string, opts Options, log logr.Logger)
 // place is found out.
 func (c *connection) probe(ctx context.Context) reach.Observation {
 	o := c.prober.Healthz(ctx)
-	if o.Verdict != reach.Ready || (c.identified && c.uid == "") {
-		return o
+	if o.Verdict == reach.Ready && (!c.identified || c.uid != "") {
+		o = c.identify(ctx)
 	}
-	return c.identify(ctx)
+	if problem := c.faults.Problem(); o.Verdict == reach.Ready && problem != "" {
+		o.Problem, o.Refusing = problem, true
+	}
+	return o
 }
 
 // identify reads version and UID. A member that forbids it is ready all the
@@ -85,7 +90,7 @@ func (c *connection) identify(ctx context.Context) reach.Observation {
 // to its cache.
 func (c *connection) open(ctx context.Context, indexes []fieldIndex) (context.Context, error) {
 	transport := c.access.Transport(c.opts.RequestTimeout)
-	config := c.access.RESTConfig(transport, reach.Client{UserAgent: c.opts.UserAgent, QPS: c.opts.QPS, Burst: c.opts.Burst})
+	config := c.access.RESTConfig(transport, reach.Client{UserAgent: c.opts.UserAgent, QPS: c.opts.QPS, Burst: c.opts.Burst, Faults: c.faults})
 	if c.opts.Wrap != nil {
 		config.Wrap(c.opts.Wrap)
 	}

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,13 +12,23 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // legacy labels, which KubeFed read and old clusters have.
 const (
 	legacyRegionLabel = "failure-domain.beta.kubernetes.io/region"
 	legacyZoneLabel   = "failure-domain.beta.kubernetes.io/zone"
+)
+
+// What is written of a member's nodes is bounded: more is not a fleet's.
+const (
+	mostZones        = 256
+	mostAccelerators = 64
+	mostOfName       = validation.DNS1123SubdomainMaxLength + 1 + validation.LabelValueMaxLength
 )
 
 // inventoryOf sums nodes up. The region is that of the first node which has one,
@@ -39,18 +50,18 @@ func inventoryOf(nodes []corev1.Node) Nodes {
 		}
 	}
 	inv.Zones = slices.Sorted(maps.Keys(zones))
+	inv.Zones = inv.Zones[:min(len(inv.Zones), mostZones)]
 	return inv
 }
 
 func labelOf(node *corev1.Node, label, legacy string) string {
-	if value := node.Labels[label]; value != "" {
-		return value
-	}
-	return node.Labels[legacy]
+	// No API server takes a longer value, but not every member need be one.
+	return errtext.Bounded(cmp.Or(node.Labels[label], node.Labels[legacy]), validation.LabelValueMaxLength)
 }
 
 func addAccelerator(sum map[string]int64, name string, quantity resource.Quantity) {
-	if IsAccelerator(name) && quantity.Sign() > 0 {
+	_, known := sum[name]
+	if IsAccelerator(name) && quantity.Sign() > 0 && len(name) <= mostOfName && (known || len(sum) < mostAccelerators) {
 		sum[name] += quantity.Value()
 	}
 }

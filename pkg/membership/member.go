@@ -322,7 +322,11 @@ func (m *member) announce(object *fedcorev1beta1.KubeFedCluster, before health) 
 	}
 	if problem := m.health.Why.Problem; problem != "" && problem != m.warned {
 		m.log.Info("Member is ready, but not as its KubeFedCluster says", "problem", problem)
-		m.p.event(object, corev1.EventTypeWarning, "EarlierConnectionKept", problem)
+		if m.health.Why.Refusing {
+			m.p.event(object, corev1.EventTypeWarning, "AnswerRefused", problem)
+		} else {
+			m.p.event(object, corev1.EventTypeWarning, "EarlierConnectionKept", problem)
+		}
 		m.warned = problem
 	}
 }

@@ -20,6 +20,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/answers"
 )
 
 // Keys of the Secret in the host cluster that holds a member's credentials; they
@@ -28,6 +30,10 @@ const (
 	TokenKey = "token"
 	CAKey    = "ca.crt"
 )
+
+// AllowHTTPAnnotation set to "true" on a KubeFedCluster allows an address that begins
+// with http://, to which the token is sent in clear.
+const AllowHTTPAnnotation = "fedctl.io/allow-http"
 
 // Access is all that a connection to a member depends on: two equal ones lead to
 // the same place as the same user.
@@ -58,6 +64,9 @@ func AccessOf(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) (Access
 		return a, err
 	}
 	a.Endpoint = endpoint
+	if strings.HasPrefix(endpoint, "http://") && kfc.Annotations[AllowHTTPAnnotation] != "true" {
+		return a, fmt.Errorf("spec.apiEndpoint %q is not https: its token would be sent in clear; if that is meant, annotate the KubeFedCluster with %s=true", endpoint, AllowHTTPAnnotation)
+	}
 	if len(spec.CABundle) > 0 && !x509.NewCertPool().AppendCertsFromPEM(spec.CABundle) {
 		return a, errors.New("spec.caBundle holds no certificate in PEM form")
 	}
@@ -113,7 +122,9 @@ func (a Access) Transport(requestTimeout time.Duration) *http.Transport {
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConnsPerHost:   32,
 		IdleConnTimeout:       90 * time.Second,
-		ForceAttemptHTTP2:     true,
+		// Headers are kept, and a member may send what it likes.
+		MaxResponseHeaderBytes: 256 << 10,
+		ForceAttemptHTTP2:      true,
 		// A member that stops answering without closing its connections leaves
 		// watches waiting for ever; pings find it out.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
@@ -133,9 +144,12 @@ type Client struct {
 	// QPS and Burst limit the requests; 0 or less means no limit.
 	QPS   float32
 	Burst int
+	// Faults remembers which answers were refused; it may be nil.
+	Faults *answers.Faults
 }
 
-// RESTConfig is the configuration of a client that uses transport.
+// RESTConfig is the configuration of a client that uses transport. What the member
+// answers is bounded, and redirects are not followed.
 func (a Access) RESTConfig(transport http.RoundTripper, c Client) *rest.Config {
 	if c.QPS <= 0 {
 		c.QPS, c.Burst = -1, -1 // zero would be client-go's default
@@ -143,7 +157,7 @@ func (a Access) RESTConfig(transport http.RoundTripper, c Client) *rest.Config {
 	return &rest.Config{
 		Host:        a.Endpoint,
 		BearerToken: a.Token,
-		Transport:   transport,
+		Transport:   answers.Guard(transport, c.Faults),
 		UserAgent:   cmp.Or(c.UserAgent, "fedctl"),
 		QPS:         c.QPS,
 		Burst:       c.Burst,

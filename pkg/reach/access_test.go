@@ -29,6 +29,7 @@ func TestAccessOfErrors(t *testing.T) {
 		{"no endpoint", fedcorev1beta1.KubeFedClusterSpec{}, secret, "spec.apiEndpoint is empty"},
 		{"an endpoint of another scheme", fedcorev1beta1.KubeFedClusterSpec{APIEndpoint: "ftp://x"}, secret, `spec.apiEndpoint "ftp://x" is not a URL`},
 		{"an endpoint without a host", fedcorev1beta1.KubeFedClusterSpec{APIEndpoint: "https://"}, secret, "is not a URL"},
+		{"an endpoint in clear", fedcorev1beta1.KubeFedClusterSpec{APIEndpoint: "http://x"}, secret, AllowHTTPAnnotation},
 		{"a bad bundle", fedcorev1beta1.KubeFedClusterSpec{APIEndpoint: "x", CABundle: []byte("!")}, secret, "spec.caBundle holds no certificate"},
 		{"a bad proxy", fedcorev1beta1.KubeFedClusterSpec{APIEndpoint: "x", ProxyURL: "::"}, secret, "spec.proxyURL"},
 		{"no reference", fedcorev1beta1.KubeFedClusterSpec{APIEndpoint: "x"}, secret, "spec.secretRef.name is empty"},

@@ -14,13 +14,21 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/fedctl/fedctl/pkg/answers"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // Describe says what went wrong on the way to a member and, where it can be
 // known, what to look at. Two failures of one kind give the same words: no local
 // ports, no times, which would make a status change with every probe.
 func Describe(err error, endpoint string, timeout time.Duration) string {
+	return errtext.Bounded(describe(err, endpoint, timeout), errtext.Cluster)
+}
+
+func describe(err error, endpoint string, timeout time.Duration) string {
 	var (
+		refused      *answers.RefusedError
 		dns          *net.DNSError
 		unknownCA    x509.UnknownAuthorityError
 		hostname     x509.HostnameError
@@ -30,6 +38,8 @@ func Describe(err error, endpoint string, timeout time.Duration) string {
 	)
 	host := hostOf(endpoint)
 	switch {
+	case errors.As(err, &refused):
+		return refused.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
 		return fmt.Sprintf("no answer from %s within %s", host, timeout)
 	case errors.As(err, &dns):
@@ -66,7 +76,7 @@ func describeStatus(code int, path, body, secret string) string {
 	}
 	text := fmt.Sprintf("%d %s", code, http.StatusText(code))
 	if failed := failedChecks(body); failed != "" {
-		return text + ": " + failed
+		return errtext.Bounded(text+": "+failed, errtext.Cluster)
 	}
 	return text
 }

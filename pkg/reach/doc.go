@@ -4,6 +4,7 @@
 // pkg/membership, and joining, in pkg/join, both stand on it, so that a join proves
 // just what the controller will use.
 //
-// It may import client-go and KubeFed's API types. It keeps nothing: no cache, no
+// It may import client-go, KubeFed's API types, pkg/answers, which bounds what a member
+// can make us read, and pkg/errtext. It keeps nothing: no cache, no
 // goroutine, and no knowledge of other members.
 package reach

@@ -21,4 +21,6 @@ type Observation struct {
 	// Problem says what is wrong with a member that is nevertheless ready, such
 	// as new credentials that do not work.
 	Problem string
+	// Refusing: the problem is that answers of the member are not taken.
+	Refusing bool
 }

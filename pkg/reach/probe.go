@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/rest"
+
+	"github.com/fedctl/fedctl/pkg/answers"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // A Prober asks a member how it is, over connections of its own: a probe is
@@ -47,7 +51,10 @@ func NewProber(a Access, secret, userAgent string, timeout time.Duration) (*Prob
 // Healthz probes once.
 func (p *Prober) Healthz(ctx context.Context) Observation {
 	code, body, err := p.get(ctx, "/healthz")
+	var refused *answers.RefusedError
 	switch {
+	case errors.As(err, &refused):
+		return Observation{Verdict: NotReady, Detail: Describe(err, p.endpoint, p.timeout)}
 	case err != nil:
 		p.idle()
 		return Observation{Verdict: Offline, Detail: Describe(err, p.endpoint, p.timeout)}
@@ -60,13 +67,16 @@ func (p *Prober) Healthz(ctx context.Context) Observation {
 	}
 }
 
+// maxWord is for versions, UIDs and the like: more than any has.
+const maxWord = 128
+
 // Version returns the member's git version, such as v1.36.3.
 func (p *Prober) Version(ctx context.Context) (string, error) {
 	var info version.Info
 	if err := p.getJSON(ctx, "/version", &info); err != nil {
 		return "", err
 	}
-	return info.GitVersion, nil
+	return errtext.Bounded(info.GitVersion, maxWord), nil
 }
 
 // ClusterUID returns the UID of the namespace kube-system, which stands for the
@@ -76,7 +86,7 @@ func (p *Prober) ClusterUID(ctx context.Context) (string, error) {
 	if err := p.getJSON(ctx, "/api/v1/namespaces/"+metav1.NamespaceSystem, &namespace); err != nil {
 		return "", err
 	}
-	return string(namespace.UID), nil
+	return errtext.Bounded(string(namespace.UID), maxWord), nil
 }
 
 // StatusError is an HTTP answer that is not 200.
@@ -97,7 +107,7 @@ func (p *Prober) getJSON(ctx context.Context, path string, into any) error {
 		return &StatusError{Code: code, message: fmt.Sprintf("get %s: %s", path, describeStatus(code, path, string(body), p.secret))}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("get %s: %w", path, err)
+		return fmt.Errorf("get %s: %s", path, errtext.Bounded(err.Error(), errtext.Cluster))
 	}
 	return nil
 }

@@ -1,12 +1,12 @@
 // Package bounded keeps what others say within limits: commands in pods, API servers,
-// storage. It is pure but for a lock, and imports nothing of fedctl's.
+// storage. It is pure but for a lock, and imports pkg/errtext only.
 package bounded
 
 import (
-	"strings"
 	"sync"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // Message is how many bytes of others' text fit into a status's message: conditions
@@ -14,28 +14,6 @@ import (
 const Message = 2 << 10
 
 const cut = "…"
-
-// Text is at most limit bytes of a text that somebody else has written, on one line,
-// in whole characters and without those that control terminals. What was cut off is
-// marked.
-func Text(text string, limit int) string {
-	// Not more than what can be kept is looked at; a character may have four bytes.
-	whole := len(text) <= 4*limit
-	if !whole {
-		text = text[:4*limit]
-	}
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
-	}), " ")
-	if whole && len(text) <= limit {
-		return text
-	}
-	end := min(len(text), limit-len(cut))
-	for end > 0 && !utf8.RuneStart(text[min(end, len(text)-1)]) {
-		end--
-	}
-	return text[:end] + cut
-}
 
 // Tail keeps the end of what is written to it, from any number of goroutines. It has
 // no other way in than Write, so that nothing goes round its limit.
@@ -64,7 +42,7 @@ func (t *Tail) Write(data []byte) (int, error) {
 	return n, nil
 }
 
-// String is what was kept, as Text would say it; a mark at its beginning says that
+// String is what was kept, as errtext.Bounded would say it; a mark at its beginning says that
 // there was more.
 func (t *Tail) String() string {
 	t.mu.Lock()
@@ -73,7 +51,7 @@ func (t *Tail) String() string {
 	for len(kept) > 0 && t.lost && !utf8.RuneStart(kept[0]) {
 		kept = kept[1:]
 	}
-	text := Text(string(kept), 2*t.limit)
+	text := errtext.Bounded(string(kept), 2*t.limit)
 	if t.lost && text != "" {
 		return cut + text
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
-	"unicode/utf8"
 )
 
 // endless is a reader of n bytes.
@@ -68,33 +67,4 @@ func TestTailLosesNothing(t *testing.T) {
 	if got := tail.String(); strings.Count(got, "o") != 2000 || strings.Count(got, "e") != 2000 {
 		t.Errorf("got %d bytes", len(got))
 	}
-}
-
-func TestText(t *testing.T) {
-	for name, test := range map[string]struct{ in, want string }{
-		"short":       {"a b", "a b"},
-		"lines":       {"a\r\n\tb\n", "a b"},
-		"terminal":    {"a\x1b[31mb\u202e", "a [31mb"},
-		"not UTF-8":   {"a\xffb", "a?b"},
-		"long":        {strings.Repeat("a", 50), strings.Repeat("a", 17) + cut},
-		"whole runes": {strings.Repeat("ä", 20), strings.Repeat("ä", 8) + cut},
-	} {
-		if got := Text(test.in, 20); got != test.want {
-			t.Errorf("%s: got %q, want %q", name, got, test.want)
-		}
-	}
-	if got := Text(strings.Repeat("long ", 1<<20), Message); len(got) > Message {
-		t.Errorf("%d bytes", len(got))
-	}
-}
-
-func FuzzText(f *testing.F) {
-	f.Add("a\xe2\x80", 5)
-	f.Fuzz(func(t *testing.T, text string, limit int) {
-		limit = 4 + limit&1023
-		got := Text(text, limit)
-		if len(got) > limit || !utf8.ValidString(got) || strings.ContainsAny(got, "\n\x1b") {
-			t.Errorf("got %q", got)
-		}
-	})
 }

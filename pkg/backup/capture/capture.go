@@ -13,8 +13,8 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
+	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -113,7 +113,7 @@ func newCapture(params Params) (*capture, error) {
 		c.selector = selector.String()
 	}
 	config := rest.CopyConfig(params.Config)
-	config.Wrap(network.Answers)
+	config.Wrap(answers.Wrap)
 	config.Timeout, config.QPS, config.RateLimiter = c.RequestTimeout, -1, nil
 	config.WarningHandler = rest.NoWarnings{}
 	config.APIPath, config.GroupVersion = "/", nil

@@ -14,8 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/backup/content"
-	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -143,7 +143,7 @@ func (l *listing) fetchAll(ctx context.Context, at string, query url.Values, pag
 	for {
 		query.Set("limit", strconv.Itoa(limit))
 		body, err := l.fetch(ctx, at, query)
-		if errors.Is(err, network.ErrTooMuch) && limit > 1 {
+		if errors.Is(err, answers.ErrTooMuch) && limit > 1 {
 			limit = max(1, limit/8)
 			continue
 		}
@@ -189,14 +189,14 @@ func worthRetrying(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		// Another connection may work; no answer within the time will not come faster.
-		return !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, network.ErrTooMuch)
+		return !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, answers.ErrTooMuch)
 	}
 	return apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
 		apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
 }
 
 func (l *listing) fetchOnce(ctx context.Context, at string, query url.Values) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(network.Limit(ctx, maxPageBytes), l.RequestTimeout)
+	ctx, cancel := context.WithTimeout(answers.Limit(ctx, maxPageBytes), l.RequestTimeout)
 	defer cancel()
 	request := l.client.Get().AbsPath(at)
 	for key := range query {

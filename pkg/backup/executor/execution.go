@@ -13,6 +13,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/capture"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/retries"
 )
 
@@ -143,7 +144,7 @@ func (x *execution) succeed(run *v1alpha1.BackupRun, result *capture.Result, che
 	} else {
 		check.apply(run)
 		if check.err != nil {
-			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, bounded.Text(check.err.Error(), bounded.Message)
+			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, errtext.Bounded(check.err.Error(), bounded.Message)
 		}
 	}
 	x.finish(run, phase, now)

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/network"
 	"github.com/fedctl/fedctl/pkg/settings"
@@ -107,7 +108,7 @@ func New(opts Options) (*Executor, error) {
 	}
 	opts.setDefaults()
 	opts.Config = rest.CopyConfig(opts.Config)
-	opts.Config.Wrap(network.Answers)
+	opts.Config.Wrap(answers.Wrap)
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("backup executor: building the scheme: %w", err)

@@ -20,6 +20,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // repositories reconciles BackupRepositories: it opens them, which creates what is
@@ -52,7 +53,7 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		ObservedGeneration: object.Generation, LastTransitionTime: metav1.NewTime(now)}
 	sleep := r.opts.CheckPeriod
 	if err != nil {
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(err), bounded.Text(err.Error(), bounded.Message)
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(err), errtext.Bounded(err.Error(), bounded.Message)
 		sleep = min(sleep, 3*r.opts.Poll)
 	} else {
 		status.ClusterUID, status.Location = found.uid, found.location

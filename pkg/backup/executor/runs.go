@@ -20,6 +20,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/bounded"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // Reasons of runs and restores, beside those of pkg/backup/repository.
@@ -192,7 +193,7 @@ func (r *runs) takeOver(ctx context.Context, run *v1alpha1.BackupRun) error {
 func (c *core) fail(run *v1alpha1.BackupRun, retry *v1alpha1.Retry, reason, message string) {
 	now := c.opts.Clock.Now()
 	status := &run.Status
-	status.Reason, status.Message = reason, bounded.Text(message, bounded.Message)
+	status.Reason, status.Message = reason, errtext.Bounded(message, bounded.Message)
 	if next, ok := nextAttempt(retry, status.Attempts, now); ok && reason != reasonTimeout {
 		status.Phase, status.NextAttempt = v1alpha1.RunPending, ptr.To(metav1.NewTime(next))
 		return

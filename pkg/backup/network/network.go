@@ -2,7 +2,7 @@
 // connects to none that is out of bounds, follows no redirects, reads no more than is
 // asked for, and quotes nothing of an answer that is not what it should be.
 //
-// It imports nothing of fedctl's.
+// It imports pkg/answers only.
 package network
 
 import (
@@ -20,6 +20,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/fedctl/fedctl/pkg/answers"
 )
 
 // Rules say which addresses a storage may have. Whoever writes a BackupRepository
@@ -168,20 +170,6 @@ const (
 	maxErrorBytes  = 64 << 10
 )
 
-type limitKey struct{}
-
-// Limit bounds the answers to requests with this context.
-func Limit(ctx context.Context, most int64) context.Context {
-	return context.WithValue(ctx, limitKey{}, most)
-}
-
-func limitOf(ctx context.Context, otherwise int64) int64 {
-	if most, ok := ctx.Value(limitKey{}).(int64); ok {
-		return most
-	}
-	return otherwise
-}
-
 // RoundTrip implements http.RoundTripper.
 func (b *bounds) RoundTrip(r *http.Request) (*http.Response, error) {
 	// A proxy resolves names itself, and its operator says what may be reached by it; a
@@ -193,11 +181,11 @@ func (b *bounds) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, connection(err)
 	}
-	most := limitOf(r.Context(), maxAnswerBytes)
+	most := answers.LimitOf(r.Context(), maxAnswerBytes)
 	if response.StatusCode >= http.StatusMultipleChoices {
 		most = maxErrorBytes
 	}
-	response.Body = &limitedBody{ReadCloser: response.Body, left: most}
+	response.Body = answers.Body(response.Body, most)
 	return response, nil
 }
 
@@ -229,25 +217,6 @@ func connection(err error) error {
 
 // What is wrong with an answer.
 var (
-	ErrTooMuch = errors.New("the answer is longer than what was asked for")
-	ErrNoHTTP  = errors.New("the answer is not HTTP as it should be")
-	ErrNoTLS   = errors.New("the answer is not TLS: check whether the endpoint is http or https")
+	ErrNoHTTP = errors.New("the answer is not HTTP as it should be")
+	ErrNoTLS  = errors.New("the answer is not TLS: check whether the endpoint is http or https")
 )
-
-// limitedBody fails, instead of ending, where an answer is too long: what was read is
-// not all of it.
-type limitedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (l *limitedBody) Read(into []byte) (int, error) {
-	if int64(len(into)) > l.left+1 {
-		into = into[:l.left+1]
-	}
-	n, err := l.ReadCloser.Read(into)
-	if l.left -= int64(n); l.left < 0 {
-		return n, ErrTooMuch
-	}
-	return n, err
-}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/backup/network"
 )
 
@@ -17,7 +18,7 @@ func get(t *testing.T, rules network.Rules, url string) (*http.Response, error) 
 	t.Helper()
 	client := rules.Client(nil)
 	t.Cleanup(client.CloseIdleConnections)
-	request, err := http.NewRequestWithContext(network.Limit(t.Context(), 1<<20), http.MethodGet, url, http.NoBody)
+	request, err := http.NewRequestWithContext(answers.Limit(t.Context(), 1<<20), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestAnswersAreLimited(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := io.Copy(io.Discard, response.Body)
-		if !errors.Is(err, network.ErrTooMuch) || n > int64(most)+1 {
+		if !errors.Is(err, answers.ErrTooMuch) || n > int64(most)+1 {
 			t.Errorf("%d: read %d bytes, %v", status, n, err)
 		}
 		_ = response.Body.Close()

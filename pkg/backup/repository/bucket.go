@@ -11,7 +11,7 @@ import (
 	"github.com/kopia/kopia/repo/blob"
 	"github.com/kopia/kopia/repo/blob/retrying"
 
-	"github.com/fedctl/fedctl/pkg/backup/network"
+	"github.com/fedctl/fedctl/pkg/answers"
 )
 
 // bucket is what an object store can do, a request or a sequence of them each. Errors
@@ -73,7 +73,7 @@ func (b *inBucket) putNew(ctx context.Context, id blob.ID, data []byte) error {
 
 func (b *inBucket) get(ctx context.Context, id blob.ID) ([]byte, error) {
 	var data bytes.Buffer
-	err := b.read(network.Limit(ctx, maxSmallBytes), b.name(id), 0, -1, &limitedWriter{to: &data, left: maxSmallBytes})
+	err := b.read(answers.Limit(ctx, maxSmallBytes), b.name(id), 0, -1, &limitedWriter{to: &data, left: maxSmallBytes})
 	return data.Bytes(), err
 }
 
@@ -92,7 +92,7 @@ func (b *inBucket) GetBlob(ctx context.Context, id blob.ID, offset, length int64
 		most = length
 	}
 	// A server that does not know ranges answers with all of it, which is not read.
-	if err := b.read(network.Limit(ctx, most), b.name(id), offset, length, &limitedWriter{to: output, left: most}); err != nil {
+	if err := b.read(answers.Limit(ctx, most), b.name(id), offset, length, &limitedWriter{to: output, left: most}); err != nil {
 		return err
 	}
 	return blob.EnsureLengthExactly(output.Length(), length)
@@ -155,7 +155,7 @@ type limitedWriter struct {
 
 func (w *limitedWriter) Write(data []byte) (int, error) {
 	if int64(len(data)) > w.left {
-		return 0, network.ErrTooMuch
+		return 0, answers.ErrTooMuch
 	}
 	w.left -= int64(len(data))
 	return w.to.Write(data)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kopia/kopia/repo/blob"
 
+	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/backup/network"
 )
 
@@ -73,7 +74,7 @@ func requestFault(err error) error {
 		return err
 	case errors.As(err, &address):
 		return &Error{Reason: AddressNotAllowed, Message: address.Error()}
-	case errors.Is(err, network.ErrTooMuch):
+	case errors.Is(err, answers.ErrTooMuch):
 		return &fault{reason: StorageError, text: "the storage answers with more than it was asked for", hint: "check the endpoint", cause: err}
 	case errors.Is(err, network.ErrNoHTTP), errors.Is(err, network.ErrNoTLS):
 		return &fault{reason: StorageError, text: withoutQuery(err).Error(), hint: "check the endpoint", cause: err}

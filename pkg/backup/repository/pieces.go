@@ -15,6 +15,7 @@ import (
 	"github.com/kopia/kopia/snapshot"
 
 	"github.com/fedctl/fedctl/pkg/backup/bounded"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // compressor of everything: fast, and objects of one resource are alike.
@@ -140,7 +141,7 @@ func (r *ResourceWriter) Close(problem string) error {
 	if err := r.error(); err != nil {
 		return err
 	}
-	r.file.Error = bounded.Text(problem, bounded.Message)
+	r.file.Error = errtext.Bounded(problem, bounded.Message)
 	return r.w.add(r.ctx, r.file, r.pieces)
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/bounded"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // Writer writes one snapshot. Its methods may be called concurrently.
@@ -180,7 +181,7 @@ func (w *Writer) Note(warning v1alpha1.ResourceWarning) {
 // note keeps a message short, whoever has written it: it goes into a status with many
 // others.
 func (w *Writer) note(warning v1alpha1.ResourceWarning, partial bool) {
-	warning.Message = bounded.Text(warning.Message, bounded.Message)
+	warning.Message = errtext.Bounded(warning.Message, bounded.Message)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.manifest.Warnings = append(w.manifest.Warnings, warning)

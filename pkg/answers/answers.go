@@ -1,0 +1,132 @@
+package answers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// Bounds of what an API server has to say. Objects have 1.5 MiB at most, lists of
+// metadata some 1 KiB for each object.
+const (
+	// Most is for one answer, and for what a watch tells of the objects that were there before.
+	Most = 128 << 20
+	// MostTogether is for all answers of one server that are being read at a time.
+	MostTogether = 256 << 20
+	// MostOfError is for an answer that says that a request has failed. It may quote the object.
+	MostOfError = 4 << 20
+	// MostOfEvent is for one event of a watch.
+	MostOfEvent = 16 << 20
+)
+
+// Guard limits what an API server that is not ours can make us read, and follows no
+// redirects, which would carry the token to where nobody has looked. A watch has no end,
+// but each of its events has. faults remembers what was refused; it may be nil.
+func Guard(to http.RoundTripper, faults *Faults) http.RoundTripper {
+	return &guard{to: to, faults: faults, together: &atomic.Int64{}}
+}
+
+type guard struct {
+	to       http.RoundTripper
+	faults   *Faults
+	together *atomic.Int64 // bytes of the answers that are being read
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := g.to.RoundTrip(r)
+	if err != nil || response.StatusCode == http.StatusSwitchingProtocols {
+		return response, err
+	}
+	refuse := func(why error) error {
+		refused := &RefusedError{Request: r.Method + " " + r.URL.Path, Why: why}
+		g.faults.note(refused)
+		return refused
+	}
+	if to := response.Header.Get("Location"); redirects(response.StatusCode) && to != "" {
+		_ = response.Body.Close()
+		return nil, refuse(&RedirectError{To: target(r.URL, to)})
+	}
+	b := &body{ReadCloser: response.Body, refuse: refuse, together: g.together}
+	switch {
+	case response.StatusCode >= http.StatusMultipleChoices:
+		b.left = min(LimitOf(r.Context(), Most), MostOfError)
+	case watches(r):
+		b.initial, _ = r.Context().Value(initialKey{}).(*Initial)
+		b.events = &events{}
+		if strings.Contains(response.Header.Get("Content-Type"), "protobuf") {
+			b.events = nil // client-go reads these frames into a buffer that it bounds
+		}
+		b.endless, b.left = b.initial == nil, Most
+	default:
+		b.left = LimitOf(r.Context(), Most)
+	}
+	response.Body = b
+	return response, nil
+}
+
+// WrappedRoundTripper is what client-go looks for.
+func (g *guard) WrappedRoundTripper() http.RoundTripper { return g.to }
+
+func redirects(code int) bool {
+	switch code {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+func watches(r *http.Request) bool {
+	switch r.URL.Query().Get("watch") {
+	case "true", "1":
+		return true
+	}
+	return false
+}
+
+type limitKey struct{}
+
+// Limit bounds the answers to requests with this context.
+func Limit(ctx context.Context, most int64) context.Context {
+	return context.WithValue(ctx, limitKey{}, most)
+}
+
+// LimitOf is the bound of answers to requests with this context, or otherwise where
+// Limit has set none.
+func LimitOf(ctx context.Context, otherwise int64) int64 {
+	most, _ := ctx.Value(limitKey{}).(int64)
+	return cmp.Or(most, otherwise)
+}
+
+type initialKey struct{}
+
+// Initial bounds what a watch tells of the objects that were there before it, which
+// whoever reads it keeps until it has all of them.
+type Initial struct{ over atomic.Bool }
+
+// WithInitial bounds the beginning of a watch that is requested with this context.
+func WithInitial(ctx context.Context) (context.Context, *Initial) {
+	initial := &Initial{}
+	return context.WithValue(ctx, initialKey{}, initial), initial
+}
+
+// Over says that the beginning is over: from here on the watch has no end.
+func (i *Initial) Over() { i.over.Store(true) }
+
+// RefusedError is an answer that was not taken.
+type RefusedError struct {
+	// Request is its method and path.
+	Request string
+	Why     error
+}
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("%s: %s", e.Request, e.Why) }
+
+// Unwrap returns why it was not taken.
+func (e *RefusedError) Unwrap() error { return e.Why }
+
+// Wrap is Guard for rest.Config.Wrap.
+func Wrap(to http.RoundTripper) http.RoundTripper { return Guard(to, nil) }

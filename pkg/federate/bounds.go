@@ -1,0 +1,95 @@
+package federate
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
+)
+
+// Bounds of what the members add to a federated object: it has to stay writable, and an
+// API server stores no more than 1.5 MiB.
+const (
+	// MostCollected is for the status of one cluster's object.
+	MostCollected = 64 << 10
+	// MostCollectedTogether is for those of all clusters.
+	MostCollectedTogether = 512 << 10
+	mostMessagesTogether  = 256 << 10
+	leastMessage          = 64
+)
+
+// boundMessages keeps what the clusters say within errtext.Cluster each, and less where
+// there are many.
+func boundMessages(clusters []ClusterStatus) {
+	said := 0
+	for i := range clusters {
+		if clusters[i].Message != "" {
+			said++
+		}
+	}
+	if said == 0 {
+		return
+	}
+	most := min(errtext.Cluster, max(leastMessage, mostMessagesTogether/said))
+	for i := range clusters {
+		clusters[i].Message = errtext.Bounded(clusters[i].Message, most)
+	}
+}
+
+// TooLarge stands for a RemoteStatus of so many bytes that was not kept.
+type TooLarge int
+
+// boundCollected leaves out what is too large, the largest first, so that a member that
+// says too much takes nothing from the others. It says whose status was left out, by name.
+func boundCollected(clusters []ClusterStatus) (tooLarge []string) {
+	sizes := make(map[int]int, len(clusters))
+	var kept []int
+	together := 0
+	for i := range clusters {
+		sizes[i] = sizeOf(clusters[i].RemoteStatus)
+		if sizes[i] > 0 && sizes[i] <= MostCollected {
+			kept = append(kept, i)
+			together += sizes[i]
+		}
+	}
+	all := together
+	slices.SortStableFunc(kept, func(a, b int) int { return cmp.Compare(sizes[b], sizes[a]) })
+	over := map[int]bool{}
+	for _, i := range kept {
+		if together <= MostCollectedTogether {
+			break
+		}
+		over[i] = true
+		together -= sizes[i]
+	}
+	for i := range clusters {
+		c := &clusters[i]
+		switch {
+		case sizes[i] > MostCollected:
+			tooLarge = append(tooLarge, fmt.Sprintf("the status in cluster %s has %d bytes, of which at most %d are collected", c.Name, sizes[i], MostCollected))
+		case over[i]:
+			tooLarge = append(tooLarge, fmt.Sprintf("the status in cluster %s has %d bytes: together they have %d, of which at most %d are collected", c.Name, sizes[i], all, MostCollectedTogether))
+		default:
+			continue
+		}
+		c.RemoteStatus = nil
+	}
+	return tooLarge
+}
+
+// sizeOf is how many bytes a collected status has as JSON.
+func sizeOf(status any) int {
+	switch s := status.(type) {
+	case nil:
+		return 0
+	case TooLarge:
+		return int(s)
+	}
+	raw, err := json.Marshal(status)
+	if err != nil {
+		return MostCollected + 1 // it cannot be written
+	}
+	return len(raw)
+}

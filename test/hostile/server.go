@@ -1,0 +1,130 @@
+// Package hostile is an API server that means harm, as a member for tests: it says
+// that it is well, and answers everything else as its mode does. It uses no package of
+// fedctl, so that what holds against it does not hold by what they share.
+package hostile
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Mode answers what is not the question how the server is.
+type Mode func(w http.ResponseWriter, r *http.Request)
+
+// Server is one such member.
+type Server struct {
+	https    *httptest.Server
+	resource string
+	mode     atomic.Pointer[Mode]
+	// UID is that of the namespace kube-system, which tells who the cluster is.
+	uid atomic.Pointer[string]
+
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+// Start starts a server that means no harm yet, and will to those who ask for one
+// resource, such as configmaps.
+func Start(resource string) *Server {
+	s := &Server{seen: map[string]int{}, resource: resource}
+	s.Become(Harmless)
+	s.SetUID("hostile")
+	s.https = httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	return s
+}
+
+// Become changes what the server answers.
+func (s *Server) Become(mode Mode) { s.mode.Store(&mode) }
+
+// SetUID changes which cluster the server says that it is.
+func (s *Server) SetUID(uid string) { s.uid.Store(&uid) }
+
+// URL is the server's address.
+func (s *Server) URL() string { return s.https.URL }
+
+// CABundle is the certificate that it is known by, in PEM.
+func (s *Server) CABundle() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.https.Certificate().Raw})
+}
+
+// Close ends the server and its connections.
+func (s *Server) Close() {
+	s.https.CloseClientConnections()
+	s.https.Close()
+}
+
+// Requests counts the requests with this method and a path that has this part.
+func (s *Server) Requests(method, part string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for request, times := range s.seen {
+		if strings.HasPrefix(request, method+" ") && strings.Contains(request, part) {
+			n += times
+		}
+	}
+	return n
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.seen[r.Method+" "+r.URL.Path]++
+	s.mu.Unlock()
+	switch r.URL.Path {
+	case "/healthz":
+		_, _ = io.WriteString(w, "ok")
+	case "/version":
+		_, _ = io.WriteString(w, `{"gitVersion":"v1.36.3"}`)
+	case "/api/v1/namespaces/kube-system":
+		_, _ = fmt.Fprintf(w, `{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"kube-system","uid":%q}}`, *s.uid.Load())
+	case "/api/v1/nodes":
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"kind":"NodeList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}`)
+	default:
+		if strings.HasSuffix(r.URL.Path, "/"+s.resource) || strings.Contains(r.URL.Path, "/"+s.resource+"/") {
+			(*s.mode.Load())(w, r)
+			return
+		}
+		Harmless(w, r)
+	}
+}
+
+// Harmless has no objects, and takes every one that it is sent.
+func Harmless(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case r.URL.Query().Get("watch") != "":
+		if r.URL.Query().Get("sendInitialEvents") == "true" {
+			_, _ = io.WriteString(w, `{"type":"BOOKMARK","object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"true"}}}}`+"\n")
+		}
+		flush(w)
+		<-r.Context().Done()
+	case r.Method == http.MethodGet:
+		_, _ = io.WriteString(w, listBegin+"]}")
+	default:
+		object := map[string]any{}
+		_ = json.NewDecoder(r.Body).Decode(&object) // what is no object is answered with none
+		metadata, _ := object["metadata"].(map[string]any)
+		if metadata == nil {
+			metadata = map[string]any{}
+		}
+		metadata["uid"], metadata["resourceVersion"] = "u", "2"
+		object["metadata"] = metadata
+		_ = json.NewEncoder(w).Encode(object)
+	}
+}
+
+const listBegin = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1","continue":""},"items":[`
+
+func flush(w http.ResponseWriter) {
+	if f, ok := w.(http.Flusher); ok {
+		f.Flush()
+	}
+}
