@@ -56,7 +56,7 @@ func TestEndless(t *testing.T) {
 		do    http.HandlerFunc
 	}{
 		"list":  {"", answers.Most, func(w http.ResponseWriter, _ *http.Request) { repeat(w, "[") }},
-		"error": {"", answers.MostOfError, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); repeat(w, "no ") }},
+		"error": {"", answers.MostOfError, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError); repeat(w, "no ") }},
 		"gzip": {"", answers.Most, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
@@ -115,7 +115,7 @@ func TestTogether(t *testing.T) {
 		var open []io.Closer
 		var err error
 		for err == nil && len(open) < 4 {
-			response, failed := c.Do(get(t, url))
+			response, failed := c.Do(get(t, url)) //nolint:bodyclose // all of them are, below
 			if failed != nil {
 				t.Fatal(failed)
 			}

@@ -6,6 +6,7 @@ import (
 	_ "crypto/sha512"
 	"encoding/base64"
 	"maps"
+	"slices"
 
 	"github.com/distribution/reference"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -83,7 +84,7 @@ func derivePolicyTypes(object map[string]any) {
 // completePods completes the spec of pods at a path.
 func completePods(path ...string) func(object map[string]any) {
 	return func(object map[string]any) {
-		if at := append(path[:len(path):len(path)], ""); present(object, path) {
+		if at := slices.Concat(path, []string{""}); present(object, path) {
 			copyPath(object, at)
 			node := object
 			for _, field := range path {

@@ -3,6 +3,7 @@ package federate
 import (
 	"maps"
 	"reflect"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -47,7 +48,7 @@ var exclusive = []struct {
 func Replacement(gk schema.GroupKind, live, desired map[string]any) map[string]any {
 	out := Overlay(live, desired)
 	for _, rule := range exclusive {
-		path := append(rule.in[:len(rule.in):len(rule.in)], rule.excludes)
+		path := slices.Concat(rule.in, []string{rule.excludes})
 		if rule.kind != gk || present(desired, path) || !present(out, path) {
 			continue
 		}

@@ -27,7 +27,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if !mutates(request) {
 		return t.next.RoundTrip(request)
 	}
-	if err := t.check(request); err != nil {
+	if err := t.check(); err != nil {
 		if request.Body != nil {
 			_ = request.Body.Close() // a RoundTripper must
 		}
@@ -39,7 +39,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 // WrappedRoundTripper tells client-go what is inside.
 func (t *transport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
-func (t *transport) check(request *http.Request) error {
+func (t *transport) check() error {
 	if err := t.fence.Check(); err != nil {
 		return fmt.Errorf("not sent: %w", err)
 	}
@@ -53,14 +53,14 @@ func (t *transport) guard(request *http.Request) *http.Request {
 		return request
 	}
 	guarded := request.Clone(request.Context())
-	guarded.Body = &body{ReadCloser: request.Body, check: func() error { return t.check(request) }}
+	guarded.Body = &body{ReadCloser: request.Body, check: t.check}
 	if again := request.GetBody; again != nil {
 		guarded.GetBody = func() (io.ReadCloser, error) {
 			next, err := again()
 			if err != nil {
 				return nil, err
 			}
-			return &body{ReadCloser: next, check: func() error { return t.check(request) }}, nil
+			return &body{ReadCloser: next, check: t.check}, nil
 		}
 	}
 	return guarded

@@ -72,7 +72,7 @@ var (
 		endlessly(gzip.NewWriter(w))
 	})
 	// EndlessPages has one page after the other.
-	EndlessPages = lists(func(w http.ResponseWriter, r *http.Request) {
+	EndlessPages = lists(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Replace(listBegin, `"continue":""`, `"continue":"more"`, 1)+object(0)+"]}")
 	})
 	// EndlessEvents has watches that tell of ever more objects that were there before.

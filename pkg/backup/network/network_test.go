@@ -103,7 +103,7 @@ func TestAnswersAreLimited(t *testing.T) {
 				}
 			}
 		}))
-		response, err := get(t, loopback(t), server.URL) //nolint:bodyclose // get does
+		response, err := get(t, loopback(t), server.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func TestNothingIsQuoted(t *testing.T) {
 			}
 		}()
 		for _, scheme := range []string{"http://", "https://"} {
-			if _, err := get(t, loopback(t), scheme+listener.Addr().String()); err == nil || strings.Contains(err.Error(), "hidden") {
+			if _, err := get(t, loopback(t), scheme+listener.Addr().String()); err == nil || strings.Contains(err.Error(), "hidden") { //nolint:bodyclose // get does
 				t.Errorf("%s%q: got %v", scheme, banner, err)
 			}
 		}

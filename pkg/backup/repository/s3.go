@@ -38,7 +38,7 @@ type S3 struct {
 	secret string
 }
 
-const s3Credentials = "spec.s3.credentialsSecretRef"
+const s3Credentials = "spec.s3.credentialsSecretRef" //nolint:gosec // a field, no credentials
 
 func s3Of(spec *v1alpha1.BackupRepositorySpec) Storage {
 	of := spec.S3
