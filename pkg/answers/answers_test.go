@@ -55,8 +55,11 @@ func TestEndless(t *testing.T) {
 		most  int64
 		do    http.HandlerFunc
 	}{
-		"list":  {"", answers.Most, func(w http.ResponseWriter, _ *http.Request) { repeat(w, "[") }},
-		"error": {"", answers.MostOfError, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError); repeat(w, "no ") }},
+		"list": {"", answers.Most, func(w http.ResponseWriter, _ *http.Request) { repeat(w, "[") }},
+		"error": {"", answers.MostOfError, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			repeat(w, "no ")
+		}},
 		"gzip": {"", answers.Most, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
