@@ -154,14 +154,16 @@ func (a Access) RESTConfig(transport http.RoundTripper, c Client) *rest.Config {
 	if c.QPS <= 0 {
 		c.QPS, c.Burst = -1, -1 // zero would be client-go's default
 	}
-	return &rest.Config{
+	config := &rest.Config{
 		Host:        a.Endpoint,
 		BearerToken: a.Token,
-		Transport:   answers.Guard(transport, c.Faults),
+		Transport:   transport, // as it is: commands in pods are run through one like it
 		UserAgent:   cmp.Or(c.UserAgent, "fedctl"),
 		QPS:         c.QPS,
 		Burst:       c.Burst,
 	}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return answers.Guard(next, c.Faults) })
+	return config
 }
 
 // tlsConfig honours spec.disabledTLSValidations as KubeFed does: "*" turns every

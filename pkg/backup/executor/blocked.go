@@ -65,10 +65,12 @@ func same(a, b *Blocked) bool {
 // executor that works: what it may not do any more, it finds out object by object.
 const rightsPeriods = 20
 
-// watchRights goes on asking while the executor leads or waits for the Lease.
+// watchRights goes on asking while the executor leads or waits for the Lease; with
+// every probe as long as rights are said to be missing, so that it is not said for
+// minutes after they have been granted.
 func (e *Executor) watchRights(ctx context.Context) {
 	for {
-		sleep(ctx, rightsPeriods*e.opts.ProbePeriod)
+		sleep(ctx, e.untilLook())
 		if ctx.Err() != nil {
 			return
 		}
@@ -76,6 +78,14 @@ func (e *Executor) watchRights(ctx context.Context) {
 			e.tell(ctx, why)
 		}
 	}
+}
+
+// untilLook is how long after one look at the rights the next one comes.
+func (e *Executor) untilLook() time.Duration {
+	if e.told != nil && *e.told != nil {
+		return e.opts.ProbePeriod
+	}
+	return rightsPeriods * e.opts.ProbePeriod
 }
 
 // forbidden says which rights are missing and what grants them.

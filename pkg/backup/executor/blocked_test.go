@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 )
@@ -37,5 +38,25 @@ func TestReportThatFailedIsRepeated(t *testing.T) {
 	}
 	if want := []string{"Forbidden", "Forbidden", "Forbidden", "well"}; !slices.Equal(r.got, want) {
 		t.Errorf("told %v, want %v", r.got, want)
+	}
+}
+
+// What is missing is looked at with every probe, so that nobody is told of it for
+// minutes after it has been granted.
+func TestMissingRightsAreLookedAtOften(t *testing.T) {
+	e := &Executor{opts: Options{Cluster: "m", ProbePeriod: time.Second}, log: logr.Discard()}
+	defer forgetCluster("m")
+	for _, step := range []struct {
+		why  *Blocked
+		want time.Duration
+	}{
+		{nil, rightsPeriods * time.Second},
+		{&Blocked{Reason: BlockedForbidden}, time.Second},
+		{nil, rightsPeriods * time.Second},
+	} {
+		e.tell(t.Context(), step.why)
+		if got := e.untilLook(); got != step.want {
+			t.Errorf("after %v the next look is in %s, want %s", step.why, got, step.want)
+		}
 	}
 }
