@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -25,15 +24,12 @@ type Server struct {
 	mode     atomic.Pointer[Mode]
 	// UID is that of the namespace kube-system, which tells who the cluster is.
 	uid atomic.Pointer[string]
-
-	mu   sync.Mutex
-	seen map[string]int
 }
 
 // Start starts a server that means no harm yet, and will to those who ask for one
 // resource, such as configmaps.
 func Start(resource string) *Server {
-	s := &Server{seen: map[string]int{}, resource: resource}
+	s := &Server{resource: resource}
 	s.Become(Harmless)
 	s.SetUID("hostile")
 	s.https = httptest.NewTLSServer(http.HandlerFunc(s.serve))
@@ -60,23 +56,7 @@ func (s *Server) Close() {
 	s.https.Close()
 }
 
-// Requests counts the requests with this method and a path that has this part.
-func (s *Server) Requests(method, part string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for request, times := range s.seen {
-		if strings.HasPrefix(request, method+" ") && strings.Contains(request, part) {
-			n += times
-		}
-	}
-	return n
-}
-
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	s.seen[r.Method+" "+r.URL.Path]++
-	s.mu.Unlock()
 	switch r.URL.Path {
 	case "/healthz":
 		_, _ = io.WriteString(w, "ok")

@@ -42,11 +42,6 @@ func (r Resource) GVK() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
 }
 
-// GVR names the resource in requests.
-func (r Resource) GVR() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Plural}
-}
-
 func resourceName(group, plural string) string {
 	if group == "" {
 		return plural
