@@ -16,7 +16,7 @@ import (
 // access says how to open what a BackupRepository names; it reads the Secrets that
 // hold the password and the credentials.
 func (c *core) access(ctx context.Context, of *v1alpha1.BackupRepository) (repository.Config, error) {
-	config := repository.Config{Network: c.opts.Network, CacheDir: c.opts.CacheDir, Timeout: c.opts.StorageTimeout}
+	config := repository.Config{Network: c.opts.Network, MayWrite: c.mayWrite, CacheDir: c.opts.CacheDir, Timeout: c.opts.StorageTimeout}
 	storage, err := repository.StorageOf(&of.Spec)
 	if err != nil {
 		return config, &problem{string(repository.InvalidConfiguration), "spec: " + err.Error()}

@@ -27,8 +27,10 @@ type core struct {
 	client client.Client
 	live   client.Reader
 	config *rest.Config
-	events *eventnote.Recorder
-	jobs   *jobs
+	// mayWrite is an error once the Lease is lost, for what is written elsewhere.
+	mayWrite func() error
+	events   *eventnote.Recorder
+	jobs     *jobs
 }
 
 // lead waits for the Lease and executes until it is lost or ctx ends. Everything
@@ -69,7 +71,7 @@ func (e *Executor) lead(ctx context.Context, clusterUID string) error {
 	}
 	c := &core{
 		opts: e.opts, log: e.log, identity: e.identity, clusterUID: clusterUID,
-		client: mgr.GetClient(), live: mgr.GetAPIReader(), config: mgr.GetConfig(),
+		client: mgr.GetClient(), live: mgr.GetAPIReader(), config: mgr.GetConfig(), mayWrite: term.fence.Check,
 		events: eventnote.NewRecorder(mgr, "fedctl-backup"),
 		jobs:   newJobs(e.opts.ClusterJobs, e.opts.Shared, e.log),
 	}

@@ -17,7 +17,8 @@ type term struct {
 	lock  resourcelock.Interface
 	fence *fence.Fence
 	// config is of all clients but the Lease's own: an executor that was paused, or
-	// cut off, and has lost the Lease, writes nothing more.
+	// cut off, and has lost the Lease, writes nothing more. Nor does it in storage, of
+	// which the fence is asked (core.mayWrite).
 	config *rest.Config
 }
 

@@ -34,6 +34,9 @@ type Rules struct {
 	// TokenURIs are where keys of Google's service accounts may say that tokens come
 	// from, beside Google.
 	TokenURIs []string
+	// MayWrite is asked before each request that may change something, and again when
+	// its body is sent, for a connection may have to be made first; nil: it may.
+	MayWrite func() error
 }
 
 // Parse reads addresses (127.0.0.1) and ranges of them (127.0.0.0/8).
@@ -177,7 +180,14 @@ func (b *bounds) RoundTrip(r *http.Request) (*http.Response, error) {
 	if address, err := netip.ParseAddr(strings.Trim(r.URL.Hostname(), "[]")); err == nil && !b.rules.allows(address) {
 		return nil, &AddressError{address.String()}
 	}
-	response, err := b.to.RoundTrip(r)
+	fenced, err := b.rules.fence(r)
+	if err != nil {
+		return nil, err
+	}
+	response, err := b.to.RoundTrip(fenced)
+	if refused := (*RefusedError)(nil); errors.As(err, &refused) {
+		return nil, refused
+	}
 	if err != nil {
 		return nil, connection(err)
 	}

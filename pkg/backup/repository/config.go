@@ -16,6 +16,9 @@ type Config struct {
 	Storage Storage
 	// Network says what the storage may be reached by.
 	Network network.Rules
+	// MayWrite is asked before each request that changes something in the storage, right
+	// before it is sent; nil: it may.
+	MayWrite func() error
 	// Password that the data is encrypted with.
 	Password string
 	// CacheDir is a directory for temporary files, which Close removes; the system's
@@ -45,6 +48,13 @@ func (c Config) String() string {
 
 // GoString keeps credentials out of %#v.
 func (c Config) GoString() string { return c.String() }
+
+// rules are Network, which asks MayWrite as well.
+func (c Config) rules() network.Rules {
+	rules := c.Network
+	rules.MayWrite = c.MayWrite
+	return rules
+}
 
 // Location is that of the storage.
 func (c Config) Location() string {

@@ -65,6 +65,7 @@ func requestFault(err error) error {
 		timeout net.Error
 		request *url.Error
 		address *network.AddressError
+		refused *network.RefusedError
 		known   *fault
 		typed   *Error
 	)
@@ -72,6 +73,8 @@ func requestFault(err error) error {
 	case err == nil, errors.As(err, &known), errors.As(err, &typed),
 		errors.Is(err, blob.ErrBlobNotFound), errors.Is(err, blob.ErrBlobAlreadyExists):
 		return err
+	case errors.As(err, &refused):
+		return refused
 	case errors.As(err, &address):
 		return &Error{Reason: AddressNotAllowed, Message: address.Error()}
 	case errors.Is(err, answers.ErrTooMuch):

@@ -54,11 +54,14 @@ func (f *Filesystem) validate() error {
 	return nil
 }
 
-func (f *Filesystem) connect(network.Rules) (backend, error) {
-	return &filesystemBackend{path: f.Path}, nil
+func (f *Filesystem) connect(rules network.Rules) (backend, error) {
+	return &filesystemBackend{path: f.Path, rules: rules}, nil
 }
 
-type filesystemBackend struct{ path string }
+type filesystemBackend struct {
+	path  string
+	rules network.Rules
+}
 
 func (b *filesystemBackend) cancellable() bool { return false }
 
@@ -70,7 +73,33 @@ func (b *filesystemBackend) options() *filesystem.Options {
 }
 
 func (b *filesystemBackend) open(ctx context.Context) (blob.Storage, error) {
-	return filesystem.New(ctx, b.options(), false)
+	files, err := filesystem.New(ctx, b.options(), false)
+	if err != nil {
+		return nil, err
+	}
+	return &fencedFiles{files, b.rules}, nil
+}
+
+// fencedFiles are kopia's files, as long as they may be written.
+type fencedFiles struct {
+	blob.Storage
+	rules network.Rules
+}
+
+// PutBlob implements blob.Storage.
+func (f *fencedFiles) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, options blob.PutOptions) error {
+	if err := f.rules.Writable(); err != nil {
+		return err
+	}
+	return f.Storage.PutBlob(ctx, id, data, options)
+}
+
+// DeleteBlob implements blob.Storage.
+func (f *fencedFiles) DeleteBlob(ctx context.Context, id blob.ID) error {
+	if err := f.rules.Writable(); err != nil {
+		return err
+	}
+	return f.Storage.DeleteBlob(ctx, id)
 }
 
 func (b *filesystemBackend) makeDirectory() error {
@@ -100,6 +129,9 @@ func (b *filesystemBackend) check(ctx context.Context) error {
 
 // putNew links a complete file to its name, which fails if the name is taken.
 func (b *filesystemBackend) putNew(_ context.Context, id blob.ID, data []byte) error {
+	if err := b.rules.Writable(); err != nil {
+		return err
+	}
 	name := b.fileName(id)
 	temporary := fmt.Sprintf("%s.tmp.%s", name, rand.Text())
 	defer func() { _ = os.Remove(temporary) }()

@@ -45,7 +45,7 @@ func open(ctx context.Context, config Config, owner *Owner) (*Repository, error)
 	if err := config.Validate(); err != nil {
 		return nil, invalid(err)
 	}
-	target, err := config.Storage.connect(config.Network)
+	target, err := config.Storage.connect(config.rules())
 	if err != nil {
 		return nil, wrap(ctx, err, "cannot open the repository at %s", config)
 	}
