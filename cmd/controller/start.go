@@ -50,7 +50,7 @@ func newScheme() *runtime.Scheme {
 
 // setUpLogging sends all logs, client-go's too, to standard error in the chosen format.
 func setUpLogging(process settings.Process) {
-	options := &slog.HandlerOptions{Level: slog.Level(-process.LogLevel)}
+	options := &slog.HandlerOptions{Level: slog.Level(-min(process.LogLevel, settings.MostLogLevel))}
 	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
 	if process.LogFormat == "text" {
 		handler = slog.NewTextHandler(os.Stderr, options)

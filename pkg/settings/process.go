@@ -11,12 +11,16 @@ type Process struct {
 	LogFormat          string
 }
 
+// MostLogLevel is what counts of a LogLevel: from 8 on client-go logs what it sends and
+// receives, Secrets as well.
+const MostLogLevel = 7
+
 // AddFlags implements Group.
 func (s *Process) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.HealthProbeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
 	flags.StringVar(&s.MetricsAddress, "metrics-bind-address", ":8080", "Address of /metrics; 0 for none.")
 	flags.StringVar(&s.ProfilingAddress, "pprof-bind-address", "", "Address of Go's profiles under /debug/pprof; empty for none.")
-	flags.IntVar(&s.LogLevel, "log-level", 0, "0 for what an operator needs, 1 to follow each failure, 2 and more for developers.")
+	flags.IntVar(&s.LogLevel, "log-level", 0, "0 for what an operator needs, 1 to follow each failure, 2 and more, 7 at most, for developers.")
 	flags.StringVar(&s.LogFormat, "log-format", "json", "json or text.")
 }
 

@@ -10,11 +10,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/backup/content"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 func uidOf(object map[string]any) string {
 	return string((&unstructured.Unstructured{Object: object}).GetUID())
 }
+
+func isSecret(resource content.Resource) bool { return resource.Name() == "secrets" }
 
 func newObject(resource content.Resource) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{}}
@@ -51,6 +54,9 @@ func (r *run) outcome(ctx context.Context, resource content.Resource, s *saved, 
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if isSecret(resource) { // also where what it waits for is told
+		err = errtext.OfSecret(err)
+	}
 	fault := recognise(err)
 	if fault == nil && lost(err) {
 		if apierrors.IsUnauthorized(err) || !r.alive(ctx) {
@@ -64,7 +70,7 @@ func (r *run) outcome(ctx context.Context, resource content.Resource, s *saved, 
 		return nil
 	}
 	r.failed(resource, 1)
-	r.warn(resource.Name(), s.namespace, s.name, explain(err))
+	r.warn(resource.Name(), s.namespace, s.name, explain(resource, err))
 	return nil
 }
 

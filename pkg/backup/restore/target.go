@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/backup/content"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 const (
@@ -186,7 +187,10 @@ func (t *target) fatal(what string, err error) error {
 }
 
 // explain is a message about an object that was refused, with what to do.
-func explain(err error) string {
+func explain(resource content.Resource, err error) string {
+	if isSecret(resource) {
+		err = errtext.OfSecret(err)
+	}
 	text := err.Error()
 	switch {
 	case apierrors.IsForbidden(err) && strings.Contains(text, "cannot "):

@@ -95,6 +95,10 @@ type application struct {
 // Apply makes the member hold what is desired, with a single request as long as nothing
 // of what is known stands against it and nothing is in its way.
 func (a *Applier) Apply(ctx context.Context, desired Desired, known Known, journal Journal) ApplyResult {
+	return discreet(desired.Ref, a.applyDesired(ctx, desired, known, journal))
+}
+
+func (a *Applier) applyDesired(ctx context.Context, desired Desired, known Known, journal Journal) ApplyResult {
 	w := &application{requests: &a.requests, Desired: desired, Known: known}
 	switch live := known.Live; {
 	case live != nil && !live.Managed:

@@ -23,6 +23,10 @@ type Unwanted struct {
 // manage is left alone. known is what the watch tells, nil: nothing, so that it is asked
 // whether the object is there.
 func (a *Applier) Remove(ctx context.Context, unwanted Unwanted, known *Live, journal Journal) RemoveResult {
+	return discreet(unwanted.Ref, a.removeUnwanted(ctx, unwanted, known, journal))
+}
+
+func (a *Applier) removeUnwanted(ctx context.Context, unwanted Unwanted, known *Live, journal Journal) RemoveResult {
 	if known == nil {
 		existing, err := a.get(ctx, unwanted.Ref)
 		switch {
@@ -64,6 +68,10 @@ func (a *Applier) Remove(ctx context.Context, unwanted Unwanted, known *Live, jo
 // Release takes the managed label off an object that nobody wants managed any more, if
 // it is still the one that is known.
 func (a *Applier) Release(ctx context.Context, ref Ref, known *Live) RemoveResult {
+	return discreet(ref, a.release(ctx, ref, known))
+}
+
+func (a *Applier) release(ctx context.Context, ref Ref, known *Live) RemoveResult {
 	err := a.unlabel(ctx, ref, known)
 	switch {
 	case apierrors.IsNotFound(err):
