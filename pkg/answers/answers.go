@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -12,7 +13,8 @@ import (
 // Bounds of what an API server has to say. Objects have 1.5 MiB at most, lists of
 // metadata some 1 KiB for each object.
 const (
-	// Most is for one answer, and for what a watch tells of the objects that were there before.
+	// Most is for one answer, for the pages of a list together, and for what a watch
+	// tells of the objects that were there before.
 	Most = 128 << 20
 	// MostTogether is for all answers of one server that are being read at a time.
 	MostTogether = 256 << 20
@@ -50,6 +52,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = response.Body.Close()
 		return nil, refuse(&RedirectError{To: target(r.URL, to)})
 	}
+	boundRetryAfter(response.Header)
 	b := &body{ReadCloser: response.Body, refuse: refuse, together: g.together}
 	switch {
 	case response.StatusCode >= http.StatusMultipleChoices:
@@ -63,6 +66,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		b.endless, b.left = b.initial == nil, Most
 	default:
 		b.left = LimitOf(r.Context(), Most)
+		b.pages, _ = r.Context().Value(pagesKey{}).(*Pages)
 	}
 	response.Body = b
 	return response, nil
@@ -70,6 +74,20 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // WrappedRoundTripper is what client-go looks for.
 func (g *guard) WrappedRoundTripper() http.RoundTripper { return g.to }
+
+// mostRetryAfter is how many seconds a server can have a request wait before it is tried
+// again within itself.
+const mostRetryAfter = 5
+
+// boundRetryAfter leaves out what would have client-go sleep for as long as the server
+// says. Without it the answer is returned, and whoever has asked tries again, ever more
+// slowly.
+func boundRetryAfter(header http.Header) {
+	const name = "Retry-After"
+	if seconds, err := strconv.Atoi(header.Get(name)); err != nil || seconds > mostRetryAfter {
+		header.Del(name)
+	}
+}
 
 func redirects(code int) bool {
 	switch code {
@@ -115,6 +133,22 @@ func WithInitial(ctx context.Context) (context.Context, *Initial) {
 
 // Over says that the beginning is over: from here on the watch has no end.
 func (i *Initial) Over() { i.over.Store(true) }
+
+type pagesKey struct{}
+
+// Pages bounds the pages of one list together: whoever reads them keeps all of them.
+type Pages struct{ read atomic.Int64 }
+
+// WithPages bounds the answers to requests with this context together.
+func WithPages(ctx context.Context, pages *Pages) context.Context {
+	return context.WithValue(ctx, pagesKey{}, pages)
+}
+
+// Reset begins another list.
+func (p *Pages) Reset() { p.read.Store(0) }
+
+// add is false where the list has become too long.
+func (p *Pages) add(n int) bool { return p == nil || p.read.Add(int64(n)) <= Most }
 
 // RefusedError is an answer that was not taken.
 type RefusedError struct {

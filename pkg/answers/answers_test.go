@@ -152,3 +152,24 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		t.Errorf("told: %q", got)
 	}
 }
+
+// TestPages: the pages of a list are bounded together, and another list begins anew.
+func TestPages(t *testing.T) {
+	c, url := client(t, nil, func(w http.ResponseWriter, _ *http.Request) {
+		page := make([]byte, 1<<20)
+		for range 50 {
+			_, _ = w.Write(page)
+		}
+	})
+	pages := &answers.Pages{}
+	request := get(t, url)
+	request = request.WithContext(answers.WithPages(request.Context(), pages))
+	for range 2 {
+		pages.Reset()
+		for page := range 3 {
+			if n, err := read(t, c, request); (err != nil) != (page == 2) {
+				t.Errorf("page %d: %d bytes were read, %v", page, n, err)
+			}
+		}
+	}
+}

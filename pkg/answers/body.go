@@ -14,6 +14,7 @@ import (
 var (
 	ErrTooMuch      = errors.New("the answer is longer than what was asked for")
 	errEventTooLong = errors.New("an event of the watch is longer than any object")
+	errPages        = errors.New("the pages of the list are too long together")
 	errTogether     = errors.New("its answers that are being read are too long together")
 )
 
@@ -48,6 +49,7 @@ type body struct {
 	initial *Initial // of a watch: what left is for
 	events  *events  // of a watch: each is bounded
 
+	pages    *Pages        // of a list; nil: it has one
 	together *atomic.Int64 // nil: it is the only one
 	held     atomic.Int64  // of together
 	closed   sync.Once
@@ -71,6 +73,9 @@ func (b *body) Read(into []byte) (int, error) {
 	}
 	if b.left -= int64(n); b.left < 0 {
 		return n, b.refuse(ErrTooMuch)
+	}
+	if !b.pages.add(n) {
+		return n, b.refuse(errPages)
 	}
 	if b.together != nil {
 		b.held.Add(int64(n))

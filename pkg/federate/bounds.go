@@ -14,6 +14,9 @@ import (
 const (
 	// MostCollected is for the status of one cluster's object.
 	MostCollected = 64 << 10
+	// MostCollectedOfMember is for those of all objects of a type in one cluster, which
+	// are kept in memory.
+	MostCollectedOfMember = 64 << 20
 	// MostCollectedTogether is for those of all clusters.
 	MostCollectedTogether = 512 << 10
 	mostMessagesTogether  = 256 << 10
@@ -38,18 +41,19 @@ func boundMessages(clusters []ClusterStatus) {
 	}
 }
 
-// TooLarge stands for a RemoteStatus of so many bytes that was not kept.
+// TooLarge stands for a RemoteStatus of so many bytes that was not kept, because of
+// its own size, or else because of what is kept of the cluster's other objects.
 type TooLarge int
 
-// boundCollected leaves out what is too large, the largest first, so that a member that
+// BoundCollected leaves out what is too large, the largest first, so that a member that
 // says too much takes nothing from the others. It says whose status was left out, by name.
-func boundCollected(clusters []ClusterStatus) (tooLarge []string) {
+func BoundCollected(clusters []ClusterStatus) (tooLarge []string) {
 	sizes := make(map[int]int, len(clusters))
 	var kept []int
 	together := 0
 	for i := range clusters {
 		sizes[i] = sizeOf(clusters[i].RemoteStatus)
-		if sizes[i] > 0 && sizes[i] <= MostCollected {
+		if _, unkept := clusters[i].RemoteStatus.(TooLarge); !unkept && sizes[i] > 0 && sizes[i] <= MostCollected {
 			kept = append(kept, i)
 			together += sizes[i]
 		}
@@ -66,11 +70,14 @@ func boundCollected(clusters []ClusterStatus) (tooLarge []string) {
 	}
 	for i := range clusters {
 		c := &clusters[i]
+		_, unkept := c.RemoteStatus.(TooLarge)
 		switch {
 		case sizes[i] > MostCollected:
 			tooLarge = append(tooLarge, fmt.Sprintf("the status in cluster %s has %d bytes, of which at most %d are collected", c.Name, sizes[i], MostCollected))
 		case over[i]:
 			tooLarge = append(tooLarge, fmt.Sprintf("the status in cluster %s has %d bytes: together they have %d, of which at most %d are collected", c.Name, sizes[i], all, MostCollectedTogether))
+		case unkept:
+			tooLarge = append(tooLarge, fmt.Sprintf("the status in cluster %s has %d bytes: those of this type's other objects there have used up the %d that are kept", c.Name, sizes[i], MostCollectedOfMember))
 		default:
 			continue
 		}

@@ -14,6 +14,7 @@ func sized(n int) any { return map[string]any{"a": strings.Repeat("x", n)} }
 func TestFoldBoundsWhatIsCollected(t *testing.T) {
 	outcomes := []Outcome{
 		{Cluster: "hostile", RemoteStatus: sized(1 << 20)}, {Cluster: "unkept", RemoteStatus: TooLarge(2 << 20)},
+		{Cluster: "crowded", RemoteStatus: TooLarge(10)},
 		{Cluster: "good", RemoteStatus: sized(100)},
 	}
 	for i := range 10 {
@@ -27,11 +28,14 @@ func TestFoldBoundsWhatIsCollected(t *testing.T) {
 	for _, c := range next.Clusters {
 		together += sizeOf(c.RemoteStatus)
 	}
-	if together > MostCollectedTogether || next.Cluster("hostile").RemoteStatus != nil || next.Cluster("unkept").RemoteStatus != nil ||
+	if together > MostCollectedTogether || next.Cluster("hostile").RemoteStatus != nil || next.Cluster("unkept").RemoteStatus != nil || next.Cluster("crowded").RemoteStatus != nil ||
 		next.Cluster("good").RemoteStatus == nil || next.Cluster("large-9").RemoteStatus == nil {
 		t.Errorf("%d bytes are kept", together)
 	}
 	condition := next.Condition(ConditionCollected)
+	if want := "the status in cluster crowded has 10 bytes: those of this type's other objects"; condition == nil || !strings.Contains(condition.Message, want) {
+		t.Errorf("no %q in %+v", want, condition)
+	}
 	if condition == nil || condition.Status != ConditionFalse || condition.Reason != "TooLarge" ||
 		!strings.Contains(condition.Message, "hostile has 1048584 bytes") || next.Condition(ConditionPropagation).Status != ConditionTrue {
 		t.Errorf("conditions: %+v", next.Conditions)

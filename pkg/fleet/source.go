@@ -84,9 +84,9 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func()) 
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			options.LabelSelector = s.Selector
-			list, err := s.List(ctx, options)
+			list, err := s.List(pages.begin(ctx, options), options)
 			if err == nil {
-				err = pages.add(options, list)
+				err = pages.add(list)
 			}
 			if err != nil {
 				failed(ctx, err)
@@ -119,20 +119,33 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func()) 
 	}
 }
 
-// pages counts the objects of one list, which has as many pages as the server says. It
-// is used by one reflector, and not at the same time.
-type pages struct{ objects int }
+// pages counts the objects and the bytes of one list, which has as many pages as the
+// server says. It is used by one reflector, and not at the same time.
+type pages struct {
+	objects int
+	bytes   answers.Pages
+}
 
-// mostObjects is more than a cluster holds of one resource.
-const mostObjects = 250_000
+const (
+	// mostObjects is more than a cluster holds of one resource.
+	mostObjects = 250_000
+	// leastOfPage is what a page counts, also an empty one: there may be no end of them.
+	leastOfPage = 25
+)
 
-func (p *pages) add(options metav1.ListOptions, list runtime.Object) error {
+// begin returns the context for the request of a page.
+func (p *pages) begin(ctx context.Context, options metav1.ListOptions) context.Context {
 	if options.Continue == "" {
 		p.objects = 0
+		p.bytes.Reset()
 	}
-	p.objects += max(1, meta.LenList(list)) // an empty page counts as well: there may be no end of them
+	return answers.WithPages(ctx, &p.bytes)
+}
+
+func (p *pages) add(list runtime.Object) error {
+	p.objects += max(leastOfPage, meta.LenList(list))
 	if p.objects > mostObjects {
-		return fmt.Errorf("the list has more than %d objects, and goes on", mostObjects)
+		return fmt.Errorf("the list has more than %d objects, or pages for as many, and goes on", mostObjects)
 	}
 	return nil
 }

@@ -33,6 +33,12 @@ type Rules[V any] struct {
 	SilentLists bool
 	// ByNamespace makes Keys of one namespace cheap.
 	ByNamespace bool
+	// Weigh returns how many bytes of a value can be done without, and MostWeight how
+	// many of them the table keeps. Lighten returns a value without them: it is kept in
+	// place of one that would be too much.
+	Weigh      func(*V) int
+	MostWeight int
+	Lighten    func(*V) *V
 	// OnChange is told of what the watch tells; nil stands for no object. It is not
 	// told of writes of ours.
 	OnChange func(key types.NamespacedName, before, after *V)
@@ -52,6 +58,7 @@ type Table[V any] struct {
 
 	mu      sync.RWMutex
 	objects map[types.NamespacedName]*V
+	weight  int                            // of the objects, if the rules say so
 	names   map[string]map[string]struct{} // by namespace, if the rules say so
 	seen    uint64                         // the newest resource version the watch has delivered
 	synced  bool
@@ -75,7 +82,7 @@ func NewTable[V any](rules Rules[V]) *Table[V] {
 
 // reset empties the table. The caller holds the lock, or is the only one.
 func (t *Table[V]) reset(size int) {
-	t.objects = make(map[types.NamespacedName]*V, size)
+	t.objects, t.weight = make(map[types.NamespacedName]*V, size), 0
 	if t.rules.ByNamespace {
 		t.names = map[string]map[string]struct{}{}
 	}
@@ -138,7 +145,7 @@ func (t *Table[V]) Keys(namespace string) []types.NamespacedName {
 
 // set holds value for the object, or nothing for nil. The caller holds the lock.
 func (t *Table[V]) set(key types.NamespacedName, value *V) {
-	if value == nil {
+	if value = t.weighed(t.objects[key], value); value == nil {
 		delete(t.objects, key)
 	} else {
 		t.objects[key] = value
@@ -158,6 +165,26 @@ func (t *Table[V]) set(key types.NamespacedName, value *V) {
 	default:
 		names[key.Name] = struct{}{}
 	}
+}
+
+// weighed is the value that is to be kept in place of before, within what the table
+// keeps. The caller holds the lock.
+func (t *Table[V]) weighed(before, value *V) *V {
+	if t.rules.Weigh == nil {
+		return value
+	}
+	weight := func(of *V) int {
+		if of == nil {
+			return 0
+		}
+		return t.rules.Weigh(of)
+	}
+	t.weight -= weight(before)
+	if value != nil && t.weight+weight(value) > t.rules.MostWeight {
+		value = t.rules.Lighten(value)
+	}
+	t.weight += weight(value)
+	return value
 }
 
 // Swap records what a write of ours has made of seen, unless the object has changed

@@ -220,3 +220,41 @@ func TestNoWatchKnowsNothing(t *testing.T) {
 		t.Error("no watch knows something")
 	}
 }
+
+// TestTableKeepsNoMoreThanItMay: what is too much is kept without what can be done
+// without, whichever way it comes, and there is room again for what has become less.
+func TestTableKeepsNoMoreThanItMay(t *testing.T) {
+	table := NewTable(versioned(Rules[value]{
+		Weigh: func(v *value) int { return len(v.text) }, MostWeight: 10,
+		Lighten: func(v *value) *value { return &value{version: v.version} },
+	}))
+	key := func(name string) types.NamespacedName { return types.NamespacedName{Namespace: "n", Name: name} }
+	expect := func(when string, want map[string]string) {
+		t.Helper()
+		for name, text := range want {
+			if v := table.Get(key(name)); v == nil || v.text != text {
+				t.Errorf("%s: of %s is kept %+v, want %q", when, name, v, text)
+			}
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(table.replace([]any{object("a", "1", "123456")}, "1", never))
+	must(table.put(object("b", "2", "123456"), never))
+	expect("after what was one too many", map[string]string{"a": "123456", "b": ""})
+	must(table.put(object("a", "3", "12"), never))
+	must(table.put(object("b", "4", "123456"), never))
+	expect("when there is room", map[string]string{"a": "12", "b": "123456"})
+	must(table.remove(object("b", "5", ""), never))
+	table.Observe(key("c"), &value{version: 6, text: "12345678"})
+	expect("when one is gone", map[string]string{"a": "12", "c": "12345678"})
+	must(table.replace([]any{object("a", "7", "12345678901"), object("d", "7", "1")}, "7", never))
+	expect("after a list", map[string]string{"a": "", "d": "1"})
+	if table.weight != 1 {
+		t.Errorf("%d bytes are counted, want 1", table.weight)
+	}
+}

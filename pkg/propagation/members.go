@@ -31,7 +31,10 @@ type (
 type live struct {
 	member.Live
 
-	remote string // the status as JSON; only for types that collect it
+	// remote is the status as JSON; only for types that collect it. unkept is how long it
+	// was where it was too large to be kept.
+	remote string
+	unkept int
 }
 
 // known is what an applier is told of it; nil of none.
@@ -72,10 +75,11 @@ func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
 // found by listing again after an outage.
 func newMemberStore(collectStatus bool, onChange func(target types.NamespacedName, before, after *live), onSynced func()) *memberStore {
 	return fleet.NewTable(fleet.Rules[live]{
-		Read:     func(obj metav1.Object) (*live, error) { return liveOf(obj, collectStatus), nil },
-		Version:  func(l *live) uint64 { return l.Version },
-		Same:     func(before, after *live) bool { return *before == *after },
-		Carry:    func(before, after *live) { after.remote = before.remote },
+		Read:    func(obj metav1.Object) (*live, error) { return liveOf(obj, collectStatus), nil },
+		Version: func(l *live) uint64 { return l.Version },
+		Same:    func(before, after *live) bool { return *before == *after },
+		Carry:   func(before, after *live) { after.remote, after.unkept = before.remote, before.unkept },
+		Weigh:   func(l *live) int { return len(l.remote) }, MostWeight: federate.MostCollectedOfMember, Lighten: (*live).lighter,
 		OnChange: onChange,
 		OnSynced: onSynced,
 	})
@@ -96,14 +100,37 @@ func liveOf(obj metav1.Object, collectStatus bool) *live {
 			if raw, err := json.Marshal(status); err == nil {
 				l.remote = string(raw)
 			}
+			if len(l.remote) > federate.MostCollected {
+				return l.lighter()
+			}
 		}
 	}
 	return l
 }
 
+// lighter is the same without the status; how large it is stays known.
+func (l *live) lighter() *live {
+	if l.remote == "" {
+		return l
+	}
+	without := *l
+	without.remote, without.unkept = "", len(l.remote)
+	return &without
+}
+
+// saysLike says whether the collected status is the same.
+func (l *live) saysLike(other *live) bool {
+	return l.remote == other.remote && l.unkept == other.unkept
+}
+
 // status is the collected status, nil if there is none.
 func (l *live) status() any {
-	if l == nil || l.remote == "" {
+	switch {
+	case l == nil:
+		return nil
+	case l.unkept > 0:
+		return federate.TooLarge(l.unkept)
+	case l.remote == "":
 		return nil
 	}
 	var status any

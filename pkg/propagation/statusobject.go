@@ -100,19 +100,25 @@ func (w *statusObjectWriter) write(ctx context.Context, t *runningType, key type
 	return nil
 }
 
-// clusterStatus is what the ready clusters that hold the object say of it, by name.
+// clusterStatus is what the ready clusters that hold the object say of it, by name,
+// within the bounds of the federated object's own status, which says what is left out.
 func (w *statusObjectWriter) clusterStatus(t *runningType, key types.NamespacedName) []any {
-	list := []any{}
+	var clusters []federate.ClusterStatus
 	for _, info := range w.lookout.inventory.Clusters() {
 		_, known := w.lookout.look(t, key, info.Name)
 		if !info.Ready || known == nil {
 			continue
 		}
-		status, ok := known.status().(map[string]any)
+		clusters = append(clusters, federate.ClusterStatus{Name: info.Name, RemoteStatus: known.status()})
+	}
+	federate.BoundCollected(clusters)
+	list := make([]any, 0, len(clusters))
+	for i := range clusters {
+		status, ok := clusters[i].RemoteStatus.(map[string]any)
 		if !ok {
 			status = map[string]any{} // KubeFed's definitions require one
 		}
-		list = append(list, map[string]any{"clusterName": info.Name, "status": status})
+		list = append(list, map[string]any{"clusterName": clusters[i].Name, "status": status})
 	}
 	return list
 }

@@ -119,7 +119,7 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 	}
 	key := t.federatedKey(target)
 	if t.federated.Get(key) != nil {
-		if before != nil && after != nil && before.remote != after.remote ||
+		if before != nil && after != nil && !before.saysLike(after) ||
 			g.recordsVersions && before.recorded() != after.recorded() {
 			g.work.decideAfter(t, key, g.interval)
 		}

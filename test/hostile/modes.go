@@ -75,6 +75,14 @@ var (
 	EndlessPages = lists(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Replace(listBegin, `"continue":""`, `"continue":"more"`, 1)+object(0)+"]}")
 	})
+	// LargePages has one page of some MiB after the other.
+	LargePages = lists(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.WriteString(w, strings.Replace(listBegin, `"continue":""`, `"continue":"more"`, 1)+object(0))
+		for n := 1; err == nil && n < 8<<10; n++ {
+			_, err = io.WriteString(w, ","+object(n))
+		}
+		_, _ = io.WriteString(w, "]}")
+	})
 	// EndlessEvents has watches that tell of ever more objects that were there before.
 	EndlessEvents = reads(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("watch") == "" {
@@ -104,9 +112,24 @@ var (
 	WrongKinds = lists(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","items":{"a":[]}}`)
 	})
-	// TooManyRequests answers everything with 429.
+	// Flood has watches that tell ever again that an object has changed.
+	Flood = reads(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("watch") == "" {
+			Harmless(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, err := io.WriteString(w, `{"type":"ADDED","object":`+object(0)+"}\n")
+		if r.URL.Query().Get("sendInitialEvents") == "true" {
+			_, err = io.WriteString(w, initialEnd)
+		}
+		for n := 1; err == nil && r.Context().Err() == nil; n++ {
+			_, err = io.WriteString(w, strings.Replace(`{"type":"MODIFIED","object":`+object(0)+"}\n", `"resourceVersion":"2"`, fmt.Sprintf(`"resourceVersion":"%d"`, n+2), 1))
+		}
+	})
+	// TooManyRequests answers everything with 429, and wants an hour's peace.
 	TooManyRequests = Mode(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", "3600")
 		status(w, http.StatusTooManyRequests, "TooManyRequests", "later")
 	})
 	// Broken answers everything with 500.
@@ -114,6 +137,25 @@ var (
 		status(w, http.StatusInternalServerError, "InternalError", "broken")
 	})
 )
+
+// Listing has a list that is the text, whatever it is.
+func Listing(text string) Mode {
+	return lists(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+}
+
+// Streaming has watches that tell the text, whatever it is, and then nothing.
+func Streaming(text string) Mode {
+	return reads(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("watch") == "" {
+			Harmless(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, text)
+		flush(w)
+		<-r.Context().Done()
+	})
+}
 
 // Redirecting sends every request elsewhere, with its body.
 func Redirecting(to string) Mode {

@@ -4,14 +4,23 @@
 package hostile
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // Mode answers what is not the question how the server is.
@@ -19,7 +28,9 @@ type Mode func(w http.ResponseWriter, r *http.Request)
 
 // Server is one such member.
 type Server struct {
-	https    *httptest.Server
+	https *httptest.Server
+	// other is the configuration of a certificate that nobody trusts, while it is used.
+	other    atomic.Pointer[tls.Config]
 	resource string
 	mode     atomic.Pointer[Mode]
 	// UID is that of the namespace kube-system, which tells who the cluster is.
@@ -32,8 +43,51 @@ func Start(resource string) *Server {
 	s := &Server{resource: resource}
 	s.Become(Harmless)
 	s.SetUID("hostile")
-	s.https = httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	s.https = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	s.https.TLS = &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.other.Load(), nil }, // nil: its own
+	}
+	s.https.EnableHTTP2 = true
+	s.https.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that fail are meant to
+	s.https.StartTLS()
 	return s
+}
+
+// SwapCertificate has the server show another certificate than that of CABundle from the
+// next handshake on, and ends its connections, in the middle of what they carry.
+func (s *Server) SwapCertificate() error {
+	certificate, err := newCertificate()
+	if err != nil {
+		return err
+	}
+	s.other.Store(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1"}})
+	s.https.CloseClientConnections()
+	return nil
+}
+
+// RestoreCertificate has it show its own again.
+func (s *Server) RestoreCertificate() {
+	s.other.Store(nil)
+	s.https.CloseClientConnections()
+}
+
+// newCertificate is one for this machine that nobody has signed.
+func newCertificate() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, nil
 }
 
 // Become changes what the server answers.
@@ -49,6 +103,9 @@ func (s *Server) URL() string { return s.https.URL }
 func (s *Server) CABundle() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.https.Certificate().Raw})
 }
+
+// Disconnect ends the connections, in the middle of what they carry.
+func (s *Server) Disconnect() { s.https.CloseClientConnections() }
 
 // Close ends the server and its connections.
 func (s *Server) Close() {
@@ -82,7 +139,7 @@ func Harmless(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Query().Get("watch") != "":
 		if r.URL.Query().Get("sendInitialEvents") == "true" {
-			_, _ = io.WriteString(w, `{"type":"BOOKMARK","object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"true"}}}}`+"\n")
+			_, _ = io.WriteString(w, initialEnd)
 		}
 		flush(w)
 		<-r.Context().Done()
@@ -100,6 +157,9 @@ func Harmless(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(object)
 	}
 }
+
+// initialEnd is the event after the objects that were there before a watch.
+const initialEnd = `{"type":"BOOKMARK","object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"true"}}}}` + "\n"
 
 const listBegin = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1","continue":""},"items":[`
 
