@@ -11,8 +11,8 @@ import (
 // turn, and no lane has more than its limit of items in work, so a member that
 // answers slowly, or not at all, holds only its own share of the workers.
 // Within a lane the namespaces are served in turn. In the host's lane, where items
-// compute more than they wait, a namespace leaves a quarter of the places to the
-// others, so objects that take long to render delay those of their own namespace only.
+// compute more than they wait, a namespace leaves a quarter of the places, one
+// at least, to the others, so objects that take long to render delay those of their own namespace only.
 //
 // An item that is added while it is in work is queued again when that is done;
 // one that is already queued is not queued twice, as in client-go's queue.
@@ -94,7 +94,7 @@ func (q *fairQueue) lane(cluster multicluster.ClusterName) *lane {
 	if !ok {
 		l = &lane{limit: q.laneLimit, namespaceLimit: q.laneLimit, namespaces: map[string]*laneNamespace{}}
 		if cluster == "" {
-			l.limit, l.namespaceLimit = q.hostLimit, max(1, q.hostLimit-q.hostLimit/4)
+			l.limit, l.namespaceLimit = q.hostLimit, max(1, q.hostLimit-max(1, q.hostLimit/4))
 		}
 		q.lanes[cluster] = l
 	}

@@ -68,22 +68,24 @@ func TestFairQueueServesNamespacesInTurn(t *testing.T) {
 
 // A namespace whose objects take long leaves places in the host's lane to the others.
 func TestFairQueueLimitsANamespaceOfTheHost(t *testing.T) {
-	q := newFairQueue(1, 4)
-	for n := range 10 {
-		q.Add(itemOf("", n))
-	}
-	for range 3 {
-		get(t, q)
-	}
-	other := itemOf("", 0)
-	other.Object.Namespace = "other"
-	q.Add(other)
-	if got := get(t, q); got != other {
-		t.Errorf("got %v: the last place of the host's lane must be left to another namespace", got)
-	}
-	q.Done(other)
-	if lanes := q.LenByCluster(); lanes[""] != 7 {
-		t.Errorf("%d items wait, want 7", lanes[""])
+	for _, places := range []int{2, 3, 4} {
+		q := newFairQueue(1, places)
+		for n := range 10 {
+			q.Add(itemOf("", n))
+		}
+		for range places - 1 {
+			get(t, q)
+		}
+		other := itemOf("", 0)
+		other.Object.Namespace = "other"
+		q.Add(other)
+		if got := get(t, q); got != other {
+			t.Errorf("got %v: the last of %d places of the host's lane must be left to another namespace", got, places)
+		}
+		q.Done(other)
+		if lanes := q.LenByCluster(); lanes[""] != 11-places {
+			t.Errorf("%d items wait, want %d", lanes[""], 11-places)
+		}
 	}
 }
 
