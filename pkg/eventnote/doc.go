@@ -3,7 +3,7 @@
 // worst news, which names a hundred clusters, would be what nobody hears. A Recorder
 // makes every note fit.
 //
-// It imports nothing of the project. Nobody else may ask a manager for its recorder:
+// It imports pkg/errtext only. Nobody else may ask a manager for its recorder:
 // the linter (depguard) keeps client-go's recorders out of other packages, and a test
 // of this one looks for calls of GetEventRecorder.
 package eventnote

@@ -54,7 +54,7 @@ var defaultMessages = map[AggregateReason]string{
 func Fold(in FoldInput) (next Status, changed bool) {
 	next = Status{ObservedGeneration: in.Generation, Clusters: foldClusters(in.Outcomes)}
 	boundMessages(next.Clusters)
-	tooLarge := boundCollected(next.Clusters)
+	tooLarge := BoundCollected(next.Clusters)
 	clustersChanged := !sameClusters(in.Previous.Clusters, next.Clusters)
 	if !clustersChanged {
 		next.Clusters = in.Previous.Clusters
@@ -87,16 +87,13 @@ func Fold(in FoldInput) (next Status, changed bool) {
 	return next, true
 }
 
-// longestMessage bounds what a status says of one cluster, whose own words it may be.
-const longestMessage = 1024
-
 // foldClusters returns the clusters sorted by name; of two outcomes of one
 // cluster the later counts.
 func foldClusters(outcomes []Outcome) []ClusterStatus {
 	clusters := make([]ClusterStatus, 0, len(outcomes))
 	for i := len(outcomes) - 1; i >= 0; i-- {
 		o := &outcomes[i]
-		clusters = append(clusters, ClusterStatus{Name: o.Cluster, Status: o.Status, Message: errtext.Elide(o.Message, longestMessage), Version: o.Version, RemoteStatus: o.RemoteStatus})
+		clusters = append(clusters, ClusterStatus{Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version, RemoteStatus: o.RemoteStatus})
 	}
 	slices.SortStableFunc(clusters, compareClusters)
 	return slices.CompactFunc(clusters, func(a, b ClusterStatus) bool { return a.Name == b.Name })
@@ -122,7 +119,7 @@ func propagationCondition(in FoldInput, clusters []ClusterStatus) Condition {
 		}
 		c.Message = text
 	}
-	c.Message = cmp.Or(c.Message, defaultMessages[AggregateReason(c.Reason)])
+	c.Message = errtext.Bounded(cmp.Or(c.Message, defaultMessages[AggregateReason(c.Reason)]), longestCondition)
 	return c
 }
 
@@ -143,7 +140,7 @@ func failures(clusters []ClusterStatus) []string {
 
 // A problem may have many fields to name. Of a failure the end is as telling as the
 // beginning: that is where API servers give the reason.
-const longestProblem, longestFailure = 2500, 240
+const longestProblem, longestFailure, longestCondition = 2500, 240, 8 << 10
 
 // listMessage joins the first few items, each shortened, and counts the rest, so
 // that a condition stays readable with hundreds of clusters.
@@ -151,7 +148,7 @@ func listMessage(items []string, longest int) string {
 	const most = 3
 	shown := make([]string, 0, most)
 	for _, item := range items[:min(len(items), most)] {
-		shown = append(shown, errtext.Elide(item, longest))
+		shown = append(shown, errtext.Bounded(item, longest))
 	}
 	text := strings.Join(shown, "; ")
 	if rest := len(items) - most; rest > 0 {

@@ -85,6 +85,7 @@ func conditionsFor(previous []fedcorev1beta1.ClusterCondition, h health, malform
 	}
 	at := metav1.NewTime(now.Truncate(time.Second))
 	condition := func(kind fedcommon.ClusterConditionType, status bool, reason, message string) fedcorev1beta1.ClusterCondition {
+		message = errtext.Bounded(message, errtext.Cluster)
 		c := fedcorev1beta1.ClusterCondition{
 			Type: kind, Status: corev1.ConditionFalse, Reason: &reason, Message: &message, LastProbeTime: at, LastTransitionTime: &at,
 		}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"github.com/fedctl/fedctl/pkg/answers"
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -75,7 +76,7 @@ func (c *connection) identify(ctx context.Context) reach.Observation {
 			return reach.Observation{Verdict: reach.NotReady, Detail: err.Error()}
 		}
 		if err != nil {
-			c.log.Info("Member does not tell who it is", "error", err.Error())
+			c.log.Info("Member does not tell who it is", "error", errtext.Stable(err))
 			if c.identified {
 				return reach.Observation{Verdict: reach.Ready} // it did: who it was is kept
 			}

@@ -12,6 +12,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -285,7 +286,7 @@ func (m *member) takeInventory(ctx context.Context, result inventoryResult) {
 		return
 	}
 	if result.err != nil {
-		m.log.V(1).Info("Could not list the member's nodes", "error", result.err.Error())
+		m.log.V(1).Info("Could not list the member's nodes", "error", errtext.Stable(result.err))
 	}
 	m.p.learn(m, func(f *Facts) {
 		if result.version != "" {

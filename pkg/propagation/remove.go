@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
 )
@@ -99,7 +100,7 @@ func (w *memberWorker) release(ctx context.Context, a *attempt) (reconcile.Resul
 	w.metrics.observe(a, "unlabel", member.Err(result), w.now().Sub(start))
 	if r, ok := result.(member.Failed); ok {
 		w.log.Info("Could not remove the managed label from an object without a federated object; trying again",
-			"cluster", a.cluster(), "type", a.t.Name, "object", a.target, "error", r.Cause.Error())
+			"cluster", a.cluster(), "type", a.t.Name, "object", a.target, "error", errtext.Stable(r.Cause))
 		return reconcile.Result{RequeueAfter: w.work.backoff.When(a.item)}, nil
 	}
 	w.work.backoff.Forget(a.item)

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/replicas/planner"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -63,7 +64,7 @@ func (c *Controller) observeCluster(ctx context.Context, t typeconfig.Type, fed 
 	}
 	counts, err := c.countPods(ctx, m, fed.NamespacedName(), w.selector)
 	if err != nil {
-		c.log.V(1).Info("Could not list the pods of a member cluster", "cluster", name, "object", fed.NamespacedName(), "error", err.Error())
+		c.log.V(1).Info("Could not list the pods of a member cluster", "cluster", name, "object", fed.NamespacedName(), "error", errtext.Stable(err))
 		state.wait = c.opts.UnschedulableAfter / 4
 		return state
 	}

@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // Status is status of a ReplicaSchedulingPreference, which KubeFed leaves empty.
@@ -84,7 +86,7 @@ func (o outcome) next(p *preference, now time.Time) (Status, bool) {
 		Clusters:           o.Clusters,
 	}
 	condition := metav1.Condition{
-		Type: ConditionScheduled, Status: metav1.ConditionFalse, Reason: o.Reason, Message: clip(o.Message),
+		Type: ConditionScheduled, Status: metav1.ConditionFalse, Reason: o.Reason, Message: errtext.Bounded(o.Message, maxMessage),
 		ObservedGeneration: p.meta.Generation, LastTransitionTime: metav1.NewTime(now),
 	}
 	if o.scheduled() {
@@ -97,13 +99,6 @@ func (o outcome) next(p *preference, now time.Time) (Status, bool) {
 
 // maxMessage is as long as a condition's message may be.
 const maxMessage = 32768
-
-func clip(s string) string {
-	if len(s) <= maxMessage {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxMessage], "")
-}
 
 // spread prints how many replicas each cluster gets, for events and logs.
 func spread(scheduled map[string]int64) string {

@@ -83,7 +83,7 @@ func (r *backups) deleteData(ctx context.Context, backup *v1alpha1.Backup, runs 
 // deletion began with may be old by now.
 func (r *backups) explainDeletion(ctx context.Context, backup *v1alpha1.Backup, why error) error {
 	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reasonOf(why),
-		Message: fmt.Sprintf("the stored data cannot be deleted: %s; to let the Backup go without deleting it, set spec.deletionPolicy to Retain", why)}
+		Message: said(fmt.Sprintf("the stored data cannot be deleted: %s; to let the Backup go without deleting it, set spec.deletionPolicy to Retain", why))}
 	written := false
 	err := retries.OnError(retriable, func() error {
 		current := &v1alpha1.Backup{}

@@ -10,10 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/capture"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
-	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/retries"
 )
 
@@ -137,14 +135,14 @@ func (x *execution) succeed(run *v1alpha1.BackupRun, result *capture.Result, che
 	now, phase := x.opts.Clock.Now(), v1alpha1.RunSucceeded
 	if result.Partial {
 		phase = v1alpha1.RunPartiallyFailed
-		status.Reason, status.Message = "PartiallyFailed", partialMessage(result.Warnings)
+		status.Reason, status.Message = "PartiallyFailed", said(partialMessage(result.Warnings))
 	}
 	if check == nil {
 		(&verification{mode: verifyQuick, at: now}).apply(run)
 	} else {
 		check.apply(run)
 		if check.err != nil {
-			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, errtext.Bounded(check.err.Error(), bounded.Message)
+			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, said(check.err.Error())
 		}
 	}
 	x.finish(run, phase, now)
@@ -161,7 +159,7 @@ func (x *execution) giveUp(run *v1alpha1.BackupRun, problem, cause error) {
 		status.Reason, status.Message = reasonInterrupted, "its executor has stopped"
 		status.Attempts--
 	case errors.Is(cause, errReplaced), errors.Is(cause, errDeleted):
-		status.Reason, status.Message = reasonReplaced, cause.Error()
+		status.Reason, status.Message = reasonReplaced, said(cause.Error())
 		if errors.Is(cause, errDeleted) {
 			status.Reason = reasonDeleted
 		}

@@ -190,7 +190,7 @@ func (e *Executor) probe(ctx context.Context) (uid string, why *Blocked) {
 	missing, err := e.missingRights(ctx, asking)
 	switch {
 	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
-		e.log.V(1).Info("The cluster does not tell what is allowed", "error", err.Error())
+		e.log.V(1).Info("The cluster does not tell what is allowed", "error", said(err.Error()))
 	case err != nil:
 		return "", unreachable(err)
 	case len(missing) > 0:
@@ -208,7 +208,7 @@ func (e *Executor) probe(ctx context.Context) (uid string, why *Blocked) {
 }
 
 func unreachable(err error) *Blocked {
-	return &Blocked{Reason: blockedUnreachable, Message: err.Error()}
+	return &Blocked{Reason: blockedUnreachable, Message: said(err.Error())}
 }
 
 // served says what is wrong if the cluster does not know the types of backups. It

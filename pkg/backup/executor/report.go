@@ -12,6 +12,8 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/bounded"
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/eventnote"
 )
 
@@ -61,7 +63,7 @@ func (r *ClusterReporter) report(ctx context.Context, object *fedcorev1beta1.Kub
 		r.event(object, corev1.EventTypeNormal, reasonBackupsExecuted, "nothing keeps the host's controller from executing backups any more")
 		return r.annotate(ctx, object, nil)
 	case why.Reason == BlockedForbidden:
-		text := why.Reason + ": " + why.Message
+		text := said(why.Reason + ": " + why.Message)
 		r.event(object, corev1.EventTypeWarning, reasonBackupsForbidden, why.Message)
 		if text == before {
 			return nil
@@ -75,6 +77,9 @@ func (r *ClusterReporter) report(ctx context.Context, object *fedcorev1beta1.Kub
 		return r.annotate(ctx, object, nil)
 	}
 }
+
+// said is a message of a status: some of its words are a cluster's or a storage's.
+func said(message string) string { return errtext.Bounded(message, bounded.Message) }
 
 func (r *ClusterReporter) event(object *fedcorev1beta1.KubeFedCluster, kind, reason, message string) {
 	r.Events.Eventf(object, nil, kind, reason, "Execute", "%s", message)

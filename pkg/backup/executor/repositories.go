@@ -18,9 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
-	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // repositories reconciles BackupRepositories: it opens them, which creates what is
@@ -53,7 +51,7 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		ObservedGeneration: object.Generation, LastTransitionTime: metav1.NewTime(now)}
 	sleep := r.opts.CheckPeriod
 	if err != nil {
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(err), errtext.Bounded(err.Error(), bounded.Message)
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(err), said(err.Error())
 		sleep = min(sleep, 3*r.opts.Poll)
 	} else {
 		status.ClusterUID, status.Location = found.uid, found.location

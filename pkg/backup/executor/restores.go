@@ -75,7 +75,7 @@ func (r *restores) claim(ctx context.Context, object *v1alpha1.Restore) (*v1alph
 }
 
 func (r *restores) end(object *v1alpha1.Restore, phase v1alpha1.RunPhase, reason, message string) {
-	object.Status.Phase, object.Status.Reason, object.Status.Message = phase, reason, message
+	object.Status.Phase, object.Status.Reason, object.Status.Message = phase, reason, said(message)
 	object.Status.CompletionTime = ptr.To(metav1.NewTime(r.opts.Clock.Now()))
 }
 

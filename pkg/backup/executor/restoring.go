@@ -70,7 +70,7 @@ func (c *core) restoreProgress(ctx context.Context, object *v1alpha1.Restore, ru
 			current.Status.Phase != v1alpha1.RunRunning || current.Status.Executor != c.identity {
 			return // the end is written in any case
 		}
-		current.Status.Run, current.Status.Message = run, result.Waiting
+		current.Status.Run, current.Status.Message = run, said(result.Waiting)
 		writeResult(&current.Status, result)
 		_ = c.client.Status().Update(ctx, current) // as above
 	}

@@ -19,8 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/bounded"
-	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // Reasons of runs and restores, beside those of pkg/backup/repository.
@@ -193,7 +191,7 @@ func (r *runs) takeOver(ctx context.Context, run *v1alpha1.BackupRun) error {
 func (c *core) fail(run *v1alpha1.BackupRun, retry *v1alpha1.Retry, reason, message string) {
 	now := c.opts.Clock.Now()
 	status := &run.Status
-	status.Reason, status.Message = reason, errtext.Bounded(message, bounded.Message)
+	status.Reason, status.Message = reason, said(message)
 	if next, ok := nextAttempt(retry, status.Attempts, now); ok && reason != reasonTimeout {
 		status.Phase, status.NextAttempt = v1alpha1.RunPending, ptr.To(metav1.NewTime(next))
 		return
@@ -212,7 +210,7 @@ func (c *core) finish(run *v1alpha1.BackupRun, phase v1alpha1.RunPhase, now time
 // end writes a final phase for a run that is in nobody's work.
 func (c *core) end(ctx context.Context, run *v1alpha1.BackupRun, phase v1alpha1.RunPhase, reason, message string) error {
 	changed := run.DeepCopy()
-	changed.Status.Reason, changed.Status.Message = reason, message
+	changed.Status.Reason, changed.Status.Message = reason, said(message)
 	c.finish(changed, phase, c.opts.Clock.Now())
 	if err := c.client.Status().Update(ctx, changed); err != nil {
 		return err

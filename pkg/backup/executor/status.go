@@ -72,7 +72,7 @@ func newStatus(in statusInput) (v1alpha1.BackupStatus, time.Time) {
 		status.LastVerification = ptr.To(metav1.NewTime(at))
 	}
 	set := func(c metav1.Condition) {
-		c.ObservedGeneration = in.Backup.Generation
+		c.ObservedGeneration, c.Message = in.Backup.Generation, said(c.Message)
 		c.LastTransitionTime = metav1.NewTime(in.Now)
 		meta.SetStatusCondition(&status.Conditions, c)
 	}

@@ -17,11 +17,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/pkg/backup/restore"
 	"github.com/fedctl/fedctl/pkg/backup/schedule"
-	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // The modes of spec.verify.
@@ -73,9 +71,9 @@ func (v *verification) apply(run *v1alpha1.BackupRun) {
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v.mode, "the data was read back and is as it was written"
 		run.Status.Verified = ptr.To(metav1.NewTime(v.at))
 	case v.unfinished():
-		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, reasonOf(v.err), errtext.Bounded(v.err.Error(), bounded.Message)
+		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, reasonOf(v.err), said(v.err.Error())
 	default:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(v.err), errtext.Bounded(v.err.Error(), bounded.Message)
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(v.err), said(v.err.Error())
 	}
 	// Replaced whole: the time tells when it was last tried, not when the result changed.
 	meta.RemoveStatusCondition(&run.Status.Conditions, c.Type)

@@ -2,11 +2,11 @@ package restore
 
 import (
 	"slices"
-	"strings"
 	"sync"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/content"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // tally is what has become of objects so far.
@@ -71,10 +71,7 @@ func (t *tally) warn(resource, namespace, name, message string) {
 		return
 	}
 	const longest = 1000
-	if len(message) > longest {
-		message = strings.ToValidUTF8(message[:longest], "") + "…"
-	}
-	t.result.Warnings = append(t.result.Warnings, backupv1alpha1.ResourceWarning{Resource: resource, Namespace: namespace, Name: name, Message: message})
+	t.result.Warnings = append(t.result.Warnings, backupv1alpha1.ResourceWarning{Resource: resource, Namespace: namespace, Name: name, Message: errtext.Bounded(message, longest)})
 }
 
 // waits tells for what the restore waits; nothing, when it goes on.

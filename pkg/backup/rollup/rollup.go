@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
@@ -77,10 +78,13 @@ func add(sum *v1alpha1.BackupRollup, c *federate.ClusterStatus) {
 	}
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionVerified} {
 		if condition := meta.FindStatusCondition(status.Conditions, kind); condition != nil && condition.Status == metav1.ConditionFalse {
-			sum.Failing = append(sum.Failing, v1alpha1.BackupFailure{Cluster: c.Name, Condition: kind, Reason: condition.Reason})
+			sum.Failing = append(sum.Failing, v1alpha1.BackupFailure{Cluster: c.Name, Condition: kind, Reason: errtext.Bounded(condition.Reason, longestReason)})
 		}
 	}
 }
+
+// longestReason is more than any of ours; what the members say is theirs.
+const longestReason = 64
 
 // Read returns the status of a cluster's Backup as it was collected last. known says
 // whether it is how the Backup stands: a cluster in any trouble cannot be asked, or
