@@ -173,3 +173,21 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// TestRetryAfter: nobody sleeps for as long as a server likes.
+func TestRetryAfter(t *testing.T) {
+	for sent, want := range map[string]string{"1": "1", "5": "5", "6": "", "3600": "", "Wed, 21 Oct 2099 07:28:00 GMT": "", "-": ""} {
+		c, url := client(t, nil, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", sent)
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		response, err := c.Do(get(t, url))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if got := response.Header.Get("Retry-After"); got != want {
+			t.Errorf("of %q is kept %q, want %q", sent, got, want)
+		}
+	}
+}

@@ -109,12 +109,7 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func()) 
 				initial.Over()
 				return result, nil
 			}
-			return watch.Filter(result, func(event watch.Event) (watch.Event, bool) {
-				if o, ok := event.Object.(metav1.Object); ok && event.Type == watch.Bookmark && o.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true" {
-					initial.Over()
-				}
-				return event, true
-			}), nil
+			return newInitialWatch(result, initial), nil
 		},
 	}
 }
