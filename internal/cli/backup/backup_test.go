@@ -34,12 +34,27 @@ func TestRestoreObject(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	for want, got := range map[string]string{
-		"waits for an executor":   progressOf("", "", "", 0),
 		"Running, 1200 objects":   progressOf(backupv1alpha1.RunRunning, "", "", 1200),
 		"Pending":                 progressOf(backupv1alpha1.RunPending, "", "", 0),
 		"Pending: DiskFull: full": progressOf(backupv1alpha1.RunPending, "DiskFull", "full", 7),
 	} {
 		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestMessagesNameFlags(t *testing.T) {
+	for message, want := range map[string]string{
+		"spec.includedResources: no deployments were saved":      "--resources: no deployments were saved",
+		"set spec.from.cluster to u1":                            "set --from-cluster to u1",
+		"compare spec.from with the Backup's namespace and name": "compare BACKUP, -n and --from-cluster with the Backup's namespace and name",
+		"name it in spec.from.run: n-1":                          "name it in --run: n-1",
+		"whose spec.existing says":                               "whose --existing says",
+		"add the copy to spec.from":                              "add the copy to spec.from", // of a ReferenceGrant
+		"remove them by a transform":                             "remove them by spec.transforms of a Restore that you write as a manifest",
+	} {
+		if got := inFlags.Replace(message); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
