@@ -119,13 +119,13 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 	}
 	key := t.federatedKey(target)
 	if t.federated.Get(key) != nil {
-		if before != nil && after != nil && before.remote != after.remote ||
+		if before != nil && after != nil && (before.remote != after.remote || before.foreign != after.foreign) ||
 			g.recordsVersions && before.recorded() != after.recorded() {
 			g.work.decideAfter(t, key, g.interval)
 		}
 		if acc := t.account(key); acc != nil {
 			expected := false
-			acc.keep(func(l *ledger.Ledger) { expected = l.Seen(cluster, sightingOf(after.known())) })
+			acc.keep(func(l *ledger.Ledger) { expected = l.Seen(cluster, sightingOf(after, t.retainsReplicas(key))) })
 			if expected {
 				return
 			}
