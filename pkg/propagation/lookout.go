@@ -66,7 +66,7 @@ func sightingOf(known *live, retained bool) ledger.Sighting {
 		return ledger.Sighting{}
 	}
 	s := sightingOfLive(&known.Live)
-	s.Foreign = known.foreign.Text(retained)
+	s.Foreign = known.says(retained)
 	return s
 }
 

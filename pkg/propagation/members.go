@@ -44,6 +44,14 @@ func (l *live) known() *member.Live {
 	return &l.Live
 }
 
+// says is what other managers have written of it; empty if nothing.
+func (l *live) says(retained bool) string {
+	if l == nil {
+		return ""
+	}
+	return l.foreign.Text(retained)
+}
+
 // recorded is the version of a member's object in KubeFed's words; empty without an object.
 func (l *live) recorded() string {
 	if l == nil {
