@@ -10,12 +10,11 @@ import (
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
-const (
-	// overridesPolicy holds in all namespaces, for all control planes.
-	overridesPolicy = "overrides.types.kubefed.io"
-	// webhookRole names the one webhook configuration of its control plane.
-	webhookRole = "fedctl-controller-webhook"
-)
+// webhookRole names the one webhook configuration of its control plane.
+const webhookRole = "fedctl-controller-webhook"
+
+// sharedPolicies hold in all namespaces, for all control planes.
+var sharedPolicies = []string{"overrides.types.kubefed.io", "ownership.types.kubefed.io"}
 
 // takenWords are how names of the default control plane go on after those that
 // others get their namespace appended to: fedctl-controller-webhook is a binding
@@ -46,7 +45,7 @@ func ownNames(object *unstructured.Unstructured, namespace string) {
 	}
 	perControlPlane := []string{"ClusterRoleBinding", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicyBinding"}
 	switch {
-	case object.GetName() == overridesPolicy:
+	case slices.Contains(sharedPolicies, object.GetName()):
 		return
 	case object.GetKind() == "ClusterRole" && object.GetName() == webhookRole:
 		ownResourceNames(object, namespace)

@@ -52,6 +52,8 @@ type ObjectCluster struct {
 	Status  string `json:"status"`
 	Message string `json:"message,omitempty"`
 	Version string `json:"version,omitempty"`
+	// AlsoWrittenBy names other managers, and what they have written of the object there.
+	AlsoWrittenBy string `json:"alsoWrittenBy,omitempty"`
 }
 
 const statusOK = "OK"
@@ -90,7 +92,7 @@ func Object(typeName string, kind schema.GroupVersionKind, u *unstructured.Unstr
 	}
 	for _, c := range o.Status.Clusters {
 		status := cmp.Or(string(c.Status), statusOK)
-		r.Clusters = append(r.Clusters, ObjectCluster{Name: c.Name, Status: status, Message: c.Message, Version: c.Version})
+		r.Clusters = append(r.Clusters, ObjectCluster{Name: c.Name, Status: status, Message: c.Message, Version: c.Version, AlsoWrittenBy: c.AlsoWrittenBy})
 	}
 	return r
 }

@@ -78,12 +78,18 @@ func (r *ObjectRow) propagatedCell() string {
 	return r.Propagated
 }
 
-// wideCells are reason and message; those of the problem follow the condition's.
+// wideCells are reason and message; those of the problem follow the condition's, and then
+// what others have written.
 func (r *ObjectRow) wideCells() []any {
 	reasons, messages := nonEmpty(r.Reason), nonEmpty(r.Message)
 	if r.Problem != nil {
 		reasons = append(reasons, nonEmpty(r.Problem.Reason)...)
 		messages = append(messages, nonEmpty(r.Problem.Message)...)
+	}
+	for i := range r.Clusters {
+		if c := &r.Clusters[i]; c.AlsoWrittenBy != "" {
+			messages = append(messages, c.Name+": also written by "+c.AlsoWrittenBy)
+		}
 	}
 	return []any{Text(strings.Join(reasons, ",")), Text(strings.Join(messages, "; "))}
 }

@@ -20,6 +20,7 @@ const (
 	// MostCollectedTogether is for those of all clusters.
 	MostCollectedTogether = 512 << 10
 	mostMessagesTogether  = 256 << 10
+	mostForeignTogether   = 64 << 10
 	leastMessage          = 64
 )
 
@@ -38,6 +39,18 @@ func boundMessages(clusters []ClusterStatus) {
 	most := min(errtext.Cluster, max(leastMessage, mostMessagesTogether/said))
 	for i := range clusters {
 		clusters[i].Message = errtext.Bounded(clusters[i].Message, most)
+	}
+}
+
+// boundForeign keeps what is said of other managers within a bound for all clusters together:
+// what there is no room for is only counted as there.
+func boundForeign(clusters []ClusterStatus) {
+	left := mostForeignTogether
+	for i := range clusters {
+		said := &clusters[i].AlsoWrittenBy
+		if left -= len(*said); left < 0 && *said != "" {
+			*said = "…"
+		}
 	}
 }
 

@@ -19,8 +19,10 @@ type Outcome struct {
 	// changes from try to try, or every try becomes a status write.
 	Message string
 	// Version is what was last applied there.
-	Version      string
-	RemoteStatus any
+	Version string
+	// AlsoWrittenBy is what other managers have written, where that is the member's.
+	AlsoWrittenBy string
+	RemoteStatus  any
 	// Updated says that a write happened since the last fold.
 	Updated bool
 }
@@ -54,6 +56,7 @@ var defaultMessages = map[AggregateReason]string{
 func Fold(in FoldInput) (next Status, changed bool) {
 	next = Status{ObservedGeneration: in.Generation, Clusters: foldClusters(in.Outcomes)}
 	boundMessages(next.Clusters)
+	boundForeign(next.Clusters)
 	tooLarge := BoundCollected(next.Clusters)
 	clustersChanged := !sameClusters(in.Previous.Clusters, next.Clusters)
 	if !clustersChanged {
@@ -93,7 +96,10 @@ func foldClusters(outcomes []Outcome) []ClusterStatus {
 	clusters := make([]ClusterStatus, 0, len(outcomes))
 	for i := len(outcomes) - 1; i >= 0; i-- {
 		o := &outcomes[i]
-		clusters = append(clusters, ClusterStatus{Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version, RemoteStatus: o.RemoteStatus})
+		clusters = append(clusters, ClusterStatus{
+			Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version,
+			AlsoWrittenBy: o.AlsoWrittenBy, RemoteStatus: o.RemoteStatus,
+		})
 	}
 	slices.SortStableFunc(clusters, compareClusters)
 	return slices.CompactFunc(clusters, func(a, b ClusterStatus) bool { return a.Name == b.Name })
@@ -207,7 +213,8 @@ func sameClusters(previous, next []ClusterStatus) bool {
 		slices.SortStableFunc(previous, compareClusters)
 	}
 	return slices.EqualFunc(previous, next, func(a, b ClusterStatus) bool {
-		return a.Name == b.Name && a.Status == b.Status && a.Message == b.Message && a.Version == b.Version && jsonEqual(a.RemoteStatus, b.RemoteStatus)
+		return a.Name == b.Name && a.Status == b.Status && a.Message == b.Message && a.Version == b.Version &&
+			a.AlsoWrittenBy == b.AlsoWrittenBy && jsonEqual(a.RemoteStatus, b.RemoteStatus)
 	})
 }
 

@@ -30,6 +30,8 @@ type Object struct {
 
 	// Orphan says that the member objects stay when the object is deleted.
 	Orphan bool
+	// Ownership is what OwnershipAnnotation says of it; empty where it says nothing.
+	Ownership string
 	// DeleteOptions are for deletions in the members; nil means the defaults.
 	// Only gracePeriodSeconds, propagationPolicy and preconditions are taken, as in KubeFed.
 	DeleteOptions *metav1.DeleteOptions

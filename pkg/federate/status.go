@@ -86,6 +86,9 @@ type ClusterStatus struct {
 	Message string
 	// Version is ours: what was last applied, in the propagation engine's words.
 	Version string
+	// AlsoWrittenBy is ours: what other managers have written of an object that is Shared,
+	// as Foreign says it.
+	AlsoWrittenBy string
 	// RemoteStatus is the status of the object in the member, for types that collect it.
 	RemoteStatus any
 }

@@ -49,6 +49,7 @@ func (c *ClusterStatus) toUnstructured() map[string]any {
 	setString(out, "status", string(c.Status))
 	setString(out, "message", c.Message)
 	setString(out, "version", c.Version)
+	setString(out, "alsoWrittenBy", c.AlsoWrittenBy)
 	if c.RemoteStatus != nil {
 		out["remoteStatus"] = c.RemoteStatus
 	}
@@ -85,11 +86,12 @@ func ParseStatus(raw any) Status {
 	for _, raw := range clusters {
 		if c, ok := raw.(map[string]any); ok {
 			s.Clusters = append(s.Clusters, ClusterStatus{
-				Name:         stringOf(c, "name"),
-				Status:       PropagationStatus(stringOf(c, "status")),
-				Message:      stringOf(c, "message"),
-				Version:      stringOf(c, "version"),
-				RemoteStatus: c["remoteStatus"],
+				Name:          stringOf(c, "name"),
+				Status:        PropagationStatus(stringOf(c, "status")),
+				Message:       stringOf(c, "message"),
+				Version:       stringOf(c, "version"),
+				AlsoWrittenBy: stringOf(c, "alsoWrittenBy"),
+				RemoteStatus:  c["remoteStatus"],
 			})
 		}
 	}

@@ -17,8 +17,7 @@ import (
 // apply makes the member hold what is wanted.
 func (w *memberWorker) apply(ctx context.Context, a *attempt) (reconcile.Result, error) {
 	if a.task.Fight() {
-		w.events.warn(a.t, a.fed, []warning{{a.cluster(), "RepeatedDrift", fmt.Sprintf(
-			"cluster %s: something keeps changing fields that the template sets; leave them out of the template, or set spec.retainReplicas if it is spec.replicas", a.cluster())}})
+		w.events.warn(a.t, a.fed, []warning{{a.cluster(), "RepeatedDrift", a.fight()}})
 	}
 	sent, start := false, w.now()
 	result := a.client.applier.Apply(ctx, w.desired(a), a.known(), member.Journal{
@@ -34,6 +33,16 @@ func (w *memberWorker) apply(ctx context.Context, a *attempt) (reconcile.Result,
 	return w.applied(a, result)
 }
 
+// fight says what somebody does again and again, and how to end it.
+func (a *attempt) fight() string {
+	if added := a.seen.says(a.fed.RetainReplicas); added != "" && a.t.isExact(a.fed) {
+		return fmt.Sprintf("cluster %s: others keep adding fields (%s); name them in the template, or set the annotation %s to %s",
+			a.cluster(), added, federate.OwnershipAnnotation, federate.Shared)
+	}
+	return fmt.Sprintf("cluster %s: something keeps changing fields that the template sets; leave them out of the template, "+
+		"or set spec.retainReplicas if it is spec.replicas", a.cluster())
+}
+
 // desired is what the applier of the member is told of what is wanted.
 func (w *memberWorker) desired(a *attempt) member.Desired {
 	return member.Desired{
@@ -41,6 +50,7 @@ func (w *memberWorker) desired(a *attempt) member.Desired {
 		Rendered:       a.manifest.Rendered,
 		RetainReplicas: a.fed.RetainReplicas,
 		Adopt:          w.adopt || a.situation.Keeps, // the host's namespace is always there already
+		Exact:          a.t.isExact(a.fed),
 	}
 }
 

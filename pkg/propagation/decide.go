@@ -75,7 +75,7 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 	var wait time.Duration
 	acc.keep(func(l *ledger.Ledger) {
 		plan = l.Plan(ledger.Decision{
-			Revision: intent.Revision(), Render: acc.hashes(t, intent),
+			Revision: intent.Revision(), Exact: t.isExact(fed), Render: acc.hashes(t, intent),
 			Clusters: w.lookout.situations(t, key, where.Clusters), // under the lock: what is answered meanwhile comes after
 		}, w.now())
 		wait = l.Waits(w.now())

@@ -41,6 +41,7 @@ func (f *federated) asksTheSame(other *federated) bool {
 		f.intent.Revision() == other.intent.Revision() &&
 		f.Deleting == other.Deleting &&
 		f.Orphan == other.Orphan &&
+		f.Ownership == other.Ownership &&
 		reflect.DeepEqual(f.DeleteOptions, other.DeleteOptions) &&
 		reflect.DeepEqual(f.DeleteOptionsError, other.DeleteOptionsError) &&
 		slices.Equal(f.finalizers, other.finalizers)

@@ -51,7 +51,7 @@ func (o *lookout) situation(t *runningType, key types.NamespacedName, info membe
 func (o *lookout) look(t *runningType, key types.NamespacedName, cluster string) (ledger.Sighting, *live) {
 	_, watch := o.members.Get(cluster, t.Name)
 	known, listed := watch.Look(t.targetKey(key))
-	s := sightingOf(known.known())
+	s := sightingOf(known, t.retainsReplicas(key))
 	s.Listed, s.Unserved = listed, watch.Unserved()
 	if err := watch.Err(); err != nil {
 		s.Problem = errtext.Stable(err)
@@ -59,8 +59,19 @@ func (o *lookout) look(t *runningType, key types.NamespacedName, cluster string)
 	return s, known
 }
 
-// sightingOf is what is known of an object alone; nil: there is none.
-func sightingOf(known *member.Live) ledger.Sighting {
+// sightingOf is what is known of an object alone; nil: there is none. retained: its
+// replicas are the member's.
+func sightingOf(known *live, retained bool) ledger.Sighting {
+	if known == nil {
+		return ledger.Sighting{}
+	}
+	s := sightingOfLive(&known.Live)
+	s.Foreign = known.says(retained)
+	return s
+}
+
+// sightingOfLive is what an applier knows of an object.
+func sightingOfLive(known *member.Live) ledger.Sighting {
 	if known == nil {
 		return ledger.Sighting{}
 	}

@@ -35,6 +35,8 @@ type live struct {
 	// was where it was too large to be kept.
 	remote string
 	unkept int
+	// foreign is what other managers have written of it.
+	foreign federate.Foreign
 }
 
 // known is what an applier is told of it; nil of none.
@@ -43,6 +45,14 @@ func (l *live) known() *member.Live {
 		return nil
 	}
 	return &l.Live
+}
+
+// says is what other managers have written of it; empty if nothing.
+func (l *live) says(retained bool) string {
+	if l == nil {
+		return ""
+	}
+	return l.foreign.Text(retained)
 }
 
 // recorded is the version of a member's object in KubeFed's words; empty without an object.
@@ -58,7 +68,7 @@ func (l *live) recorded() string {
 func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
 	return fleet.NewMembers(func(ctx context.Context, cluster string, client *memberClient, t typeconfig.Type, known *memberStore) *memberWatch {
 		if known == nil {
-			known = newMemberStore(t.CollectsStatus(),
+			known = newMemberStore(t,
 				func(target types.NamespacedName, before, after *live) {
 					g.memberChanged(cluster, t.Name, target, before, after)
 				},
@@ -73,9 +83,9 @@ func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
 
 // newMemberStore returns a store. onChange is told of every difference, also of those
 // found by listing again after an outage.
-func newMemberStore(collectStatus bool, onChange func(target types.NamespacedName, before, after *live), onSynced func()) *memberStore {
+func newMemberStore(t typeconfig.Type, onChange func(target types.NamespacedName, before, after *live), onSynced func()) *memberStore {
 	return fleet.NewTable(fleet.Rules[live]{
-		Read:    func(obj metav1.Object) (*live, error) { return liveOf(obj, collectStatus), nil },
+		Read:    func(obj metav1.Object) (*live, error) { return liveOf(t, obj), nil },
 		Version: func(l *live) uint64 { return l.Version },
 		Same:    func(before, after *live) bool { return *before == *after },
 		Carry:   func(before, after *live) { after.remote, after.unkept = before.remote, before.unkept },
@@ -87,15 +97,15 @@ func newMemberStore(collectStatus bool, onChange func(target types.NamespacedNam
 
 // observe records an object that a request of ours has returned.
 func observe(t *runningType, watch *memberWatch, obj metav1.Object) *live {
-	l := liveOf(obj, t.CollectsStatus())
+	l := liveOf(t.Type, obj)
 	watch.Observe(fleet.KeyOf(obj), l)
 	return l
 }
 
-// liveOf takes what is remembered from an object; with collectStatus also its status.
-func liveOf(obj metav1.Object, collectStatus bool) *live {
-	l := &live{Live: member.LiveOf(obj)}
-	if u, ok := obj.(*unstructured.Unstructured); ok && collectStatus {
+// liveOf takes what is remembered from an object of a type; its status as well, if that is collected.
+func liveOf(t typeconfig.Type, obj metav1.Object) *live {
+	l := &live{Live: member.LiveOf(obj), foreign: federate.ForeignOf(t.Target.GVK.GroupKind(), obj.GetManagedFields())}
+	if u, ok := obj.(*unstructured.Unstructured); ok && t.CollectsStatus() {
 		if status, ok := u.Object["status"]; ok {
 			if raw, err := json.Marshal(status); err == nil {
 				l.remote = string(raw)
@@ -118,9 +128,9 @@ func (l *live) lighter() *live {
 	return &without
 }
 
-// saysLike says whether the collected status is the same.
+// saysLike says whether the status of the federated object says the same of both.
 func (l *live) saysLike(other *live) bool {
-	return l.remote == other.remote && l.unkept == other.unkept
+	return l.remote == other.remote && l.unkept == other.unkept && l.foreign == other.foreign
 }
 
 // status is the collected status, nil if there is none.

@@ -59,7 +59,7 @@ func (w *memberWorker) remove(ctx context.Context, a *attempt) (reconcile.Result
 func (w *memberWorker) sendingRemoval(a *attempt, known *member.Live) (verdict ledger.Sent) {
 	w.tell(a, func(l *ledger.Ledger) (next ledger.Next) {
 		fed := a.t.federated.Get(a.item.Object)
-		verdict, next = l.SendingRemoval(a.task, fed.wanted(w.placer.intent(a.t, fed)), sightingOf(known), w.now())
+		verdict, next = l.SendingRemoval(a.task, fed.wanted(w.placer.intent(a.t, fed)), sightingOfLive(known), w.now())
 		return next
 	})
 	return verdict
@@ -68,7 +68,7 @@ func (w *memberWorker) sendingRemoval(a *attempt, known *member.Live) (verdict l
 // awaitRemoval leaves it to the watch to tell that the object is gone, and looks again
 // if that takes long.
 func (w *memberWorker) awaitRemoval(a *attempt) (result reconcile.Result, err error) {
-	shown := sightingOf(a.watch.Get(a.target).known())
+	shown := sightingOfLive(a.watch.Get(a.target).known())
 	w.tell(a, func(l *ledger.Ledger) (next ledger.Next) {
 		result.RequeueAfter, next = l.Removing(a.task, shown, w.now())
 		return next

@@ -36,7 +36,7 @@ type statusWriter struct {
 func (w *statusWriter) write(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account, where placed) (reconcile.Result, error) {
 	look := func(cluster string) ledger.Sighting { s, _ := w.lookout.look(t, key, cluster); return s }
 	var outcomes []federate.Outcome
-	var refusals, unknown, ignored []string
+	var refusals, unknown, ignored, misread []string
 	var written *federate.Status
 	var told string
 	acc.keep(func(l *ledger.Ledger) {
@@ -45,13 +45,17 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 		written, told = acc.written, acc.told
 	})
 
-	faults, faultReason := faultsOf(problems(where.Unknown), refusals, unknown)
+	if _, fault := t.ownership(fed); fault != "" {
+		misread = []string{fault}
+	}
+	faults, faultReason := faultsOf(problems(where.Unknown), misread, refusals, unknown)
 	warnings := warningsOf(outcomes, fed.Status)
 	text := strings.Join(slices.Concat(faults, ignored), "; ")
 	if text != told && text != "" {
 		warnings = append(warnings, warning{"", "PartlyIgnored", text})
 	}
 	w.collect(t, key, outcomes)
+	w.sayForeign(t, key, fed, outcomes)
 	next, changed := federate.Fold(federate.FoldInput{
 		Previous:      previousStatus(fed, written),
 		Generation:    fed.Generation,
@@ -90,6 +94,19 @@ func (w *statusWriter) collect(t *runningType, key types.NamespacedName, outcome
 	}
 }
 
+// sayForeign adds to the outcomes what other managers have written of the objects, where
+// it is not taken back.
+func (w *statusWriter) sayForeign(t *runningType, key types.NamespacedName, fed *federated, outcomes []federate.Outcome) {
+	if t.isExact(fed) {
+		return
+	}
+	for i := range outcomes {
+		if s, _ := w.lookout.look(t, key, outcomes[i].Cluster); s.Managed && outcomes[i].Status == federate.ClusterPropagationOK {
+			outcomes[i].AlsoWrittenBy = s.Foreign
+		}
+	}
+}
+
 // rollup adds up what the members say of a type's objects; nil where nothing does.
 func (w *statusWriter) rollup(t *runningType) federate.Rollup {
 	if !t.StatusCollection {
@@ -100,16 +117,18 @@ func (w *statusWriter) rollup(t *runningType) federate.Rollup {
 
 // faultsOf is all that is wrong with an object that is propagated all the same, and the
 // reason of what comes first.
-func faultsOf(problems, refusals, unknown []string) (faults []string, reason string) {
+func faultsOf(problems, misread, refusals, unknown []string) (faults []string, reason string) {
 	switch {
 	case len(problems) > 0:
 		reason = "ClusterNotFound"
+	case len(misread) > 0:
+		reason = "InvalidOwnership"
 	case len(refusals) > 0:
 		reason = ledger.ReasonApplyRefused
 	default:
 		reason = ledger.ReasonUnknownFields
 	}
-	return slices.Concat(problems, refusals, unknown), reason
+	return slices.Concat(problems, misread, refusals, unknown), reason
 }
 
 // problems is bad input that did not stop the propagation to the other clusters.

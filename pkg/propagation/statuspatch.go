@@ -3,6 +3,7 @@ package propagation
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 )
@@ -18,16 +19,26 @@ func previousStatus(fed *federated, written *federate.Status) federate.Status {
 }
 
 // shows says whether a status in the host is one that we wrote, or what CRDs that
-// know less keep of it: ours from before there was a rollup, and KubeFed's.
+// know less keep of it: ours from before there was what it lacks, and KubeFed's.
 func shows(status, written federate.Status) bool {
 	if sameStatus(written, status) || sameStatus(kubeFedPart(written), status) {
 		return true
 	}
-	if written.Rollup == nil {
-		return false
+	written = withoutForeign(written)
+	if sameStatus(written, status) {
+		return true
 	}
 	written.Rollup = nil
 	return sameStatus(written, status)
+}
+
+// withoutForeign is a status as it was before it said what others have written.
+func withoutForeign(s federate.Status) federate.Status {
+	s.Clusters = slices.Clone(s.Clusters)
+	for i := range s.Clusters {
+		s.Clusters[i].AlsoWrittenBy = ""
+	}
+	return s
 }
 
 // kubeFedPart is what KubeFed's own CRDs keep of a status.
@@ -38,7 +49,7 @@ func kubeFedPart(s federate.Status) federate.Status {
 		part.Conditions = append(part.Conditions, c)
 	}
 	for _, c := range s.Clusters {
-		c.Message, c.Version = "", ""
+		c.Message, c.Version, c.AlsoWrittenBy = "", "", ""
 		part.Clusters = append(part.Clusters, c)
 	}
 	return part

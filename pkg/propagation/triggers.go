@@ -125,7 +125,7 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 		}
 		if acc := t.account(key); acc != nil {
 			expected := false
-			acc.keep(func(l *ledger.Ledger) { expected = l.Seen(cluster, sightingOf(after.known())) })
+			acc.keep(func(l *ledger.Ledger) { expected = l.Seen(cluster, sightingOf(after, t.retainsReplicas(key))) })
 			if expected {
 				return
 			}

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -47,6 +48,23 @@ func (t *runningType) federatedKey(target types.NamespacedName) types.Namespaced
 		return types.NamespacedName{Namespace: target.Name, Name: target.Name}
 	}
 	return target
+}
+
+// ownership is that of the objects in the members that a federated object stands for. fault
+// says why nobody can tell.
+func (t *runningType) ownership(fed *federated) (ownership federate.Ownership, fault string) {
+	return federate.OwnershipOf(t.Target.GVK.GroupKind(), t.Ownership, fed.Ownership)
+}
+
+func (t *runningType) isExact(fed *federated) bool {
+	ownership, _ := t.ownership(fed)
+	return ownership == federate.Exact
+}
+
+// retainsReplicas says whether the replicas of an object are the members'.
+func (t *runningType) retainsReplicas(key types.NamespacedName) bool {
+	fed := t.federated.Get(key)
+	return fed != nil && fed.RetainReplicas
 }
 
 // account returns what is kept of a federated object, nil if nothing was decided yet.

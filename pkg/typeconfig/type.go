@@ -51,6 +51,8 @@ type Type struct {
 	// bounds that of the type's objects; zero for types whose target is not
 	// namespaced. It is to be read whether or not namespaces are propagated themselves.
 	FederatedNamespace Resource
+	// Ownership is what federate.OwnershipAnnotation says of the type; empty where it says nothing.
+	Ownership string
 	// IsNamespace marks the type whose target is Namespace: its federated objects
 	// are namespaced and live in the namespace they federate.
 	IsNamespace bool
@@ -82,6 +84,7 @@ func FromFederatedTypeConfig(config *fedcorev1beta1.FederatedTypeConfig) (Type, 
 		Federated:        FederatedResource(config),
 		StatusCollection: config.GetStatusEnabled(),
 		IsNamespace:      config.Name == fedcommon.NamespaceName,
+		Ownership:        config.Annotations[federate.OwnershipAnnotation],
 	}
 	if config.Spec.StatusType != nil && t.StatusCollection {
 		t.StatusObjects = ResourceOf(*config.Spec.StatusType)

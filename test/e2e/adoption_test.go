@@ -30,7 +30,7 @@ var _ = Describe("An object that a member has already", func() {
 		there := plant(ctx, members[0], f, nil, fields{"a": "0", "theirs": "x"})
 		create(ctx, f)
 		expectSettled(ctx, f, members[0])
-		expectField(ctx, members[0], f.target, "/data/a", "1")
+		expectField(ctx, members[0], f.target, "/data", fields{"a": "1"})
 		now := found(ctx, members[0], f.target)
 		Expect(now.GetUID()).To(Equal(there.GetUID()))
 		expectManagedOnly(now)

@@ -65,14 +65,12 @@ var _ = Describe("What belongs to the member", func() {
 				labels := u.GetLabels()
 				labels["other.example.com/label"] = "x"
 				u.SetLabels(labels)
-				set(u.Object, "/data/theirs", "x")
 			})
 		})
 		By("keeping them through an update")
 		change(ctx, f, func(f *federated) { set(f.template(), "/data/a", "2") })
 		expectField(ctx, c, f.target, "/data/a", "2")
 		expectField(ctx, c, f.target, "/metadata/annotations/other.example.com~1note", "x")
-		expectField(ctx, c, f.target, "/data/theirs", "x")
 	})
 
 	It("are the status and the annotations of a rollout", func(ctx SpecContext) {

@@ -110,6 +110,27 @@ var _ = Describe("overrides", Ordered, func() {
 	})
 })
 
+var _ = DescribeTable("an ownership", func(ctx context.Context, value string, taken bool) {
+	waitForPolicies(ctx)
+	object := withOverrides("FederatedConfigMap", "x", "[]")
+	object.SetAnnotations(map[string]string{federate.OwnershipAnnotation: value})
+	config := parse("{apiVersion: core.kubefed.io/v1beta1, kind: FederatedTypeConfig, metadata: {name: foos.x.io, namespace: default}, spec: {propagation: Disabled, " +
+		"targetType: {group: x.io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}, " +
+		"federatedType: {group: a.b, version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}}")
+	config.SetAnnotations(object.GetAnnotations())
+	for _, o := range []*unstructured.Unstructured{object, config} {
+		if taken {
+			Expect(rejected(ctx, o)).To(Succeed(), o.GetKind())
+		} else {
+			Eventually(func() error { return rejected(ctx, o) }).Should(MatchError(ContainSubstring("metadata.annotations[fedctl.io/ownership] must be Exact or Shared")), o.GetKind())
+		}
+	}
+},
+	Entry("that is exact", "Exact", true),
+	Entry("that is shared", "Shared", true),
+	Entry("that is none", "exact", false),
+)
+
 var _ = DescribeTable("a template", func(ctx context.Context, kind, template, message string) {
 	object := parse(fmt.Sprintf("{apiVersion: types.kubefed.io/v1beta1, kind: %s, metadata: {name: x, namespace: default}, spec: {template: %s}}", kind, template))
 	Expect(rejected(ctx, object)).To(MatchError(ContainSubstring(message)))

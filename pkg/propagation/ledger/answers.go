@@ -189,7 +189,7 @@ func (l *Ledger) Seen(cluster string, s Sighting) (expected bool) {
 			e.arrival = arrivedNot
 		}
 	}
-	return !e.pending && e.upToDate(s)
+	return !e.pending && l.upToDate(e, s)
 }
 
 // finish notes an outcome that needs no further try.

@@ -55,6 +55,8 @@ type Sighting struct {
 	Deleting bool
 	// Replaced says that it was written by an update, because apply was refused.
 	Replaced bool
+	// Foreign says what other managers have written of it; empty if they have written nothing.
+	Foreign string
 }
 
 // Situation is one joined cluster as a decision finds it.

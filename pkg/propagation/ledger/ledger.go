@@ -20,6 +20,8 @@ type Ledger struct {
 	uid      types.UID
 	revision federate.Revision // that the entries' hashes were rendered from
 	entries  map[string]*entry
+	// exact says that what other managers write is taken back.
+	exact bool
 	// open counts the entries that are pending.
 	open int
 	// since is when the object became unsettled: when the first of the clusters that
@@ -169,10 +171,11 @@ func (l *Ledger) clusters() []string { return slices.Sorted(maps.Keys(l.entries)
 // mayBeThere says whether the cluster may hold the object although its watch shows none.
 func (e *entry) mayBeThere() bool { return e.applied != "" || e.arrival != arrivedNot }
 
-// upToDate says whether the cluster holds what is wanted there.
-func (e *entry) upToDate(s Sighting) bool {
+// upToDate says whether the cluster holds what is wanted there, and nothing that others
+// have added where that is not to be.
+func (l *Ledger) upToDate(e *entry, s Sighting) bool {
 	return e.goal == goalApplied && s.Shown && s.Managed && !s.Deleting &&
-		e.applied == e.hash && s.Owned != 0 && s.Owned == e.owned
+		e.applied == e.hash && s.Owned != 0 && s.Owned == e.owned && !(l.exact && s.Foreign != "")
 }
 
 // version is what the status keeps of what was applied.

@@ -13,6 +13,8 @@ import (
 // Decision is what was decided about an object that is to be there.
 type Decision struct {
 	Revision federate.Revision
+	// Exact says that what other managers write of the object is taken back.
+	Exact bool
 	// Clusters are all that have joined, by name.
 	Clusters []Situation
 	Render   Render
@@ -30,6 +32,7 @@ type Work struct {
 // Plan brings every cluster up to date with a decision.
 func (l *Ledger) Plan(d Decision, now time.Time) (work Work) {
 	defer l.balance(now)
+	l.exact = d.Exact
 	fresh := l.revision != d.Revision
 	if fresh {
 		l.revision, l.since = d.Revision, time.Time{}
@@ -137,7 +140,7 @@ func (l *Ledger) planApplied(e *entry, s *Situation) (queue bool) {
 		e.retrying = false
 		l.settle(e, federate.CachedRetrievalFailed, s.Problem)
 		return false
-	case e.upToDate(s.Sighting):
+	case l.upToDate(e, s.Sighting):
 		e.retrying = false
 		l.settle(e, federate.ClusterPropagationOK, "")
 		return false

@@ -17,6 +17,7 @@ type book struct {
 
 	clusters map[string]Situation
 	wanted   Wanted
+	exact    bool
 	hash     string // what is wanted in every cluster
 	fault    error
 	now      time.Time
@@ -71,7 +72,7 @@ func clusterList(clusters map[string]Situation) []Situation {
 func (b *book) render(string) (string, error) { return b.hash, b.fault }
 
 func (b *book) plan() Work {
-	return b.Plan(Decision{Revision: b.wanted.Revision, Clusters: clusterList(b.clusters), Render: b.render}, b.now)
+	return b.Plan(Decision{Revision: b.wanted.Revision, Exact: b.exact, Clusters: clusterList(b.clusters), Render: b.render}, b.now)
 }
 
 func (b *book) deletion() ([]string, int) {

@@ -61,6 +61,8 @@ func (w *world) userActs(m *member) {
 	case 5:
 		if w.wanted.Deleting {
 			w.wanted.Orphan = w.pick(2) == 0
+		} else {
+			w.exact = !w.exact
 		}
 	default:
 		if !w.wanted.Deleting && w.pick(3) == 0 {
@@ -84,6 +86,9 @@ func (w *world) memberActs(m *member) {
 		o.hash, o.owned = "", uint64(1_000_000+w.pick(100))
 		m.touch()
 	case 2: // a field that is not
+		if w.pick(2) == 0 {
+			o.foreign = "somebody: field"
+		}
 		m.touch()
 	case 3: // kept out, and back
 		if o.labelled {
@@ -247,6 +252,8 @@ func (w *world) checkRest() {
 		case keptOut:
 		case w.selected[name] && !holds:
 			w.failf("cluster %s: at rest, and it holds %+v instead of %s", name, m.object, w.hash(name))
+		case w.selected[name] && w.exact && m.object.foreign != "":
+			w.failf("cluster %s: at rest, and it holds what others have added: %+v", name, m.object)
 		case !w.selected[name] && m.object != nil && m.object.managed:
 			w.failf("cluster %s: at rest, and it holds what it is not to", name)
 		}

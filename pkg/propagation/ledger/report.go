@@ -79,7 +79,7 @@ func (l *Ledger) Unknown() map[string][]string {
 // UpToDate says whether the cluster holds what is wanted there.
 func (l *Ledger) UpToDate(cluster string, s Sighting) bool {
 	e := l.entries[cluster]
-	return e != nil && e.upToDate(s)
+	return e != nil && l.upToDate(e, s)
 }
 
 // unanswered is KubeFed's word for a write whose answer is not there yet. What is

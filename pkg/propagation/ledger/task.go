@@ -128,7 +128,7 @@ func (l *Ledger) outdated(e *entry, w Wanted) bool {
 }
 
 func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
-	if e.upToDate(in.Sighting) {
+	if l.upToDate(e, in.Sighting) {
 		return Task{}, l.settled(e, federate.ClusterPropagationOK, "", now)
 	}
 	if hash, err := in.Render(in.Name); err != nil || hash != e.hash {

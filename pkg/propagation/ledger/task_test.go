@@ -11,6 +11,10 @@ import (
 func TestBegin(t *testing.T) {
 	plan := func(_ *testing.T, b *book) { b.plan() }
 	applied := func(t *testing.T, b *book) { b.apply(t, "m") }
+	exact := func(t *testing.T, b *book) {
+		b.exact = true
+		b.apply(t, "m")
+	}
 	deselected := func(t *testing.T, b *book) {
 		b.apply(t, "m")
 		b.wanted.Revision = "2"
@@ -39,6 +43,9 @@ func TestBegin(t *testing.T) {
 		"it is rendered as another":                 {plan, func(_ *Situation, b *book) { b.hash = "h2" }, Nothing, Next{Decide: true}},
 		"as it was applied":                         {applied, nil, Nothing, Next{}},
 		"changed by somebody":                       {applied, func(s *Situation, _ *book) { s.Owned = 8 }, Repair, Next{}},
+		"added to by somebody":                      {applied, func(s *Situation, _ *book) { s.Foreign = "x: a" }, Nothing, Next{}},
+		"exact, and added to by somebody":           {exact, func(s *Situation, _ *book) { s.Foreign = "x: a" }, Repair, Next{}},
+		"exact, and as it was applied":              {exact, nil, Nothing, Next{}},
 		"changed, its version is unknown":           {applied, func(s *Situation, _ *book) { s.Owned, s.Version = 8, "" }, Apply, Next{}},
 		"deleted by somebody":                       {applied, func(s *Situation, _ *book) { s.Sighting = absent }, Apply, Next{}},
 		"to be removed":                             {deselected, nil, Remove, Next{}},

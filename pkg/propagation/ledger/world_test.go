@@ -23,6 +23,7 @@ type world struct {
 	settings Settings
 	ledger   *Ledger
 	wanted   Wanted
+	exact    bool
 	template int
 	selected map[string]bool
 	deleted  time.Time
@@ -62,6 +63,7 @@ type thing struct {
 	byOthers          bool // somebody else has given it our label
 	stays             bool // something in the cluster holds it with a finalizer
 	deleting          bool
+	foreign           string // what others have added
 }
 
 // flight is the one item of a cluster that is in work.
@@ -83,7 +85,7 @@ func newWorld(t *testing.T, pick func(n int) int) *world {
 	if w.pick(3) == 0 {
 		w.settings.UnreadyDeletionTimeout = 10 * time.Second
 	}
-	w.wanted = Wanted{UID: "u", Revision: "0", HasFinalizer: true}
+	w.wanted, w.exact = Wanted{UID: "u", Revision: "0", HasFinalizer: true}, w.pick(2) == 0
 	var status federate.Status
 	for _, name := range names {
 		m := &member{name: name, ready: true, probed: true, shown: Sighting{Listed: true}}
@@ -140,7 +142,7 @@ func (m *member) tell() {
 
 func (m *member) sighting() Sighting {
 	o := m.object
-	return Sighting{Listed: true, Shown: true, UID: o.uid, Version: fmt.Sprint(o.version), Owned: o.owned, Managed: o.managed, Deleting: o.deleting}
+	return Sighting{Listed: true, Shown: true, UID: o.uid, Version: fmt.Sprint(o.version), Owned: o.owned, Managed: o.managed, Deleting: o.deleting, Foreign: o.foreign}
 }
 
 var clock int // of versions and UIDs, of all clusters
@@ -153,6 +155,9 @@ func (w *world) write(m *member, hash string) {
 	}
 	o := m.object
 	o.hash, o.labelled, o.managed, o.byOthers = hash, true, true, false
+	if w.exact {
+		o.foreign = ""
+	}
 	o.version = m.version()
 	o.owned = uint64(o.version)
 	m.tell()

@@ -28,7 +28,7 @@ func (w *world) decide() {
 	case w.wanted.Deleting:
 		queue, waiting = w.ledger.PlanDeletion(Deletion{At: w.deleted, Clusters: clusters}, w.now)
 	default:
-		queue = w.ledger.Plan(Decision{Revision: w.wanted.Revision, Clusters: clusters, Render: w.render}, w.now).Queue
+		queue = w.ledger.Plan(Decision{Revision: w.wanted.Revision, Exact: w.exact, Clusters: clusters, Render: w.render}, w.now).Queue
 	}
 	w.note("decided: queue %v, waiting %d", queue, waiting)
 	for _, name := range queue {

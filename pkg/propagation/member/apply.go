@@ -45,6 +45,8 @@ type Desired struct {
 	RetainReplicas bool
 	// Adopt says that an object that is there without our label may be taken over.
 	Adopt bool
+	// Exact says that what other managers add to the content is taken back.
+	Exact bool
 }
 
 // Known is what is known of the object in the member, to be told by the caller. All of
@@ -127,7 +129,7 @@ func (w *application) applyDeclared(ctx context.Context, known *schemas) ApplyRe
 			return failed(err)
 		}
 		w.Rendered = declared
-		result := w.prepareAndApply(ctx)
+		result := w.takeBack(ctx, w.prepareAndApply(ctx))
 		if try == mostUndeclared || !known.learn(ctx, w.Resource.GVR, declared, Err(result)) {
 			return withUnknown(result, unknown)
 		}

@@ -18,11 +18,11 @@ const (
 	// replacingManager is the field manager of an update in place of an apply. Its
 	// entry stays only while apply is refused: it would not remove what another manager
 	// owns as well.
-	replacingManager = "fedctl-replace"
+	replacingManager = federate.ReplacingManager
 	// retainingManager is the field manager that holds spec.replicas where they are
 	// the member's. Applying without a field that we alone own removes it, and the
 	// API server would put its default, 1, in its place.
-	retainingManager = "fedctl-retained"
+	retainingManager = federate.RetainingManager
 )
 
 // kubeFedManagers are the field managers of KubeFed's controller: the names of its

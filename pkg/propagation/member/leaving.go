@@ -1,9 +1,7 @@
 package member
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -57,7 +55,7 @@ func unshare(object *metav1.PartialObjectMetadata) (patch []byte, shared bool, e
 	}
 	entries := make([]metav1.ManagedFieldsEntry, 0, len(object.ManagedFields))
 	for _, entry := range object.ManagedFields {
-		theirs, err := fieldsOf(&entry)
+		theirs, err := federate.FieldsOf(&entry)
 		if isOurs(&entry) || entry.Subresource != "" || err != nil || theirs.Intersection(ours).Empty() {
 			entries = append(entries, entry) // what cannot be read is left alone
 			continue
@@ -66,20 +64,15 @@ func unshare(object *metav1.PartialObjectMetadata) (patch []byte, shared bool, e
 		if theirs = theirs.Difference(ours); theirs.Empty() {
 			continue
 		}
-		raw, err := theirs.ToJSON()
-		if err != nil {
+		if entry.FieldsV1, err = fieldsV1(theirs); err != nil {
 			return nil, false, err
 		}
-		entry.FieldsV1 = metav1.NewFieldsV1(string(raw))
 		entries = append(entries, entry)
 	}
 	if !shared {
 		return nil, false, nil
 	}
-	patch, err = json.Marshal([]map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": object.ResourceVersion},
-	})
+	patch, err = managedFieldsPatch(entries, object.ResourceVersion)
 	return patch, true, err
 }
 
@@ -87,15 +80,6 @@ func unshare(object *metav1.PartialObjectMetadata) (patch []byte, shared bool, e
 func isOurs(e *metav1.ManagedFieldsEntry) bool {
 	return e.Subresource == "" && (e.Manager == federate.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply ||
 		e.Manager == replacingManager && e.Operation == metav1.ManagedFieldsOperationUpdate)
-}
-
-func fieldsOf(e *metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
-	fields := &fieldpath.Set{}
-	if e.FieldsV1 == nil {
-		return fields, nil
-	}
-	err := fields.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes()))
-	return fields, err
 }
 
 // ownedFields are the fields that we have written for the template. What cannot be read is
@@ -106,7 +90,7 @@ func ownedFields(entries []metav1.ManagedFieldsEntry, keepReplicas bool) *fieldp
 		if !isOurs(&entries[i]) {
 			continue
 		}
-		if fields, err := fieldsOf(&entries[i]); err == nil {
+		if fields, err := federate.FieldsOf(&entries[i]); err == nil {
 			owned = owned.Union(fields)
 		}
 	}

@@ -98,15 +98,21 @@ func (c *requests) dropReplacing(ctx context.Context, r Ref, object *unstructure
 	if len(kept) == len(entries) || len(kept) == 0 { // an empty list would reset everything
 		return nil
 	}
-	body, err := json.Marshal([]map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": kept},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": object.GetResourceVersion()},
-	})
+	body, err := managedFieldsPatch(kept, object.GetResourceVersion())
 	if err != nil {
 		return err
 	}
 	_, err = c.patch(ctx, r, types.JSONPatchType, body)
 	return err
+}
+
+// managedFieldsPatch is a JSON patch that says anew whose the fields are, of the object of
+// this version alone.
+func managedFieldsPatch(entries []metav1.ManagedFieldsEntry, version string) ([]byte, error) {
+	return json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+	})
 }
 
 // patch changes an object's metadata and returns it.

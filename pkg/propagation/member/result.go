@@ -147,6 +147,35 @@ func failed(err error) ApplyResult {
 	return Failed{err}
 }
 
+// heldBy is the object of an outcome that says that the member holds what is wanted; nil of others.
+func heldBy(result ApplyResult) metav1.Object {
+	switch r := result.(type) {
+	case Applied:
+		return r.Object
+	case Updated:
+		return r.Object
+	case TakenOver:
+		return r.Object
+	}
+	return nil
+}
+
+// withObject is such an outcome with the object as it is by now.
+func withObject(result ApplyResult, object metav1.Object) ApplyResult {
+	switch r := result.(type) {
+	case Applied:
+		r.Object = object
+		return r
+	case Updated:
+		r.Object = object
+		return r
+	case TakenOver:
+		r.Object = object
+		return r
+	}
+	return result
+}
+
 // withUnknown adds to what has become of an Apply which fields the member does not know.
 func withUnknown(result ApplyResult, unknown []string) ApplyResult {
 	switch r := result.(type) {

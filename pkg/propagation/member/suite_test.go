@@ -75,6 +75,21 @@ var resources = map[string]typeconfig.Resource{
 	"StatefulSet":   resource("apps", "statefulsets", "StatefulSet", true),
 	"NetworkPolicy": resource("networking.k8s.io", "networkpolicies", "NetworkPolicy", true),
 	"Widget":        resource("member.test", "widgets", "Widget", true), // a custom resource, see widgets
+
+	"ResourceQuota":       resource("", "resourcequotas", "ResourceQuota", true),
+	"LimitRange":          resource("", "limitranges", "LimitRange", true),
+	"Role":                resource("rbac.authorization.k8s.io", "roles", "Role", true),
+	"RoleBinding":         resource("rbac.authorization.k8s.io", "rolebindings", "RoleBinding", true),
+	"PodDisruptionBudget": resource("policy", "poddisruptionbudgets", "PodDisruptionBudget", true),
+	"StorageClass":        resource("storage.k8s.io", "storageclasses", "StorageClass", false),
+	"PriorityClass":       resource("scheduling.k8s.io", "priorityclasses", "PriorityClass", false),
+
+	"ValidatingWebhookConfiguration": resource("admissionregistration.k8s.io", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", false),
+	"HorizontalPodAutoscaler": {
+		GVR:        schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"},
+		GVK:        schema.GroupVersionKind{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"},
+		Namespaced: true,
+	},
 }
 
 func resource(group, plural, kind string, namespaced bool) typeconfig.Resource {

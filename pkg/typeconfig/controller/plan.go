@@ -11,6 +11,7 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/finalizers"
 )
@@ -39,6 +40,9 @@ func (r *reconciler) plan(ctx context.Context, config *fedcorev1beta1.FederatedT
 	}
 	if r.LimitedScope && !wanted.Target.Namespaced {
 		return typeconfig.Type{}, &pause{Reason: "LimitedScope"}, nil
+	}
+	if fault := federate.OwnershipFault(wanted.Ownership); fault != "" && r.registered[wanted.Name].Ownership != wanted.Ownership {
+		r.warn(config, "InvalidOwnership", fault)
 	}
 	wanted.StatusCollection = wanted.StatusCollection && r.CollectStatus
 	if wanted.StatusObjects, err = r.statusObjects(ctx, config, wanted); err != nil {

@@ -86,11 +86,12 @@ func statusSchema(rollup *Rollup) apiextensionsv1.JSONSchemaProps {
 		"lastTransitionTime": dateTime("When the status last changed."),
 	}, "type", "status")
 	cluster := object("", properties{
-		"name":         text("Name of the KubeFedCluster."),
-		"status":       text("Empty when the cluster has what it should; otherwise what is wrong, in one word."),
-		"message":      text("What is wrong, in a sentence."),
-		"version":      text("Version of the object that was last seen in the cluster, and of what was last applied."),
-		"remoteStatus": {Type: "object", XPreserveUnknownFields: ptr.To(true), Description: "Status of the object in the cluster, for types whose status is collected."},
+		"name":          text("Name of the KubeFedCluster."),
+		"status":        text("Empty when the cluster has what it should; otherwise what is wrong, in one word."),
+		"message":       text("What is wrong, in a sentence."),
+		"version":       text("Version of the object that was last seen in the cluster, and of what was last applied."),
+		"alsoWrittenBy": text("Other field managers that have written fields of the object there, and the fields, where they are left alone."),
+		"remoteStatus":  {Type: "object", XPreserveUnknownFields: ptr.To(true), Description: "Status of the object in the cluster, for types whose status is collected."},
 	}, "name")
 	status := object("What has been propagated. Written by the controller.", properties{
 		"observedGeneration": {Type: "integer", Format: "int64", Description: "Generation of this object that the status is about."},
