@@ -94,9 +94,7 @@ func (a *account) setWritten(status *federate.Status) {
 func (a *account) reported(written bool, told string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if written {
-		a.ledger.Reported()
-	}
+	a.ledger.Reported(written)
 	a.told = told
 	a.renderer = nil // only needed while something is written
 }

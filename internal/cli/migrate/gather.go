@@ -24,6 +24,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/migrate/analysis"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 )
 
 // pageSize is how many objects are read at a time.
@@ -184,10 +185,7 @@ func describe(crd *apiextensionsv1.CustomResourceDefinition) analysis.CRD {
 			continue
 		}
 		out.Version = version.Name
-		if version.Schema != nil && version.Schema.OpenAPIV3Schema != nil {
-			template := version.Schema.OpenAPIV3Schema.Properties["spec"].Properties["template"]
-			out.KnowsTemplate = len(template.Properties) > 0
-		}
+		out.KnowsTemplate = definition.KnowsTemplate(crd, version.Name)
 	}
 	return out
 }
