@@ -71,6 +71,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			if err := o.Complete(args); err != nil {
 				return err
 			}
+			o.keepDefaults(cmd.Flags())
 			return o.Run(cmd.Context())
 		},
 	}
@@ -116,6 +117,15 @@ func (o *Options) Complete(args []string) error {
 		o.Directive.Name = args[0]
 	}
 	return nil
+}
+
+// keepDefaults leaves open what no flag says, so that it stays as an earlier enable was told.
+func (o *Options) keepDefaults(flags *pflag.FlagSet) {
+	for name, field := range map[string]*string{"federated-group": &o.Directive.Spec.FederatedGroup, "federated-version": &o.Directive.Spec.FederatedVersion} {
+		if o.Filename == "" && !flags.Changed(name) {
+			*field = ""
+		}
+	}
 }
 
 // Run enables the type.
@@ -169,7 +179,7 @@ func (o *Options) Run(ctx context.Context) error {
 
 func (o *Options) prepare(ctx context.Context, host *enablement.Host) (*enablement.Enablement, error) {
 	if o.CRD != nil {
-		return host.PrepareCRD(o.CRD, o.Directive)
+		return host.PrepareCRD(ctx, o.CRD, o.Directive)
 	}
 	return host.Prepare(ctx, o.Directive)
 }

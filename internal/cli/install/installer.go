@@ -33,11 +33,23 @@ type Installer struct {
 	Out io.Writer
 	// DryRun asks the API server but changes nothing.
 	DryRun bool
+	// Image is that of the controller, if one was asked for.
+	Image string
 }
 
 // Install applies objects, as manifests.Build returns them. CustomResourceDefinitions
 // are served when the first object after them is applied.
 func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstructured) error {
+	for _, object := range objects {
+		if err := i.keepWhatIs(ctx, object); err != nil {
+			return err
+		}
+	}
+	if !i.DryRun {
+		if err := i.applier().Check(ctx, objects); err != nil {
+			return fmt.Errorf("nothing was done: %w", err)
+		}
+	}
 	counts := map[serverapply.Result]int{}
 	var pending []string
 	for _, object := range objects {
@@ -83,12 +95,22 @@ func (i *Installer) apply(ctx context.Context, object *unstructured.Unstructured
 			return "", fmt.Errorf("%s: %w", serverapply.Describe(object), err)
 		}
 	}
-	if object.GetKind() == "MutatingWebhookConfiguration" {
-		if err := i.keepAddress(ctx, object); err != nil {
-			return "", err
-		}
+	return i.applier().Apply(ctx, object)
+}
+
+func (i *Installer) applier() serverapply.Applier {
+	return serverapply.Applier{Client: i.Client, FieldManager: manager, DryRun: i.DryRun}
+}
+
+// keepWhatIs changes an object to what is there where that was not this command's choice.
+func (i *Installer) keepWhatIs(ctx context.Context, object *unstructured.Unstructured) error {
+	switch {
+	case object.GetKind() == "MutatingWebhookConfiguration":
+		return i.keepAddress(ctx, object)
+	case object.GetKind() == "Deployment" && object.GetName() == controllerName:
+		return i.keepChoices(ctx, object)
 	}
-	return serverapply.Applier{Client: i.Client, FieldManager: "fedctl-install", DryRun: i.DryRun}.Apply(ctx, object)
+	return nil
 }
 
 func (i *Installer) waitForCRDs(ctx context.Context, names []string) error {
