@@ -13,7 +13,7 @@ func TestComplete(t *testing.T) {
 	for name, test := range map[string]struct{ kind, before, after string }{
 		"a new name of a service account":  {"apps/Deployment", pods + `{serviceAccountName: a}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
 		"an old name of a service account": {"apps/StatefulSet", pods + `{serviceAccount: a}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
-		"two names of service accounts":    {"apps/DaemonSet", pods + `{serviceAccountName: a, serviceAccount: b}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
+		"two names of service accounts":    {"apps/ReplicaSet", pods + `{serviceAccountName: a, serviceAccount: b}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
 		"an empty name":                    {"apps/ReplicaSet", pods + `{serviceAccountName: "", serviceAccount: b}}}}`, pods + `{serviceAccountName: b, serviceAccount: b}}}}`},
 		"a name that is none":              {"apps/Deployment", pods + `{serviceAccountName: [a], serviceAccount: b}}}}`, pods + `{serviceAccountName: [a], serviceAccount: b}}}}`},
 		"in a CronJob": {"batch/CronJob", `{spec: {jobTemplate: {spec: {template: {spec: {serviceAccount: a}}}}}}`,

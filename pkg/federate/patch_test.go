@@ -43,7 +43,7 @@ func TestOverrides(t *testing.T) {
 		"replace an object":              {`[{"path":"/spec/empty","value":{"x":[1]}}]`, "/spec/empty", `{"x":[1]}`},
 		"replace a null":                 {`[{"path":"/spec/none","value":1}]`, "/spec/none", "1"},
 		"replace an element":             {`[{"path":"/spec/template/spec/containers/0/args/1","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","z"]`},
-		"replace through an index":       {`[{"path":"/spec/template/spec/containers/1/image","value":"i:2"}]`, "/spec/template/spec/containers/1", `{"image":"i:2","name":"d"}`},
+		"replace through an index":       {`[{"path":"/spec/template/spec/containers/1/image","value":"i:2"}]`, "/spec/template/spec/containers/1", `{"image":"i:2","imagePullPolicy":"IfNotPresent","name":"d"}`},
 		"add replaces a key":             {`[{"op":"add","path":"/spec/replicas","value":5}]`, "/spec/replicas", "5"},
 		"add inserts":                    {`[{"op":"add","path":"/spec/template/spec/containers/0/args/1","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","z","y"]`},
 		"add at the front":               {`[{"op":"add","path":"/spec/template/spec/containers/0/args/0","value":"z"}]`, "/spec/template/spec/containers/0/args", `["z","x","y"]`},

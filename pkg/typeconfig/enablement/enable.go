@@ -127,12 +127,12 @@ func (h *Host) definitions(ctx context.Context, target metav1.APIResource) (map[
 			return nil, fmt.Errorf("reading the definition of %s: %w", typeconfig.QualifiedName(target.Name, target.Group), err)
 		}
 	}
-	return fetchDefinitions(h.Discovery.OpenAPIV3(), schema.GroupVersion{Group: target.Group, Version: target.Version})
+	return FetchDefinitions(h.Discovery.OpenAPIV3(), schema.GroupVersion{Group: target.Group, Version: target.Version})
 }
 
-// fetchDefinitions fetches the schemas that an API server publishes for gv; none when
+// FetchDefinitions fetches the schemas that an API server publishes for gv; none when
 // it publishes none, as an aggregated API server may.
-func fetchDefinitions(client openapi.Client, gv schema.GroupVersion) (map[string]*spec.Schema, error) {
+func FetchDefinitions(client openapi.Client, gv schema.GroupVersion) (map[string]*spec.Schema, error) {
 	paths, err := client.Paths()
 	if err != nil {
 		return nil, fmt.Errorf("reading the index of the OpenAPI v3 schemas: %w", err)
