@@ -122,7 +122,7 @@ func (o *Options) Complete(args []string) error {
 // keepDefaults leaves open what no flag says, so that it stays as an earlier enable was told.
 func (o *Options) keepDefaults(flags *pflag.FlagSet) {
 	for name, field := range map[string]*string{"federated-group": &o.Directive.Spec.FederatedGroup, "federated-version": &o.Directive.Spec.FederatedVersion} {
-		if o.Filename == "" && !flags.Changed(name) {
+		if (o.Filename == "" || o.CRD != nil) && !flags.Changed(name) {
 			*field = ""
 		}
 	}

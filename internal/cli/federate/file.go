@@ -2,6 +2,7 @@ package federate
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -98,15 +99,19 @@ func decodeDocument(data []byte) ([]*unstructured.Unstructured, error) {
 }
 
 // versionOf is the apiVersion of a kind of Kubernetes' own, for manifests that name none,
-// which kubefedctl takes: of the groups that have the kind the first, in its most stable
-// version. Empty if there is none.
+// which kubefedctl takes: the most stable and newest version that there is of the kind, in
+// the group whose name is first. Empty if there is none.
 func versionOf(kind string) string {
 	best := schema.GroupVersion{}
 	for _, gv := range scheme.Scheme.PrioritizedVersionsAllGroups() {
 		if !scheme.Scheme.Recognizes(gv.WithKind(kind)) || gv.Group == "extensions" {
 			continue
 		}
-		if best.Version == "" || version.CompareKubeAwareVersionStrings(gv.Version, best.Version) > 0 {
+		order := 1
+		if best.Version != "" {
+			order = cmp.Or(version.CompareKubeAwareVersionStrings(gv.Version, best.Version), cmp.Compare(best.Group, gv.Group))
+		}
+		if order > 0 {
 			best = gv
 		}
 	}
