@@ -40,15 +40,8 @@ type Installer struct {
 // Install applies objects, as manifests.Build returns them. CustomResourceDefinitions
 // are served when the first object after them is applied.
 func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstructured) error {
-	for _, object := range objects {
-		if err := i.keepWhatIs(ctx, object); err != nil {
-			return err
-		}
-	}
-	if !i.DryRun {
-		if err := i.applier().Check(ctx, objects); err != nil {
-			return fmt.Errorf("nothing was done: %w", err)
-		}
+	if err := i.prepare(ctx, objects); err != nil {
+		return err
 	}
 	counts := map[serverapply.Result]int{}
 	var pending []string
@@ -84,18 +77,52 @@ func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstruc
 // apply applies an object, unless it holds a choice of the cluster's owner that
 // exists already.
 func (i *Installer) apply(ctx context.Context, object *unstructured.Unstructured) (serverapply.Result, error) {
-	if slices.Contains([]string{"KubeFedConfig", "FederatedTypeConfig"}, object.GetKind()) {
-		existing := &metav1.PartialObjectMetadata{}
-		existing.SetGroupVersionKind(object.GroupVersionKind())
-		err := i.Client.Get(ctx, client.ObjectKeyFromObject(object), existing)
-		if err == nil {
-			return serverapply.Unchanged, nil
-		}
-		if !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
-			return "", fmt.Errorf("%s: %w", serverapply.Describe(object), err)
-		}
+	if chosen, err := i.isChosen(ctx, object); err != nil {
+		return "", err
+	} else if chosen {
+		return serverapply.Unchanged, nil
 	}
 	return i.applier().Apply(ctx, object)
+}
+
+// isChosen says whether an object is a choice of the cluster's owner, and exists already.
+func (i *Installer) isChosen(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
+	if !slices.Contains([]string{"KubeFedConfig", "FederatedTypeConfig"}, object.GetKind()) {
+		return false, nil
+	}
+	existing := &metav1.PartialObjectMetadata{}
+	existing.SetGroupVersionKind(object.GroupVersionKind())
+	err := i.Client.Get(ctx, client.ObjectKeyFromObject(object), existing)
+	if err == nil {
+		return true, nil
+	}
+	if !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+		return false, fmt.Errorf("%s: %w", serverapply.Describe(object), err)
+	}
+	return false, nil
+}
+
+// prepare changes the objects to what is to stay, and has the API server judge all that
+// will be written before anything is.
+func (i *Installer) prepare(ctx context.Context, objects []*unstructured.Unstructured) error {
+	var written []*unstructured.Unstructured
+	for _, object := range objects {
+		if err := i.keepWhatIs(ctx, object); err != nil {
+			return err
+		}
+		if chosen, err := i.isChosen(ctx, object); err != nil {
+			return err
+		} else if !chosen {
+			written = append(written, object)
+		}
+	}
+	if i.DryRun {
+		return nil
+	}
+	if err := i.applier().Check(ctx, written); err != nil {
+		return fmt.Errorf("nothing was done: %w", err)
+	}
+	return nil
 }
 
 func (i *Installer) applier() serverapply.Applier {
