@@ -43,6 +43,7 @@ type controlPlane struct {
 	manager    mcmanager.Manager
 	members    *membership.Provider
 	registrars typeconfig.Registrars
+	rights     typeconfig.Rights
 }
 
 // newControlPlane puts the control plane together.
@@ -137,6 +138,9 @@ func (p *controlPlane) setUpPropagation() error {
 		Rollups:          rollups.Functions(),
 	})
 	p.registrars = append(p.registrars, engine)
+	if err == nil {
+		p.rights = engine.Rights()
+	}
 	return err
 }
 
@@ -163,6 +167,7 @@ func (p *controlPlane) setUpTypes() error {
 		Types:        p.Types,
 		Namespace:    p.KubeFedNamespace,
 		Registrar:    p.registrars,
+		Rights:       p.rights,
 		LimitedScope: p.TargetNamespace() != "",
 	})
 }

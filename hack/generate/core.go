@@ -38,6 +38,35 @@ func coreCRDs() error {
 	return nil
 }
 
+// typeConfigs is the definition of FederatedTypeConfigs, whose status has no conditions
+// in KubeFed.
+const typeConfigs = "federatedtypeconfigs.core.kubefed.io"
+
+// addTypeConditions adds the conditions that pkg/typeconfig/controller writes.
+func addTypeConditions(version *apiextensionsv1.CustomResourceDefinitionVersion) {
+	text := func(description string) apiextensionsv1.JSONSchemaProps {
+		return apiextensionsv1.JSONSchemaProps{Type: "string", Description: description}
+	}
+	since := text("When the status became what it is.")
+	since.Format = "date-time"
+	status := version.Schema.OpenAPIV3Schema.Properties["status"]
+	status.Properties["conditions"] = apiextensionsv1.JSONSchemaProps{
+		Type: "array", Description: "What is wrong with the type; none when all is well.", XListType: ptr.To("map"), XListMapKeys: []string{"type"},
+		Items: &apiextensionsv1.JSONSchemaPropsOrArray{Schema: &apiextensionsv1.JSONSchemaProps{
+			Type: "object", Required: []string{"type", "status", "reason", "message", "lastTransitionTime"},
+			Properties: map[string]apiextensionsv1.JSONSchemaProps{
+				"type":               text("MemberRights or FederatedDefinition."),
+				"status":             text("False: the condition goes when all is well."),
+				"reason":             text("One word for programs."),
+				"message":            text("A sentence for people, with the command that helps."),
+				"observedGeneration": {Type: "integer", Format: "int64", Description: "The generation that the condition speaks of."},
+				"lastTransitionTime": since,
+			},
+		}},
+	}
+	version.Schema.OpenAPIV3Schema.Properties["status"] = status
+}
+
 // preferences is the definition of ReplicaSchedulingPreferences, whose status
 // KubeFed leaves empty.
 const preferences = "replicaschedulingpreferences.scheduling.kubefed.io"
@@ -100,6 +129,9 @@ func finishCoreCRD(file string) error {
 	if columns, ok := coreColumns[crd.Name]; ok {
 		crd.Spec.Versions[0].AdditionalPrinterColumns = columns
 	}
+	if crd.Name == typeConfigs {
+		addTypeConditions(&crd.Spec.Versions[0])
+	}
 	if crd.Name == preferences {
 		addScheduledStatus(&crd.Spec.Versions[0])
 	}
@@ -136,11 +168,12 @@ var coreColumns = map[string][]apiextensionsv1.CustomResourceColumnDefinition{
 		{Name: "Endpoint", Type: "string", JSONPath: ".spec.apiEndpoint", Priority: 1},
 		age,
 	},
-	"federatedtypeconfigs.core.kubefed.io": {
+	typeConfigs: {
 		{Name: "Federated Kind", Type: "string", JSONPath: ".spec.federatedType.kind"},
 		{Name: "Target Version", Type: "string", JSONPath: ".spec.targetType.version"},
 		{Name: "Propagation", Type: "string", JSONPath: ".spec.propagation"},
 		{Name: "Controller", Type: "string", JSONPath: ".status.propagationController"},
+		{Name: "Reason", Type: "string", JSONPath: ".status.conditions[*].reason"},
 		age,
 	},
 	preferences: {

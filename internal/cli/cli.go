@@ -6,6 +6,7 @@ import (
 	goflag "flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ work; fedctl needs only kubeconfig contexts.`,
 		SilenceErrors: true,
 	}
 	factory.AddHostFlags(root.PersistentFlags())
-	addLogFlag(root.PersistentFlags())
+	addLogFlags(root.PersistentFlags())
 	root.SetGlobalNormalizationFunc(dashes)
 	for _, flag := range []string{"host-cluster-context", "context"} {
 		_ = root.RegisterFlagCompletionFunc(flag, factory.CompleteContexts)
@@ -113,15 +114,55 @@ func explainUsage(command *cobra.Command) {
 	}
 }
 
-// addLogFlag adds client-go's verbosity, under the name that it has for kubefedctl
-// and kubectl: scripts call "kubefedctl join … --v=2".
-func addLogFlag(flags *pflag.FlagSet) {
+// addLogFlags adds client-go's verbosity, under the name that it has for kubefedctl
+// and kubectl: scripts call "kubefedctl join … --v=2". The other flags that kubefedctl has
+// for its log are taken as well, without effect: nothing is logged into files.
+func addLogFlags(flags *pflag.FlagSet) {
 	all := goflag.NewFlagSet("klog", goflag.ContinueOnError)
 	klog.InitFlags(all)
+	all.VisitAll(func(flag *goflag.Flag) {
+		if flag.Name == "v" {
+			return
+		}
+		unused := pflag.PFlagFromGoFlag(flag)
+		unused.Value = &ignored{kind: unused.Value.Type(), text: flag.DefValue}
+		unused.Usage, unused.Hidden = "Has no effect.", true
+		flags.AddFlag(unused)
+	})
 	flag := pflag.PFlagFromGoFlag(all.Lookup("v"))
+	flag.Value = &verbosity{flag.Value}
 	flag.Usage = "How much to log of the requests to clusters, to standard error; 6 names them, 8 shows them."
 	flags.AddFlag(flag)
 }
+
+// verbosity is client-go's. Below the level that asks for requests nothing is logged:
+// scripts that read standard error do not expect what libraries have to say.
+type verbosity struct{ pflag.Value }
+
+// requests is the least level at which requests are named.
+const requests = 6
+
+// Set implements pflag.Value.
+func (v *verbosity) Set(text string) error {
+	if level, err := strconv.Atoi(text); err == nil && level < requests {
+		text = "0"
+	}
+	return v.Value.Set(text)
+}
+
+// ignored is the value of a flag without effect.
+type ignored struct{ kind, text string }
+
+func (i *ignored) String() string { return i.text }
+
+// Set implements pflag.Value.
+func (i *ignored) Set(text string) error {
+	i.text = text
+	return nil
+}
+
+// Type implements pflag.Value.
+func (i *ignored) Type() string { return i.kind }
 
 // dashes lets underscores stand for dashes in the names of flags, as kubefedctl does.
 func dashes(_ *pflag.FlagSet, name string) pflag.NormalizedName {

@@ -53,12 +53,14 @@ func TestKubefedctlsWaysToWriteFlags(t *testing.T) {
 		"version --client --v=2",
 		"version --client -v 2",
 		"version --client --host_cluster_context=x",
+		"version --client --logtostderr --alsologtostderr=false --stderrthreshold=2 --vmodule=a=1 --log_dir=/nowhere/at/all",
+		"version --client --log_file /nowhere/at/all --skip_headers --one_output --add_dir_header --log_backtrace_at a.go:1",
 	} {
 		var out, errOut bytes.Buffer
 		command := NewCommand("fedctl", genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &errOut})
 		command.SetArgs(strings.Fields(args))
-		if err := command.Execute(); err != nil || !strings.HasPrefix(out.String(), "fedctl: ") {
-			t.Errorf("%s: %v %s", args, err, out.String())
+		if err := command.Execute(); err != nil || !strings.HasPrefix(out.String(), "fedctl: ") || errOut.Len() > 0 {
+			t.Errorf("%s: %v %s %s", args, err, out.String(), errOut.String())
 		}
 	}
 }

@@ -42,6 +42,9 @@ var Scopes = []string{ScopeCluster, ScopeNamespaced}
 
 const controllerImage = "fedctl/controller"
 
+// IsShipped says whether an image is the one that manifests name by themselves.
+func IsShipped(image string) bool { return parseImage(image).NewName == controllerImage }
+
 // folders are the kustomizations of the whole for each scope; that for one
 // namespace stands on the other.
 var folders = map[string]string{"": "default", ScopeCluster: "default", ScopeNamespaced: "namespaced"}

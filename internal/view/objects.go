@@ -92,9 +92,18 @@ func Object(typeName string, kind schema.GroupVersionKind, u *unstructured.Unstr
 	}
 	for _, c := range o.Status.Clusters {
 		status := cmp.Or(string(c.Status), statusOK)
+		if c.Status != "" && c.Message == "" {
+			c.Message = noMessage(typeName)
+		}
 		r.Clusters = append(r.Clusters, ObjectCluster{Name: c.Name, Status: status, Message: c.Message, Version: c.Version, AlsoWrittenBy: c.AlsoWrittenBy})
 	}
 	return r
+}
+
+// noMessage stands for the reason where the status has none: KubeFed's controller has
+// written it, or the definition, as kubefedctl makes it, drops messages.
+func noMessage(typeName string) string {
+	return "the status holds no reason: see the object's events; fedctl enable " + typeName + " gives the type a status that does"
 }
 
 // Key identifies the object among the rows.

@@ -28,8 +28,17 @@ var completions = map[schema.GroupKind]func(object map[string]any){
 	{Group: "apps", Kind: "Deployment"}:                 completePods("spec", "template", "spec"),
 	{Group: "apps", Kind: "ReplicaSet"}:                 completePods("spec", "template", "spec"),
 	{Group: "apps", Kind: "StatefulSet"}:                completePods("spec", "template", "spec"),
-	{Group: "apps", Kind: "DaemonSet"}:                  completePods("spec", "template", "spec"),
+	{Group: "apps", Kind: "DaemonSet"}:                  inOrder(completeDaemonSet, completePods("spec", "template", "spec")),
+	{Kind: "Service"}:                                   completeTrafficPolicy,
 	{Group: "batch", Kind: "CronJob"}:                   completePods("spec", "jobTemplate", "spec", "template", "spec"),
+}
+
+func inOrder(fills ...func(object map[string]any)) func(object map[string]any) {
+	return func(object map[string]any) {
+		for _, fill := range fills {
+			fill(object)
+		}
+	}
 }
 
 // complete fills in what an API server would. object is finish's own copy.
@@ -78,6 +87,52 @@ func derivePolicyTypes(object map[string]any) {
 	if egress, _ := spec["egress"].([]any); len(egress) > 0 {
 		spec["policyTypes"] = []any{"Ingress", "Egress"}
 	}
+	object["spec"] = spec
+}
+
+// completeTrafficPolicy says how a Service that has one routes inside of the cluster. A
+// Service that becomes an ExternalName has none.
+//
+// Source: SetDefaults_Service in k8s.io/kubernetes/pkg/apis/core/v1.
+func completeTrafficPolicy(object map[string]any) {
+	spec, ok := object["spec"].(map[string]any)
+	kind, isString := asString(spec["type"])
+	if !ok || !isString || spec["internalTrafficPolicy"] != nil {
+		return
+	}
+	switch kind {
+	case "", "ClusterIP", "NodePort", "LoadBalancer":
+		spec = maps.Clone(spec)
+		spec["internalTrafficPolicy"] = "Cluster"
+		object["spec"] = spec
+	}
+}
+
+// completeDaemonSet says how a DaemonSet rolls out, where it does: one that becomes
+// OnDelete keeps nothing of it.
+//
+// Source: SetDefaults_DaemonSet in k8s.io/kubernetes/pkg/apis/apps/v1.
+func completeDaemonSet(object map[string]any) {
+	spec, ok := object["spec"].(map[string]any)
+	strategy, isMap := asMap(spec["updateStrategy"])
+	kind, isString := asString(strategy["type"])
+	rolling, isRolling := asMap(strategy["rollingUpdate"])
+	if !ok || !isMap || !isString || !isRolling || kind != "" && kind != "RollingUpdate" {
+		return
+	}
+	filled := map[string]any{"maxUnavailable": int64(1), "maxSurge": int64(0)}
+	for field, value := range rolling {
+		if value != nil {
+			filled[field] = value
+		}
+	}
+	strategy = maps.Clone(strategy)
+	if strategy == nil {
+		strategy = map[string]any{}
+	}
+	strategy["type"], strategy["rollingUpdate"] = "RollingUpdate", filled
+	spec = maps.Clone(spec)
+	spec["updateStrategy"] = strategy
 	object["spec"] = spec
 }
 
@@ -151,17 +206,20 @@ func mirrorServiceAccount(spec map[string]any) {
 	spec["serviceAccountName"], spec["serviceAccount"] = name, name
 }
 
-// withPullPolicy says that the image is always pulled where that would be filled in.
-// IfNotPresent is not said: it is filled in again when Always leaves, and where the
-// image is pulled in another way the member's own may stay.
+// withPullPolicy says when the image is pulled: a member in which somebody has changed the
+// image has filled that in for theirs, and it would stay when ours is back.
 //
 // Source: SetDefaults_Container in k8s.io/kubernetes/pkg/apis/core/v1.
 func withPullPolicy(in map[string]any, image, policy string) map[string]any {
-	if name, _ := in[image].(string); in[policy] != nil || !isLatest(name) {
+	name, _ := in[image].(string)
+	if in[policy] != nil || name == "" {
 		return in
 	}
 	in = maps.Clone(in)
-	in[policy] = "Always"
+	in[policy] = "IfNotPresent"
+	if isLatest(name) {
+		in[policy] = "Always"
+	}
 	return in
 }
 

@@ -13,7 +13,7 @@ func TestComplete(t *testing.T) {
 	for name, test := range map[string]struct{ kind, before, after string }{
 		"a new name of a service account":  {"apps/Deployment", pods + `{serviceAccountName: a}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
 		"an old name of a service account": {"apps/StatefulSet", pods + `{serviceAccount: a}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
-		"two names of service accounts":    {"apps/DaemonSet", pods + `{serviceAccountName: a, serviceAccount: b}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
+		"two names of service accounts":    {"apps/ReplicaSet", pods + `{serviceAccountName: a, serviceAccount: b}}}}`, pods + `{serviceAccountName: a, serviceAccount: a}}}}`},
 		"an empty name":                    {"apps/ReplicaSet", pods + `{serviceAccountName: "", serviceAccount: b}}}}`, pods + `{serviceAccountName: b, serviceAccount: b}}}}`},
 		"a name that is none":              {"apps/Deployment", pods + `{serviceAccountName: [a], serviceAccount: b}}}}`, pods + `{serviceAccountName: [a], serviceAccount: b}}}}`},
 		"in a CronJob": {"batch/CronJob", `{spec: {jobTemplate: {spec: {template: {spec: {serviceAccount: a}}}}}}`,
@@ -22,9 +22,19 @@ func TestComplete(t *testing.T) {
 
 		"latest images": {"ReplicationController",
 			pods + `{initContainers: [{image: "r:5000/i"}], containers: [{image: "i:latest"}, {image: "i:latest", imagePullPolicy: Never}, {image: "i:1"}, 7]}}}}`,
-			pods + `{initContainers: [{image: "r:5000/i", imagePullPolicy: Always}], containers: [{image: "i:latest", imagePullPolicy: Always}, {image: "i:latest", imagePullPolicy: Never}, {image: "i:1"}, 7]}}}}`},
+			pods + `{initContainers: [{image: "r:5000/i", imagePullPolicy: Always}], containers: [{image: "i:latest", imagePullPolicy: Always}, {image: "i:latest", imagePullPolicy: Never}, {image: "i:1", imagePullPolicy: IfNotPresent}, 7]}}}}`},
+		"a container without an image": {"apps/Deployment", pods + `{containers: [{name: a}]}}}}`, pods + `{containers: [{name: a}]}}}}`},
+
+		"a Service that routes":              {"Service", `{spec: {ports: []}}`, `{spec: {ports: [], internalTrafficPolicy: Cluster}}`},
+		"a Service that says how":            {"Service", `{spec: {type: NodePort, internalTrafficPolicy: Local}}`, `{spec: {type: NodePort, internalTrafficPolicy: Local}}`},
+		"a Service that is a name elsewhere": {"Service", `{spec: {type: ExternalName}}`, `{spec: {type: ExternalName}}`},
+		"a Service without a spec":           {"Service", `{}`, `{}`},
+		"a DaemonSet that says nothing":      {"apps/DaemonSet", `{spec: {}}`, `{spec: {updateStrategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 1, maxSurge: 0}}}}`},
+		"a DaemonSet that says it in part":   {"apps/DaemonSet", `{spec: {updateStrategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}}}`, `{spec: {updateStrategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}}}`},
+		"a DaemonSet on deletion":            {"apps/DaemonSet", `{spec: {updateStrategy: {type: OnDelete}}}`, `{spec: {updateStrategy: {type: OnDelete}}}`},
+		"a DaemonSet that cannot be read":    {"apps/DaemonSet", `{spec: {updateStrategy: fast}}`, `{spec: {updateStrategy: fast}}`},
 		"images in volumes": {"PodTemplate", `{template: {spec: {volumes: [{name: a, image: {reference: i}}, {name: b, image: {reference: "i:1"}}, {name: c}]}}}`,
-			`{template: {spec: {volumes: [{name: a, image: {reference: i, pullPolicy: Always}}, {name: b, image: {reference: "i:1"}}, {name: c}]}}}`},
+			`{template: {spec: {volumes: [{name: a, image: {reference: i, pullPolicy: Always}}, {name: b, image: {reference: "i:1", pullPolicy: IfNotPresent}}, {name: c}]}}}`},
 		"pods that are none": {"apps/Deployment", `{spec: {template: {spec: [a]}}}`, `{spec: {template: {spec: [a]}}}`},
 		"no pods":            {"apps/Deployment", `{spec: {template: 7}}`, `{spec: {template: 7}}`},
 

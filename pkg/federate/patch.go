@@ -44,36 +44,41 @@ type patchFault struct {
 	message string
 }
 
-// applyOverrides returns the patched tree; doc is not modified.
-func applyOverrides(doc map[string]any, overrides []Override) (map[string]any, *patchFault) {
+// applyOverrides returns the patched tree; doc is not modified. hits says which fields
+// paths with negative indices mean.
+func applyOverrides(doc map[string]any, overrides []Override) (patched map[string]any, hits []string, fault *patchFault) {
 	if len(overrides) > MaxOverrides {
-		return nil, &patchFault{MaxOverrides, "path", fmt.Sprintf("is one too many: a cluster can have %d overrides, and has %d", MaxOverrides, len(overrides))}
+		return nil, nil, &patchFault{MaxOverrides, "path", fmt.Sprintf("is one too many: a cluster can have %d overrides, and has %d", MaxOverrides, len(overrides))}
 	}
 	seen := make(map[string]int, len(overrides))
 	var own copies
 	for i := range overrides {
 		override := &overrides[i]
 		if first, again := seen[override.Path]; again {
-			return nil, &patchFault{i, "path", fmt.Sprintf("%s appears more than once for the cluster, first in clusterOverrides[%d]", clip(override.Path, 200), first)}
+			return nil, nil, &patchFault{i, "path", fmt.Sprintf("%s appears more than once for the cluster, first in clusterOverrides[%d]", clip(override.Path, 200), first)}
 		}
 		seen[override.Path] = i
 		switch override.operation() {
 		case opAdd, opRemove, opReplace:
 		default:
-			return nil, &patchFault{i, "op", strconv.Quote(clip(override.Op, 40)) + " is not supported, use add, remove or replace"}
+			return nil, nil, &patchFault{i, "op", strconv.Quote(clip(override.Op, 40)) + " is not supported, use add, remove or replace"}
 		}
 		tokens, message := parsePointer(override.Path)
 		if message != "" {
-			return nil, &patchFault{i, "path", message}
+			return nil, nil, &patchFault{i, "path", message}
 		}
 		p := patch{op: override.operation(), tokens: tokens, value: override.Value, own: &own}
 		patched, message := p.apply(p.withParent(doc), 0)
 		if message != "" {
-			return nil, &patchFault{i, "path", message}
+			return nil, nil, &patchFault{i, "path", message}
 		}
 		doc = patched.(map[string]any) // apply returns the kind of container it is given
+		if p.hit != nil {
+			hit := patch{tokens: p.hit}
+			hits = append(hits, p.pointer(len(p.tokens))+" is "+hit.pointer(len(p.hit)))
+		}
 	}
-	return doc, nil
+	return doc, hits, nil
 }
 
 var pointerEscapes = strings.NewReplacer("~1", "/", "~0", "~")
@@ -168,6 +173,8 @@ type patch struct {
 	tokens []string
 	value  any
 	own    *copies
+	// hit are the tokens with the indices that negative ones mean; nil if there are none.
+	hit []string
 }
 
 // withParent gives the object the labels or annotations that a patch adds to.
@@ -276,6 +283,10 @@ func (p *patch) index(depth, limit, length int) (int, string) {
 	case index >= limit:
 		return 0, fmt.Sprintf("the index %d is out of range: %s has %d elements, counted from 0", index, list, length)
 	case index < 0:
+		if p.hit == nil {
+			p.hit = slices.Clone(p.tokens)
+		}
+		p.hit[depth] = strconv.Itoa(index + limit)
 		return index + limit, ""
 	}
 	return index, ""

@@ -43,7 +43,7 @@ func TestOverrides(t *testing.T) {
 		"replace an object":              {`[{"path":"/spec/empty","value":{"x":[1]}}]`, "/spec/empty", `{"x":[1]}`},
 		"replace a null":                 {`[{"path":"/spec/none","value":1}]`, "/spec/none", "1"},
 		"replace an element":             {`[{"path":"/spec/template/spec/containers/0/args/1","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","z"]`},
-		"replace through an index":       {`[{"path":"/spec/template/spec/containers/1/image","value":"i:2"}]`, "/spec/template/spec/containers/1", `{"image":"i:2","name":"d"}`},
+		"replace through an index":       {`[{"path":"/spec/template/spec/containers/1/image","value":"i:2"}]`, "/spec/template/spec/containers/1", `{"image":"i:2","imagePullPolicy":"IfNotPresent","name":"d"}`},
 		"add replaces a key":             {`[{"op":"add","path":"/spec/replicas","value":5}]`, "/spec/replicas", "5"},
 		"add inserts":                    {`[{"op":"add","path":"/spec/template/spec/containers/0/args/1","value":"z"}]`, "/spec/template/spec/containers/0/args", `["x","z","y"]`},
 		"add at the front":               {`[{"op":"add","path":"/spec/template/spec/containers/0/args/0","value":"z"}]`, "/spec/template/spec/containers/0/args", `["z","x","y"]`},
@@ -219,7 +219,7 @@ func TestLongMessagesAreCut(t *testing.T) {
 		many[fmt.Sprintf("%03d%s", i, long)] = 1
 	}
 	for _, path := range []string{long, long[1:], "/kind" + long, "/spec/x/" + long, "/spec/list" + long} {
-		_, fault := applyOverrides(map[string]any{"spec": many}, []Override{{Op: "add", Path: path}})
+		_, _, fault := applyOverrides(map[string]any{"spec": many}, []Override{{Op: "add", Path: path}})
 		if fault == nil || len(fault.message) > 1500 {
 			t.Errorf("%+v", fault)
 		}
@@ -235,7 +235,7 @@ func TestOverridesAgreeWithTheLibrary(t *testing.T) {
 		doc := map[string]any{"m": randomValue(r, 3), "l": []any{randomValue(r, 2), randomValue(r, 1)}, "s": "x"}
 		overrides := randomOverrides(r, doc)
 		before, values := string(must(json.Marshal(doc))), string(must(json.Marshal(overrides)))
-		got, fault := applyOverrides(doc, overrides)
+		got, _, fault := applyOverrides(doc, overrides)
 		if after := string(must(json.Marshal(doc))); after != before {
 			t.Fatalf("seed %d: the document changed from %s to %s", seed, before, after)
 		}
@@ -284,7 +284,7 @@ func TestManyOverridesAreCopiedOnce(t *testing.T) {
 	}
 	doc := map[string]any{"data": data, "list": []any{}}
 	allocations := testing.AllocsPerRun(1, func() {
-		if _, fault := applyOverrides(doc, overrides); fault != nil {
+		if _, _, fault := applyOverrides(doc, overrides); fault != nil {
 			t.Fatal(fault.message)
 		}
 	})
@@ -295,7 +295,7 @@ func TestManyOverridesAreCopiedOnce(t *testing.T) {
 	if data["k00000"] != "v" {
 		t.Error("the template was changed")
 	}
-	_, fault := applyOverrides(doc, append(overrides, Override{Path: "/data/one-more", Value: "w"}))
+	_, _, fault := applyOverrides(doc, append(overrides, Override{Path: "/data/one-more", Value: "w"}))
 	if want := "is one too many: a cluster can have 5000 overrides, and has 5001"; fault == nil || fault.index != MaxOverrides || fault.message != want {
 		t.Errorf("%+v, want %s", fault, want)
 	}

@@ -25,6 +25,8 @@ type Rendered struct {
 	// with, as in KubeFed, before its replicas are the member's.
 	Replicas *int64
 	Initial  []byte
+	// Notes say what overrides mean in this cluster that do not say it themselves.
+	Notes []string
 }
 
 // Renderer makes the objects for the clusters from one intent. It is safe for
@@ -106,13 +108,17 @@ func (r *Renderer) Warnings() []string { return slices.Clone(r.warnings) }
 // on every call. The error is a *RenderError and concerns this cluster only.
 func (r *Renderer) For(cluster string) (Rendered, error) {
 	tree, last := r.base, ""
+	var notes []string
 	for i := range r.layers {
-		patched, field, bad := r.layers[i].applyTo(tree, cluster)
+		patched, hits, field, bad := r.layers[i].applyTo(tree, cluster)
 		if bad != nil {
 			return Rendered{}, bad
 		}
 		if field != "" {
 			tree, last = patched, field
+		}
+		for _, hit := range hits {
+			notes = append(notes, field+": "+hit)
 		}
 	}
 	if last == "" {
@@ -126,32 +132,33 @@ func (r *Renderer) For(cluster string) (Rendered, error) {
 			Message: "the result is not valid: " + strings.TrimPrefix(bad.Field, templateField+".") + ": " + bad.Message,
 		}
 	}
+	rendered.Notes = notes
 	return rendered, nil
 }
 
 // applyTo makes the layer's changes for a cluster, on a copy. field is where they are
 // written; empty if there are none.
-func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map[string]any, field string, bad *RenderError) {
+func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map[string]any, hits []string, field string, bad *RenderError) {
 	i, ok := l.item[cluster]
 	if !ok {
-		return tree, "", nil
+		return tree, nil, "", nil
 	}
 	field = l.Origin.field(i)
 	if again, bad := l.repeated[cluster]; bad {
-		return nil, "", &RenderError{
+		return nil, nil, "", &RenderError{
 			Status: ApplyOverridesFailed, Cluster: cluster, Field: l.Origin.field(again) + ".clusterName",
 			Message: "the cluster appears more than once: merge with " + field,
 		}
 	}
 	if len(l.Overrides[i].Overrides) == 0 {
-		return tree, "", nil
+		return tree, nil, "", nil
 	}
-	patched, fault := applyOverrides(tree, l.Overrides[i].Overrides)
+	patched, hits, fault := applyOverrides(tree, l.Overrides[i].Overrides)
 	if fault != nil {
 		field += ".clusterOverrides[" + strconv.Itoa(fault.index) + "]." + fault.field
-		return nil, "", &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: field, Message: fault.message}
+		return nil, nil, "", &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: field, Message: fault.message}
 	}
-	return patched, field, nil
+	return patched, hits, field, nil
 }
 
 func (r *Renderer) withoutOverrides() (Rendered, error) {

@@ -65,7 +65,7 @@ kind: Deployment
 metadata: {annotations: {note: kept}, labels: {app: web, kubefed.io/managed: "true"}, name: web, namespace: shop}
 spec:
   replicas: 3
-  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: "i:1", resources: {}}]}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: "i:1", imagePullPolicy: IfNotPresent, resources: {}}]}}
 `},
 		"no template":    {configMaps, `{metadata: {name: c, namespace: ns}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {labels: {kubefed.io/managed: "true"}, name: c, namespace: ns}}`},
 		"null template":  {configMaps, `{metadata: {name: c, namespace: ns}, spec: {template: null}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {labels: {kubefed.io/managed: "true"}, name: c, namespace: ns}}`},

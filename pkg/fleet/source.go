@@ -44,6 +44,8 @@ type Source struct {
 	WhyNotFound func(ctx context.Context, notFound error) (why error, missing bool)
 	// OnListFailed is told of every list that fails.
 	OnListFailed func(error)
+	// OnNews is told when the log is; Watch.Err says what it is.
+	OnNews func()
 }
 
 // Objects is a source of whole objects; of a namespaced resource only of those in

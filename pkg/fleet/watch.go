@@ -21,6 +21,7 @@ type Watch[V any] struct {
 	began time.Time
 	stop  context.CancelFunc
 	ended func() bool
+	news  func()
 	done  chan struct{}
 	trouble
 }
@@ -40,7 +41,7 @@ func NewWatch[V any](ctx context.Context, table *Table[V]) *Watch[V] {
 func newWatch[V any](ctx context.Context, table *Table[V]) (*Watch[V], context.Context) {
 	ctx, cancel := context.WithCancel(ctx) //nolint:gosec // Stop calls it
 	return &Watch[V]{
-		table: table, log: logr.Discard(), began: time.Now(), stop: cancel, done: make(chan struct{}),
+		table: table, log: logr.Discard(), news: func() {}, began: time.Now(), stop: cancel, done: make(chan struct{}),
 		ended: func() bool { return ctx.Err() != nil },
 	}, ctx
 }
@@ -51,6 +52,9 @@ func newWatch[V any](ctx context.Context, table *Table[V]) (*Watch[V], context.C
 func Follow[V any](ctx context.Context, source Source, table *Table[V]) *Watch[V] {
 	w, ctx := newWatch(ctx, table)
 	w.log = source.Log
+	if source.OnNews != nil {
+		w.news = source.OnNews
+	}
 	reflector := cache.NewReflectorWithOptions(
 		source.listWatch(
 			func(ctx context.Context, err error) { w.failed(ctx, source, err) },
@@ -138,6 +142,7 @@ func (w *Watch[V]) failed(ctx context.Context, source Source, err error) {
 	first := missing && !w.Unserved()
 	if w.fail(err, missing) {
 		w.log.Info("Could not follow objects; trying again", "error", errtext.Stable(err))
+		w.news()
 	}
 	if first {
 		_ = w.table.replace(nil, "0", w.ended) // its objects have gone with the resource; an empty list is always accepted
@@ -148,6 +153,7 @@ func (w *Watch[V]) failed(ctx context.Context, source Source, err error) {
 func (w *Watch[V]) tell(news bool) {
 	if news {
 		w.log.Info("Objects are followed again")
+		w.news()
 	}
 }
 

@@ -42,8 +42,8 @@ func (h *hostSide) explain(action string, err error) error {
 	return fmt.Errorf("%s in the host cluster at %s: %w", action, h.config.Host, err)
 }
 
-// plan computes the rights from the control plane's scope and types.
-func (h *hostSide) plan(ctx context.Context, mode RBACMode) (memberRules, error) {
+// plan computes the rights from the control plane's scope and types, and more of these.
+func (h *hostSide) plan(ctx context.Context, mode RBACMode, more ...fedcorev1beta1.FederatedTypeConfig) (memberRules, error) {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
 	err := h.client.Get(ctx, client.ObjectKey{Name: h.namespace}, &corev1.Namespace{})
@@ -61,7 +61,7 @@ func (h *hostSide) plan(ctx context.Context, mode RBACMode) (memberRules, error)
 	if err := h.client.List(ctx, &types, client.InNamespace(h.namespace)); err != nil {
 		return memberRules{}, h.explain("listing FederatedTypeConfigs", err)
 	}
-	return rulesFor(mode, scope, types.Items), nil
+	return rulesFor(mode, scope, append(types.Items, more...)), nil
 }
 
 // scope is that of the KubeFedConfig; without one it is Cluster.

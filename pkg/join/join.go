@@ -43,6 +43,8 @@ type Options struct {
 	// RBAC says how much the controller may do in the member; empty means what an earlier
 	// join was told, and failing that RBACTypes.
 	RBAC RBACMode
+	// Types are about to be enabled, so that the rights they need are given as well.
+	Types []fedcorev1beta1.FederatedTypeConfig
 	// ErrorOnExisting makes anything that already exists an error.
 	ErrorOnExisting bool
 	// DryRun changes nothing, and says what would be done.
@@ -98,7 +100,7 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	plan, err := hostSide.plan(ctx, cmp.Or(o.RBAC, RBACTypes))
+	plan, err := hostSide.plan(ctx, cmp.Or(o.RBAC, RBACTypes), o.Types...)
 	if err != nil {
 		return err
 	}

@@ -72,6 +72,16 @@ func openSide(ctx context.Context, config *rest.Config, name string) (*side, err
 	return s, nil
 }
 
+// Identify asks a cluster who it is: the UID of its kube-system namespace, empty where the
+// user may not read it.
+func Identify(ctx context.Context, config *rest.Config, name string) (uid string, err error) {
+	s, err := openSide(ctx, config, name)
+	if err != nil {
+		return "", err
+	}
+	return s.uid, nil
+}
+
 // UnreachableError says that a cluster did not answer.
 type UnreachableError struct {
 	Cluster, Endpoint string

@@ -1,6 +1,8 @@
 package propagation
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -20,6 +22,8 @@ type account struct {
 	renderedOf federate.Revision
 	// written is the status this process wrote last, to know its echo from the watch.
 	written *federate.Status
+	// notes are what is said of clusters in which all is well, by name.
+	notes map[string]string
 	// told are the problems that an event was sent of.
 	told string
 }
@@ -55,9 +59,36 @@ func (a *account) render(t *runningType, intent federate.Intent, cluster string)
 	if err != nil {
 		return manifest{}, err
 	}
+	a.note(cluster, rendered.Notes)
 	m := manifest{Rendered: rendered, resource: t.Target}
 	m.resource.GVR.Version, m.resource.GVK.Version = rendered.Version, rendered.Version
 	return m, nil
+}
+
+// note keeps what is to be said of a cluster in which all is well. The caller holds mu.
+func (a *account) note(cluster string, notes []string) {
+	if len(notes) == 0 {
+		delete(a.notes, cluster)
+		return
+	}
+	if a.notes == nil {
+		a.notes = map[string]string{}
+	}
+	const most = 3
+	text := strings.Join(notes[:min(len(notes), most)], "; ")
+	if rest := len(notes) - most; rest > 0 {
+		text += fmt.Sprintf("; and %d more", rest)
+	}
+	a.notes[cluster] = text
+}
+
+// noted adds the notes to the outcomes. The caller holds mu.
+func (a *account) noted(outcomes []federate.Outcome) {
+	for i := range outcomes {
+		if o := &outcomes[i]; o.Status == federate.ClusterPropagationOK && o.Message == "" {
+			o.Message = a.notes[o.Cluster]
+		}
+	}
 }
 
 // hashes is render as a ledger asks for it. The caller holds mu.
@@ -94,9 +125,7 @@ func (a *account) setWritten(status *federate.Status) {
 func (a *account) reported(written bool, told string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if written {
-		a.ledger.Reported()
-	}
+	a.ledger.Reported(written)
 	a.told = told
 	a.renderer = nil // only needed while something is written
 }

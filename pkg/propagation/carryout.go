@@ -121,6 +121,8 @@ func (w *memberWorker) fail(a *attempt, trouble ledger.Trouble, err error) (reco
 	wait := w.work.backoff.When(a.item)
 	w.log.V(1).Info("Propagation failed; trying again", "cluster", a.cluster(), "type", a.t.Name,
 		"object", a.target, "error", errtext.Stable(err), "after", wait)
-	w.tell(a, func(l *ledger.Ledger) ledger.Next { return l.Failed(a.task, trouble, errtext.Stable(err), w.now()) })
+	w.tell(a, func(l *ledger.Ledger) ledger.Next {
+		return l.Failed(a.task, trouble, errtext.InMember(err, a.cluster()), w.now())
+	})
 	return reconcile.Result{RequeueAfter: wait}, nil
 }

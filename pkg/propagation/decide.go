@@ -59,6 +59,7 @@ func (w *hostWorker) decide(ctx context.Context, t *runningType, item Item) (rec
 		if fed == nil {
 			return reconcile.Result{}, nil
 		}
+		acc.keep((*ledger.Ledger).Begun)
 	}
 	return w.propagate(ctx, t, key, fed, acc)
 }
@@ -86,13 +87,17 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 	for _, cluster := range plan.Queue {
 		w.work.carryOut(t, key, cluster)
 	}
-	if wait > 0 {
+	if wait > 0 && !plan.Record {
 		w.work.decideAfter(t, key, wait)
 		return reconcile.Result{}, nil
 	}
 	result, err := w.status.write(ctx, t, key, fed, acc, where)
 	if err != nil || !result.IsZero() {
 		return result, err
+	}
+	if plan.Record {
+		w.work.decide(t, key)
+		return reconcile.Result{}, nil
 	}
 	statusErr := w.statusObjects.write(ctx, t, key, fed) // no obstacle to the records
 	result, err = w.records.write(ctx, t, key, fed, acc, where.Clusters)

@@ -57,6 +57,7 @@ type Engine struct {
 	host     *hostClient
 	members  *memberSet
 	triggers *triggers
+	rights   *rights
 	// namespaces are the FederatedNamespaces, whose placement bounds that of what is in them.
 	namespaces    *namespaceStore
 	hostWorker    *hostWorker
@@ -103,6 +104,8 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	}
 	e.members = newMemberSet(e.triggers, opts.TargetNamespace, log)
 	e.triggers.members = e.members
+	e.rights = &rights{members: e.members, inventory: inventory}
+	e.triggers.rightsChanged = e.rights.changed
 	e.namespaces = &namespaceStore{host: host, onChange: e.triggers.namespaceChanged, onSynced: e.triggers.reconsiderAll}
 
 	times := &ledger.Settings{

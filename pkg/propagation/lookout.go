@@ -54,7 +54,7 @@ func (o *lookout) look(t *runningType, key types.NamespacedName, cluster string)
 	s := sightingOf(known, t.retainsReplicas(key))
 	s.Listed, s.Unserved = listed, watch.Unserved()
 	if err := watch.Err(); err != nil {
-		s.Problem = errtext.Stable(err)
+		s.Problem = errtext.InMember(err, cluster)
 	}
 	return s, known
 }

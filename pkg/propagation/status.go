@@ -41,6 +41,7 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	var told string
 	acc.keep(func(l *ledger.Ledger) {
 		outcomes, refusals, ignored = l.Outcomes(), l.Refusals(look), acc.ignored()
+		acc.noted(outcomes)
 		unknown = federate.DescribeUnknown(l.Unknown())
 		written, told = acc.written, acc.told
 	})

@@ -24,6 +24,8 @@ type triggers struct {
 	interval time.Duration
 	// recordsVersions says that KubeFed's records repeat the versions of members' objects.
 	recordsVersions bool
+	// rightsChanged is told of a type that can be read in a member again, or no longer.
+	rightsChanged func(typeName string)
 }
 
 // federatedChanged is called when a federated object differs from what was known of it.

@@ -35,6 +35,9 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if apierrors.IsConflict(err) {
 		return reconcile.Result{RequeueAfter: conflictDelay}, nil
 	}
+	if result.Reason != "" && p.invalid == nil && c.informed() {
+		result.Faults = p.faults(c.clusterNames())
+	}
 	if reportErr := c.report(ctx, request.NamespacedName, p, result); reportErr != nil && err == nil {
 		err = reportErr
 	}
@@ -218,6 +221,10 @@ func (c *Controller) report(ctx context.Context, key types.NamespacedName, p *pr
 	before := meta.FindStatusCondition(p.status.Conditions, ConditionScheduled)
 	if !o.scheduled() && (before == nil || before.Reason != o.Reason) {
 		c.events.Eventf(&p.meta, nil, corev1.EventTypeWarning, o.Reason, "Schedule", "%s", o.Message)
+	}
+	was, is := meta.FindStatusCondition(p.status.Conditions, ConditionAccepted), meta.FindStatusCondition(status.Conditions, ConditionAccepted)
+	if is != nil && (was == nil || was.Message != is.Message) {
+		c.events.Eventf(&p.meta, nil, corev1.EventTypeWarning, is.Reason, "Schedule", "%s", is.Message)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.opts.RequestTimeout)
 	defer cancel()

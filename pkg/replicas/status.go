@@ -66,6 +66,8 @@ type outcome struct {
 	// Reason is one of the reasons; empty when there is nothing to say yet.
 	Reason, Message string
 	Clusters        []ClusterStatus
+	// Faults are what in the spec has no effect, or not the one it seems to have.
+	Faults []fault
 	// Wait is when to look again; 0: when something changes.
 	Wait time.Duration
 }
@@ -93,6 +95,11 @@ func (o outcome) next(p *preference, now time.Time) (Status, bool) {
 		condition.Status = metav1.ConditionTrue
 	}
 	changed := meta.SetStatusCondition(&next.Conditions, condition)
+	if accepted := acceptedOf(o.Faults, condition); accepted != nil {
+		changed = meta.SetStatusCondition(&next.Conditions, *accepted) || changed
+	} else {
+		changed = meta.RemoveStatusCondition(&next.Conditions, ConditionAccepted) || changed
+	}
 	return next, changed || p.status.ObservedGeneration != next.ObservedGeneration ||
 		len(next.Clusters)+len(p.status.Clusters) > 0 && !reflect.DeepEqual(next.Clusters, p.status.Clusters)
 }

@@ -6,6 +6,7 @@ package serverapply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -68,6 +69,21 @@ func (a Applier) Apply(ctx context.Context, obj *unstructured.Unstructured) (Res
 	default:
 		return Configured, nil
 	}
+}
+
+// Check has the API server judge all objects in a dry run, for commands that write more
+// than one: what is refused is known before anything is written. What cannot be judged
+// yet, because its kind or namespace is among the objects, is let pass.
+func (a Applier) Check(ctx context.Context, objects []*unstructured.Unstructured) error {
+	var faults []error
+	for _, object := range objects {
+		err := a.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()),
+			client.FieldOwner(a.FieldManager), client.ForceOwnership, client.DryRunAll)
+		if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+			faults = append(faults, fmt.Errorf("%s: %w", Describe(object), err))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // content is what an object says, without the server's records about it.

@@ -70,6 +70,15 @@ type Registrar interface {
 	Unregister(ctx context.Context, name string) error
 }
 
+// Rights tells in which members the controller lacks the rights to a type's objects.
+type Rights interface {
+	// Lacking names the members that do not let the objects of a type be read, sorted.
+	Lacking(name string) []string
+	// OnChange has tell called with the name of a type of which Lacking may say something
+	// else. It is called from any goroutine, and must not block.
+	OnChange(tell func(name string))
+}
+
 // FromFederatedTypeConfig reads config with KubeFed's defaults for what it leaves
 // out; FederatedNamespace, which it does not tell, stays zero. config is not
 // modified. The error names the object and its fields.

@@ -24,6 +24,8 @@ var _ = Describe("Overrides", func() {
 		)
 		create(ctx, f)
 		expectSettled(ctx, f, first, second)
+		Expect(outcomeOf(found(ctx, host, f.ref())).Messages[second.Name]).To(ContainSubstring(
+			"/spec/template/spec/containers/-1/imagePullPolicy is /spec/template/spec/containers/1/imagePullPolicy"))
 
 		u := found(ctx, second, f.target)
 		Expect(at(u.Object, "/spec/template/spec/tolerations/0/key")).To(Equal("gpu"))

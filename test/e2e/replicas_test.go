@@ -45,6 +45,26 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		expectReason(ctx, p, "True", "PartlyScheduled", "2 of 3 replicas")
 	}, NodeTimeout(5*time.Minute))
 
+	It("says what in it has no effect", func(ctx SpecContext) {
+		f := create(ctx, deployment(namespaceIn(ctx, members[0]), "odd"))
+		p := prefer(ctx, f, fields{"totalReplicas": 2, "clusters": fields{
+			members[0].Name: fields{"weight": 1, "minReplicas": 2, "maxReplicas": 1}, "nowhere": fields{"weight": 1},
+		}})
+		Eventually(ctx, func(g Gomega) {
+			u, err := read(ctx, host, p)
+			g.Expect(err).NotTo(HaveOccurred())
+			accepted := conditionOf(u, "Accepted")
+			g.Expect(accepted).To(HaveKeyWithValue("status", "False"))
+			g.Expect(accepted["message"]).To(And(ContainSubstring("both cannot hold"), ContainSubstring(`no cluster "nowhere" has joined`)))
+		}).Should(Succeed())
+		preferOther(ctx, p, fields{"clusters": fields{members[0].Name: fields{"weight": 1}}})
+		Eventually(ctx, func(g Gomega) {
+			u, err := read(ctx, host, p)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(conditionOf(u, "Accepted")).To(BeEmpty())
+		}).Should(Succeed())
+	}, NodeTimeout(time.Minute))
+
 	It("keeps to its clusters, and gives the others nothing unless * says so", func(ctx SpecContext) {
 		f := create(ctx, deployment(federatedNamespace(ctx), "some").onLabelled(nil))
 		p := prefer(ctx, f, fields{"totalReplicas": 3, "clusters": weights(2, 1)})

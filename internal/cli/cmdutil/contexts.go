@@ -25,17 +25,7 @@ const NoContext = "CONTEXT"
 // endpoint, else another one that does, else NoContext. A context is not taken on
 // its name alone, since it may lead to another cluster.
 func (f *Factory) ContextOf(member, endpoint string) string {
-	raw, err := f.RawConfig()
-	if err != nil {
-		return NoContext
-	}
-	found := []string{}
-	for _, name := range slices.Sorted(maps.Keys(raw.Contexts)) {
-		cluster := raw.Clusters[raw.Contexts[name].Cluster]
-		if cluster != nil && endpoint != "" && strings.TrimSuffix(cluster.Server, "/") == strings.TrimSuffix(endpoint, "/") {
-			found = append(found, name)
-		}
-	}
+	found := f.contextsTo(endpoint)
 	switch {
 	case slices.Contains(found, member):
 		return member
@@ -43,6 +33,38 @@ func (f *Factory) ContextOf(member, endpoint string) string {
 		return found[0]
 	}
 	return NoContext
+}
+
+// ContextsFor are the contexts by which a member may be reached, the likeliest first, for
+// one who looks which cluster answers: those that lead to its endpoint, that of its name,
+// and the others.
+func (f *Factory) ContextsFor(member, endpoint string) []string {
+	raw, err := f.RawConfig()
+	if err != nil {
+		return nil
+	}
+	contexts := f.contextsTo(endpoint)
+	for _, name := range append([]string{member}, slices.Sorted(maps.Keys(raw.Contexts))...) {
+		if raw.Contexts[name] != nil && !slices.Contains(contexts, name) {
+			contexts = append(contexts, name)
+		}
+	}
+	return contexts
+}
+
+// contextsTo are the contexts that lead to an endpoint.
+func (f *Factory) contextsTo(endpoint string) (found []string) {
+	raw, err := f.RawConfig()
+	if err != nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(raw.Contexts)) {
+		cluster := raw.Clusters[raw.Contexts[name].Cluster]
+		if cluster != nil && endpoint != "" && strings.TrimSuffix(cluster.Server, "/") == strings.TrimSuffix(endpoint, "/") {
+			found = append(found, name)
+		}
+	}
+	return found
 }
 
 // UnjoinCommand is how to end a cluster's membership with this kubeconfig.

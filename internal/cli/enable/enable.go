@@ -28,6 +28,9 @@ after the type has changed.`
 	example = `  # Federate CronJobs
   fedctl enable cronjobs
 
+  # Federate CronJobs, and give the controller the rights in members that joined earlier
+  fedctl enable cronjobs --join
+
   # Federate a custom resource, with its federated type in a group of one's own
   fedctl enable widgets.example.com --federated-group federated.example.com
 
@@ -49,6 +52,8 @@ type Options struct {
 	Output   cmdutil.Output
 	DryRun   bool
 	Wait     time.Duration
+	// Join says that members are given the rights to the type.
+	Join bool
 }
 
 // NewCommand returns the command.
@@ -66,6 +71,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			if err := o.Complete(args); err != nil {
 				return err
 			}
+			o.keepDefaults(cmd.Flags())
 			return o.Run(cmd.Context())
 		},
 	}
@@ -81,6 +87,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Directive.Spec.FederatedVersion, "federated-version", typeconfig.DefaultFederatedVersion, "Version of the federated type.")
 	flags.StringVarP(&o.Filename, "filename", "f", "", "File with an EnableTypeDirective, which says all this instead, or with the CustomResourceDefinition of the type, which the host need not have; - for standard input.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
+	flags.BoolVar(&o.Join, "join", false, "Then bring all members up to date, as fedctl join does, so that the controller gets its rights to the type there. Members are found among the contexts of the kubeconfig; those that are not are named, and the exit code is 1.")
 	flags.DurationVar(&o.Wait, "wait", 30*time.Second, "How long to wait for the controller to start the propagation; 0 does not wait.")
 }
 
@@ -88,6 +95,9 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 func (o *Options) Complete(args []string) error {
 	if err := o.Output.Validate(); err != nil {
 		return err
+	}
+	if o.Join && o.Output.Format != "" {
+		return errors.New("-o prints and does nothing: leave out --join")
 	}
 	switch {
 	case o.Filename != "" && len(args) > 0:
@@ -109,6 +119,15 @@ func (o *Options) Complete(args []string) error {
 	return nil
 }
 
+// keepDefaults leaves open what no flag says, so that it stays as an earlier enable was told.
+func (o *Options) keepDefaults(flags *pflag.FlagSet) {
+	for name, field := range map[string]*string{"federated-group": &o.Directive.Spec.FederatedGroup, "federated-version": &o.Directive.Spec.FederatedVersion} {
+		if (o.Filename == "" || o.CRD != nil) && !flags.Changed(name) {
+			*field = ""
+		}
+	}
+}
+
 // Run enables the type.
 func (o *Options) Run(ctx context.Context) error {
 	host, err := fedtypes.NewHost(o.factory)
@@ -126,8 +145,16 @@ func (o *Options) Run(ctx context.Context) error {
 		}
 		return o.Output.PrintAll(o.factory.Out, objects)
 	}
-	if err := host.Enable(ctx, prepared, o.DryRun); err != nil || o.DryRun {
+	if err := host.Enable(ctx, prepared, o.DryRun); err != nil {
 		return err
+	}
+	if o.Join {
+		if err := o.joinMembers(ctx, host, prepared.TypeConfig); err != nil {
+			return err
+		}
+	}
+	if o.DryRun {
+		return nil
 	}
 	name := prepared.TypeConfig.Name
 	if o.Wait > 0 {
@@ -138,17 +165,21 @@ func (o *Options) Run(ctx context.Context) error {
 	federated := prepared.TypeConfig.Spec.FederatedType
 	explain, join := "kubectl explain "+federated.PluralName+".spec", "fedctl join CLUSTER"
 	width := max(len(explain), len(join))
-	_, err = fmt.Fprintf(o.factory.Out, `
+	if _, err = fmt.Fprintf(o.factory.Out, `
 %s is enabled. Next:
   %-*s   what to write into a %s
-  %-*s   again for each member joined earlier: it gives the rights to %s there
-`, name, width, explain, federated.Kind, width, join, prepared.TypeConfig.Spec.TargetType.PluralName)
+`, name, width, explain, federated.Kind); err != nil || o.Join {
+		return err
+	}
+	_, err = fmt.Fprintf(o.factory.Out, `  %-*s   again for each member joined earlier: it gives the rights to %s there
+  %-*s   or --join with this command, for all of them
+`, width, join, prepared.TypeConfig.Spec.TargetType.PluralName, width, "")
 	return err
 }
 
 func (o *Options) prepare(ctx context.Context, host *enablement.Host) (*enablement.Enablement, error) {
 	if o.CRD != nil {
-		return host.PrepareCRD(o.CRD, o.Directive)
+		return host.PrepareCRD(ctx, o.CRD, o.Directive)
 	}
 	return host.Prepare(ctx, o.Directive)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/serverapply"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
@@ -22,6 +24,7 @@ const servedTimeout = 10 * time.Second
 // create enables types where that was asked for and creates the objects. One
 // that fails does not keep the others from being created.
 func (s *source) create(ctx context.Context, batches []batch) error {
+	s.warnUnknown(batches)
 	for i := range batches {
 		if err := s.enable(ctx, &batches[i]); err != nil {
 			return err
@@ -49,6 +52,23 @@ func (s *source) create(ctx context.Context, batches []batch) error {
 		s.hints(ctx, batches)
 	}
 	return errors.Join(errs...)
+}
+
+// warnUnknown names the fields that the host does not know: members leave them out.
+func (s *source) warnUnknown(batches []batch) {
+	for i := range batches {
+		gvk := batches[i].typ.Target.GVK
+		definitions, err := enablement.FetchDefinitions(s.host.Discovery.OpenAPIV3(), gvk.GroupVersion())
+		if err != nil {
+			continue // it is a warning only
+		}
+		for _, u := range batches[i].objects {
+			template, _, _ := unstructured.NestedMap(u.Object, "spec", "template")
+			if fields := definition.UnknownFields(definitions, gvk, template); len(fields) > 0 {
+				s.opts.warn("%s: fields that the host does not know, and members of its version leave out: %s", serverapply.Describe(u), strings.Join(fields, ", "))
+			}
+		}
+	}
 }
 
 // enable enables the type of a batch that is not enabled.

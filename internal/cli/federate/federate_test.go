@@ -126,16 +126,32 @@ func TestFile(t *testing.T) {
 	}
 }
 
+func TestFileWithoutAPIVersion(t *testing.T) {
+	out, errOut, err := run(`{kind: Deployment, metadata: {name: web, namespace: shop}, spec: {replicas: 1}}`, "-f", "-")
+	if err != nil || !strings.Contains(out, "apiVersion: apps/v1\n") || !strings.Contains(out, "kind: FederatedDeployment\n") {
+		t.Errorf("%v in %s", err, out)
+	}
+	if want := "warning: Deployment \"web\" names no apiVersion, and is taken for apps/v1\n"; errOut != want {
+		t.Errorf("%s, want %s", errOut, want)
+	}
+	for kind, want := range map[string]string{"Event": "v1", "Ingress": "networking.k8s.io/v1", "HorizontalPodAutoscaler": "autoscaling/v2", "Widget": ""} {
+		if got := versionOf(kind); got != want {
+			t.Errorf("%s is taken for %q", kind, got)
+		}
+	}
+}
+
 func TestBadFile(t *testing.T) {
 	for input, want := range map[string]string{
-		"":                        "-: there is nothing in it that can be federated",
-		"a: b":                    "-: document 1: Object 'Kind' is missing",
-		"{":                       "-: document 1: ",
-		"7":                       "-: document 1: ",
-		"kind: List\nitems: [7]":  "-: document 1: ",
-		"kind: List\nitems: 7":    "-: document 1: ",
-		"---\n---\nkind: Service": `-: document 2: Service "": apiVersion and metadata.name must be set`,
-		"{apiVersion: v1, kind: Secret, metadata: {generateName: s}}":       `-: document 1: Secret "": apiVersion and metadata.name must be set`,
+		"":                                    "-: there is nothing in it that can be federated",
+		"a: b":                                "-: document 1: Object 'Kind' is missing",
+		"{":                                   "-: document 1: ",
+		"7":                                   "-: document 1: ",
+		"kind: List\nitems: [7]":              "-: document 1: ",
+		"kind: List\nitems: 7":                "-: document 1: ",
+		"---\n---\nkind: Service":             `-: document 2: Service "": metadata.name must be set`,
+		"{kind: Widget, metadata: {name: w}}": `-: document 1: Widget "w": apiVersion must be set: Kubernetes has no such kind of its own`,
+		"{apiVersion: v1, kind: Secret, metadata: {generateName: s}}":       `-: document 1: Secret "": metadata.name must be set`,
 		"{apiVersion: v1, kind: Event, metadata: {name: e, namespace: n}}":  "-: there is nothing in it that can be federated",
 		"{apiVersion: v1, kind: ConfigMap, metadata: [], data: {}}":         `-: document 1: `,
 		"{apiVersion: v1, kind: 'a b', metadata: {name: c, namespace: n1}}": `-: a b "c": `,

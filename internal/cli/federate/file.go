@@ -2,6 +2,7 @@ package federate
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -84,16 +88,46 @@ func decodeDocument(data []byte) ([]*unstructured.Unstructured, error) {
 		}
 	}
 	for _, u := range objects {
-		if u.GetAPIVersion() == "" || u.GetName() == "" {
-			return nil, fmt.Errorf("%s %q: apiVersion and metadata.name must be set", u.GetKind(), u.GetName())
+		if u.GetName() == "" {
+			return nil, fmt.Errorf("%s %q: metadata.name must be set", u.GetKind(), u.GetName())
+		}
+		if u.GetAPIVersion() == "" && versionOf(u.GetKind()) == "" {
+			return nil, fmt.Errorf("%s %q: apiVersion must be set: Kubernetes has no such kind of its own", u.GetKind(), u.GetName())
 		}
 	}
 	return objects, nil
 }
 
+// versionOf is the apiVersion of a kind of Kubernetes' own, for manifests that name none,
+// which kubefedctl takes: the most stable and newest version that there is of the kind, in
+// the group whose name is first. Empty if there is none.
+func versionOf(kind string) string {
+	best := schema.GroupVersion{}
+	for _, gv := range scheme.Scheme.PrioritizedVersionsAllGroups() {
+		if !scheme.Scheme.Recognizes(gv.WithKind(kind)) || gv.Group == "extensions" {
+			continue
+		}
+		order := 1
+		if best.Version != "" {
+			order = cmp.Or(version.CompareKubeAwareVersionStrings(gv.Version, best.Version), cmp.Compare(best.Group, gv.Group))
+		}
+		if order > 0 {
+			best = gv
+		}
+	}
+	if best.Version == "" {
+		return ""
+	}
+	return best.String()
+}
+
 // federateAll makes a batch for each object, in the order of the file.
 func (o *Options) federateAll(objects []*unstructured.Unstructured) (batches []batch, left leftOut, err error) {
 	for _, u := range objects {
+		if u.GetAPIVersion() == "" {
+			u.SetAPIVersion(versionOf(u.GetKind()))
+			o.warn("%s %q names no apiVersion, and is taken for %s", u.GetKind(), u.GetName(), u.GetAPIVersion())
+		}
 		t, err := o.guessType(u)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s %q: %w", u.GetKind(), u.GetName(), err)

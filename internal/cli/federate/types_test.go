@@ -30,6 +30,19 @@ spec:
 // Enabling and disabling as far as they need no controller; with one it is in the
 // end-to-end suite.
 func typesSpecs() {
+	It("keeps the version and the group of a type that is enabled again", func(ctx context.Context) {
+		const name = "horizontalpodautoscalers.autoscaling"
+		mustFedctl(ctx, "enable", name, "--version", "v1", "--federated-group", "fed.example.com", "--wait", "0")
+		DeferCleanup(func(ctx context.Context) { mustFedctl(ctx, "disable", name, "--delete-crd", "--wait", "0") })
+		_, said, err := fedctl(ctx, "enable", name, "--wait", "0")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(ContainSubstring("kept version v1 of the type"))
+		config := &fedcorev1beta1.FederatedTypeConfig{}
+		Expect(host.Get(ctx, client.ObjectKey{Namespace: "kube-federation-system", Name: name}, config)).To(Succeed())
+		Expect(config.Spec.TargetType.Version).To(Equal("v1"))
+		Expect(config.Spec.FederatedType.Group).To(Equal("fed.example.com"))
+	})
+
 	It("enables a type that only the members have, from its definition", func(ctx context.Context) {
 		file := filepath.Join(GinkgoT().TempDir(), "crd.yaml")
 		Expect(os.WriteFile(file, []byte(gadgets), 0o600)).To(Succeed())

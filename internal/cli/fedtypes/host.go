@@ -23,5 +23,5 @@ func NewHost(f *cmdutil.Factory) (*enablement.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &enablement.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Rollups: rollups.Schemas(), Out: f.Out}, nil
+	return &enablement.Host{Client: c, Discovery: discoveryClient, Namespace: f.KubeFedNamespace, Rollups: rollups.Schemas(), Out: f.Out, Notes: f.ErrOut}, nil
 }

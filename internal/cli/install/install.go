@@ -94,7 +94,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Manifests.Scope, "scope", "", "Cluster, or Namespaced: the KubeFed namespace is then the only one that is federated; by default that of the KubeFedConfig, else Cluster.")
-	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default the shipped one.")
+	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default the one that is there, else the shipped one.")
 	flags.BoolVar(&o.Manifests.WithoutController, "without-controller", false, "Install everything but the controller's Deployment.")
 	flags.StringArrayVar(&o.Members, "member", nil, "Context of a member cluster to install the backup API into, instead of the host; may be repeated.")
 	flags.StringVar(&o.Member.Rights, "backup-rights", "", "With --member, what may be done with backups there: none, save or restore; by default as it is.")
@@ -196,5 +196,5 @@ func (o *Options) installer(kubeContext string) (*Installer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Installer{Client: c, Out: o.factory.Out, DryRun: o.DryRun}, nil
+	return &Installer{Client: c, Out: o.factory.Out, DryRun: o.DryRun, Image: o.Manifests.Image}, nil
 }

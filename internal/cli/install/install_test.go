@@ -61,6 +61,19 @@ var _ = Describe("fedctl install", Ordered, func() {
 		Expect(out).To(ContainSubstring("0 created, 0 configured"), "one control plane leaves another alone")
 	})
 
+	It("keeps the image that it was told, and what others have set since", func(ctx context.Context) {
+		deployment := parse(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: fedctl-controller, namespace: other}}`)
+		Expect(host.Patch(ctx, deployment, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":3}}`)), client.FieldOwner("somebody"))).To(Succeed())
+		out, err := fedctl(ctx, "install", "--kubefed-namespace", "other", "--wait", "0")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(And(ContainSubstring("kept image example.com/c:v1 of"), ContainSubstring("kept replicas 3 of"), ContainSubstring("0 created, 0 configured")))
+		out, err = fedctl(ctx, "install", "--kubefed-namespace", "other", "--wait", "0", "--image", "example.com/c:v2")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("1 configured"))
+		_, err = fedctl(ctx, "install", "--kubefed-namespace", "other", "--wait", "0", "--image", "example.com/c:v1")
+		Expect(err).NotTo(HaveOccurred())
+	})
+
 	It("keeps the scope of a control plane", func(ctx context.Context) {
 		out, err := fedctl(ctx, "install", "--without-controller", "--scope", "Namespaced", "--kubefed-namespace", "team-a")
 		Expect(err).NotTo(HaveOccurred())
@@ -77,7 +90,7 @@ var _ = Describe("fedctl install", Ordered, func() {
 	It("tells versions", func(ctx context.Context) {
 		out, err := fedctl(ctx, "version", "-o", "json", "--kubefed-namespace", "other")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(And(ContainSubstring(`"image": "example.com/c:v1"`), ContainSubstring(`"ready": "0/2"`)))
+		Expect(out).To(And(ContainSubstring(`"image": "example.com/c:v1"`), ContainSubstring(`"ready": "0/3"`)))
 	})
 
 	It("gives the controller the rights it needs and no others", func(ctx context.Context) {

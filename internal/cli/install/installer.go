@@ -33,11 +33,16 @@ type Installer struct {
 	Out io.Writer
 	// DryRun asks the API server but changes nothing.
 	DryRun bool
+	// Image is that of the controller, if one was asked for.
+	Image string
 }
 
 // Install applies objects, as manifests.Build returns them. CustomResourceDefinitions
 // are served when the first object after them is applied.
 func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstructured) error {
+	if err := i.prepare(ctx, objects); err != nil {
+		return err
+	}
 	counts := map[serverapply.Result]int{}
 	var pending []string
 	for _, object := range objects {
@@ -72,23 +77,67 @@ func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstruc
 // apply applies an object, unless it holds a choice of the cluster's owner that
 // exists already.
 func (i *Installer) apply(ctx context.Context, object *unstructured.Unstructured) (serverapply.Result, error) {
-	if slices.Contains([]string{"KubeFedConfig", "FederatedTypeConfig"}, object.GetKind()) {
-		existing := &metav1.PartialObjectMetadata{}
-		existing.SetGroupVersionKind(object.GroupVersionKind())
-		err := i.Client.Get(ctx, client.ObjectKeyFromObject(object), existing)
-		if err == nil {
-			return serverapply.Unchanged, nil
+	if chosen, err := i.isChosen(ctx, object); err != nil {
+		return "", err
+	} else if chosen {
+		return serverapply.Unchanged, nil
+	}
+	return i.applier().Apply(ctx, object)
+}
+
+// isChosen says whether an object is a choice of the cluster's owner, and exists already.
+func (i *Installer) isChosen(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
+	if !slices.Contains([]string{"KubeFedConfig", "FederatedTypeConfig"}, object.GetKind()) {
+		return false, nil
+	}
+	existing := &metav1.PartialObjectMetadata{}
+	existing.SetGroupVersionKind(object.GroupVersionKind())
+	err := i.Client.Get(ctx, client.ObjectKeyFromObject(object), existing)
+	if err == nil {
+		return true, nil
+	}
+	if !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+		return false, fmt.Errorf("%s: %w", serverapply.Describe(object), err)
+	}
+	return false, nil
+}
+
+// prepare changes the objects to what is to stay, and has the API server judge all that
+// will be written before anything is.
+func (i *Installer) prepare(ctx context.Context, objects []*unstructured.Unstructured) error {
+	var written []*unstructured.Unstructured
+	for _, object := range objects {
+		if err := i.keepWhatIs(ctx, object); err != nil {
+			return err
 		}
-		if !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
-			return "", fmt.Errorf("%s: %w", serverapply.Describe(object), err)
+		if chosen, err := i.isChosen(ctx, object); err != nil {
+			return err
+		} else if !chosen {
+			written = append(written, object)
 		}
 	}
-	if object.GetKind() == "MutatingWebhookConfiguration" {
-		if err := i.keepAddress(ctx, object); err != nil {
-			return "", err
-		}
+	if i.DryRun {
+		return nil
 	}
-	return serverapply.Applier{Client: i.Client, FieldManager: "fedctl-install", DryRun: i.DryRun}.Apply(ctx, object)
+	if err := i.applier().Check(ctx, written); err != nil {
+		return fmt.Errorf("nothing was done: %w", err)
+	}
+	return nil
+}
+
+func (i *Installer) applier() serverapply.Applier {
+	return serverapply.Applier{Client: i.Client, FieldManager: manager, DryRun: i.DryRun}
+}
+
+// keepWhatIs changes an object to what is there where that was not this command's choice.
+func (i *Installer) keepWhatIs(ctx context.Context, object *unstructured.Unstructured) error {
+	switch {
+	case object.GetKind() == "MutatingWebhookConfiguration":
+		return i.keepAddress(ctx, object)
+	case object.GetKind() == "Deployment" && object.GetName() == controllerName:
+		return i.keepChoices(ctx, object)
+	}
+	return nil
 }
 
 func (i *Installer) waitForCRDs(ctx context.Context, names []string) error {

@@ -24,6 +24,8 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/migrate/analysis"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // pageSize is how many objects are read at a time.
@@ -184,10 +186,7 @@ func describe(crd *apiextensionsv1.CustomResourceDefinition) analysis.CRD {
 			continue
 		}
 		out.Version = version.Name
-		if version.Schema != nil && version.Schema.OpenAPIV3Schema != nil {
-			template := version.Schema.OpenAPIV3Schema.Properties["spec"].Properties["template"]
-			out.KnowsTemplate = len(template.Properties) > 0
-		}
+		out.KnowsTemplate = definition.KnowsTemplate(crd, version.Name)
 	}
 	return out
 }
@@ -201,7 +200,11 @@ func (g *gatherer) objects(ctx context.Context, crd *analysis.CRD) {
 	for i := range g.in.Clusters {
 		names[i] = g.in.Clusters[i].Name
 	}
-	found := analysis.NewObjects(crd.Name, g.target(crd), names, g.in.Served, g.in.Now)
+	target := g.target(crd)
+	found := analysis.NewObjects(crd.Name, target, names, g.in.Served, g.in.Now)
+	if target != nil {
+		found.Judge(g.unknownFields(target.GVK))
+	}
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(schema.GroupVersionKind{Group: crd.Group, Version: crd.Version, Kind: crd.Kind + "List"})
 	for more := true; more; more = list.GetContinue() != "" {
@@ -216,6 +219,16 @@ func (g *gatherer) objects(ctx context.Context, crd *analysis.CRD) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.in.Objects[crd.Name] = found
+}
+
+// unknownFields reads the schema of a kind, and returns what names fields that it does not
+// know. What is not published is not judged.
+func (g *gatherer) unknownFields(gvk schema.GroupVersionKind) func(object map[string]any) []string {
+	definitions, err := enablement.FetchDefinitions(g.discovery.OpenAPIV3(), gvk.GroupVersion())
+	if err != nil {
+		g.unreadable("the schema of "+gvk.String(), err)
+	}
+	return func(object map[string]any) []string { return definition.UnknownFields(definitions, gvk, object) }
 }
 
 // target is what a federated type federates; nil if nothing says so.

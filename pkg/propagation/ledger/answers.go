@@ -19,13 +19,13 @@ func (l *Ledger) current(t Task) *entry {
 // Sending notes that an apply is about to be sent, which may arrive whatever becomes of
 // its answer: the object may be there from now on, what it holds is unknown until it is
 // confirmed, and so is who owns the replicas. retain: they are left to the cluster.
-// False: something else is wanted by now, and nothing must be sent.
+// False: something else is wanted by now, or said by the status, and nothing must be sent.
 func (l *Ledger) Sending(t Task, retain bool) bool {
 	e := l.current(t)
-	if e == nil {
+	if e == nil || e.recorded {
 		return false
 	}
-	e.arrival, e.owned = arrivalSent, 0
+	e.arrival, e.owned, e.untouched = arrivalSent, 0, false
 	if !retain || !t.shown {
 		e.retained = false
 	}

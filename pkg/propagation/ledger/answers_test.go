@@ -276,7 +276,7 @@ func TestReport(t *testing.T) {
 	if !b.entries["n"].updated {
 		t.Error("that it was removed is news")
 	}
-	if b.Reported(); b.entries["n"].updated {
+	if b.Reported(true); b.entries["n"].updated {
 		t.Error("it was told")
 	}
 	for version, applied := range map[string]string{"": "", "gen:3": "", "h.xyz": "", "h.00ff": "h"} {

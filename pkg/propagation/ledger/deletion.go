@@ -45,12 +45,12 @@ func (l *Ledger) mayHold(s *Situation) bool {
 	e := l.entries[s.Name]
 	switch {
 	case e == nil && !s.Shown:
-		if s.Ready && s.Listed || !s.Selected {
+		if l.fresh || s.Ready && s.Listed || !s.Selected {
 			return false
 		}
 		// Selected, and nothing was ever noted: a write may have been on its way when the last process died.
 		l.entry(s.Name).arrival = arrivedMaybe
-	case !s.Shown && e.goal == goalApplied && (!s.Probed || s.Ready && !s.Listed):
+	case !s.Shown && !e.untouched && e.goal == goalApplied && (!s.Probed || s.Ready && !s.Listed):
 		// Planned before anything was known of the cluster, which is the same.
 		e.arrival = max(e.arrival, arrivedMaybe)
 	}

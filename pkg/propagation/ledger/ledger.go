@@ -22,6 +22,8 @@ type Ledger struct {
 	entries  map[string]*entry
 	// exact says that what other managers write is taken back.
 	exact bool
+	// fresh says that before this ledger nothing was sent to any cluster, by no process.
+	fresh bool
 	// open counts the entries that are pending.
 	open int
 	// since is when the object became unsettled: when the first of the clusters that
@@ -61,6 +63,13 @@ type entry struct {
 	applied string
 	owned   uint64
 	arrival arrival
+	// untouched says that nothing was ever sent to the cluster, by no process.
+	untouched bool
+	// recorded says that the status in the host may say untouched: nothing is sent before
+	// it has been written without that, so that it is true whenever it is read.
+	recorded bool
+	// recording says that the status that was told last says so.
+	recording bool
 	// retained says that we are known not to own spec.replicas.
 	retained bool
 	// irreplaceable is the hash of what the cluster refuses as an update as well.
@@ -98,10 +107,14 @@ func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 	for _, c := range status.Clusters {
 		applied, owned := parseVersion(c.Version)
 		// What a status lists may be there, also without a version: KubeFed writes none.
-		l.entries[c.Name] = &entry{
+		e := &entry{
 			applied: applied, owned: owned, arrival: arrivedMaybe, refusal: refusal,
 			unknown: federate.ParseUnknown(said, c.Name), status: c.Status, message: c.Message,
 		}
+		if c.Version == neverSent {
+			e.arrival, e.untouched, e.recorded = arrivedNot, true, true
+		}
+		l.entries[c.Name] = e
 	}
 	return l
 }
@@ -109,11 +122,15 @@ func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 // UID is the federated object's.
 func (l *Ledger) UID() types.UID { return l.uid }
 
+// Begun notes that the object has become ours only now: before, nothing of it was sent
+// to any cluster.
+func (l *Ledger) Begun() { l.fresh = len(l.entries) == 0 }
+
 // entry returns the entry of a cluster, a new one if there is none.
 func (l *Ledger) entry(cluster string) *entry {
 	e, ok := l.entries[cluster]
 	if !ok {
-		e = &entry{}
+		e = &entry{untouched: l.fresh}
 		l.entries[cluster] = e
 	}
 	return e
@@ -145,12 +162,13 @@ func (l *Ledger) settle(e *entry, status federate.PropagationStatus, message str
 // is not there, or is not ours.
 func (l *Ledger) clear(e *entry) {
 	l.close(e)
-	*e = entry{}
+	*e = entry{recorded: e.recorded}
 }
 
 // drop takes the entry of a cluster out of the ledger, if there is one.
 func (l *Ledger) drop(cluster string) {
 	if e := l.entries[cluster]; e != nil {
+		l.fresh = l.fresh && e.untouched // another cluster may come by that name, or this one again
 		l.close(e)
 		delete(l.entries, cluster)
 	}
@@ -178,8 +196,15 @@ func (l *Ledger) upToDate(e *entry, s Sighting) bool {
 		e.applied == e.hash && s.Owned != 0 && s.Owned == e.owned && !(l.exact && s.Foreign != "")
 }
 
+// neverSent is the version of a cluster whose objects cannot be read, and to which
+// nothing was ever sent: a deletion does not wait for it, also in another process.
+const neverSent = "none"
+
 // version is what the status keeps of what was applied.
 func (e *entry) version() string {
+	if e.untouched && !e.pending && e.status == federate.CachedRetrievalFailed {
+		return neverSent
+	}
 	if e.applied == "" {
 		return ""
 	}

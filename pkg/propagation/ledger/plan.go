@@ -27,6 +27,8 @@ type Work struct {
 	// Renewed names those in which another object is wanted than before: what has
 	// failed there says nothing about it.
 	Renewed []string
+	// Record says that the status has to be written before more is sent.
+	Record bool
 }
 
 // Plan brings every cluster up to date with a decision.
@@ -58,7 +60,12 @@ func (l *Ledger) Plan(d Decision, now time.Time) (work Work) {
 				continue
 			}
 		}
-		if l.planApplied(e, s) {
+		if !l.planApplied(e, s) {
+			continue
+		}
+		if e.recorded {
+			work.Record = true
+		} else {
 			work.Queue = append(work.Queue, s.Name)
 		}
 	}
@@ -84,7 +91,7 @@ func (l *Ledger) deselect(s *Situation, now time.Time) (queue bool) {
 	if l.planAbsent(e, s, now) {
 		return true
 	}
-	if e.goal == goalNothing && e.status == "" {
+	if e.goal == goalNothing && e.status == "" && !e.recorded {
 		l.drop(s.Name)
 	}
 	return false
@@ -178,8 +185,12 @@ func (l *Ledger) planAbsent(e *entry, s *Situation, now time.Time) (queue bool) 
 	case !s.Probed && !s.Ready, s.Ready && !s.Listed:
 		if s.Shown || e.mayBeThere() {
 			l.await(e) // what is read next decides, and queues us again
+			if s.Ready && s.Problem != "" {
+				l.settle(e, federate.WaitingForRemoval, s.Problem)
+			}
 		} else {
-			l.close(e)
+			e.goal = goalNothing // it has never been there
+			l.settle(e, "", "")
 		}
 		return false
 	case !s.Ready:

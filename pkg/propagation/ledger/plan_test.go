@@ -326,3 +326,64 @@ func TestAnotherObjectIsTriedAtOnce(t *testing.T) {
 		t.Errorf("another object: %+v", work)
 	}
 }
+
+// A type that was enabled after the join: the cluster's objects cannot be listed, and
+// nothing was ever sent there.
+func TestDeletionDoesNotWaitForWhatWasNeverSent(t *testing.T) {
+	unreadable := Sighting{Problem: "forbidden"}
+	begin := func() *book {
+		b := newBook(federate.Status{})
+		b.Begun()
+		b.set("m", func(s *Situation) { s.Sighting = unreadable })
+		b.plan()
+		return b
+	}
+	for name, test := range map[string]struct {
+		before  func(b *book)
+		waiting int
+	}{
+		"at once": {func(*book) {}, 0},
+		"sent before the rights were taken away": {func(b *book) {
+			b.set("m", func(s *Situation) { s.Sighting = absent })
+			b.plan()
+			task, _ := b.begin("m")
+			b.Sending(task, false)
+			b.set("m", func(s *Situation) { s.Sighting = unreadable })
+		}, 1},
+		"said by the status, in another process": {func(b *book) { b.Ledger = New("u", b.said(), b.settings) }, 0},
+		"sent, and then another process": {func(b *book) {
+			b.said()
+			b.set("m", func(s *Situation) { s.Sighting = absent })
+			if work := b.plan(); !work.Record || len(work.Queue) != 0 {
+				t.Errorf("%+v: an apply would be sent while the status says that none was", work)
+			}
+			if task, next := b.begin("m"); task.Action() != Nothing || !next.Decide {
+				t.Errorf("%+v", task)
+			}
+			b.said()
+			b.plan()
+			task, _ := b.begin("m")
+			b.Sending(task, false)
+			b.Ledger = New("u", b.said(), b.settings)
+			b.set("m", func(s *Situation) { s.Sighting = unreadable })
+		}, 1},
+		"not in the status of another process": {func(b *book) { b.Ledger = New("u", federate.Status{}, b.settings) }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := begin()
+			test.before(b)
+			if _, waiting := b.deletion(); waiting != test.waiting {
+				t.Errorf("waits for %d clusters: %+v", waiting, b.Outcomes())
+			}
+		})
+	}
+}
+
+// said is the status that is written now.
+func (b *book) said() (status federate.Status) {
+	for _, o := range b.Outcomes() {
+		status.Clusters = append(status.Clusters, federate.ClusterStatus{Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version})
+	}
+	b.Reported(true)
+	return status
+}

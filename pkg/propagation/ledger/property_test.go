@@ -42,6 +42,9 @@ func (w *world) step() {
 	case 14:
 		w.connectionActs(m)
 	case 15:
+		if w.restarts && w.pick(2) == 0 {
+			w.restart()
+		}
 		w.hostQueued = true // something that changes nothing
 	}
 	if !w.gone {
@@ -56,6 +59,9 @@ func (w *world) userActs(m *member) {
 		w.template = w.pick(3) // also back to what it was
 		w.changed()
 	case 2, 3, 4:
+		if w.restarts {
+			return // that it was sent where it is not wanted any more may not be in the status yet
+		}
 		w.selected[m.name] = !w.selected[m.name]
 		w.changed()
 	case 5:
@@ -123,6 +129,11 @@ func (w *world) connectionActs(m *member) {
 		w.hostQueued = true
 	case 1:
 		m.shown.Listed = false
+		if w.pick(2) == 0 {
+			m.problem = "forbidden"
+		}
+		m.shown.Problem = m.problem
+		w.hostQueued = true
 	case 2:
 		w.list(m)
 	}
@@ -132,8 +143,9 @@ func (w *world) connectionActs(m *member) {
 // list has a list arrive, which tells all differences.
 func (w *world) list(m *member) {
 	before := m.shown
+	m.problem = ""
 	m.relist()
-	before.Listed = true
+	before.Listed, before.Problem = true, ""
 	if before != m.shown && !w.ledger.Seen(m.name, m.shown) {
 		m.queued = true
 	}
@@ -266,8 +278,9 @@ func (w *world) checkRest() {
 	}
 }
 
-func run(t *testing.T, steps int, pick func(n int) int) {
-	w := newWorld(t, pick)
+func run(t *testing.T, steps int, pick func(n int) int) { newWorld(t, pick).play(steps) }
+
+func (w *world) play(steps int) {
 	for range steps {
 		if w.step(); w.gone {
 			return
@@ -277,7 +290,18 @@ func run(t *testing.T, steps int, pick func(n int) int) {
 	w.checkRest()
 }
 
-func TestWhateverHappens(t *testing.T) {
+func TestWhateverHappens(t *testing.T) { everywhere(t, run) }
+
+func TestWhateverHappensToTheProcess(t *testing.T) {
+	everywhere(t, func(t *testing.T, steps int, pick func(n int) int) {
+		w := newWorld(t, pick)
+		w.restarts = true
+		w.play(steps)
+	})
+}
+
+func everywhere(t *testing.T, run func(t *testing.T, steps int, pick func(n int) int)) {
+	t.Helper()
 	runs := 4000
 	if testing.Short() {
 		runs = 1000

@@ -33,20 +33,27 @@ func (l *Ledger) Outcomes() []federate.Outcome {
 		if e.pending && e.status == "" {
 			e.status, e.message = e.unanswered(), "the cluster has not answered yet"
 		}
+		e.recording = false
 		if e.goal == goalNothing && e.status == "" {
 			continue
 		}
+		version := e.version()
+		if e.recording = version == neverSent; e.recording {
+			e.recorded = true
+		}
 		outcomes = append(outcomes, federate.Outcome{
-			Cluster: name, Status: e.status, Message: e.message, Version: e.version(), Updated: e.updated,
+			Cluster: name, Status: e.status, Message: e.message, Version: version, Updated: e.updated,
 		})
 	}
 	return outcomes
 }
 
-// Reported notes that the status was written.
-func (l *Ledger) Reported() {
+// Reported notes that the host has the status that Outcomes told last; written: it was
+// another one before.
+func (l *Ledger) Reported(written bool) {
 	for _, e := range l.entries {
-		e.updated = false
+		e.updated = e.updated && !written
+		e.recorded = e.recording
 	}
 }
 

@@ -140,6 +140,8 @@ func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 		l.balance(now)
 	}
 	switch {
+	case e.recorded:
+		return Task{}, Next{Decide: true} // the host's item writes the status first
 	case in.Unserved:
 		return Task{}, l.Parked(in.Name) // the status says so; when it is served, all is queued again
 	case in.Shown && (!in.Managed || in.Deleting):

@@ -28,6 +28,7 @@ type world struct {
 	selected map[string]bool
 	deleted  time.Time
 	gone     bool // the finalizer was removed
+	restarts bool // the process dies now and then; the placement stays as it is
 	quiet    bool // nobody interferes any more
 
 	hostQueued bool
@@ -41,7 +42,8 @@ type member struct {
 	name          string
 	ready, probed bool
 	keeps         bool
-	givenUp       bool // a deletion did not wait for it
+	givenUp       bool   // a deletion did not wait for it
+	problem       string // why it cannot be listed
 
 	object *thing     // that is really there
 	events []Sighting // that the watch has not told yet
@@ -109,6 +111,12 @@ func newWorld(t *testing.T, pick func(n int) int) *world {
 		}
 	}
 	w.ledger = New("u", status, &w.settings)
+	if len(status.Clusters) == 0 {
+		w.ledger.Begun()
+	}
+	for _, c := range status.Clusters {
+		w.reported = append(w.reported, federate.Outcome{Cluster: c.Name, Version: c.Version})
+	}
 	w.hostQueued = true
 	return w
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // What the engine does in a world.
@@ -20,7 +22,7 @@ func (w *world) decide() {
 		m.givenUp = m.givenUp || w.wanted.Deleting && limit > 0 && m.probed && !m.ready && w.now.Sub(w.deleted) > limit
 	}
 	var queue []string
-	waiting := 1
+	waiting, record := 1, false
 	switch {
 	case w.wanted.Deleting && w.wanted.Orphan:
 		w.gone = true
@@ -28,7 +30,8 @@ func (w *world) decide() {
 	case w.wanted.Deleting:
 		queue, waiting = w.ledger.PlanDeletion(Deletion{At: w.deleted, Clusters: clusters}, w.now)
 	default:
-		queue = w.ledger.Plan(Decision{Revision: w.wanted.Revision, Exact: w.exact, Clusters: clusters, Render: w.render}, w.now).Queue
+		work := w.ledger.Plan(Decision{Revision: w.wanted.Revision, Exact: w.exact, Clusters: clusters, Render: w.render}, w.now)
+		queue, record = work.Queue, work.Record
 	}
 	w.note("decided: queue %v, waiting %d", queue, waiting)
 	for _, name := range queue {
@@ -39,12 +42,38 @@ func (w *world) decide() {
 		w.checkNothingLeft()
 		return
 	}
-	if wait := w.ledger.Waits(w.now); wait > 0 {
+	if wait := w.ledger.Waits(w.now); wait > 0 && !record {
 		w.hostTimers = append(w.hostTimers, w.now.Add(wait))
 		return
 	}
 	w.reported = w.ledger.Outcomes()
-	w.ledger.Reported()
+	w.ledger.Reported(true)
+	if record {
+		w.hostQueued = true
+	}
+}
+
+// restart has another process go on with what the status says. What was on its way has
+// arrived or is lost.
+func (w *world) restart() {
+	status := federate.Status{}
+	for _, o := range w.reported {
+		status.Clusters = append(status.Clusters, federate.ClusterStatus{Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version})
+	}
+	w.ledger = New("u", status, &w.settings)
+	w.hostQueued, w.hostTimers = true, nil
+	for _, name := range names {
+		m := w.members[name]
+		if m.flight != nil && m.flight.sent && !m.flight.arrived && w.pick(2) == 0 {
+			w.arrive(m)
+		}
+		m.flight, m.queued, m.timers, m.events = nil, false, nil, nil
+		m.shown = Sighting{Problem: m.problem}
+		if !m.ready {
+			m.probed = false
+		}
+	}
+	w.note("another process: %+v", status.Clusters)
 }
 
 func (w *world) next(n Next) {

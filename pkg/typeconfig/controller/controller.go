@@ -3,10 +3,12 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -17,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -37,6 +40,8 @@ type Options struct {
 	// LimitedScope says that the control plane propagates one namespace only:
 	// types whose target has no namespace do not run.
 	LimitedScope bool
+	// Rights tells of members that lack rights. Nil means that nobody does.
+	Rights typeconfig.Rights
 }
 
 // Setup adds the FederatedTypeConfig controller to the manager of the
@@ -50,6 +55,9 @@ func Setup(mgr manager.Manager, options Options) error {
 		events:     eventnote.NewRecorder(mgr, "federatedtypeconfig"),
 		registered: map[string]typeconfig.Type{},
 		paused:     map[string]string{},
+
+		conditions:  map[string][]metav1.Condition{},
+		definitions: map[string]lookedAt{},
 	}
 	inNamespace := predicate.NewPredicateFuncs(func(obj client.Object) bool { return obj.GetNamespace() == options.Namespace })
 	return ctrl.NewControllerManagedBy(mgr).
@@ -57,6 +65,7 @@ func Setup(mgr manager.Manager, options Options) error {
 		For(&fedcorev1beta1.FederatedTypeConfig{}, builder.WithPredicates(inNamespace)).
 		Watches(&fedcorev1beta1.FederatedTypeConfig{}, handler.EnqueueRequestsFromMapFunc(r.namespacedTypes), builder.WithPredicates(inNamespace)).
 		Watches(crdMetadata(), handler.EnqueueRequestsFromMapFunc(r.typesOfCRD)).
+		WatchesRawSource(source.Func(r.followRights)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 1}). // the registered map has no lock
 		Complete(r)
 }
@@ -92,6 +101,10 @@ type reconciler struct {
 	registered map[string]typeconfig.Type
 	// paused holds why this process has not registered a type, by name.
 	paused map[string]string
+	// conditions are those that each FederatedTypeConfig has, once they were read.
+	conditions map[string][]metav1.Condition
+	// definitions are what was found in CustomResourceDefinitions, by name.
+	definitions map[string]lookedAt
 }
 
 // Reconcile starts or stops the propagation of one type, and reports which.
@@ -100,6 +113,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.client.Get(ctx, request.NamespacedName, config); apierrors.IsNotFound(err) {
 		// Gone, perhaps without having waited for us.
 		delete(r.paused, request.Name)
+		delete(r.conditions, request.Name)
 		return reconcile.Result{}, r.unregister(ctx, request.Name)
 	} else if err != nil {
 		return reconcile.Result{}, err
@@ -122,7 +136,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 	}
 	if pause == nil {
-		return reconcile.Result{}, r.run(ctx, config, wanted)
+		return r.run(ctx, config, wanted)
 	}
 	if pause.Release {
 		err = r.release(ctx, config)
@@ -131,6 +145,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	if err != nil {
 		return r.retryForbidden(config, err)
+	}
+	if err := r.reportFaults(ctx, config, nil); err != nil {
+		return reconcile.Result{}, err
 	}
 	return r.wait(ctx, config, pause)
 }
@@ -143,16 +160,37 @@ func (r *reconciler) neverRan(config *fedcorev1beta1.FederatedTypeConfig) bool {
 }
 
 // run registers the type of config and writes what came of it.
-func (r *reconciler) run(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, wanted typeconfig.Type) error {
+func (r *reconciler) run(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, wanted typeconfig.Type) (reconcile.Result, error) {
 	if err := r.register(ctx, wanted); err != nil {
 		r.warn(config, "RegistrationFailed", err.Error())
 		if statusErr := r.report(ctx, config, false, false); statusErr != nil {
-			return statusErr
+			return reconcile.Result{}, statusErr
 		}
-		return err
+		return reconcile.Result{}, err
 	}
 	delete(r.paused, config.Name)
-	return r.report(ctx, config, true, wanted.CollectsStatus())
+	if err := r.report(ctx, config, true, wanted.CollectsStatus()); err != nil {
+		return reconcile.Result{}, err
+	}
+	faults, err := r.faults(ctx, wanted)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	result := reconcile.Result{}
+	if slices.ContainsFunc(faults, func(c metav1.Condition) bool { return c.Type == conditionRights }) {
+		result.RequeueAfter = lookAgain
+	}
+	return result, r.reportFaults(ctx, config, faults)
+}
+
+// followRights queues the FederatedTypeConfig of a type whose rights in members have changed.
+func (r *reconciler) followRights(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	if r.Rights != nil {
+		r.Rights.OnChange(func(name string) {
+			queue.Add(reconcile.Request{NamespacedName: client.ObjectKey{Namespace: r.Namespace, Name: name}})
+		})
+	}
+	return nil
 }
 
 // wait says that the type does not run, and why, once: a process that has just

@@ -1,6 +1,7 @@
 package enablement
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -36,6 +38,8 @@ type Host struct {
 	Rollups map[schema.GroupKind]definition.Rollup
 	// Out gets a line for everything that was done.
 	Out io.Writer
+	// Notes gets a line for what stays as an earlier command was told.
+	Notes io.Writer
 	// Deleted is told the name of each object that was deleted, or in a dry run would
 	// be, as kubectl writes it, instead of Out. Nil means that Out gets a line.
 	Deleted func(name string)
@@ -54,11 +58,47 @@ func (h *Host) Prepare(ctx context.Context, directive Directive) (*Enablement, e
 	if err != nil {
 		return nil, err
 	}
+	before := directive.Spec.TargetVersion
+	if directive, err = h.keep(ctx, target, directive); err != nil {
+		return nil, err
+	}
+	if directive.Spec.TargetVersion != before && directive.Spec.TargetVersion != target.Version {
+		if kept, err := LookupTarget(h.Discovery, directive.Name, directive.Spec.TargetVersion); err == nil {
+			h.note("kept version %s of the type, which was enabled with it; --version %s changes it", kept.Version, target.Version)
+			target = kept
+		}
+	}
 	definitions, err := h.definitions(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	return h.enablement(target, directive, definitions)
+}
+
+// keep fills in what an earlier enable was told, and this one is not.
+func (h *Host) keep(ctx context.Context, target metav1.APIResource, directive Directive) (Directive, error) {
+	if h.Client == nil { // what a file says, without a cluster
+		return directive, nil
+	}
+	var existing fedcorev1beta1.FederatedTypeConfig
+	err := h.Client.Get(ctx, client.ObjectKey{Namespace: h.Namespace, Name: typeconfig.QualifiedName(target.Name, target.Group)}, &existing)
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return directive, nil
+	} else if err != nil {
+		return directive, fmt.Errorf("reading the FederatedTypeConfig of %s: %w", target.Name, err)
+	}
+	spec := &directive.Spec
+	spec.TargetVersion = cmp.Or(spec.TargetVersion, existing.Spec.TargetType.Version)
+	spec.FederatedGroup = cmp.Or(spec.FederatedGroup, existing.Spec.FederatedType.Group)
+	spec.FederatedVersion = cmp.Or(spec.FederatedVersion, existing.Spec.FederatedType.Version)
+	return directive, nil
+}
+
+// note tells of something that is no change.
+func (h *Host) note(format string, args ...any) {
+	if h.Notes != nil {
+		fmt.Fprintf(h.Notes, format+"\n", args...) // a lost line is no reason to stop
+	}
 }
 
 func (h *Host) enablement(target metav1.APIResource, directive Directive, definitions map[string]*spec.Schema) (*Enablement, error) {
@@ -87,12 +127,12 @@ func (h *Host) definitions(ctx context.Context, target metav1.APIResource) (map[
 			return nil, fmt.Errorf("reading the definition of %s: %w", typeconfig.QualifiedName(target.Name, target.Group), err)
 		}
 	}
-	return fetchDefinitions(h.Discovery.OpenAPIV3(), schema.GroupVersion{Group: target.Group, Version: target.Version})
+	return FetchDefinitions(h.Discovery.OpenAPIV3(), schema.GroupVersion{Group: target.Group, Version: target.Version})
 }
 
-// fetchDefinitions fetches the schemas that an API server publishes for gv; none when
+// FetchDefinitions fetches the schemas that an API server publishes for gv; none when
 // it publishes none, as an aggregated API server may.
-func fetchDefinitions(client openapi.Client, gv schema.GroupVersion) (map[string]*spec.Schema, error) {
+func FetchDefinitions(client openapi.Client, gv schema.GroupVersion) (map[string]*spec.Schema, error) {
 	paths, err := client.Paths()
 	if err != nil {
 		return nil, fmt.Errorf("reading the index of the OpenAPI v3 schemas: %w", err)
@@ -136,6 +176,11 @@ func (h *Host) Enable(ctx context.Context, e *Enablement, dryRun bool) error {
 		return err
 	}
 	applier := serverapply.Applier{Client: h.Client, FieldManager: "fedctl-enable", DryRun: dryRun}
+	if !dryRun {
+		if err := applier.Check(ctx, objects); err != nil {
+			return fmt.Errorf("nothing was done: %w", err)
+		}
+	}
 	for _, object := range objects {
 		result, err := applier.Apply(ctx, object)
 		if err != nil {

@@ -1,6 +1,7 @@
 package enablement
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -78,10 +79,17 @@ func parseFile(raw []byte) (File, error) {
 
 // PrepareCRD is Prepare for a type whose definition is given: the host need not
 // have it. directive says the rest.
-func (h *Host) PrepareCRD(crd *apiextensionsv1.CustomResourceDefinition, directive Directive) (*Enablement, error) {
+func (h *Host) PrepareCRD(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition, directive Directive) (*Enablement, error) {
 	target, err := targetOfCRD(crd, directive.Spec.TargetVersion)
 	if err != nil {
 		return nil, err
+	}
+	if directive, err = h.keep(ctx, target, directive); err != nil {
+		return nil, err
+	}
+	if kept, err := targetOfCRD(crd, directive.Spec.TargetVersion); err == nil && kept.Version != target.Version {
+		h.note("kept version %s of the type, which was enabled with it; --version %s changes it", kept.Version, target.Version)
+		target = kept
 	}
 	definitions, err := definition.CRDDefinitions(crd, target.Version)
 	if err != nil {

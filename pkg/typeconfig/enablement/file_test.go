@@ -71,7 +71,7 @@ func TestPrepareCRD(t *testing.T) {
 	for version, want := range map[string]string{"": "v1", "v1beta1": "v1beta1"} {
 		directive := file.Directive
 		directive.Spec.TargetVersion = version
-		enablement, err := host.PrepareCRD(file.CRD, directive)
+		enablement, err := host.PrepareCRD(t.Context(), file.CRD, directive)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,11 +88,11 @@ func TestPrepareCRD(t *testing.T) {
 	}
 	directive := file.Directive
 	directive.Spec.TargetVersion = "v2"
-	if _, err := host.PrepareCRD(file.CRD, directive); err == nil || !strings.Contains(err.Error(), "serves no version v2") {
+	if _, err := host.PrepareCRD(t.Context(), file.CRD, directive); err == nil || !strings.Contains(err.Error(), "serves no version v2") {
 		t.Errorf("a version that is not served: %v", err)
 	}
 	file.CRD.Spec.Group, file.CRD.Spec.Names.Kind = "types.kubefed.io", "FederatedWidget"
-	if _, err := host.PrepareCRD(file.CRD, file.Directive); err == nil || !strings.Contains(err.Error(), "is a federated type itself") {
+	if _, err := host.PrepareCRD(t.Context(), file.CRD, file.Directive); err == nil || !strings.Contains(err.Error(), "is a federated type itself") {
 		t.Errorf("a federated type: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,7 +31,13 @@ type Objects struct {
 	clusters []string
 	served   Served
 	now      time.Time
+	// unknown names the fields of an object of the target that the host does not know.
+	unknown func(object map[string]any) []string
 }
+
+// Judge has the fields of templates judged: unknown names those of an object of the
+// target that the host does not know.
+func (o *Objects) Judge(unknown func(object map[string]any) []string) { o.unknown = unknown }
 
 // NewObjects prepares to judge the objects of the federated type whose CRD is
 // named subject. target is what it federates, nil if no FederatedTypeConfig says;
@@ -84,18 +91,53 @@ func (o *Objects) render(object *federate.Object, name string) {
 	for _, warning := range renderer.Warnings() {
 		o.find(Note, "partly-ignored", name, warning, "")
 	}
-	if _, err := renderer.For(""); err != nil {
+	rendered, err := renderer.For("")
+	if err != nil {
 		o.find(Blocks, "template-refused", name, err.Error(), "mend the field; KubeFed may send it as it is, fedctl does not")
 		return
 	}
+	o.unknownFields("spec.template", rendered, name)
+	o.unwritable(object, name)
 	for i := range object.Overrides {
 		cluster := object.Overrides[i].ClusterName
 		if cluster == "" || !slices.Contains(o.clusters, cluster) {
 			continue
 		}
-		if _, err := renderer.For(cluster); err != nil {
+		rendered, err := renderer.For(cluster)
+		if err != nil {
 			o.find(Blocks, "override-refused", name, err.Error(),
 				"mend the override; until then fedctl leaves the object in that cluster as it is (ApplyOverridesFailed)")
+			continue
+		}
+		o.unknownFields("what is for cluster "+cluster, rendered, name)
+	}
+}
+
+// unknownFields finds fields that the host does not know. Members of its version leave
+// them out.
+func (o *Objects) unknownFields(what string, rendered federate.Rendered, name string) {
+	if o.unknown == nil {
+		return
+	}
+	object := map[string]any{}
+	if err := json.Unmarshal(rendered.JSON, &object); err != nil {
+		return
+	}
+	if fields := o.unknown(object); len(fields) > 0 {
+		o.find(Warning, "unknown-fields", name, what+" has fields that the host does not know, and members of its version leave out: "+strings.Join(fields, ", "),
+			"look whether they are misspelt; fedctl names them in the condition Accepted")
+	}
+}
+
+// unwritable finds overrides that are carried out as they are, and refused when they are
+// written the next time.
+func (o *Objects) unwritable(object *federate.Object, name string) {
+	for i := range object.Overrides {
+		for j := range object.Overrides[i].Overrides {
+			if v := &object.Overrides[i].Overrides[j]; !v.HasValue && v.Op != "remove" {
+				o.find(Warning, "override-without-value", name, fmt.Sprintf("spec.overrides[%d].clusterOverrides[%d] has no value, which KubeFed takes for null", i, j),
+					"give it a value, or the op remove: fedctl refuses it when the overrides are written the next time")
+			}
 		}
 	}
 }
