@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
@@ -59,7 +60,7 @@ func acceptedOf(faults []fault, like metav1.Condition) *metav1.Condition {
 	if rest := len(faults) - most; rest > 0 {
 		texts = append(texts, fmt.Sprintf("and %d more", rest))
 	}
-	like.Type, like.Status, like.Reason, like.Message = ConditionAccepted, metav1.ConditionFalse, faults[0].reason, clip(strings.Join(texts, "; "))
+	like.Type, like.Status, like.Reason, like.Message = ConditionAccepted, metav1.ConditionFalse, faults[0].reason, errtext.Bounded(strings.Join(texts, "; "), maxMessage)
 	return &like
 }
 

@@ -170,7 +170,7 @@ func (x *execution) giveUp(run *v1alpha1.BackupRun, problem, cause error) {
 	case errors.Is(cause, errTimeout):
 		x.fail(run, x.backup.Spec.Retry, reasonTimeout, fmt.Sprintf("it took longer than spec.timeout, %s", x.backup.Spec.Timeout.Duration))
 	case !x.opened && run.Spec.ScheduledFor == nil && waitsForSomebody(reasonOf(problem)):
-		status.Reason, status.Message = reasonOf(problem), errtext.Bounded(problem.Error(), bounded.Message)
+		status.Reason, status.Message = reasonOf(problem), said(problem.Error())
 		x.finish(run, v1alpha1.RunFailed, x.opts.Clock.Now())
 	default:
 		x.fail(run, x.backup.Spec.Retry, reasonOf(problem), problem.Error())

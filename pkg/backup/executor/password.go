@@ -6,9 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/backup/bounded"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
-	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // changePassword makes the next password the one that opens a repository, if there is
@@ -31,7 +29,7 @@ func changePassword(ctx context.Context, object *v1alpha1.BackupRepository, open
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		status.Key, status.Message = key, errtext.Bounded(err.Error(), bounded.Message)
+		status.Key, status.Message = key, said(err.Error())
 	}
 	return status, nil
 }
