@@ -77,6 +77,9 @@ func Object(typeName string, kind schema.GroupVersionKind, u *unstructured.Unstr
 	}
 	if condition := o.Status.Condition(federate.ConditionPropagation); condition != nil {
 		r.Reason, r.Message = condition.Reason, condition.Message
+		if condition.Status == federate.ConditionFalse && condition.Message == "" {
+			r.Message = noMessage(typeName)
+		}
 		if o.Status.ObservedGeneration == o.Generation {
 			r.Propagated = condition.Status
 		}
