@@ -31,7 +31,7 @@ status, list and describe ask the host and all member clusters. The other comman
 work in one cluster, the one of the context that --cluster names; by default, the
 current context.`,
 	}
-	cmd.AddCommand(newStatusCommand(f), newListCommand(f), newDescribeCommand(f), newRunCommand(f), newVerifyCommand(f), newRestoreCommand(f))
+	cmd.AddCommand(newStatusCommand(f), newListCommand(f), newDescribeCommand(f), newRunCommand(f), newVerifyCommand(f), newRestoreCommand(f), newRepositoryCommand(f))
 	return cmd
 }
 
@@ -48,12 +48,18 @@ type target struct {
 
 func (t *target) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&t.Cluster, "cluster", "", "Context of the cluster to work in; by default that of the host cluster.")
-	flags.StringVarP(&t.Namespace, "namespace", "n", "default", "Namespace of the Backup.")
+	t.addPlaceFlags(cmd, "Backup")
 	t.Output = cmdutil.NewOutput(cmdutil.ObjectFormats...)
 	t.Output.AddFlag(cmd, "Print the object as it is in the end")
 	flags.BoolVar(&t.Wait, "wait", false, "Wait until it has ended, and fail if it has failed.")
 	flags.DurationVar(&t.Timeout, "timeout", time.Hour, "How long to wait.")
+}
+
+// addPlaceFlags adds the flags that say where an object of a kind is.
+func (t *target) addPlaceFlags(cmd *cobra.Command, kind string) {
+	flags := cmd.Flags()
+	flags.StringVar(&t.Cluster, "cluster", "", "Context of the cluster to work in; by default that of the host cluster.")
+	flags.StringVarP(&t.Namespace, "namespace", "n", "default", "Namespace of the "+kind+".")
 	_ = cmd.RegisterFlagCompletionFunc("cluster", t.factory.CompleteContexts)
 	_ = cmd.RegisterFlagCompletionFunc("namespace", t.complete(&corev1.NamespaceList{}))
 }
@@ -135,11 +141,9 @@ func (t *target) print(c client.Client, object client.Object) error {
 	return t.Output.Print(t.factory.Out, object)
 }
 
-// progressOf says how far a run or a restore is.
+// progressOf says how far a run or a restore is, that an executor has seen.
 func progressOf(phase backupv1alpha1.RunPhase, reason, message string, objects int64) string {
 	switch phase {
-	case "":
-		return "waits for an executor"
 	case backupv1alpha1.RunRunning:
 		return fmt.Sprintf("%s, %d objects", phase, objects)
 	}

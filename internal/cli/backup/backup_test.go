@@ -34,7 +34,6 @@ func TestRestoreObject(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	for want, got := range map[string]string{
-		"waits for an executor":   progressOf("", "", "", 0),
 		"Running, 1200 objects":   progressOf(backupv1alpha1.RunRunning, "", "", 1200),
 		"Pending":                 progressOf(backupv1alpha1.RunPending, "", "", 0),
 		"Pending: DiskFull: full": progressOf(backupv1alpha1.RunPending, "DiskFull", "full", 7),

@@ -147,7 +147,7 @@ func (f *fleet) member(ctx context.Context, cluster *fedcorev1beta1.KubeFedClust
 		return nil, err
 	}
 	scheme := runtime.NewScheme()
-	if err := backupv1alpha1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(backupv1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	return client.New(config, client.Options{Scheme: scheme, Mapper: backupMapper()})
@@ -160,6 +160,10 @@ func backupMapper() meta.RESTMapper {
 	for _, kind := range []string{"Backup", "BackupRun"} {
 		mapper.Add(backupv1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
+	// Their plural is not what is guessed of them.
+	gv := backupv1alpha1.GroupVersion
+	mapper.AddSpecific(gv.WithKind("BackupRepository"), gv.WithResource("backuprepositories"), gv.WithResource("backuprepository"), meta.RESTScopeNamespace)
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
 	return mapper
 }
 

@@ -146,7 +146,14 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 	if !o.Wait {
 		return o.print(c, object)
 	}
-	if err := o.poll(ctx, c, object, func() bool { return object.Status.Phase.Done() }, func() string { return restoreProgress(&object.Status) }); err != nil {
+	waits := o.waitsForExecutor(ctx, c)
+	progress := func() string {
+		if object.Status.Phase == "" {
+			return waits()
+		}
+		return inFlags.Replace(restoreProgress(&object.Status))
+	}
+	if err := o.poll(ctx, c, object, func() bool { return object.Status.Phase.Done() }, progress); err != nil {
 		return err
 	}
 	status := object.Status
@@ -167,7 +174,7 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 var inFlags = strings.NewReplacer(
 	"spec.includedResources", "--resources", "spec.namespaceMapping", "--namespace-mapping", "spec.namespaces", "--namespaces",
 	"Set existing to", "Set --existing to", "set existing to", "set --existing to", "restoredBackups: Keep", "--restored-backups Keep", "a namespaceMapping", "--namespace-mapping",
-	"spec.from.cluster", "--from-cluster", "spec.from.run", "--run",
+	"spec.from.cluster", "--from-cluster", "spec.from.run", "--run", "spec.from.time", "--time",
 )
 
 func warningLine(warning backupv1alpha1.ResourceWarning) string {

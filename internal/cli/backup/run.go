@@ -59,7 +59,11 @@ func (t *target) run(ctx context.Context, name string) error {
 	if !t.Wait {
 		return t.print(c, run)
 	}
+	waits := t.waitsForExecutor(ctx, c)
 	progress := func() string {
+		if run.Status.Phase == "" {
+			return waits()
+		}
 		return progressOf(run.Status.Phase, run.Status.Reason, run.Status.Message, run.Status.Totals.Objects)
 	}
 	if err := t.poll(ctx, c, run, func() bool { return run.Status.Phase.Done() }, progress); err != nil {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -29,7 +30,12 @@ type core struct {
 	config *rest.Config
 	events *eventnote.Recorder
 	jobs   *jobs
+	// suspects are BackupRepositories that are to be looked at soon.
+	suspects chan event.GenericEvent
 }
+
+// maxSuspects repositories wait to be looked at before their time.
+const maxSuspects = 100
 
 // lead waits for the Lease and executes until it is lost or ctx ends. Everything
 // that belongs to one term ends with it, so that the next one begins anew.
@@ -71,7 +77,7 @@ func (e *Executor) lead(ctx context.Context, clusterUID string) error {
 		opts: e.opts, log: e.log, identity: e.identity, clusterUID: clusterUID,
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), config: mgr.GetConfig(),
 		events: eventnote.NewRecorder(mgr, "fedctl-backup"),
-		jobs:   newJobs(e.opts.ClusterJobs, e.opts.Shared, e.log),
+		jobs:   newJobs(e.opts.ClusterJobs, e.opts.Shared, e.log), suspects: make(chan event.GenericEvent, maxSuspects),
 	}
 	defer forgetBackups(e.opts.Cluster)
 	defer c.jobs.stop()

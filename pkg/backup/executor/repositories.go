@@ -13,9 +13,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/bounded"
@@ -29,9 +32,16 @@ type repositories struct{ *core }
 
 func setUpRepositories(mgr manager.Manager, c *core) error {
 	return builder.ControllerManagedBy(mgr).Named("backuprepository").
-		For(&v1alpha1.BackupRepository{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.BackupRepository{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, asksForCheck()))).
+		WatchesRawSource(source.Channel(c.suspects, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: c.limiter()}).
 		Complete(&repositories{c})
+}
+
+// asksForCheck passes what asks for a repository to be looked at.
+func asksForCheck() predicate.Predicate {
+	asked := func(of client.Object) string { return of.GetAnnotations()[v1alpha1.CheckAnnotation] }
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return asked(e.ObjectNew) != asked(e.ObjectOld) }}
 }
 
 // Reconcile looks at one repository, and again after a while: the Secrets that it
@@ -48,7 +58,7 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		return reconcile.Result{}, ctx.Err() // whatever failed, failed because we are leaving
 	}
 	status, now := object.Status.DeepCopy(), r.opts.Clock.Now()
-	status.ObservedGeneration = object.Generation
+	status.ObservedGeneration, status.HandledCheck = object.Generation, object.Annotations[v1alpha1.CheckAnnotation]
 	c := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonReady, Message: "the repository can be used",
 		ObservedGeneration: object.Generation, LastTransitionTime: metav1.NewTime(now)}
 	sleep := r.opts.CheckPeriod
@@ -58,6 +68,7 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 	} else {
 		status.ClusterUID, status.Location = found.uid, found.location
 		status.Totals, status.LastChecked = found.totals, ptr.To(metav1.NewTime(now))
+		status.Password = found.password
 		whole := intact(found.lost)
 		whole.ObservedGeneration, whole.LastTransitionTime = object.Generation, metav1.NewTime(now)
 		if meta.SetStatusCondition(&status.Conditions, whole) && whole.Status == metav1.ConditionFalse {
@@ -81,13 +92,15 @@ type contents struct {
 	uid, location string
 	totals        v1alpha1.Totals
 	lost          repository.Damage
+	// password is nil while there is one.
+	password *v1alpha1.PasswordStatus
 }
 
 // look opens a repository and counts what is in it.
 func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupRepository) (*contents, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	config, err := r.access(ctx, object)
+	config, version, err := r.access(ctx, object)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +126,11 @@ func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupReposito
 	if err != nil {
 		return nil, err
 	}
-	found := &contents{lost: lost, uid: open.ClusterUID(), location: open.Location(), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
+	password, err := changePassword(ctx, object, open, config, version)
+	if err != nil {
+		return nil, err
+	}
+	found := &contents{password: password, lost: lost, uid: open.ClusterUID(), location: open.Location(), totals: v1alpha1.Totals{StoredBytes: usage.Bytes}}
 	for _, s := range snapshots {
 		found.totals.Objects += s.Objects
 		found.totals.Bytes += s.Bytes

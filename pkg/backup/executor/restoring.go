@@ -19,6 +19,9 @@ const progressPeriod = 3 * time.Second
 // reasonDifferent is data that was restored and is not as it was saved.
 const reasonDifferent = "Different"
 
+// maxRestoreWarnings is how many warnings a Restore's status takes.
+const maxRestoreWarnings = 100
+
 // restored is what became of a restore.
 type restored struct {
 	Run    string
@@ -42,7 +45,7 @@ func (c *core) restore(ctx context.Context, object *v1alpha1.Restore) (*restored
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := restore.Choose(snapshots, from, object.Namespace)
+	chosen, note, err := restore.Choose(snapshots, from, object.Namespace, c.opts.Clock.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +56,10 @@ func (c *core) restore(ctx context.Context, object *v1alpha1.Restore) (*restored
 	result, err := restore.Run(ctx, restore.Params{
 		Config: c.config, Reader: reader, Spec: object.Spec, Progress: c.restoreProgress(ctx, object, chosen.Run),
 	})
+	if note != "" {
+		result.MoreWarnings += int64(max(0, len(result.Warnings)+1-maxRestoreWarnings))
+		result.Warnings = append([]v1alpha1.ResourceWarning{{Message: note}}, result.Warnings[:min(len(result.Warnings), maxRestoreWarnings-1)]...)
+	}
 	return &restored{Run: chosen.Run, Result: result}, err
 }
 

@@ -18,6 +18,9 @@ type Config struct {
 	Network network.Rules
 	// Password that the data is encrypted with.
 	Password string
+	// NextPassword opens the repository where Password does not: while it is changed, the
+	// one or the other does. Empty if it is not being changed.
+	NextPassword string
 	// CacheDir is a directory for temporary files, which Close removes; the system's
 	// by default. Nothing in it is readable without the password.
 	CacheDir string

@@ -22,6 +22,8 @@ type Repository struct {
 	owner    Owner
 	identity string
 	cache    *cache
+	// next says that it was the next password that has opened it.
+	next bool
 	// damage is what was found to be lost; nil before anybody has looked.
 	damage *damage
 }
@@ -137,10 +139,12 @@ func (r *Repository) openStorage(ctx context.Context) error {
 }
 
 // How much of a bucket's data is kept in temporary files while it is open, so that
-// reading does not fetch the same pack again and again. A directory needs none.
+// reading does not fetch the same pack again and again (a directory needs none), and for
+// how long the blob with the keys is.
 const (
 	contentCacheBytes  = 512 << 20
 	metadataCacheBytes = 256 << 20
+	formatBlobCache    = 365 * 24 * time.Hour
 )
 
 func (r *Repository) openKopia(ctx context.Context, readOnly bool) (err error) {
@@ -155,9 +159,12 @@ func (r *Repository) openKopia(ctx context.Context, readOnly bool) (err error) {
 	defer done()
 	// kopia exits the process on errors that it calls fatal, unless told otherwise: the
 	// operation fails as well, which is enough.
-	opened, err := repo.Open(ctx, file, r.config.Password, &repo.Options{
-		DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {},
-	})
+	options := &repo.Options{DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {}}
+	opened, err := repo.Open(ctx, file, r.config.Password, options)
+	if errors.Is(err, repo.ErrInvalidPassword) && r.config.NextPassword != "" {
+		r.next = true
+		opened, err = repo.Open(ctx, file, r.config.NextPassword, options)
+	}
 	if err != nil {
 		return wrap(ctx, err, "cannot open the repository at %s", r.config)
 	}
@@ -177,7 +184,8 @@ func (r *Repository) writeConfig(file string, readOnly bool) error {
 		Storage: &connection, Caching: &content.CachingOptions{},
 		ClientOptions: repo.ClientOptions{
 			Username: userName, Hostname: r.owner.ClusterUID, ReadOnly: readOnly,
-			FormatBlobCacheDuration: 15 * time.Minute,
+			// Read once: whoever changes the password meanwhile does not disturb us.
+			FormatBlobCacheDuration: formatBlobCache,
 		},
 	}
 	if r.target.cancellable() {

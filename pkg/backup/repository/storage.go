@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kopia/kopia/repo/blob"
+	"github.com/kopia/kopia/repo/format"
 )
 
 // storage is kopia's storage with a time-out for every request, and counters.
@@ -71,6 +72,9 @@ func (s *storage) GetMetadata(ctx context.Context, id blob.ID) (metadata blob.Me
 }
 
 func (s *storage) PutBlob(ctx context.Context, id blob.ID, data blob.Bytes, options blob.PutOptions) error {
+	if id == format.KopiaBlobCfgBlobID {
+		return nil // see initStorage, and reencrypt
+	}
 	extra := time.Duration(data.Length()/bytesPerSecond) * time.Second
 	err := s.call(ctx, extra, func(ctx context.Context) error {
 		return s.Storage.PutBlob(ctx, id, data, options)

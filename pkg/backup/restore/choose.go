@@ -10,15 +10,20 @@ import (
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
+// maxSkew is how far the clocks of two machines may differ.
+const maxSkew = 5 * time.Minute
+
 // Choose finds the snapshot that a Restore in a namespace means, among those of a
-// repository. A run that is not complete is taken only by its name.
-func Choose(snapshots []repository.Snapshot, from backupv1alpha1.RestoreSource, namespace string) (repository.Snapshot, error) {
+// repository. A run that is not complete is taken only by its name, and so is one that
+// has ended in the future: the clock that its time was read from was wrong, and it may
+// be older than those that it would come before. Then note says so.
+func Choose(snapshots []repository.Snapshot, from backupv1alpha1.RestoreSource, namespace string, now time.Time) (found repository.Snapshot, note string, err error) {
 	backup := from.Backup
 	if ns, name, ok := strings.Cut(from.Backup, "/"); ok {
 		namespace, backup = ns, name
 	}
 	var chosen *repository.Snapshot
-	var seen, partial []*repository.Snapshot
+	var seen, partial, ahead []*repository.Snapshot
 	for i := range snapshots {
 		s := &snapshots[i]
 		if s.Namespace != namespace || s.Backup != backup || (from.Cluster != "" && s.ClusterUID != from.Cluster) {
@@ -32,18 +37,25 @@ func Choose(snapshots []repository.Snapshot, from backupv1alpha1.RestoreSource, 
 		case from.Run == "" && s.Partial:
 			partial = append(partial, s)
 			continue
+		case from.Run == "" && s.EndTime.After(now.Add(maxSkew)):
+			ahead = append(ahead, s)
+			continue
 		}
 		if chosen == nil || s.EndTime.After(chosen.EndTime) {
 			chosen = s
 		}
 	}
-	if chosen != nil {
-		return *chosen, nil
+	if chosen == nil {
+		return repository.Snapshot{}, "", &Error{Reason: ReasonNotFound, Message: notFound(from, namespace+"/"+backup, seen, partial, ahead)}
 	}
-	return repository.Snapshot{}, &Error{Reason: ReasonNotFound, Message: notFound(from, namespace+"/"+backup, seen, partial)}
+	if len(ahead) > 0 {
+		note = fmt.Sprintf("runs that have ended in the future by this clock (%s) were not taken for the newest, since a clock was wrong; to restore one of them, name it in spec.from.run: %s",
+			now.UTC().Format(time.RFC3339), runNames(ahead))
+	}
+	return *chosen, note, nil
 }
 
-func notFound(from backupv1alpha1.RestoreSource, backup string, seen, partial []*repository.Snapshot) string {
+func notFound(from backupv1alpha1.RestoreSource, backup string, seen, partial, ahead []*repository.Snapshot) string {
 	of := "Backup " + backup
 	if from.Cluster != "" {
 		of += " of the cluster with the UID " + from.Cluster
@@ -53,8 +65,10 @@ func notFound(from backupv1alpha1.RestoreSource, backup string, seen, partial []
 		return "the repository holds nothing of " + of + ": compare spec.from with the Backup's namespace and name"
 	case from.Run != "":
 		return fmt.Sprintf("the repository holds no run %s of %s; it holds %s", from.Run, of, runNames(seen))
+	case len(ahead) > 0:
+		return fmt.Sprintf("the runs of %s that qualify have ended in the future, so a clock was wrong; to restore one of them, name it in spec.from.run: %s", of, runNames(ahead))
 	case len(partial) > 0:
-		return fmt.Sprintf("no run of %s that qualifies is complete; to restore what an incomplete one has, name it in spec.from.run (--run): %s", of, runNames(partial))
+		return fmt.Sprintf("no run of %s that qualifies is complete; to restore what an incomplete one has, name it in spec.from.run: %s", of, runNames(partial))
 	}
 	return fmt.Sprintf("no run of %s had ended before %s; there are %s", of, from.Time.UTC().Format(time.RFC3339), runNames(seen))
 }

@@ -25,26 +25,33 @@ func TestChoose(t *testing.T) {
 		snapshot("u1", "shop", "broken", "b-1", 4, true),
 		snapshot("u2", "shop", "nightly", "n-9", 9, false),
 		snapshot("u1", "ops", "nightly", "o-1", 5, false),
+		snapshot("u1", "late", "nightly", "l-1", 8, false),
+		snapshot("u1", "late", "nightly", "l-2", 20, false),
+		snapshot("u1", "late", "ahead", "a-1", 20, false),
 	}
 	time1 := func(hour int) *metav1.Time { t := metav1.NewTime(at(hour)); return &t }
 	for name, test := range map[string]struct {
 		from          backupv1alpha1.RestoreSource
 		want, problem string
 	}{
-		"the newest complete one":      {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Latest: true}, "n-2", ""},
-		"of another cluster":           {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u2", Latest: true}, "n-9", ""},
-		"of any cluster":               {backupv1alpha1.RestoreSource{Backup: "nightly", Latest: true}, "n-9", ""},
-		"of another namespace":         {backupv1alpha1.RestoreSource{Backup: "ops/nightly", Latest: true}, "o-1", ""},
-		"by name":                      {backupv1alpha1.RestoreSource{Backup: "nightly", Run: "n-1"}, "n-1", ""},
-		"an incomplete one, by name":   {backupv1alpha1.RestoreSource{Backup: "nightly", Run: "n-3"}, "n-3", ""},
-		"by time":                      {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(1)}, "n-1", ""},
-		"by time, incomplete ones not": {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(8)}, "n-2", ""},
-		"too early":                    {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(0)}, "", "no run of Backup shop/nightly of the cluster with the UID u1 had ended before 2030-01-01T00:00:00Z"},
-		"no such run":                  {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Run: "x"}, "", "no run x of Backup shop/nightly of the cluster with the UID u1; it holds n-3 of 2030-01-01T03:00:00Z, incomplete; n-2 of"},
-		"no such backup":               {backupv1alpha1.RestoreSource{Backup: "weekly", Latest: true}, "", "holds nothing of Backup shop/weekly"},
-		"none complete":                {backupv1alpha1.RestoreSource{Backup: "broken", Latest: true}, "", "name it in spec.from.run (--run): b-1 of 2030-01-01T04:00:00Z, incomplete"},
+		"the newest complete one":                {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Latest: true}, "n-2", ""},
+		"of another cluster":                     {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u2", Latest: true}, "n-9", ""},
+		"of any cluster":                         {backupv1alpha1.RestoreSource{Backup: "nightly", Latest: true}, "n-9", ""},
+		"of another namespace":                   {backupv1alpha1.RestoreSource{Backup: "ops/nightly", Latest: true}, "o-1", ""},
+		"by name":                                {backupv1alpha1.RestoreSource{Backup: "nightly", Run: "n-1"}, "n-1", ""},
+		"an incomplete one, by name":             {backupv1alpha1.RestoreSource{Backup: "nightly", Run: "n-3"}, "n-3", ""},
+		"by time":                                {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(1)}, "n-1", ""},
+		"by time, incomplete ones not":           {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(8)}, "n-2", ""},
+		"too early":                              {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Time: time1(0)}, "", "no run of Backup shop/nightly of the cluster with the UID u1 had ended before 2030-01-01T00:00:00Z"},
+		"no such run":                            {backupv1alpha1.RestoreSource{Backup: "nightly", Cluster: "u1", Run: "x"}, "", "no run x of Backup shop/nightly of the cluster with the UID u1; it holds n-3 of 2030-01-01T03:00:00Z, incomplete; n-2 of"},
+		"no such backup":                         {backupv1alpha1.RestoreSource{Backup: "weekly", Latest: true}, "", "holds nothing of Backup shop/weekly"},
+		"one of a clock that was wrong, not":     {backupv1alpha1.RestoreSource{Backup: "late/nightly", Latest: true}, "l-1", ""},
+		"one of a clock that was wrong, by time": {backupv1alpha1.RestoreSource{Backup: "late/nightly", Time: time1(22)}, "l-1", ""},
+		"one of a clock that was wrong, by name": {backupv1alpha1.RestoreSource{Backup: "late/nightly", Run: "l-2"}, "l-2", ""},
+		"only of a clock that was wrong":         {backupv1alpha1.RestoreSource{Backup: "late/ahead", Latest: true}, "", "a clock was wrong; to restore one of them, name it in spec.from.run: a-1"},
+		"none complete":                          {backupv1alpha1.RestoreSource{Backup: "broken", Latest: true}, "", "name it in spec.from.run: b-1 of 2030-01-01T04:00:00Z, incomplete"},
 	} {
-		got, err := Choose(snapshots, test.from, "shop")
+		got, note, err := Choose(snapshots, test.from, "shop", at(10))
 		if test.problem != "" {
 			var typed *Error
 			if !errors.As(err, &typed) || typed.Reason != ReasonNotFound || !strings.Contains(err.Error(), test.problem) {
@@ -52,8 +59,8 @@ func TestChoose(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || got.Run != test.want {
-			t.Errorf("%s: %s, %v", name, got.Run, err)
+		if err != nil || got.Run != test.want || (note != "") != (test.want == "l-1") {
+			t.Errorf("%s: %s, %q, %v", name, got.Run, note, err)
 		}
 	}
 }

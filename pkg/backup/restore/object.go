@@ -64,7 +64,7 @@ func (r *run) outcome(ctx context.Context, resource content.Resource, s *saved, 
 		return nil
 	}
 	r.failed(resource, 1)
-	r.warn(resource.Name(), s.namespace, s.name, explain(err))
+	r.warn(resource.Name(), s.namespace, s.name, explain(resource, err))
 	return nil
 }
 

@@ -50,7 +50,7 @@ func (r *run) adopt(ctx context.Context) error {
 		case err != nil && lost(err):
 			return r.fatal("the cluster does not answer any more", err)
 		case err != nil:
-			r.warn(o.resource.Name(), o.namespace, o.name, "its owners cannot be restored: "+explain(err))
+			r.warn(o.resource.Name(), o.namespace, o.name, "its owners cannot be restored: "+explain(o.resource, err))
 		}
 	}
 	return nil

@@ -185,20 +185,6 @@ func (t *target) fatal(what string, err error) error {
 	return &Error{Reason: reason, Message: what, Err: err}
 }
 
-// explain is a message about an object that was refused, with what to do.
-func explain(err error) string {
-	text := err.Error()
-	switch {
-	case apierrors.IsForbidden(err) && strings.Contains(text, "cannot "):
-		return text + "; " + RightsHint
-	case apierrors.IsInvalid(err) && (strings.Contains(text, "immutable") || strings.Contains(text, "Forbidden: updates to") || strings.Contains(text, "may not change fields")):
-		return text + "; such a field cannot be updated: delete the object and restore again"
-	case apierrors.IsBadRequest(err) && strings.Contains(text, "unknown field"):
-		return text + "; the cluster serves another version of this kind than was saved: change the field by a transform"
-	}
-	return text
-}
-
 // waitForTypes waits until the cluster serves the types of the
 // CustomResourceDefinitions that were restored.
 func (r *run) waitForTypes(ctx context.Context, resource content.Resource) error {

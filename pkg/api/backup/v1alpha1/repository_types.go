@@ -48,7 +48,9 @@ type BackupRepositorySpec struct {
 	// +optional
 	Filesystem *FilesystemRepository `json:"filesystem,omitempty"`
 	// EncryptionSecretRef names the password that the data is encrypted with. Without
-	// it nobody can read the repository: keep a copy outside the cluster.
+	// it nobody can read the repository: keep a copy outside the cluster. To change it, put
+	// the next one under the same key with .new at its end, as "fedctl backup repository
+	// change-password" does.
 	EncryptionSecretRef SecretKeyReference `json:"encryptionSecretRef"`
 	// ReadOnly repositories are only read: Restores can name them, Backups cannot. The
 	// data may then belong to another cluster, which is how it is restored into this one.
@@ -157,7 +159,26 @@ type BackupRepositoryStatus struct {
 	// there, and had its turn until then, could be read or was found to be lost.
 	// +optional
 	ReadUntil *metav1.Time `json:"readUntil,omitempty"`
+	// HandledCheck is the value that the annotation backup.fedctl.io/check had when the
+	// repository was last looked at.
+	// +optional
+	HandledCheck string `json:"handledCheck,omitempty"`
+	// Password says which password opens the repository, while its Secret holds the next
+	// one beside the present one.
+	// +optional
+	Password *PasswordStatus `json:"password,omitempty"`
 	// Totals is what the repository holds.
 	// +optional
 	Totals Totals `json:"totals,omitempty"`
+}
+
+// PasswordStatus is how far the change of a password is.
+type PasswordStatus struct {
+	// SecretVersion is the resourceVersion of the Secret that both passwords were read from.
+	SecretVersion string `json:"secretVersion"`
+	// Key of the Secret whose password opens the repository.
+	Key string `json:"key"`
+	// Message says why that is not the next one yet.
+	// +optional
+	Message string `json:"message,omitempty"`
 }

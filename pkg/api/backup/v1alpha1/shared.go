@@ -83,6 +83,12 @@ const (
 	// is a mode of Verify, Checksum or Restore. It is removed when that is done, and
 	// the run's condition Verified tells the result.
 	VerifyAnnotation = "backup.fedctl.io/verify"
+	// CheckAnnotation on a BackupRepository asks for it to be looked at now; its value,
+	// such as the time, is in status.handledCheck afterwards.
+	CheckAnnotation = "backup.fedctl.io/check"
+	// NextPasswordSuffix at the end of a key of a Secret makes it the key of the password
+	// that is to take the place of the one under the key.
+	NextPasswordSuffix = ".new"
 	// BlockedAnnotation on a KubeFedCluster says why the host's controller may not
 	// execute the backups of that cluster; it goes when it may.
 	BlockedAnnotation = "backup.fedctl.io/blocked"
