@@ -73,6 +73,9 @@ func (s *S3) CreateBucket(ctx context.Context, name string) error {
 	return client.MakeBucket(ctx, name, minio.MakeBucketOptions{Region: Region})
 }
 
+// Directory is where the objects of a bucket are.
+func (s *S3) Directory(bucket string) string { return filepath.Join(s.options.Dir, bucket) }
+
 // RemoveBucket removes a bucket and everything in it, behind the server's back.
 func (s *S3) RemoveBucket(name string) error {
 	return os.RemoveAll(filepath.Join(s.options.Dir, name))

@@ -43,3 +43,19 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+func TestMessagesNameFlags(t *testing.T) {
+	for message, want := range map[string]string{
+		"spec.includedResources: no deployments were saved":      "--resources: no deployments were saved",
+		"set spec.from.cluster to u1":                            "set --from-cluster to u1",
+		"compare spec.from with the Backup's namespace and name": "compare BACKUP, -n and --from-cluster with the Backup's namespace and name",
+		"name it in spec.from.run: n-1":                          "name it in --run: n-1",
+		"whose spec.existing says":                               "whose --existing says",
+		"add the copy to spec.from":                              "add the copy to spec.from", // of a ReferenceGrant
+		"remove them by a transform":                             "remove them by spec.transforms of a Restore that you write as a manifest",
+	} {
+		if got := inFlags.Replace(message); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

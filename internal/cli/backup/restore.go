@@ -175,6 +175,8 @@ var inFlags = strings.NewReplacer(
 	"spec.includedResources", "--resources", "spec.namespaceMapping", "--namespace-mapping", "spec.namespaces", "--namespaces",
 	"Set existing to", "Set --existing to", "set existing to", "set --existing to", "restoredBackups: Keep", "--restored-backups Keep", "a namespaceMapping", "--namespace-mapping",
 	"spec.from.cluster", "--from-cluster", "spec.from.run", "--run", "spec.from.time", "--time",
+	"compare spec.from with", "compare BACKUP, -n and --from-cluster with", "spec.existing", "--existing",
+	"by a transform", "by spec.transforms of a Restore that you write as a manifest",
 )
 
 func warningLine(warning backupv1alpha1.ResourceWarning) string {

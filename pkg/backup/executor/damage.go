@@ -38,12 +38,29 @@ func (x *execution) examine(ctx context.Context, r *repository.Repository) (lost
 	if err != nil {
 		return false, err
 	}
+	unfindable, err := r.Mend(ctx, x.expected())
+	if err != nil {
+		return false, err
+	}
 	if period := within(&x.backup.Spec); period > 0 {
 		if found, err = x.readShare(ctx, r, period); err != nil {
 			return false, err
 		}
 	}
-	return found.Packs+found.Contents+len(suspects) > 0, nil
+	return unfindable || found.Packs+found.Contents+len(suspects) > 0, nil
+}
+
+// expected are the snapshots of this Backup's runs, but for those that are known to be
+// damaged: each run looks for what the ones before it have written.
+func (x *execution) expected() []string {
+	var list []string
+	for i := range x.others {
+		run := &x.others[i]
+		if run.UID != x.run.UID && run.Status.SnapshotID != "" && run.Status.Repository == x.backup.Spec.RepositoryRef.Name && !damaged(run) {
+			list = append(list, run.Status.SnapshotID)
+		}
+	}
+	return list
 }
 
 // suspects are the snapshots of runs that were found to be damaged.

@@ -32,6 +32,8 @@ type execution struct {
 	backup *v1alpha1.Backup
 	run    *v1alpha1.BackupRun
 	others []v1alpha1.BackupRun
+	// opened says that the repository could be opened.
+	opened bool
 }
 
 func (x *execution) execute(ctx context.Context) {
@@ -67,6 +69,7 @@ func (x *execution) attempt(ctx context.Context) (result *capture.Result, check 
 		return nil, nil, err
 	}
 	defer closeRepository(ctx, r)
+	x.opened = true
 	lost, err := x.examine(ctx, r)
 	if err != nil {
 		return nil, nil, err
@@ -168,9 +171,26 @@ func (x *execution) giveUp(run *v1alpha1.BackupRun, problem, cause error) {
 		x.finish(run, v1alpha1.RunCancelled, x.opts.Clock.Now())
 	case errors.Is(cause, errTimeout):
 		x.fail(run, x.backup.Spec.Retry, reasonTimeout, fmt.Sprintf("it took longer than spec.timeout, %s", x.backup.Spec.Timeout.Duration))
+	case !x.opened && run.Spec.ScheduledFor == nil && waitsForSomebody(reasonOf(problem)):
+		status.Reason, status.Message = reasonOf(problem), errtext.Bounded(problem.Error(), bounded.Message)
+		x.finish(run, v1alpha1.RunFailed, x.opts.Clock.Now())
 	default:
 		x.fail(run, x.backup.Spec.Retry, reasonOf(problem), problem.Error())
 	}
+}
+
+// waitsForSomebody says whether what keeps a repository from being opened stays wrong
+// until somebody mends it. A run by schedule is tried again all the same, since a volume
+// may be mounted late, and so is one that had opened it, since credentials may have been
+// replaced meanwhile. Who has asked for a run now is told now.
+func waitsForSomebody(reason string) bool {
+	switch repository.Reason(reason) {
+	case repository.InvalidConfiguration, repository.NotFound, repository.WrongPassword, repository.ForeignOwner,
+		repository.AddressNotAllowed, repository.AccessDenied, repository.BucketMissing,
+		reasonRepository, reasonReadOnly, reasonSecretNotFound, reasonSecretIncomplete, reasonNotAllowed:
+		return true
+	}
+	return false
 }
 
 // updateRun changes the status of the run as it is now; nil if change says no or the

@@ -20,7 +20,6 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/bounded"
-	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
@@ -195,25 +194,11 @@ func (c *core) fail(run *v1alpha1.BackupRun, retry *v1alpha1.Retry, reason, mess
 	now := c.opts.Clock.Now()
 	status := &run.Status
 	status.Reason, status.Message = reason, errtext.Bounded(message, bounded.Message)
-	again := reason != reasonTimeout && (run.Spec.ScheduledFor != nil || !waitsForSomebody(reason))
-	if next, ok := nextAttempt(retry, status.Attempts, now); ok && again {
+	if next, ok := nextAttempt(retry, status.Attempts, now); ok && reason != reasonTimeout {
 		status.Phase, status.NextAttempt = v1alpha1.RunPending, ptr.To(metav1.NewTime(next))
 		return
 	}
 	c.finish(run, v1alpha1.RunFailed, now)
-}
-
-// waitsForSomebody says whether what is wrong stays wrong until somebody mends it. A run
-// by schedule is tried again all the same, since a volume may be mounted late. Who has
-// asked for a run now is told now.
-func waitsForSomebody(reason string) bool {
-	switch repository.Reason(reason) {
-	case repository.InvalidConfiguration, repository.NotFound, repository.WrongPassword, repository.ForeignOwner,
-		repository.AddressNotAllowed, repository.AccessDenied, repository.BucketMissing,
-		reasonRepository, reasonReadOnly, reasonSecretNotFound, reasonSecretIncomplete, reasonNotAllowed:
-		return true
-	}
-	return false
 }
 
 func (c *core) finish(run *v1alpha1.BackupRun, phase v1alpha1.RunPhase, now time.Time) {

@@ -204,7 +204,7 @@ func (h *healing) forgetContent(ctx context.Context, id content.ID) (bool, error
 
 // VerifyAll says of each snapshot whether every piece of it is known and the packs
 // that hold them are in the storage, by one list for all. It returns the errors of
-// those that are damaged.
+// those that are damaged, or not there.
 func (r *Repository) VerifyAll(ctx context.Context, ids []string) (map[string]error, error) {
 	ctx, done := r.storage.hopeful(ctx)
 	defer done()
@@ -222,8 +222,8 @@ func (r *Repository) VerifyAll(ctx context.Context, ids []string) (map[string]er
 			err = r.wrapDamaged(ctx, r.verifyPacks(ctx, reader, there), "the snapshot %s in the repository at %s is damaged", id, r.config)
 		}
 		switch reason := ReasonOf(err); {
-		case err == nil, reason == NotFound: // removed meanwhile
-		case reason == Corrupt:
+		case err == nil:
+		case reason == Corrupt, reason == NotFound:
 			damaged[id] = err
 		default:
 			return nil, err

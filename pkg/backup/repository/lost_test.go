@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func TestLostPacksAreWrittenAnew(t *testing.T) {
 				}
 			}
 			damaged, err := again.VerifyAll(t.Context(), []string{first.ID, second.ID, third.ID, "gone"})
-			if err != nil || len(damaged) != 1 || damaged[first.ID] == nil {
+			if err != nil || len(damaged) != 2 || damaged[first.ID] == nil || damaged["gone"] == nil {
 				t.Errorf("damaged: %v, %v", damaged, err)
 			}
 			if err := again.Maintain(t.Context()); err != nil {
@@ -132,6 +133,71 @@ func TestEverythingIsReadInTime(t *testing.T) {
 	}
 	save(t, r, "run-2", 600, nil)
 	if err := open(t, config).Verify(t.Context(), saved.ID, true); err != nil {
+		t.Error(err)
+	}
+}
+
+// lose removes the blobs of a repository whose names begin so.
+func lose(t *testing.T, config repository.Config, prefix string) {
+	t.Helper()
+	removed := 0
+	for name := range files(t, directory(config)) {
+		if relative, err := filepath.Rel(directory(config), name); err == nil && filepath.IsAbs(name) {
+			name = relative
+		}
+		if strings.HasPrefix(name, prefix) {
+			removed++
+			if err := os.Remove(filepath.Join(directory(config), name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if removed == 0 {
+		t.Fatalf("there is no blob %s", prefix)
+	}
+}
+
+// TestLostIndex: what is in packs is found again without the index, as what it was.
+func TestLostIndex(t *testing.T) {
+	config := inDir(t)
+	first := save(t, open(t, config), "run-1", 100, nil)
+	lose(t, config, "x")
+	r := open(t, config)
+	if lost, err := r.Mend(t.Context(), []string{first.ID}); err != nil || !lost {
+		t.Fatalf("lost: %t, %v", lost, err)
+	}
+	second := save(t, r, "run-2", 100, nil)
+	again := open(t, config)
+	for _, id := range []string{first.ID, second.ID} {
+		if err := again.Verify(t.Context(), id, true); err != nil {
+			t.Error(err)
+		}
+	}
+	if lost, err := again.Mend(t.Context(), []string{first.ID, second.ID}); err != nil || lost {
+		t.Errorf("mended twice: %t, %v", lost, err)
+	}
+}
+
+// TestLostEntries: without the packs that hold the entries of snapshots nothing can be
+// read or written, until they are given up. What they led to is named.
+func TestLostEntries(t *testing.T) {
+	config := inDir(t)
+	first := save(t, open(t, config), "run-1", 100, nil)
+	lose(t, config, "q")
+	r := open(t, config)
+	if lost, err := r.Examine(t.Context()); err != nil || lost.Packs == 0 {
+		t.Fatalf("lost: %+v, %v", lost, err)
+	}
+	if lost, err := r.Mend(t.Context(), []string{first.ID}); err != nil || !lost {
+		t.Fatalf("lost: %t, %v", lost, err)
+	}
+	second := save(t, r, "run-2", 100, nil)
+	again := open(t, config)
+	damaged, err := again.VerifyAll(t.Context(), []string{first.ID, second.ID})
+	if err != nil || damaged[first.ID] == nil || damaged[second.ID] != nil {
+		t.Errorf("damaged: %v, %v", damaged, err)
+	}
+	if err := again.Verify(t.Context(), second.ID, true); err != nil {
 		t.Error(err)
 	}
 }

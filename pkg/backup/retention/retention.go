@@ -33,11 +33,16 @@ type Verdict struct {
 // time without runs uses nothing up.
 //
 // Whatever the rules say, the newest good runs are kept: minGood of them, at least one.
+//
+// A run of the future is of a clock that was wrong, and nobody knows how old it is. It is
+// kept, and takes no other run's place: else it would be the newest for as long as its
+// time has not come, and every new run would be removed as soon as it was made.
 func Apply(runs []Run, rules *v1alpha1.Retention, now time.Time, zone *time.Location) []Verdict {
 	if rules == nil {
 		rules = &v1alpha1.Retention{}
 	}
-	verdicts := newestFirst(runs)
+	all := newestFirst(runs)
+	verdicts := all[keepAhead(all, now):]
 	none := true
 	for _, rule := range rulesOf(rules, zone) {
 		if rule.keep > 0 {
@@ -56,7 +61,23 @@ func Apply(runs []Run, rules *v1alpha1.Retention, now time.Time, zone *time.Loca
 		removeOlder(verdicts, now, rules.MaxAge.Duration)
 	}
 	keepGood(verdicts, rules.MinGood)
-	return verdicts
+	return all
+}
+
+// maxSkew is how far the clocks of two machines may differ.
+const maxSkew = 5 * time.Minute
+
+// keepAhead keeps the runs of the future, which come first, and counts them.
+func keepAhead(verdicts []Verdict, now time.Time) (count int) {
+	for i := range verdicts {
+		v := &verdicts[i]
+		if !v.Time.After(now.Add(maxSkew)) {
+			break
+		}
+		v.Keep, v.Reason = true, "its time is to come: a clock was wrong"
+		count++
+	}
+	return count
 }
 
 func newestFirst(runs []Run) []Verdict {

@@ -65,8 +65,8 @@ func TestApply(t *testing.T) {
 			runs: []string{"2026-01-01 04:00", "2026-01-01 06:00", "2026-01-02 04:30"},
 			want: []string{"2026-01-02 04:30: daily 1 of 2", "2026-01-01 04:00: daily 2 of 2"}},
 		{name: "an hour that exists twice is two", rules: &v1alpha1.Retention{Hourly: n(2)}, zone: "Europe/Berlin",
-			runs: []string{"2026-10-25 00:30", "2026-10-25 01:30"},
-			want: []string{"2026-10-25 01:30: hourly 1 of 2", "2026-10-25 00:30: hourly 2 of 2"}},
+			runs: []string{"2025-10-26 00:30", "2025-10-26 01:30"},
+			want: []string{"2025-10-26 01:30: hourly 1 of 2", "2025-10-26 00:30: hourly 2 of 2"}},
 		{name: "a week over new year is one", rules: &v1alpha1.Retention{Weekly: n(1)},
 			runs: []string{"2025-12-29 00:00", "2026-01-04 00:00"}, want: []string{"2026-01-04 00:00: weekly 1 of 1"}},
 		{name: "maxAge alone", rules: &v1alpha1.Retention{MaxAge: &metav1.Duration{Duration: 48 * time.Hour}},
@@ -88,8 +88,14 @@ func TestApply(t *testing.T) {
 			want: []string{"2026-01-03 00:00: daily 1 of 2", "!2026-01-02 12:00: daily, in place of a good run", "2026-01-01 00:00: daily 2 of 2"}},
 		{name: "none is good: the newest stays", rules: &v1alpha1.Retention{MaxAge: &metav1.Duration{Duration: time.Hour}},
 			runs: []string{"!2026-01-01 00:00", "!2026-01-02 00:00"}, want: []string{"!2026-01-02 00:00: there is no good run"}},
-		{name: "a run of the future counts as new", rules: &v1alpha1.Retention{Last: n(1), MaxAge: &metav1.Duration{Duration: time.Hour}},
-			runs: []string{"2027-01-01 00:00", "2026-01-29 00:00"}, want: []string{"2027-01-01 00:00: last 1 of 1"}},
+		{name: "a run of the future takes no other one's place", rules: &v1alpha1.Retention{Last: n(1)},
+			runs: []string{"2027-01-01 00:00", "2026-01-29 00:00", "2026-01-28 00:00"},
+			want: []string{"2027-01-01 00:00: its time is to come: a clock was wrong", "2026-01-29 00:00: last 1 of 1"}},
+		{name: "a run of a clock that is a little ahead counts as new", rules: &v1alpha1.Retention{Last: n(1)},
+			runs: []string{"2026-01-31 00:04", "2026-01-29 00:00"}, want: []string{"2026-01-31 00:04: last 1 of 1"}},
+		{name: "a run of the future is not the good one that stays", rules: &v1alpha1.Retention{MaxAge: &metav1.Duration{Duration: time.Hour}},
+			runs: []string{"2027-01-01 00:00", "2026-01-29 00:00"},
+			want: []string{"2027-01-01 00:00: its time is to come: a clock was wrong", "2026-01-29 00:00: minGood 1 of 1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			zone, err := time.LoadLocation(tc.zone)
