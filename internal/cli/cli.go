@@ -67,7 +67,7 @@ work; fedctl needs only kubeconfig contexts.`,
 }
 
 // fileFlags are those whose value is the name of a file or folder.
-var fileFlags = []string{"kubeconfig", "filename", "dir", "binary"}
+var fileFlags = []string{"kubeconfig", "filename", "dir", "binary", "password-file"}
 
 // completeNoFiles keeps shells from offering files where none can be meant: as
 // arguments, and as values of flags that do not complete theirs.

@@ -49,15 +49,15 @@ type target struct {
 func (t *target) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	t.addPlaceFlags(cmd, "Backup")
-	t.Output = cmdutil.NewOutput(cmdutil.ObjectFormats...)
-	t.Output.AddFlag(cmd, "Print the object as it is in the end")
 	flags.BoolVar(&t.Wait, "wait", false, "Wait until it has ended, and fail if it has failed.")
 	flags.DurationVar(&t.Timeout, "timeout", time.Hour, "How long to wait.")
 }
 
-// addPlaceFlags adds the flags that say where an object of a kind is.
+// addPlaceFlags adds the flags that say where an object of a kind is, and how it is printed.
 func (t *target) addPlaceFlags(cmd *cobra.Command, kind string) {
 	flags := cmd.Flags()
+	t.Output = cmdutil.NewOutput(cmdutil.ObjectFormats...)
+	t.Output.AddFlag(cmd, "Print the object as it is in the end")
 	flags.StringVar(&t.Cluster, "cluster", "", "Context of the cluster to work in; by default that of the host cluster.")
 	flags.StringVarP(&t.Namespace, "namespace", "n", "default", "Namespace of the "+kind+".")
 	_ = cmd.RegisterFlagCompletionFunc("cluster", t.factory.CompleteContexts)

@@ -99,6 +99,7 @@ func (o *passwordOptions) changePassword(ctx context.Context, name string) error
 	if err != nil || !todo {
 		if err == nil {
 			o.say("backuprepository.backup.fedctl.io/%s has this password already", name)
+			return o.print(c, repository)
 		}
 		return err
 	}
@@ -118,7 +119,10 @@ func (o *passwordOptions) changePassword(ctx context.Context, name string) error
 		return fmt.Errorf("%w; the new password is in %s, from where it is propagated", err, change.holderNames())
 	}
 	o.say("the old password is gone from %s: keep a copy of the new one outside of the cluster, and give it to those who read this repository from other clusters", change.holderNames())
-	return nil
+	if repository, err = o.repository(ctx, c, name); err != nil {
+		return err
+	}
+	return o.print(c, repository)
 }
 
 // untilDone asks for what is missing until nothing is, and tells it whenever it has changed.

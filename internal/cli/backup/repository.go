@@ -76,6 +76,9 @@ func (t *target) check(ctx context.Context, name string) error {
 	if err := t.poll(ctx, c, object, done, t.waitsForExecutor(ctx, c)); err != nil {
 		return err
 	}
+	if err := t.print(c, object); err != nil {
+		return err
+	}
 	for _, kind := range []string{backupv1alpha1.ConditionReady, backupv1alpha1.ConditionIntact} {
 		condition := meta.FindStatusCondition(object.Status.Conditions, kind)
 		if condition == nil {
