@@ -41,6 +41,7 @@ func (w *memberWorker) desired(a *attempt) member.Desired {
 		Rendered:       a.manifest.Rendered,
 		RetainReplicas: a.fed.RetainReplicas,
 		Adopt:          w.adopt || a.situation.Keeps, // the host's namespace is always there already
+		Protected:      w.protected,
 	}
 }
 

@@ -106,6 +106,8 @@ func faultsOf(problems, refusals, unknown []string) (faults []string, reason str
 		reason = "ClusterNotFound"
 	case len(refusals) > 0:
 		reason = ledger.ReasonApplyRefused
+	case federate.OnlyLeft(unknown):
+		reason = ledger.ReasonLeftToMember
 	default:
 		reason = ledger.ReasonUnknownFields
 	}

@@ -83,11 +83,6 @@ func (i *Installer) apply(ctx context.Context, object *unstructured.Unstructured
 			return "", fmt.Errorf("%s: %w", serverapply.Describe(object), err)
 		}
 	}
-	if object.GetKind() == "MutatingWebhookConfiguration" {
-		if err := i.keepAddress(ctx, object); err != nil {
-			return "", err
-		}
-	}
 	return serverapply.Applier{Client: i.Client, FieldManager: "fedctl-install", DryRun: i.DryRun}.Apply(ctx, object)
 }
 
