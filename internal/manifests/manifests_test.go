@@ -207,8 +207,10 @@ func TestForMember(t *testing.T) {
 		"to restore": {MemberOptions{Rights: RightsRestore}, []string{"ClusterRole/fedctl-backup-save", "ClusterRole/fedctl-backup-restore", "Role/fedctl-backup-lease"}},
 		"an executor": {MemberOptions{Rights: RightsSave, Executor: true}, []string{
 			"Namespace/elsewhere", "ServiceAccount/fedctl-backup-executor", "ClusterRole/fedctl-backup-save",
+			"ClusterRole/fedctl-backup-executor-metrics", "ClusterRoleBinding/fedctl-backup-executor-metrics-elsewhere",
 			"ClusterRoleBinding/fedctl-backup-save:elsewhere:fedctl-backup-executor", "Role/fedctl-backup-lease",
 			"RoleBinding/fedctl-backup-lease:fedctl-backup-executor", "Deployment/fedctl-backup-executor",
+			"NetworkPolicy/fedctl-backup-executor",
 		}},
 	} {
 		objects, err := ForMember(Options{Namespace: "elsewhere", Image: "example.com/c:v1"}, test.options)
