@@ -163,6 +163,7 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	if o.PrintRBAC {
+		o.Join.Say = func(line string) { _, _ = fmt.Fprintln(o.factory.ErrOut, line) } // what is printed is to be applied
 		objects, err := join.MemberManifests(ctx, host, o.Join)
 		if err != nil {
 			return err
