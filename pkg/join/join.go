@@ -121,6 +121,9 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
+	if o.ErrorOnExisting && existing != nil {
+		return fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
+	}
 	r := registration{options: o, existing: existing, member: memberSide, account: o.KubeFedNamespace + "/" + account}
 	if o.Rotate && existing == nil {
 		return fmt.Errorf("%s has not joined: there is no token to replace; leave out --rotate", o.ClusterName)
@@ -136,9 +139,6 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	objects := memberObjects(o.KubeFedNamespace, account, plan, token.lifetime)
 	if err := errors.Join(memberSide.checkRights(ctx, objects, token.rights(o)...), hostSide.checkRights(ctx)); err != nil {
 		return err
-	}
-	if o.ErrorOnExisting && existing != nil {
-		return fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
 	}
 	if err := memberSide.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
 		return err
