@@ -13,6 +13,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 IMAGE ?= fedctl/controller:$(VERSION)
 GOLANGCI_LINT_VERSION := v2.15.0
 ACTIONLINT_VERSION := v1.7.12
+GOVULNCHECK_VERSION := v1.9.0
+CYCLONEDX_VERSION := v1.10.0
 # Programs, tests and linters are compiled alike, so that each package is compiled
 # once; without cgo, nothing is linked by the C compiler.
 export CGO_ENABLED := 0
@@ -87,6 +89,14 @@ verify-generated:
 bin/golangci-lint:
 	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION) (some minutes, once)"
 	@GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+.PHONY: sbom vulncheck
+sbom: ## write what the programs are made of (CycloneDX) into dist/
+	@mkdir -p dist; for program in controller fedctl; do \
+	  go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION) app -json -output dist/$$program.cdx.json -main cmd/$$program . || exit 1; \
+	  echo "dist/$$program.cdx.json"; done
+vulncheck: ## look for known vulnerabilities in what is called (needs vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./cmd/...
 
 .PHONY: fuzz
 fuzz: ## fuzz the parsers and the renderer; FUZZTIME=1m

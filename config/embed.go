@@ -8,5 +8,5 @@ import "embed"
 // namespaced/ that of a control plane for one namespace, backup-rights/ and
 // backup-executor/ those of members that execute backups.
 //
-//go:embed backup-executor backup-rights crd default manager namespaced policies rbac types webhook
+//go:embed backup-executor backup-rights crd default manager namespaced policies rbac types
 var Files embed.FS

@@ -13,7 +13,6 @@ import (
 
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/configcontroller"
-	"github.com/fedctl/fedctl/internal/webhook"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
@@ -39,29 +38,12 @@ func kubeFedConfig(ctx context.Context, host *rest.Config, c *config.Config) (*f
 	return found, nil
 }
 
-// newWebhook returns the webhook that defaults KubeFedConfigs; nil without an address for it.
-func (p *controlPlane) newWebhook() (*webhook.Webhook, error) {
-	if p.Webhook.BindAddress == "" {
-		return nil, nil //nolint:nilnil // documented: there is none
-	}
-	return webhook.New(webhook.Options{
-		Webhook:       p.Webhook,
-		Namespace:     p.KubeFedNamespace,
-		Configuration: kubefedconfig.ClusterWideName(kubefedconfig.Controller, p.KubeFedNamespace),
-	})
-}
-
 // setUpKubeFedConfig adds what looks after stored KubeFedConfigs, and tells of the
 // fields that have no effect.
-func (p *controlPlane) setUpKubeFedConfig(hook *webhook.Webhook) error {
+func (p *controlPlane) setUpKubeFedConfig() error {
 	if p.kubefed != nil {
 		for _, note := range kubefedconfig.WithoutEffect(p.kubefed.Spec) {
 			ctrl.Log.Info("A field of the KubeFedConfig has no effect", "field", note.Field, "why", note.Why)
-		}
-	}
-	if hook != nil {
-		if err := hook.Setup(p.local); err != nil {
-			return fmt.Errorf("webhook: %w", err)
 		}
 	}
 	return configcontroller.Setup(p.local, configcontroller.Options{

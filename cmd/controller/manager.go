@@ -18,13 +18,16 @@ import (
 
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/configcontroller"
+	"github.com/fedctl/fedctl/internal/metricsauth"
 	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation"
+	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/replicas"
+	"github.com/fedctl/fedctl/pkg/settings"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/controller"
 )
@@ -75,18 +78,11 @@ func newControlPlane(host *rest.Config, c *config.Config, kubefed *fedcorev1beta
 // setUpHost makes the manager of the host cluster, with what looks after its
 // KubeFedConfig.
 func (p *controlPlane) setUpHost() error {
-	hook, err := p.newWebhook()
-	if err != nil {
+	var err error
+	if p.local, err = manager.New(p.host, p.managerOptions()); err != nil {
 		return err
 	}
-	options := p.managerOptions()
-	if hook != nil {
-		options.WebhookServer = hook.Server()
-	}
-	if p.local, err = manager.New(p.host, options); err != nil {
-		return err
-	}
-	return p.setUpKubeFedConfig(hook)
+	return p.setUpKubeFedConfig()
 }
 
 func (p *controlPlane) managerOptions() manager.Options {
@@ -106,16 +102,29 @@ func (p *controlPlane) managerOptions() manager.Options {
 		LeaseDuration:                       &p.Election.LeaseDuration,
 		RenewDeadline:                       &p.Election.RenewDeadline,
 		RetryPeriod:                         &p.Election.RetryPeriod,
-		Metrics:                             metricsserver.Options{BindAddress: p.Process.MetricsAddress},
+		Metrics:                             metricsOptions(p.Process),
 		HealthProbeBindAddress:              p.Process.HealthProbeAddress,
 		PprofBindAddress:                    p.Process.ProfilingAddress,
 	}
 }
 
+func metricsOptions(s settings.Process) metricsserver.Options {
+	options := metricsserver.Options{BindAddress: s.MetricsAddress, SecureServing: s.MetricsSecure, CertDir: s.MetricsCertDir}
+	if s.MetricsSecure {
+		options.FilterProvider = metricsauth.Filter
+	}
+	return options
+}
+
 // setUpMembers makes the provider of member clusters, and the manager that engages them.
 func (p *controlPlane) setUpMembers() (err error) {
+	plugins, err := reach.ReadPlugins(p.Members.CredentialPlugins)
+	if err != nil {
+		return fmt.Errorf("--credential-plugins: %w", err)
+	}
 	p.members, err = membership.New(p.local, membership.Options{
 		Members:          p.Members,
+		Plugins:          plugins,
 		KubeFedNamespace: p.KubeFedNamespace,
 		UserAgent:        p.host.UserAgent,
 		Wrap:             p.fence.Wrap,

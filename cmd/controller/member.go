@@ -9,7 +9,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/version"
@@ -30,7 +29,7 @@ func runMember(ctx context.Context, own *rest.Config, c *config.Config) error {
 	mgr, err := manager.New(own, manager.Options{
 		Scheme:                 newScheme(),
 		Logger:                 ctrl.Log,
-		Metrics:                metricsserver.Options{BindAddress: c.Process.MetricsAddress},
+		Metrics:                metricsOptions(c.Process),
 		HealthProbeBindAddress: c.Process.HealthProbeAddress,
 		PprofBindAddress:       c.Process.ProfilingAddress,
 	})

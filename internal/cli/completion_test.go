@@ -15,7 +15,7 @@ import (
 // numbers, durations, selectors, addresses.
 var freeText = []string{
 	"api-endpoint", "federated-group", "federated-version", "from-cluster", "gpu-members", "host-cluster-name", "image",
-	"members", "namespace-mapping", "namespaces", "ports", "request-timeout", "resources", "secret-name", "selector", "tail", "time", "timeout", "v", "wait",
+	"members", "namespace-mapping", "namespaces", "ports", "request-timeout", "resources", "secret-name", "selector", "tail", "time", "timeout", "token-lifetime", "v", "wait",
 }
 
 // commands calls visit with every command that does something.

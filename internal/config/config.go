@@ -23,7 +23,6 @@ import (
 type Config struct {
 	settings.ControlPlane
 	Election    settings.Election
-	Webhook     settings.Webhook
 	Process     settings.Process
 	Members     settings.Members
 	Types       settings.Types
@@ -49,7 +48,7 @@ func New(flags *pflag.FlagSet) *Config {
 
 func (c *Config) groups() []settings.Group {
 	return []settings.Group{
-		&c.ControlPlane, &c.Election, &c.Webhook, &c.Process, &c.Members, &c.Types, &c.Propagation, &c.Replicas, &c.Backups,
+		&c.ControlPlane, &c.Election, &c.Process, &c.Members, &c.Types, &c.Propagation, &c.Replicas, &c.Backups,
 	}
 }
 

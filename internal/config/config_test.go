@@ -209,7 +209,7 @@ func TestReadKubeFedConfig(t *testing.T) {
 func TestValuesAreComplete(t *testing.T) {
 	flags := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	c := New(flags)
-	if err := flags.Parse([]string{"--webhook-url=https://me:secret@host:9443", "--backup-filesystem-roots=/a,/b"}); err != nil {
+	if err := flags.Parse([]string{"--kubefed-config=https://me:secret@host:9443", "--backup-filesystem-roots=/a,/b"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("FEDCTL_RETRY_MAX", "7m")
@@ -218,7 +218,7 @@ func TestValuesAreComplete(t *testing.T) {
 	}
 	values := c.Values()
 	for name, want := range map[string]string{
-		"retry-max": "7m0s", "workers": "256", "backup-filesystem-roots": "[/a,/b]", "webhook-url": "https://me:xxxxx@host:9443",
+		"retry-max": "7m0s", "workers": "256", "backup-filesystem-roots": "[/a,/b]", "kubefed-config": "https://me:xxxxx@host:9443",
 	} {
 		if values[name] != want {
 			t.Errorf("%s is %q, want %q", name, values[name], want)

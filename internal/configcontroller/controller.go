@@ -1,6 +1,5 @@
 // Package configcontroller looks after stored KubeFedConfigs while the controllers
-// run: it defaults those that were written while no webhook answered, and tells
-// their owner by events what has no effect and what takes a restart. It runs in
+// run: it gives them KubeFed's defaults, and tells their owner by events what has no effect and what takes a restart. It runs in
 // the leader and changes no setting of the running controllers.
 package configcontroller
 

@@ -49,5 +49,10 @@ func clusterWide(namespace string) ([]*unstructured.Unstructured, error) {
 			}
 		}
 	}
+	for _, object := range Obsolete(namespace) {
+		if object.GetNamespace() == "" {
+			list = append(list, object)
+		}
+	}
 	return list, nil
 }

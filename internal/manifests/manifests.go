@@ -155,7 +155,7 @@ func parseImage(image string) types.Image {
 // order lists kinds in the order in which others need them; the rest comes last.
 var order = []string{
 	"CustomResourceDefinition", "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
-	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "Secret", "MutatingWebhookConfiguration", "KubeFedConfig", "FederatedTypeConfig", "Service",
+	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "Secret", "KubeFedConfig", "FederatedTypeConfig", "Service",
 }
 
 func rank(object *unstructured.Unstructured) int {

@@ -117,12 +117,13 @@ func TestNamespacesThatWouldCollide(t *testing.T) {
 			}
 		}
 	}
+	words = append(words, obsoleteWord)
 	slices.Sort(words)
 	if diff := cmp.Diff(slices.Compact(words), takenWords); diff != "" {
 		t.Errorf("takenWords (-want +got)\n%s", diff)
 	}
 	for namespace, refused := range map[string]bool{
-		"webhook": true, "namespaced": true, "webhook-a": true, "namespaced-team": true,
+		"webhook": true, "namespaced": true, "webhook-a": true, "namespaced-team": true, "metrics": true,
 		"kube-federation-system": false, "webhooks": false, "my-webhook": false, "team-a": false,
 	} {
 		if err := CheckNamespace(namespace); (err != nil) != refused {
@@ -144,7 +145,7 @@ func TestRightsOfANamespacedControlPlane(t *testing.T) {
 			bound = append(bound, object.GetName()+" "+role)
 		}
 	}
-	want := []string{"fedctl-controller-namespaced-team-a fedctl-controller-namespaced", "fedctl-controller-webhook-team-a fedctl-controller-webhook-team-a"}
+	want := []string{"fedctl-controller-metrics-team-a fedctl-controller-metrics", "fedctl-controller-namespaced-team-a fedctl-controller-namespaced"}
 	slices.Sort(bound)
 	if diff := cmp.Diff(want, bound); diff != "" {
 		t.Errorf("roles for the whole cluster (-want +got)\n%s", diff)
@@ -206,8 +207,10 @@ func TestForMember(t *testing.T) {
 		"to restore": {MemberOptions{Rights: RightsRestore}, []string{"ClusterRole/fedctl-backup-save", "ClusterRole/fedctl-backup-restore", "Role/fedctl-backup-lease"}},
 		"an executor": {MemberOptions{Rights: RightsSave, Executor: true}, []string{
 			"Namespace/elsewhere", "ServiceAccount/fedctl-backup-executor", "ClusterRole/fedctl-backup-save",
+			"ClusterRole/fedctl-backup-executor-metrics", "ClusterRoleBinding/fedctl-backup-executor-metrics-elsewhere",
 			"ClusterRoleBinding/fedctl-backup-save:elsewhere:fedctl-backup-executor", "Role/fedctl-backup-lease",
 			"RoleBinding/fedctl-backup-lease:fedctl-backup-executor", "Deployment/fedctl-backup-executor",
+			"NetworkPolicy/fedctl-backup-executor",
 		}},
 	} {
 		objects, err := ForMember(Options{Namespace: "elsewhere", Image: "example.com/c:v1"}, test.options)

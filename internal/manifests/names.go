@@ -10,16 +10,17 @@ import (
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
-// webhookRole names the one webhook configuration of its control plane.
-const webhookRole = "fedctl-controller-webhook"
-
-// sharedPolicies hold in all namespaces, for all control planes.
-var sharedPolicies = []string{"overrides.types.kubefed.io", "ownership.types.kubefed.io"}
+// sharedPolicies is how policies on federated objects are called: they hold in all
+// namespaces, for all control planes.
+const sharedPolicies = ".types.kubefed.io"
 
 // takenWords are how names of the default control plane go on after those that
-// others get their namespace appended to: fedctl-controller-webhook is a binding
-// of the default one, and would be that of fedctl-controller in a namespace webhook.
-var takenWords = []string{"namespaced", "webhook"}
+// others get their namespace appended to: fedctl-controller-metrics is a binding
+// of the default one, and would be that of fedctl-controller in a namespace metrics.
+var takenWords = []string{"metrics", "namespaced", obsoleteWord}
+
+// obsoleteWord is one that earlier versions have used, and whose objects are deleted.
+const obsoleteWord = "webhook"
 
 // CheckNamespace refuses a namespace with which an object of its control plane
 // would have the name of one of another control plane.
@@ -43,31 +44,12 @@ func ownNames(object *unstructured.Unstructured, namespace string) {
 			_ = unstructured.SetNestedField(object.Object, kubefedconfig.ClusterWideName(name, namespace), fields...)
 		}
 	}
-	perControlPlane := []string{"ClusterRoleBinding", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicyBinding"}
+	perControlPlane := []string{"ClusterRoleBinding", "ValidatingAdmissionPolicyBinding"}
 	switch {
-	case slices.Contains(sharedPolicies, object.GetName()):
+	case object.GetKind() == "ValidatingAdmissionPolicyBinding" && strings.HasSuffix(object.GetName(), sharedPolicies):
 		return
-	case object.GetKind() == "ClusterRole" && object.GetName() == webhookRole:
-		ownResourceNames(object, namespace)
 	case !slices.Contains(perControlPlane, object.GetKind()):
 		return
 	}
-	if role, _, _ := unstructured.NestedString(object.Object, "roleRef", "name"); role == webhookRole {
-		own("roleRef", "name")
-	}
 	own("metadata", "name")
-}
-
-// ownResourceNames makes the rules of a role about the objects of one control plane.
-func ownResourceNames(role *unstructured.Unstructured, namespace string) {
-	rules, _, _ := unstructured.NestedSlice(role.Object, "rules")
-	for _, rule := range rules {
-		fields, _ := rule.(map[string]any)
-		names, _, _ := unstructured.NestedStringSlice(fields, "resourceNames")
-		for i, name := range names {
-			names[i] = kubefedconfig.ClusterWideName(name, namespace)
-		}
-		_ = unstructured.SetNestedStringSlice(fields, names, "resourceNames") // of a map: it can be set
-	}
-	_ = unstructured.SetNestedSlice(role.Object, rules, "rules")
 }

@@ -12,6 +12,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // ClusterRow is a member cluster and how it fares. What is empty is not known.
@@ -27,8 +28,10 @@ type ClusterRow struct {
 	// Nodes is how many there are.
 	Nodes string `json:"nodes,omitempty"`
 	// Accelerators are how many can be allocated of each kind, over all nodes, or "none".
-	Accelerators      string      `json:"accelerators,omitempty"`
-	Endpoint          string      `json:"endpoint,omitempty"`
+	Accelerators string `json:"accelerators,omitempty"`
+	Endpoint     string `json:"endpoint,omitempty"`
+	// TokenExpires is when the token ends that the controller works with.
+	TokenExpires      string      `json:"tokenExpires,omitempty"`
 	CreationTimestamp metav1.Time `json:"creationTimestamp"`
 }
 
@@ -37,7 +40,7 @@ func Cluster(c *fedcorev1beta1.KubeFedCluster) ClusterRow {
 	r := ClusterRow{
 		Name: c.Name, Ready: string(corev1.ConditionUnknown), Version: c.Status.KubernetesVersion,
 		Region: ptr.Deref(c.Status.Region, ""), Zones: c.Status.Zones, Nodes: c.Annotations[membership.NodesAnnotation],
-		Endpoint: c.Spec.APIEndpoint, CreationTimestamp: c.CreationTimestamp,
+		Endpoint: c.Spec.APIEndpoint, TokenExpires: c.Annotations[reach.TokenExpiresAnnotation], CreationTimestamp: c.CreationTimestamp,
 	}
 	for _, condition := range c.Status.Conditions {
 		reason, message := ptr.Deref(condition.Reason, ""), ptr.Deref(condition.Message, "")
@@ -66,7 +69,7 @@ func Clusters(clusters []fedcorev1beta1.KubeFedCluster) []ClusterRow {
 
 // ClusterColumns are the columns of a ClusterTable.
 func ClusterColumns() []metav1.TableColumnDefinition {
-	return Columns(9, "Name", "Ready", "Version", "Region", "Zones", "Nodes", "Accelerators", "Age", "Reason", "Endpoint", "Message")
+	return Columns(9, "Name", "Ready", "Version", "Region", "Zones", "Nodes", "Accelerators", "Age", "Reason", "Endpoint", "Token-Ends", "Message")
 }
 
 // ClusterTable lays the clusters out, one row each. now is for their ages.
@@ -76,7 +79,7 @@ func ClusterTable(rows []ClusterRow, now time.Time) *metav1.Table {
 		r := &rows[i]
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
 			r.Name, r.Ready, Text(r.Version), Text(r.Region), Text(strings.Join(r.Zones, ",")), Text(r.Nodes),
-			Text(r.Accelerators), Age(r.CreationTimestamp, now), Text(r.Reason), Text(r.Endpoint), Text(r.Message),
+			Text(r.Accelerators), Age(r.CreationTimestamp, now), Text(r.Reason), Text(r.Endpoint), Text(r.TokenExpires), Text(r.Message),
 		}})
 	}
 	return table

@@ -17,6 +17,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // The tables that the documentation shows have the columns of today.
@@ -63,7 +64,7 @@ func TestClusterTable(t *testing.T) {
 	ready := cluster("ready", condition(fedcommon.ClusterReady, corev1.ConditionTrue, "ClusterReady", "ok"),
 		condition(fedcommon.ClusterOffline, corev1.ConditionFalse, "ClusterReachable", "reachable"))
 	ready.Status.KubernetesVersion, ready.Status.Region, ready.Status.Zones = "v1.36.3", ptr.To("eu"), []string{"a", "b"}
-	ready.Annotations = map[string]string{membership.NodesAnnotation: "3", membership.AcceleratorsAnnotation: "nvidia.com/gpu=8"}
+	ready.Annotations = map[string]string{membership.NodesAnnotation: "3", membership.AcceleratorsAnnotation: "nvidia.com/gpu=8", reach.TokenExpiresAnnotation: "2026-12-01T10:00:00Z"}
 	plain := cluster("plain", condition(fedcommon.ClusterReady, corev1.ConditionFalse, "ClusterNotReady", "ill"))
 	plain.Annotations = map[string]string{membership.NodesAnnotation: "1", membership.AcceleratorsAnnotation: ""}
 	clusters := []fedcorev1beta1.KubeFedCluster{
@@ -82,11 +83,11 @@ plain             False     -         -        -       1       none             
 new               Unknown   -         -        -       -       -                  90m   -
 kubefed-offline   False     -         -        -       -       -                  90m   ClusterNotReachable
 `},
-		{"wide", Wide, `NAME              READY     VERSION   REGION   ZONES   NODES   ACCELERATORS       AGE   REASON                ENDPOINT                  MESSAGE
-ready             True      v1.36.3   eu       a,b     3       nvidia.com/gpu=8   90m   ClusterReady          https://ready             ok
-plain             False     -         -        -       1       none               90m   ClusterNotReady       https://plain             ill
-new               Unknown   -         -        -       -       -                  90m   -                     https://new               -
-kubefed-offline   False     -         -        -       -       -                  90m   ClusterNotReachable   https://kubefed-offline   gone
+		{"wide", Wide, `NAME              READY     VERSION   REGION   ZONES   NODES   ACCELERATORS       AGE   REASON                ENDPOINT                  TOKEN-ENDS             MESSAGE
+ready             True      v1.36.3   eu       a,b     3       nvidia.com/gpu=8   90m   ClusterReady          https://ready             2026-12-01T10:00:00Z   ok
+plain             False     -         -        -       1       none               90m   ClusterNotReady       https://plain             -                      ill
+new               Unknown   -         -        -       -       -                  90m   -                     https://new               -                      -
+kubefed-offline   False     -         -        -       -       -                  90m   ClusterNotReachable   https://kubefed-offline   -                      gone
 `},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

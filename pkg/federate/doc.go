@@ -35,6 +35,9 @@ const (
 	DeleteOptionAnnotation = "kubefed.io/deleteoption"
 	// Finalizer keeps a federated object until its objects in the members are gone.
 	Finalizer = "kubefed.io/sync-controller"
+	// CreatedAnnotation of a member's Namespace says that the federation has created it, and
+	// so may delete it. No template sets it.
+	CreatedAnnotation = "fedctl.io/created"
 	// FieldManager owns the fields we apply in the member clusters.
 	FieldManager = "fedctl"
 )

@@ -182,6 +182,7 @@ func (r *Renderer) finishAnnotations(metadata, object map[string]any) *RenderErr
 			delete(annotations, name)
 		}
 	}
+	delete(annotations, CreatedAnnotation)
 	delete(metadata, "annotations")
 	if len(annotations) > 0 {
 		metadata["annotations"] = annotations

@@ -6,20 +6,47 @@ import (
 	"strings"
 )
 
-// Fields that the schemas of members do not know are left out of what they get. What the
+// Fields that the schemas of members do not know are left out of what they get, and those
+// that are a member's administrator's. What the
 // status says of them is all that is remembered of them when the controller starts anew.
 
 const (
 	unknownEverywhere = "fields that the type does not have in any cluster are left out: "
 	unknownIn         = "fields that the type does not have in "
 	unknownLeftOut    = " are left out: "
+	leftTo            = "left as the administrator of "
+	leftHas           = " has set it: "
 	mostUnknown       = 20
 	longestField      = 100
 )
 
+// LeftToMember begins the name of a field that was left out for another reason: somebody
+// in the member has set it, and is in the right.
+const LeftToMember = "="
+
 // DescribeUnknown says which fields were left out in which clusters: those that all have
-// left out first, then those of a cluster alone. Each is one problem of the spec.
-func DescribeUnknown(unknown map[string][]string) []string {
+// left out first, then those of a cluster alone, then what clusters have set themselves.
+// Each is one problem of the spec.
+func DescribeUnknown(leftOut map[string][]string) []string {
+	unknown, theirs := make(map[string][]string, len(leftOut)), map[string][]string{}
+	for cluster, fields := range leftOut {
+		unknown[cluster] = nil
+		for _, field := range fields {
+			if name, left := strings.CutPrefix(field, LeftToMember); left {
+				theirs[cluster] = append(theirs[cluster], name)
+			} else {
+				unknown[cluster] = append(unknown[cluster], field)
+			}
+		}
+	}
+	list := describeUndeclared(unknown)
+	for _, cluster := range slices.Sorted(maps.Keys(theirs)) {
+		list = append(list, leftTo+cluster+leftHas+listFields(theirs[cluster]))
+	}
+	return list
+}
+
+func describeUndeclared(unknown map[string][]string) []string {
 	everywhere := map[string]int{}
 	for _, fields := range unknown {
 		for _, field := range fields {
@@ -70,16 +97,26 @@ func ParseUnknown(message, cluster string) (fields []string) {
 				fields = append(fields, strings.Split(names, ", ")...)
 			}
 		}
+		if names, ok := strings.CutPrefix(part, leftTo+cluster+leftHas); ok {
+			for name := range strings.SplitSeq(names, ", ") {
+				fields = append(fields, LeftToMember+name)
+			}
+		}
 	}
 	slices.Sort(fields)
 	return slices.Compact(fields)
+}
+
+// OnlyLeft tells whether all of what DescribeUnknown says is left to members.
+func OnlyLeft(said []string) bool {
+	return !slices.ContainsFunc(said, func(part string) bool { return !strings.HasPrefix(part, leftTo) })
 }
 
 // WithoutUnknown is a message of the Accepted condition without what DescribeUnknown says.
 func WithoutUnknown(message string) string {
 	var rest []string
 	for part := range strings.SplitSeq(message, "; ") {
-		if !strings.HasPrefix(part, unknownEverywhere) && !strings.HasPrefix(part, unknownIn) {
+		if !strings.HasPrefix(part, unknownEverywhere) && !strings.HasPrefix(part, unknownIn) && !strings.HasPrefix(part, leftTo) {
 			rest = append(rest, part)
 		}
 	}

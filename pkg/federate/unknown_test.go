@@ -18,6 +18,9 @@ func TestUnknown(t *testing.T) {
 		"none has any": {map[string][]string{"a": nil, "b": nil}, nil},
 		"all have":     {map[string][]string{"a": {"spec", "x"}, "b": {"spec", "x"}}, []string{everywhere + "spec, x"}},
 		"one has":      {map[string][]string{"a": {"x"}, "b": nil}, []string{"fields that the type does not have in a are left out: x"}},
+		"one has its own": {map[string][]string{"a": {"=metadata.labels.p/e", "x"}, "b": nil}, []string{
+			"fields that the type does not have in a are left out: x", "left as the administrator of a has set it: metadata.labels.p/e",
+		}},
 		"one has more": {map[string][]string{"a": {"x", "y"}, "b": {"x"}}, []string{everywhere + "x", "fields that the type does not have in a are left out: y"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package join
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -30,29 +31,52 @@ func (o *Options) account(existing *fedcorev1beta1.KubeFedCluster) string {
 	return serviceAccountName(o.ClusterName, o.hostName())
 }
 
-// keepsAdmin tells whether an earlier join was told to allow everything. What KubeFed's
-// own join has granted is no such thing: it knows nothing else.
-func (s *side) keepsAdmin(ctx context.Context, existing *fedcorev1beta1.KubeFedCluster, o Options, account string) (bool, error) {
-	if o.RBAC != "" || existing == nil || existing.Annotations[ServiceAccountAnnotation] != o.KubeFedNamespace+"/"+account {
-		return false, nil
+// modeOf is how much an earlier join was told to allow, or empty when there was none.
+// What KubeFed's own join has granted counts as none: it knows only one way.
+func (s *side) modeOf(ctx context.Context, existing *fedcorev1beta1.KubeFedCluster, namespace, account string) (RBACMode, error) {
+	if existing == nil || existing.Annotations[ServiceAccountAnnotation] != namespace+"/"+account {
+		return "", nil
 	}
 	name := roleName(account)
 	var role rbacv1.ClusterRole
 	err := s.client.Get(ctx, client.ObjectKey{Name: name}, &role)
-	rules := role.Rules
+	rules, annotations := role.Rules, role.Annotations
 	if apierrors.IsNotFound(err) { // a Namespaced control plane
 		var namespaced rbacv1.Role
-		err = s.client.Get(ctx, client.ObjectKey{Namespace: o.KubeFedNamespace, Name: name}, &namespaced)
-		rules = namespaced.Rules
+		err = s.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &namespaced)
+		rules, annotations = namespaced.Rules, namespaced.Annotations
 	}
 	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
-		return false, nil // checkRights says what is missing
+		return "", nil // checkRights says what is missing
 	} else if err != nil {
-		return false, fmt.Errorf("reading role %s in %s: %w", name, s.name, err)
+		return "", fmt.Errorf("reading role %s in %s: %w", name, s.name, err)
 	}
-	return slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool {
-		return slices.Contains(rule.APIGroups, "*") && slices.Contains(rule.Resources, "*") && slices.Contains(rule.Verbs, "*")
-	}), nil
+	if mode := RBACMode(annotations[RBACAnnotation]); slices.Contains(RBACModes, mode) {
+		return mode, nil
+	}
+	if slices.ContainsFunc(rules, isEverything) {
+		return RBACAdmin, nil
+	}
+	return "", nil
+}
+
+// rights computes what the account is to be allowed, and says so where an earlier join
+// was told it, not this one.
+func (h *hostSide) rights(ctx context.Context, member *side, existing *fedcorev1beta1.KubeFedCluster, o Options, account string) (memberRules, error) {
+	mode := o.RBAC
+	if mode == "" {
+		earlier, err := member.modeOf(ctx, existing, o.KubeFedNamespace, account)
+		if err != nil {
+			return memberRules{}, err
+		}
+		switch mode = cmp.Or(earlier, RBACTypes); mode {
+		case RBACAdmin:
+			o.Say("kept the right to do everything in " + o.ClusterName + ", which an earlier join was told to give (--rbac=types takes it away)")
+		case RBACUsual:
+			o.Say("kept the rights to the usual types in " + o.ClusterName + ", which an earlier join was told to give (--rbac=types leaves those of enabled types)")
+		}
+	}
+	return h.plan(ctx, mode, o.Types...)
 }
 
 // specAgain is the spec of a member that joins again: what is stored, but for what it is

@@ -96,7 +96,7 @@ var _ = Describe("joining again", func() {
 			o.HostClusterName, o.DefaultHostClusterName = "", "another-context"
 		})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(said).To(HaveLen(7))
+		Expect(said).To(HaveLen(8))
 		Expect(said).To(HaveEach(HavePrefix("unchanged ")))
 	})
 })

@@ -42,17 +42,24 @@ func (h *hostSide) explain(action string, err error) error {
 	return fmt.Errorf("%s in the host cluster at %s: %w", action, h.config.Host, err)
 }
 
-// plan computes the rights from the control plane's scope and types, and more of these.
-func (h *hostSide) plan(ctx context.Context, mode RBACMode, more ...fedcorev1beta1.FederatedTypeConfig) (memberRules, error) {
+// usable says what is wrong with a host that cannot be one, before anything else is asked.
+func (h *hostSide) usable(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
 	err := h.client.Get(ctx, client.ObjectKey{Name: h.namespace}, &corev1.Namespace{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return memberRules{}, fmt.Errorf("the host cluster at %s has no namespace %s: run \"fedctl install\" there first, or set --kubefed-namespace", h.config.Host, h.namespace)
+		return fmt.Errorf("the host cluster at %s has no namespace %s: run \"fedctl install\" there first, or set --kubefed-namespace", h.config.Host, h.namespace)
 	case err != nil && !apierrors.IsForbidden(err):
-		return memberRules{}, fmt.Errorf("the host cluster at %s cannot be used: %s", h.config.Host, reach.Describe(err, h.config.Host, firstAnswer))
+		return fmt.Errorf("the host cluster at %s cannot be used: %s", h.config.Host, reach.Describe(err, h.config.Host, firstAnswer))
 	}
+	return nil
+}
+
+// plan computes the rights from the control plane's scope and types, and more of these.
+func (h *hostSide) plan(ctx context.Context, mode RBACMode, more ...fedcorev1beta1.FederatedTypeConfig) (memberRules, error) {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
 	scope, err := h.scope(ctx)
 	if err != nil {
 		return memberRules{}, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -45,6 +47,12 @@ type Options struct {
 	RBAC RBACMode
 	// Types are about to be enabled, so that the rights they need are given as well.
 	Types []fedcorev1beta1.FederatedTypeConfig
+	// TokenLifetime is how long the account's tokens live before the controller has renewed
+	// them; 0 is one that does not end, as KubeFed's. Nil means the kind there is, and
+	// failing that DefaultTokenLifetime.
+	TokenLifetime *time.Duration
+	// Rotate ends all tokens of the account, whoever has one, and makes a new one.
+	Rotate bool
 	// ErrorOnExisting makes anything that already exists an error.
 	ErrorOnExisting bool
 	// DryRun changes nothing, and says what would be done.
@@ -57,8 +65,11 @@ type Options struct {
 }
 
 func (o *Options) complete() error {
-	if o.RBAC != "" && o.RBAC != RBACTypes && o.RBAC != RBACAdmin {
-		return fmt.Errorf("unknown RBAC mode %q: use %s or %s", o.RBAC, RBACTypes, RBACAdmin)
+	if o.RBAC != "" && !slices.Contains(RBACModes, o.RBAC) {
+		return fmt.Errorf("unknown RBAC mode %q: use one of %v", o.RBAC, RBACModes)
+	}
+	if l := o.TokenLifetime; l != nil && *l != 0 && *l < reach.MinTokenLifetime {
+		return fmt.Errorf("a token lives %s at least, or with 0 without end; not %s", reach.MinTokenLifetime, *l)
 	}
 	if o.Say == nil {
 		o.Say = func(string) {}
@@ -100,8 +111,7 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	plan, err := hostSide.plan(ctx, cmp.Or(o.RBAC, RBACTypes), o.Types...)
-	if err != nil {
+	if err := hostSide.usable(ctx); err != nil {
 		return err
 	}
 	existing, err := hostSide.checkName(ctx, o.ClusterName, memberSide, o.endpoint(member))
@@ -109,23 +119,27 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 		return err
 	}
 	account := o.account(existing)
-	if admin, err := memberSide.keepsAdmin(ctx, existing, o, account); err != nil {
-		return err
-	} else if admin {
-		if plan, err = hostSide.plan(ctx, RBACAdmin); err != nil {
-			return err
-		}
-		o.Say("kept the right to do everything in " + o.ClusterName + ", which an earlier join was told to give (--rbac=types takes it away)")
-	}
-	objects := memberObjects(o.KubeFedNamespace, account, plan)
-	if err := errors.Join(memberSide.checkRights(ctx, objects), hostSide.checkRights(ctx)); err != nil {
+	plan, err := hostSide.rights(ctx, memberSide, existing, o, account)
+	if err != nil {
 		return err
 	}
 	if o.ErrorOnExisting && existing != nil {
 		return fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
 	}
 	r := registration{options: o, existing: existing, member: memberSide, account: o.KubeFedNamespace + "/" + account}
-	if err := hostSide.checkSecret(ctx, r); err != nil {
+	if o.Rotate && existing == nil {
+		return fmt.Errorf("%s has not joined: there is no token to replace; leave out --rotate", o.ClusterName)
+	}
+	stored, err := hostSide.checkSecret(ctx, r)
+	if err != nil {
+		return err
+	}
+	token, err := r.tokenPlan(ctx, stored)
+	if err != nil {
+		return err
+	}
+	objects := memberObjects(o.KubeFedNamespace, account, plan, token.lifetime)
+	if err := errors.Join(memberSide.checkRights(ctx, objects, token.rights(o)...), hostSide.checkRights(ctx)); err != nil {
 		return err
 	}
 	if err := memberSide.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
@@ -134,19 +148,40 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	inMember := steps{
 		client: memberSide.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say, made: &[]client.Object{},
 	}
-	return inMember.takeBack(ctx, func() error {
+	if o.Rotate {
+		inMember.made = nil // there was an account: nothing is gained by removing the new one
+	}
+	err = inMember.takeBack(ctx, func() error {
+		if o.Rotate {
+			if err := inMember.endTokens(ctx, o.KubeFedNamespace, account); err != nil {
+				return err
+			}
+		}
 		for _, object := range objects {
 			if err := inMember.ensure(ctx, object); err != nil {
 				return err
 			}
 		}
 		if !o.DryRun {
-			if r.credentials, err = memberSide.awaitToken(ctx, o.KubeFedNamespace, account); err != nil {
+			if r.credentials, err = memberSide.token(ctx, o.KubeFedNamespace, account, token); err != nil {
 				return err
 			}
 		}
+		r.credentials.lifetime = token.lifetime
 		return hostSide.register(ctx, r)
 	}())
+	if err != nil && o.Rotate {
+		return fmt.Errorf("%w\nThe earlier tokens of %s may have ended: run the command again, or the controller cannot reach it", err, o.ClusterName)
+	} else if err != nil {
+		return err
+	}
+	if err := inMember.dropOther(ctx, o.KubeFedNamespace, account, token.lifetime); err != nil {
+		return err
+	}
+	for _, line := range plan.amountTo() {
+		o.Say(o.ClusterName + ": " + line)
+	}
+	return nil
 }
 
 func (o *Options) endpoint(member *rest.Config) string {
@@ -166,15 +201,22 @@ func MemberManifests(ctx context.Context, host *rest.Config, o Options) ([]clien
 	if err != nil {
 		return nil, err
 	}
+	if err := hostSide.usable(ctx); err != nil {
+		return nil, err
+	}
 	plan, err := hostSide.plan(ctx, cmp.Or(o.RBAC, RBACTypes))
 	if err != nil {
 		return nil, err
 	}
-	return memberObjects(o.KubeFedNamespace, o.account(nil), plan), nil
+	for _, line := range plan.amountTo() {
+		o.Say(o.ClusterName + ": " + line)
+	}
+	return memberObjects(o.KubeFedNamespace, o.account(nil), plan, ptr.Deref(o.TokenLifetime, DefaultTokenLifetime)), nil
 }
 
 type credentials struct {
-	token string
+	token    string
+	lifetime time.Duration // 0 for one that is not renewed
 	// ca is the member's own authority, as its pods are told it.
 	ca []byte
 }

@@ -44,7 +44,8 @@ var _ = Describe("join and unjoin", Ordered, func() {
 			"would create ServiceAccount kube-federation-system/member-1-host in member-1",
 			"would create ClusterRole kubefed-controller-manager:member-1-host in member-1",
 			"would create ClusterRoleBinding kubefed-controller-manager:member-1-host in member-1",
-			"would create Secret kube-federation-system/member-1-host in member-1",
+			"would create Role kube-federation-system/kubefed-controller-manager:member-1-host:token in member-1",
+			"would create RoleBinding kube-federation-system/kubefed-controller-manager:member-1-host:token in member-1",
 			"would create Secret kube-federation-system/member-1-credentials in the host cluster",
 			"would create KubeFedCluster kube-federation-system/member-1 in the host cluster",
 		}))
@@ -58,19 +59,19 @@ var _ = Describe("join and unjoin", Ordered, func() {
 	It("creates an account that works, and changes nothing when repeated", func(ctx context.Context) {
 		said, err := joinAs(ctx, member1, member1)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(said).To(HaveLen(7))
+		Expect(said).To(HaveLen(8))
 		Expect(said).To(HaveEach(HavePrefix("created ")))
 		kfc := kubeFedCluster(ctx, member1)
 		Expect(kfc.Spec.APIEndpoint).To(Equal(configOf(member1).Host))
 		Expect(kfc.Spec.CABundle).NotTo(BeEmpty())
 		Expect(kfc.Annotations).To(HaveKeyWithValue(join.ServiceAccountAnnotation, "kube-federation-system/member-1-host"))
 		account := asMemberAccount(ctx, member1, member1)
-		Expect(account.List(ctx, &corev1.ConfigMapList{})).To(Succeed())
+		Expect(apierrors.IsForbidden(account.List(ctx, &corev1.ConfigMapList{}))).To(BeTrue(), "no type is enabled")
 		Expect(account.List(ctx, &corev1.NodeList{})).To(Succeed())
 
 		said, err = joinAs(ctx, member1, member1)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(said).To(HaveLen(7))
+		Expect(said).To(HaveLen(8))
 		Expect(said).To(HaveEach(HavePrefix("unchanged ")))
 		_, err = joinAs(ctx, member1, member1, func(o *join.Options) { o.ErrorOnExisting = true })
 		Expect(err).To(MatchError(ContainSubstring("KubeFedCluster kube-federation-system/member-1 already exists")))
@@ -118,7 +119,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		Expect(err).To(MatchError(And(
 			ContainSubstring("you lack rights in member-1: get namespaces, create namespaces"),
 			ContainSubstring("create clusterroles.rbac.authorization.k8s.io"),
-			ContainSubstring("create secrets in namespace kube-federation-system"),
+			ContainSubstring("create serviceaccounts/token in namespace kube-federation-system"),
 		)))
 		wrong := rest.AnonymousClientConfig(configOf(member1))
 		wrong.BearerToken = "wrong"
@@ -159,7 +160,8 @@ var _ = Describe("join and unjoin", Ordered, func() {
 			"deleted Secret kube-federation-system/member-1-credentials in the host cluster",
 			"deleted ClusterRoleBinding kubefed-controller-manager:member-1-host in member-1",
 			"deleted ClusterRole kubefed-controller-manager:member-1-host in member-1",
-			"deleted Secret kube-federation-system/member-1-host in member-1",
+			"deleted RoleBinding kube-federation-system/kubefed-controller-manager:member-1-host:token in member-1",
+			"deleted Role kube-federation-system/kubefed-controller-manager:member-1-host:token in member-1",
 			"deleted ServiceAccount kube-federation-system/member-1-host in member-1",
 			"deleted Namespace kube-federation-system in member-1",
 		}))
@@ -223,13 +225,14 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		config.Spec.Scope = apiextensionsv1.NamespaceScoped
 		Expect(host.Create(ctx, config)).To(Succeed())
 		DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, config)).To(Succeed()) })
-		mustJoin(ctx, member1, member1)
+		_, err := joinAs(ctx, member1, member1, func(o *join.Options) { o.RBAC = join.RBACUsual })
+		Expect(err).NotTo(HaveOccurred())
 		account := asMemberAccount(ctx, member1, member1)
 		Expect(account.List(ctx, &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(Succeed())
 		Expect(account.List(ctx, &corev1.NodeList{})).To(Succeed())
 		Expect(account.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &corev1.Namespace{})).To(Succeed())
 		Expect(apierrors.IsForbidden(account.List(ctx, &corev1.ConfigMapList{}))).To(BeTrue())
-		_, err := unjoin(ctx, member1, configOf(member1))
+		_, err = unjoin(ctx, member1, configOf(member1))
 		Expect(err).NotTo(HaveOccurred())
 		var roles rbacv1.ClusterRoleList
 		Expect(member.List(ctx, &roles)).To(Succeed())

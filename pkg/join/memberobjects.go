@@ -1,6 +1,8 @@
 package join
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -8,28 +10,60 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// RBACAnnotation of the role in a member says which RBACMode its rules were computed
+// for. It is there and not in the host, so that nobody who writes a KubeFedCluster
+// chooses what the member's administrator grants when joining again.
+const RBACAnnotation = "fedctl.io/rbac"
+
 // memberObjects are what a joined member holds, in the order of their creation.
-func memberObjects(namespace, serviceAccount string, rules memberRules) []client.Object {
-	objects := []client.Object{
+func memberObjects(namespace, serviceAccount string, rules memberRules, tokenLifetime time.Duration) []client.Object {
+	objects := append(accountObjects(namespace, serviceAccount), roleObjects(namespace, serviceAccount, rules)...)
+	return append(objects, tokenObjects(namespace, serviceAccount, tokenLifetime)...)
+}
+
+func accountObjects(namespace, serviceAccount string) []client.Object {
+	return []client.Object{
 		&corev1.Namespace{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 			ObjectMeta: metav1.ObjectMeta{Name: namespace},
 		},
-		&corev1.ServiceAccount{
-			TypeMeta:                     metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
-			ObjectMeta:                   metav1.ObjectMeta{Namespace: namespace, Name: serviceAccount},
-			AutomountServiceAccountToken: ptr.To(false),
-		},
+		serviceAccountObject(namespace, serviceAccount),
 	}
+}
+
+func serviceAccountObject(namespace, name string) *corev1.ServiceAccount {
+	return &corev1.ServiceAccount{
+		TypeMeta:                     metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
+		ObjectMeta:                   metav1.ObjectMeta{Namespace: namespace, Name: name},
+		AutomountServiceAccountToken: ptr.To(false),
+	}
+}
+
+// roleObjects are the roles of the account and their bindings.
+func roleObjects(namespace, serviceAccount string, rules memberRules) []client.Object {
 	clusterRole := roleName(serviceAccount)
-	if len(rules.Namespaced) > 0 {
+	if rules.inNamespace {
 		clusterRole = healthRoleName(serviceAccount, namespace)
 	}
-	objects = append(objects, clusterRoleAndBinding(clusterRole, namespace, serviceAccount, rules.Cluster)...)
-	if len(rules.Namespaced) > 0 {
+	objects := clusterRoleAndBinding(clusterRole, namespace, serviceAccount, rules.Cluster)
+	if rules.inNamespace {
 		objects = append(objects, roleAndBinding(roleName(serviceAccount), namespace, serviceAccount, rules.Namespaced)...)
 	}
-	return append(objects, tokenSecret(namespace, serviceAccount))
+	for _, object := range objects {
+		if isRole(object) && object.GetName() == roleName(serviceAccount) {
+			object.SetAnnotations(map[string]string{RBACAnnotation: string(rules.mode)})
+		}
+	}
+	return objects
+}
+
+func isRole(object client.Object) bool {
+	switch object.(type) {
+	case *rbacv1.ClusterRole, *rbacv1.Role:
+		return true
+	default:
+		return false
+	}
 }
 
 // tokenSecret asks for a token that does not expire. API servers since 1.24 do
@@ -90,10 +124,9 @@ func accessObjects(namespace, serviceAccount string) []client.Object {
 		pair := clusterRoleAndBinding(name, namespace, serviceAccount, nil)
 		objects = append(objects, pair[1], pair[0])
 	}
-	pair := roleAndBinding(full, namespace, serviceAccount, nil)
-	objects = append(objects, pair[1], pair[0], tokenSecret(namespace, serviceAccount))
-	return append(objects, &corev1.ServiceAccount{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: serviceAccount},
-	})
+	for _, name := range []string{full, tokenRoleName(serviceAccount)} {
+		pair := roleAndBinding(name, namespace, serviceAccount, nil)
+		objects = append(objects, pair[1], pair[0])
+	}
+	return append(objects, tokenSecret(namespace, serviceAccount), serviceAccountObject(namespace, serviceAccount))
 }

@@ -25,6 +25,9 @@ func healthRoleName(serviceAccount, namespace string) string {
 	return fmt.Sprintf("kubefed-controller-manager:%s:healthcheck-%s", namespace, serviceAccount)
 }
 
+// tokenRoleName is the name of the role with which the account renews its own token.
+func tokenRoleName(serviceAccount string) string { return roleName(serviceAccount) + ":token" }
+
 // hostSecretName is the default name of the Secret in the host.
 func hostSecretName(clusterName string) string { return clusterName + "-credentials" }
 

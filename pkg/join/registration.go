@@ -62,6 +62,9 @@ func (h *hostSide) storeSecret(ctx context.Context, s steps, r registration) err
 	if len(r.credentials.ca) > 0 {
 		desired.Data[reach.CAKey] = r.credentials.ca
 	}
+	if r.credentials.lifetime > 0 {
+		desired.Annotations = map[string]string{reach.TokenLifetimeAnnotation: r.credentials.lifetime.String()}
+	}
 	var existing corev1.Secret
 	err := h.client.Get(ctx, client.ObjectKeyFromObject(desired), &existing)
 	if apierrors.IsNotFound(err) {
@@ -73,26 +76,34 @@ func (h *hostSide) storeSecret(ctx context.Context, s steps, r registration) err
 		return err
 	}
 	labelled := existing.Labels[reach.ClusterLabel] != ""
-	if !r.options.DryRun && labelled && apiequality.Semantic.DeepEqual(existing.Data, desired.Data) {
+	sameKind := reach.TokenLifetime(&existing) == r.credentials.lifetime
+	if !r.options.DryRun && labelled && sameKind && apiequality.Semantic.DeepEqual(existing.Data, desired.Data) {
 		s.say(fmt.Sprintf("unchanged %s in %s", describeObject(desired), s.where))
 		return nil
 	}
 	return h.update(ctx, s, &existing, desired, func() {
 		existing.Data = desired.Data
 		metav1.SetMetaDataLabel(&existing.ObjectMeta, reach.ClusterLabel, r.options.ClusterName)
+		delete(existing.Annotations, reach.TokenLifetimeAnnotation)
+		for key, value := range desired.Annotations {
+			metav1.SetMetaDataAnnotation(&existing.ObjectMeta, key, value)
+		}
 	})
 }
 
-// checkSecret looks before anything is written whether the Secret may be.
-func (h *hostSide) checkSecret(ctx context.Context, r registration) error {
+// checkSecret looks before anything is written whether the Secret may be, and returns
+// the one that is there.
+func (h *hostSide) checkSecret(ctx context.Context, r registration) (*corev1.Secret, error) {
 	var existing corev1.Secret
 	err := h.client.Get(ctx, client.ObjectKey{Namespace: h.namespace, Name: r.secretName()}, &existing)
 	if apierrors.IsNotFound(err) {
-		return nil
+		return nil, nil //nolint:nilnil // nothing there is an answer
+	} else if apierrors.IsForbidden(err) {
+		return nil, h.checkRights(ctx) // which says all that is missing
 	} else if err != nil {
-		return fmt.Errorf("reading Secret %s/%s in the host cluster: %w", h.namespace, r.secretName(), err)
+		return nil, fmt.Errorf("reading Secret %s/%s in the host cluster: %w", h.namespace, r.secretName(), err)
 	}
-	return r.checkOwner(&existing)
+	return &existing, r.checkOwner(&existing)
 }
 
 // checkOwner refuses a Secret that is not the cluster's own.

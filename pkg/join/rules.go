@@ -15,16 +15,28 @@ import (
 type RBACMode string
 
 const (
-	// RBACTypes grants what the federated types need, and no more.
+	// RBACTypes grants what the enabled types need, and no more.
 	RBACTypes RBACMode = "types"
+	// RBACUsual grants that and what the usual types need, enabled or not.
+	RBACUsual RBACMode = "usual"
 	// RBACAdmin grants everything, as KubeFed does.
 	RBACAdmin RBACMode = "admin"
 )
 
+// RBACModes are all there are, the narrowest first.
+var RBACModes = []RBACMode{RBACTypes, RBACUsual, RBACAdmin}
+
 type groupResource struct{ group, resource string }
 
-// usualTypes may be enabled later without joining again. ClusterRoles are left
-// out on purpose: who may write any of them may do anything.
+func (r groupResource) String() string {
+	if r.group == "" {
+		return r.resource
+	}
+	return r.resource + "." + r.group
+}
+
+// usualTypes may be enabled later without joining again, with RBACUsual. ClusterRoles
+// are left out on purpose: who may write any of them may do anything.
 var usualTypes = []groupResource{
 	{"", "configmaps"},
 	{"", "namespaces"},
@@ -59,30 +71,37 @@ type memberRules struct {
 	// Cluster is for a ClusterRole, Namespaced for a Role in the KubeFed namespace;
 	// a control plane of Cluster scope has no Namespaced ones.
 	Cluster, Namespaced []rbacv1.PolicyRule
+	// mode is what they were computed for, and inNamespace says that the control plane is
+	// a Namespaced one, though there may be no rule.
+	mode        RBACMode
+	inNamespace bool
 }
 
 // rulesFor computes the rights from the types that the host federates. In a
 // Namespaced control plane they hold in the KubeFed namespace only, but for the
 // cluster's health, nodes and identity.
 func rulesFor(mode RBACMode, scope apiextensionsv1.ResourceScope, types []fedcorev1beta1.FederatedTypeConfig) memberRules {
-	inventory := []rbacv1.PolicyRule{healthRule, nodesRule}
+	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, identityRule}
 	if scope == apiextensionsv1.NamespaceScoped {
-		rules := memberRules{Cluster: append(inventory, identityRule), Namespaced: []rbacv1.PolicyRule{everythingRule}}
-		if mode == RBACTypes {
-			rules.Namespaced = typeRules(types, true)
+		rules := memberRules{Cluster: inventory, Namespaced: []rbacv1.PolicyRule{everythingRule}, mode: mode, inNamespace: true}
+		if mode != RBACAdmin {
+			rules.Namespaced = typeRules(mode, types, true)
 		}
 		return rules
 	}
 	if mode == RBACAdmin {
-		return memberRules{Cluster: []rbacv1.PolicyRule{everythingRule, allPathsRule}}
+		return memberRules{Cluster: []rbacv1.PolicyRule{everythingRule, allPathsRule}, mode: mode}
 	}
-	return memberRules{Cluster: append(inventory, typeRules(types, false)...)}
+	return memberRules{Cluster: append(inventory, typeRules(mode, types, false)...), mode: mode}
 }
 
-// typeRules lists one rule per API group, sorted, for the types that propagate
-// and the usual ones; then what some types need besides.
-func typeRules(types []fedcorev1beta1.FederatedTypeConfig, namespacedOnly bool) []rbacv1.PolicyRule {
-	targets := slices.Clone(usualTypes)
+// typeRules lists one rule per API group, sorted, for the types that propagate, and with
+// RBACUsual for the usual ones; then what some types need besides.
+func typeRules(mode RBACMode, types []fedcorev1beta1.FederatedTypeConfig, namespacedOnly bool) []rbacv1.PolicyRule {
+	var targets []groupResource
+	if mode == RBACUsual {
+		targets = slices.Clone(usualTypes)
+	}
 	for i := range types {
 		target := types[i].Spec.TargetType
 		if types[i].Spec.Propagation != fedcorev1beta1.PropagationEnabled || (namespacedOnly && target.Scope != apiextensionsv1.NamespaceScoped) {
@@ -106,10 +125,16 @@ func typeRules(types []fedcorev1beta1.FederatedTypeConfig, namespacedOnly bool) 
 		}
 		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{t.group}, Resources: []string{t.resource}, Verbs: allVerbs})
 	}
-	if !slices.Contains(targets, groupResource{"", "pods"}) {
+	if slices.ContainsFunc(targets, hasReplicas) && !slices.Contains(targets, groupResource{"", "pods"}) {
 		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: readVerbs})
 	}
 	return append(rules, grantingRules(targets)...)
+}
+
+// hasReplicas: a ReplicaSchedulingPreference shares out the replicas of the type, and
+// has their pods looked at where not all are ready.
+func hasReplicas(t groupResource) bool {
+	return t.group == "apps" && (t.resource == "deployments" || t.resource == "replicasets")
 }
 
 // grantingRules let the controller write roles and bindings that grant what it

@@ -51,7 +51,7 @@ func TestRulesFor(t *testing.T) {
 		"batch: jobs" + all,
 		"networking.k8s.io: ingresses" + all,
 	}
-	health := []string{"paths: get", ": nodes" + read}
+	health := []string{"paths: get", ": nodes" + read, ": namespaces/kube-system: get"}
 	pods := ": pods" + read
 	concat := func(lists ...[]string) (all []string) {
 		for _, list := range lists {
@@ -68,10 +68,27 @@ func TestRulesFor(t *testing.T) {
 	}{
 		{
 			name: "no types", mode: RBACTypes, scope: apiextensionsv1.ClusterScoped,
+			cluster: health,
+		},
+		{
+			name: "one type", mode: RBACTypes, scope: apiextensionsv1.ClusterScoped,
+			types: []fedcorev1beta1.FederatedTypeConfig{
+				typeConfig("configmaps", apiextensionsv1.NamespaceScoped, true),
+				typeConfig("secrets", apiextensionsv1.NamespaceScoped, false),
+			},
+			cluster: concat(health, []string{": configmaps" + all}),
+		},
+		{
+			name: "a type with replicas", mode: RBACTypes, scope: apiextensionsv1.ClusterScoped,
+			types:   []fedcorev1beta1.FederatedTypeConfig{typeConfig("deployments.apps", apiextensionsv1.NamespaceScoped, true)},
+			cluster: concat(health, []string{"apps: deployments" + all, pods}),
+		},
+		{
+			name: "no types, but the usual ones", mode: RBACUsual, scope: apiextensionsv1.ClusterScoped,
 			cluster: concat(health, usual, []string{pods}),
 		},
 		{
-			name: "types of known and other groups; disabled ones do not count", mode: RBACTypes, scope: apiextensionsv1.ClusterScoped,
+			name: "types of known and other groups; disabled ones do not count", mode: RBACUsual, scope: apiextensionsv1.ClusterScoped,
 			types: []fedcorev1beta1.FederatedTypeConfig{
 				typeConfig("deployments.apps", apiextensionsv1.NamespaceScoped, true),
 				typeConfig("daemonsets.apps", apiextensionsv1.NamespaceScoped, true),
@@ -84,7 +101,7 @@ func TestRulesFor(t *testing.T) {
 			}),
 		},
 		{
-			name: "roles and bindings need the right to grant", mode: RBACTypes, scope: apiextensionsv1.ClusterScoped,
+			name: "roles and bindings need the right to grant", mode: RBACUsual, scope: apiextensionsv1.ClusterScoped,
 			types: []fedcorev1beta1.FederatedTypeConfig{
 				typeConfig("clusterroles.rbac.authorization.k8s.io", apiextensionsv1.ClusterScoped, true),
 				typeConfig("rolebindings.rbac.authorization.k8s.io", apiextensionsv1.NamespaceScoped, true),
@@ -101,8 +118,17 @@ func TestRulesFor(t *testing.T) {
 		},
 		{
 			name: "a control plane of one namespace", mode: RBACTypes, scope: apiextensionsv1.NamespaceScoped,
+			types: []fedcorev1beta1.FederatedTypeConfig{
+				typeConfig("clusterroles.rbac.authorization.k8s.io", apiextensionsv1.ClusterScoped, true),
+				typeConfig("configmaps", apiextensionsv1.NamespaceScoped, true),
+			},
+			cluster:    health,
+			namespaced: []string{": configmaps" + all},
+		},
+		{
+			name: "a control plane of one namespace, the usual types", mode: RBACUsual, scope: apiextensionsv1.NamespaceScoped,
 			types:      []fedcorev1beta1.FederatedTypeConfig{typeConfig("clusterroles.rbac.authorization.k8s.io", apiextensionsv1.ClusterScoped, true)},
-			cluster:    concat(health, []string{": namespaces/kube-system: get"}),
+			cluster:    health,
 			namespaced: concat([]string{": configmaps,secrets,serviceaccounts,services" + all}, usual[1:], []string{pods}),
 		},
 		{
@@ -111,7 +137,7 @@ func TestRulesFor(t *testing.T) {
 		},
 		{
 			name: "admin of one namespace", mode: RBACAdmin, scope: apiextensionsv1.NamespaceScoped,
-			cluster:    concat(health, []string{": namespaces/kube-system: get"}),
+			cluster:    health,
 			namespaced: []string{"*: *: *"},
 		},
 	} {

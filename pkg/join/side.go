@@ -112,8 +112,9 @@ func (r right) String() string {
 func (s *side) missing(ctx context.Context, rights []right) error {
 	var lacking []string
 	for _, r := range rights {
+		resource, subresource, _ := strings.Cut(r.resource, "/")
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: r.verb, Group: r.group, Resource: r.resource, Namespace: r.namespace},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: r.verb, Group: r.group, Resource: resource, Subresource: subresource, Namespace: r.namespace},
 		}}
 		if err := s.client.Create(ctx, review); err != nil {
 			return fmt.Errorf("asking %s what you may do: %w", s.name, err)
@@ -128,8 +129,8 @@ func (s *side) missing(ctx context.Context, rights []right) error {
 	return fmt.Errorf("you lack rights in %s: %s", s.name, strings.Join(lacking, ", "))
 }
 
-// checkRights asks for the rights to create or update objects.
-func (s *side) checkRights(ctx context.Context, objects []client.Object) error {
+// checkRights asks for the rights to create or update objects, and for more.
+func (s *side) checkRights(ctx context.Context, objects []client.Object, more ...right) error {
 	var rights []right
 	for _, object := range objects {
 		mapping, err := s.client.RESTMapper().RESTMapping(object.GetObjectKind().GroupVersionKind().GroupKind())
@@ -140,7 +141,7 @@ func (s *side) checkRights(ctx context.Context, objects []client.Object) error {
 			rights = append(rights, right{verb, mapping.Resource.Group, mapping.Resource.Resource, object.GetNamespace()})
 		}
 	}
-	return s.missing(ctx, rights)
+	return s.missing(ctx, append(rights, more...))
 }
 
 // proxyURL is the proxy that a kubeconfig names for its cluster, or empty.

@@ -149,10 +149,10 @@ func bring(existing, desired client.Object) (change, error) {
 	switch want := desired.(type) {
 	case *rbacv1.ClusterRole:
 		have, _ := existing.(*rbacv1.ClusterRole)
-		return assign(&have.Rules, want.Rules), nil
+		return max(assign(&have.Rules, want.Rules), note(existing, want)), nil
 	case *rbacv1.Role:
 		have, _ := existing.(*rbacv1.Role)
-		return assign(&have.Rules, want.Rules), nil
+		return max(assign(&have.Rules, want.Rules), note(existing, want)), nil
 	case *rbacv1.ClusterRoleBinding:
 		have, _ := existing.(*rbacv1.ClusterRoleBinding)
 		if have.RoleRef != want.RoleRef { // it cannot be changed
@@ -172,6 +172,22 @@ func bring(existing, desired client.Object) (change, error) {
 		}
 	}
 	return changeNone, nil
+}
+
+// note gives existing the annotations of desired, beside its others.
+func note(existing, desired client.Object) change {
+	done := changeNone
+	annotations := existing.GetAnnotations()
+	for key, value := range desired.GetAnnotations() {
+		if annotations[key] != value {
+			if annotations == nil {
+				annotations = map[string]string{}
+			}
+			annotations[key], done = value, changeUpdate
+		}
+	}
+	existing.SetAnnotations(annotations)
+	return done
 }
 
 func assign[T any](have *T, want T) change {

@@ -166,15 +166,15 @@ func TestPatches(t *testing.T) {
 	kfc.UID = "u"
 	kfc.Annotations = map[string]string{NodesAnnotation: "3", AcceleratorsAnnotation: "", reach.ClusterUIDAnnotation: "c"}
 	inv := &Nodes{Count: 3, Accelerators: map[string]int64{}}
-	if patch := annotationPatch(kfc, Facts{Nodes: inv}, "c"); patch != nil {
+	if patch := annotationPatch(kfc, Facts{Nodes: inv}, "c", time.Time{}); patch != nil {
 		t.Errorf("patch %s although nothing differs", patch)
 	}
-	if patch := annotationPatch(kfc, Facts{}, ""); patch != nil {
+	if patch := annotationPatch(kfc, Facts{}, "", time.Time{}); patch != nil {
 		t.Errorf("patch %s although nothing is known", patch)
 	}
 	inv.Accelerators = map[string]int64{"nvidia.com/gpu": 16, "amd.com/gpu": 4}
 	want := `{"metadata":{"annotations":{"fedctl.io/accelerators":"amd.com/gpu=4,nvidia.com/gpu=16"},"uid":"u"}}`
-	if patch := annotationPatch(kfc, Facts{Nodes: inv}, "c"); string(patch) != want {
+	if patch := annotationPatch(kfc, Facts{Nodes: inv}, "c", time.Time{}); string(patch) != want {
 		t.Errorf("patch %s, want %s", patch, want)
 	}
 	var got map[string]map[string]any

@@ -21,9 +21,12 @@ import (
 
 // A connection is one way of reaching a member: a prober from the start, and a
 // cluster.Cluster once it has been opened. It serves one access for all its life;
-// other credentials are another connection.
+// other credentials are another connection, but for the next token of the same account,
+// which it goes on with.
 type connection struct {
 	fingerprint string
+	place       string // the fingerprint without the token
+	claims      reach.Claims
 	prober      *reach.Prober
 	access      reach.Access
 	opts        Options
@@ -40,11 +43,29 @@ type connection struct {
 }
 
 func newConnection(a reach.Access, secret string, opts Options, log logr.Logger) (*connection, error) {
+	a = a.WithBearer()
 	prober, err := reach.NewProber(a, secret, opts.UserAgent, opts.HealthCheckTimeout)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{fingerprint: a.Fingerprint(), prober: prober, access: a, opts: opts, log: log, faults: &answers.Faults{}, close: prober.Close}, nil
+	return &connection{
+		fingerprint: a.Fingerprint(), place: a.Place().Fingerprint(), claims: reach.ClaimsOf(a.Token), prober: prober, access: a,
+		opts: opts, log: log, faults: &answers.Faults{}, close: prober.Close,
+	}, nil
+}
+
+// takesOver tells whether next is the same way to the same cluster, with another token of
+// the same service account: the same rights, and nothing need be begun anew.
+func (c *connection) takesOver(next *connection) bool {
+	a, b := c.claims, next.claims
+	return c.place == next.place && a.Account != "" && a.Account == b.Account && a.Namespace == b.Namespace && c.uid == next.uid
+}
+
+// takeToken goes on with the token of a connection that has worked, and ends that one.
+func (c *connection) takeToken(from *connection) {
+	c.access.Bearer.Set(from.access.Token)
+	c.access.Token, c.fingerprint, c.claims = from.access.Token, from.fingerprint, from.claims
+	from.close()
 }
 
 // probe asks once how the member is. One that is well is also asked who it is, so that

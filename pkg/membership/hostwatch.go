@@ -88,6 +88,9 @@ func keepCredentials(in any) (any, error) {
 	if owner, labelled := secret.Labels[reach.ClusterLabel]; labelled {
 		slim.Labels = map[string]string{reach.ClusterLabel: owner}
 	}
+	if lifetime, renewed := secret.Annotations[reach.TokenLifetimeAnnotation]; renewed {
+		slim.Annotations = map[string]string{reach.TokenLifetimeAnnotation: lifetime}
+	}
 	for _, key := range []string{reach.TokenKey, reach.CAKey} {
 		if value, found := secret.Data[key]; found {
 			slim.Data[key] = value
@@ -159,7 +162,8 @@ func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster)
 		p.launch(ctx, m)
 	} else {
 		identified := reach.NotedUID(m.object) != reach.NotedUID(kfc)
-		if identified || !apiequality.Semantic.DeepEqual(m.object.Spec, kfc.Spec) {
+		annotated := m.object.Annotations[reach.CredentialPluginAnnotation] != kfc.Annotations[reach.CredentialPluginAnnotation]
+		if identified || annotated || !apiequality.Semantic.DeepEqual(m.object.Spec, kfc.Spec) {
 			m.wake()
 			p.wakeBarred()
 		}

@@ -51,6 +51,8 @@ type member struct {
 	inventorying bool
 	inventoryDue time.Time
 
+	renewal renewal
+
 	reporter reporter
 }
 
@@ -67,6 +69,7 @@ func newMember(p *Provider, kfc *fedcorev1beta1.KubeFedCluster) *member {
 		name: kfc.Name, uid: kfc.UID, p: p, log: log, object: kfc,
 		kick:        make(chan struct{}, 1),
 		inventories: make(chan inventoryResult, 1),
+		renewal:     newRenewal(),
 		reporter:    reporter{provider: p, log: log},
 	}
 	reason, message := reasonOf(m.health)
@@ -124,6 +127,8 @@ func (m *member) wait(ctx context.Context, timer *time.Timer) bool {
 			return true
 		case result := <-m.inventories:
 			m.takeInventory(ctx, result)
+		case result := <-m.renewal.results:
+			m.renewal.take(result, time.Now())
 		}
 	}
 }
@@ -135,7 +140,7 @@ func (m *member) tick(ctx context.Context) {
 		return
 	}
 	before := m.health
-	observed := m.observe(ctx, object)
+	observed := m.renewal.judge(m.observe(ctx, object), m.tokenInUse(), m.name, time.Now())
 	if ctx.Err() != nil {
 		return // what failed, failed because we are leaving
 	}
@@ -155,6 +160,7 @@ func (m *member) tick(ctx context.Context) {
 			m.inventoryDue = time.Time{}
 		}
 		m.startInventory(ctx)
+		m.startRenewal(ctx, object)
 	}
 }
 
@@ -167,7 +173,7 @@ func (m *member) observe(ctx context.Context, object *fedcorev1beta1.KubeFedClus
 		m.dropCandidate("")
 		return observed
 	}
-	wanted, err := reach.AccessOf(object, secret)
+	wanted, err := m.p.opts.Plugins.AccessOf(object, secret)
 	if err != nil {
 		m.dropCandidate("")
 		m.malformed = err.Error()
@@ -218,6 +224,12 @@ func (m *member) fallBack(ctx context.Context, object *fedcorev1beta1.KubeFedClu
 func (m *member) promote(ctx context.Context, object *fedcorev1beta1.KubeFedCluster) reach.Observation {
 	next, previous := m.candidate, m.current
 	m.candidate = nil
+	if previous != nil && previous.takesOver(next) {
+		previous.takeToken(next)
+		m.warned = ""
+		m.log.Info("Token replaced", "expires", previous.claims.Expires)
+		return reach.Observation{Verdict: reach.Ready}
+	}
 	m.p.setHost(m, m.p.isHost(next, object))
 	engaged, err := next.open(ctx, m.p.indexesSnapshot())
 	if err == nil {
@@ -323,20 +335,24 @@ func (m *member) announce(object *fedcorev1beta1.KubeFedCluster, before health) 
 	}
 	if problem := m.health.Why.Problem; problem != "" && problem != m.warned {
 		m.log.Info("Member is ready, but not as its KubeFedCluster says", "problem", problem)
-		if m.health.Why.Refusing {
-			m.p.event(object, corev1.EventTypeWarning, "AnswerRefused", problem)
-		} else {
-			m.p.event(object, corev1.EventTypeWarning, "EarlierConnectionKept", problem)
+		reason := "EarlierConnectionKept"
+		switch {
+		case m.health.Why.Refusing:
+			reason = "AnswerRefused"
+		case m.health.Why.Ending:
+			reason = "TokenNotRenewed"
 		}
+		m.p.event(object, corev1.EventTypeWarning, reason, problem)
 		m.warned = problem
 	}
 }
 
 // report writes what has changed to the KubeFedCluster.
 func (m *member) report(ctx context.Context) {
-	uid := ""
+	uid, expires := "", m.tokenInUse().Expires
 	if m.current != nil {
 		uid = m.current.uid
 	}
-	m.reporter.report(ctx, m.p.objectOf(m), m.health, m.facts, m.malformed, uid)
+	recordExpiry(m.name, expires)
+	m.reporter.report(ctx, m.p.objectOf(m), m.health, m.facts, m.malformed, uid, expires)
 }

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
 
 	"github.com/fedctl/fedctl/pkg/eventnote"
+	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -31,6 +32,8 @@ type Options struct {
 	// KubeFedNamespace is the only host namespace whose KubeFedClusters and
 	// Secrets are read. Required.
 	KubeFedNamespace string
+	// Plugins are the credential plugins that KubeFedClusters may name.
+	Plugins reach.Plugins
 	// UserAgent is sent to members; empty: that of fedctl.
 	UserAgent string
 	// Wrap is put in front of the transport of each member's clients, below their

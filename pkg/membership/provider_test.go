@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
@@ -26,6 +27,21 @@ func setToken(ctx context.Context, name, token string) {
 	Expect(host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: kubeFedCluster(ctx, name).Spec.SecretRef.Name}, &secret)).To(Succeed())
 	secret.Data[reach.TokenKey] = []byte(token)
 	Expect(host.Update(ctx, &secret)).To(Succeed())
+}
+
+// otherToken is that of another account that may do everything.
+func otherToken(ctx context.Context, of string) string {
+	GinkgoHelper()
+	member := clientOf(of)
+	account := &corev1.ServiceAccount{ObjectMeta: objectMeta("default", "other")}
+	Expect(client.IgnoreAlreadyExists(member.Create(ctx, account))).To(Succeed())
+	Expect(client.IgnoreAlreadyExists(member.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: objectMeta("", "other"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "other"}},
+	}))).To(Succeed())
+	request := &authenticationv1.TokenRequest{}
+	Expect(member.SubResource("token").Create(ctx, account, request)).To(Succeed())
+	return request.Status.Token
 }
 
 // freshToken asks the member for another token of its account.
@@ -183,7 +199,7 @@ var _ = Describe("the provider", Ordered, func() {
 
 	It("rotates credentials without an outage", func(ctx context.Context) {
 		othersUnhurt(func() {
-			setToken(ctx, member1, freshToken(ctx, member1))
+			setToken(ctx, member1, otherToken(ctx, member1))
 			Eventually(func() []engagement { return recorded.of(member1) }).Should(HaveLen(2))
 			first, second := recorded.of(member1)[0], recorded.of(member1)[1]
 			Expect(second.ctx.Err()).NotTo(HaveOccurred())
@@ -216,7 +232,7 @@ var _ = Describe("the provider", Ordered, func() {
 		recorded.mu.Lock()
 		recorded.refuse = errors.New("not now")
 		recorded.mu.Unlock()
-		setToken(ctx, member1, freshToken(ctx, member1))
+		setToken(ctx, member1, otherToken(ctx, member1))
 		Eventually(func() string { return infoOf(provider, member1).Message }).Should(ContainSubstring("not now"))
 		Expect(infoOf(provider, member1).Ready).To(BeTrue())
 		Expect(works(ctx, recorded.of(member1)[0])).To(Succeed())

@@ -41,7 +41,7 @@ type reporter struct {
 	annotateAfter time.Time
 }
 
-func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedCluster, h health, f Facts, malformed, uid string) {
+func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedCluster, h health, f Facts, malformed, uid string, expires time.Time) {
 	if object == nil {
 		return
 	}
@@ -57,7 +57,7 @@ func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedClu
 			object = written
 		}
 	}
-	if patch := annotationPatch(object, f, uid); patch != nil && now.After(r.annotateAfter) {
+	if patch := annotationPatch(object, f, uid, expires); patch != nil && now.After(r.annotateAfter) {
 		if r.patch(ctx, object, patch, false) == nil {
 			r.annotateAfter = now.Add(annotationPause)
 		}
@@ -120,18 +120,26 @@ func statusPatch(uid types.UID, status fedcorev1beta1.KubeFedClusterStatus) []by
 
 // annotationPatch returns nil when stored says what is known already. What is
 // unknown stays as it is.
-func annotationPatch(stored *fedcorev1beta1.KubeFedCluster, f Facts, clusterUID string) []byte {
-	want := map[string]string{}
+func annotationPatch(stored *fedcorev1beta1.KubeFedCluster, f Facts, clusterUID string, expires time.Time) []byte {
+	want := map[string]any{}
 	if f.Nodes != nil {
-		want = f.Nodes.annotations()
+		for key, value := range f.Nodes.annotations() {
+			want[key] = value
+		}
 	}
 	if clusterUID != "" && reach.NotedUID(stored) == "" { // only joining replaces it
 		want[reach.ClusterUIDAnnotation] = clusterUID
+	}
+	if !expires.IsZero() {
+		want[reach.TokenExpiresAnnotation] = expires.UTC().Format(time.RFC3339)
 	}
 	for key, value := range want {
 		if have, found := stored.Annotations[key]; found && have == value {
 			delete(want, key)
 		}
+	}
+	if _, found := stored.Annotations[reach.TokenExpiresAnnotation]; found && expires.IsZero() && clusterUID != "" {
+		want[reach.TokenExpiresAnnotation] = nil // the token in use does not end
 	}
 	if len(want) == 0 {
 		return nil

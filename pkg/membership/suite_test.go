@@ -27,6 +27,7 @@ import (
 	"github.com/fedctl/fedctl/internal/localcluster"
 	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/membership"
+	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -96,7 +97,7 @@ func clientOf(name string) client.Client {
 func mustJoin(ctx context.Context, name, of string) {
 	GinkgoHelper()
 	Expect(join.Join(ctx, configOf(hostName), configOf(of), join.Options{
-		ClusterName: name, HostClusterName: hostName, KubeFedNamespace: namespace,
+		ClusterName: name, HostClusterName: hostName, KubeFedNamespace: namespace, RBAC: join.RBACUsual,
 	})).To(Succeed())
 }
 
@@ -178,12 +179,12 @@ func (r *recorder) notifications(name string) int {
 }
 
 // startProvider runs a provider for the length of a spec.
-func startProvider() (*membership.Provider, *recorder) {
+func startProvider(plugins ...reach.Plugins) (*membership.Provider, *recorder) {
 	GinkgoHelper()
 	hostCluster, err := cluster.New(configOf(hostName), func(o *cluster.Options) { o.Scheme = scheme })
 	Expect(err).NotTo(HaveOccurred())
 	provider, err := membership.New(hostCluster, membership.Options{
-		KubeFedNamespace: namespace,
+		KubeFedNamespace: namespace, Plugins: append(plugins, nil)[0],
 		Members: settings.Members{
 			HealthCheckPeriod: period, HealthCheckTimeout: timeout, FailureThreshold: 2, SuccessThreshold: 1, RequestTimeout: 5 * time.Second,
 		},

@@ -51,6 +51,7 @@ func (w *memberWorker) desired(a *attempt) member.Desired {
 		RetainReplicas: a.fed.RetainReplicas,
 		Adopt:          w.adopt || a.situation.Keeps, // the host's namespace is always there already
 		Exact:          a.t.isExact(a.fed),
+		Protected:      w.protected,
 	}
 }
 

@@ -25,6 +25,8 @@ type memberWorker struct {
 	events  *eventSender
 	// adopt says that objects that exist already are taken over.
 	adopt bool
+	// protected are prefixes of labels and annotations that are never taken over by force.
+	protected []string
 }
 
 // attempt is one try of a member's item: what it needs, gathered once.

@@ -125,7 +125,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	}
 	e.memberWorker = &memberWorker{
 		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, events: sender,
-		adopt: opts.AdoptResources,
+		adopt: opts.AdoptResources, protected: opts.ProtectedKeys,
 	}
 	return e
 }

@@ -26,6 +26,7 @@ func (w *memberWorker) remove(ctx context.Context, a *attempt) (reconcile.Result
 	result := a.client.applier.Remove(ctx, member.Unwanted{
 		Ref:           member.Ref{Resource: a.t.Target, Key: a.target},
 		Keep:          keep,
+		KeepFound:     a.t.IsNamespace,
 		DeleteOptions: a.fed.DeleteOptions,
 	}, a.seen.known(), member.Journal{
 		Sending: func(known *member.Live) bool {
@@ -38,7 +39,13 @@ func (w *memberWorker) remove(ctx context.Context, a *attempt) (reconcile.Result
 		w.metrics.observe(a, verb, member.Err(result), w.now().Sub(start))
 	}
 	switch r := result.(type) {
-	case member.Gone, member.NotOurs, member.Unlabelled:
+	case member.Unlabelled:
+		if !keep {
+			w.events.warn(a.t, a.fed, []warning{{a.cluster(), "NamespaceKept", fmt.Sprintf(
+				"cluster %s: Namespace %s was there before it was federated, so it is not deleted; it is no longer managed", a.cluster(), a.target.Name)}})
+		}
+		return w.removed(a)
+	case member.Gone, member.NotOurs:
 		return w.removed(a)
 	case member.Deleted, member.Deleting:
 		return w.awaitRemoval(a)

@@ -126,6 +126,8 @@ func faultsOf(problems, misread, refusals, unknown []string) (faults []string, r
 		reason = "InvalidOwnership"
 	case len(refusals) > 0:
 		reason = ledger.ReasonApplyRefused
+	case federate.OnlyLeft(unknown):
+		reason = ledger.ReasonLeftToMember
 	default:
 		reason = ledger.ReasonUnknownFields
 	}

@@ -45,6 +45,17 @@ type Access struct {
 	Token       string
 	Validations []fedcorev1beta1.TLSValidation
 	Proxy       string
+	// Bearer is what sends the token; nil is one that only ever sends Token.
+	Bearer *Bearer `json:"-"`
+	// Plugin names what gives the token in place of a Secret.
+	Plugin string
+	plugin *Plugin
+}
+
+// Place is the access without its token.
+func (a Access) Place() Access {
+	a.Token, a.Bearer = "", nil
+	return a
 }
 
 // Fingerprint identifies an access without giving its token away.
@@ -57,6 +68,11 @@ func (a Access) Fingerprint() string {
 // AccessOf reads how to reach a member. secret is nil when it does not exist.
 // The error says which field of which object is wrong.
 func AccessOf(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) (Access, error) {
+	return Plugins(nil).AccessOf(kfc, secret)
+}
+
+// accessOf reads it with the token of the Secret, or of a plugin.
+func accessOf(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret, plugin *Plugin) (Access, error) {
 	spec := kfc.Spec
 	a := Access{CA: spec.CABundle, Validations: spec.DisabledTLSValidations, Proxy: spec.ProxyURL}
 	endpoint, err := ParseEndpoint(spec.APIEndpoint)
@@ -74,6 +90,10 @@ func AccessOf(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) (Access
 		if u, err := url.Parse(spec.ProxyURL); err != nil || u.Host == "" {
 			return a, fmt.Errorf("spec.proxyURL %q is not a URL such as http://proxy:3128", spec.ProxyURL)
 		}
+	}
+	if plugin != nil {
+		a.Plugin, a.plugin = plugin.Name, plugin
+		return a, nil
 	}
 	if spec.SecretRef.Name == "" {
 		return a, errors.New("spec.secretRef.name is empty")
@@ -155,13 +175,13 @@ func (a Access) RESTConfig(transport http.RoundTripper, c Client) *rest.Config {
 		c.QPS, c.Burst = -1, -1 // zero would be client-go's default
 	}
 	config := &rest.Config{
-		Host:        a.Endpoint,
-		BearerToken: a.Token,
-		Transport:   transport, // as it is: commands in pods are run through one like it
-		UserAgent:   cmp.Or(c.UserAgent, "fedctl"),
-		QPS:         c.QPS,
-		Burst:       c.Burst,
+		Host:      a.Endpoint,
+		Transport: transport, // as it is: commands in pods are run through one like it
+		UserAgent: cmp.Or(c.UserAgent, "fedctl"),
+		QPS:       c.QPS,
+		Burst:     c.Burst,
 	}
+	config.Wrap(a.bearer().wrap)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return answers.Guard(next, c.Faults) })
 	return config
 }

@@ -23,4 +23,6 @@ type Observation struct {
 	Problem string
 	// Refusing: the problem is that answers of the member are not taken.
 	Refusing bool
+	// Ending: the problem is that the token ends, and could not be renewed.
+	Ending bool
 }

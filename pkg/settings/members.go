@@ -23,6 +23,8 @@ type Members struct {
 	// RequestTimeout is how long an API server, a member's or the host's, may take for
 	// a request; an established watch has no limit.
 	RequestTimeout time.Duration
+	// CredentialPlugins is a file with the credential plugins that KubeFedClusters may name.
+	CredentialPlugins string
 }
 
 // AddFlags implements Group.
@@ -33,6 +35,7 @@ func (s *Members) AddFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&s.SuccessThreshold, "cluster-health-check-success-threshold", kubefedconfig.SuccessThreshold, "Probes that must succeed in a row before an unready cluster is ready.")
 	flags.Float32Var(&s.QPS, "member-qps", 0, "Requests a second to one member cluster; 0 leaves the limit to its API server.")
 	flags.IntVar(&s.Burst, "member-burst", 0, "Requests above --member-qps for a short time.")
+	flags.StringVar(&s.CredentialPlugins, "credential-plugins", "", "File with the credential plugins that KubeFedClusters may name, what they run, and the servers that their tokens may be sent to; none by default.")
 	flags.DurationVar(&s.RequestTimeout, "request-timeout", 15*time.Second, "How long a request to an API server may take; watches are not limited.")
 }
 

@@ -6,9 +6,13 @@ import "github.com/spf13/pflag"
 type Process struct {
 	HealthProbeAddress string
 	MetricsAddress     string
-	ProfilingAddress   string
-	LogLevel           int
-	LogFormat          string
+	// MetricsSecure serves metrics by TLS, and to those only whom the host's API server
+	// lets get the path; with the certificate in MetricsCertDir, or one made at the start.
+	MetricsSecure    bool
+	MetricsCertDir   string
+	ProfilingAddress string
+	LogLevel         int
+	LogFormat        string
 }
 
 // MostLogLevel is what counts of a LogLevel: from 8 on client-go logs what it sends and
@@ -19,6 +23,8 @@ const MostLogLevel = 7
 func (s *Process) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.HealthProbeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
 	flags.StringVar(&s.MetricsAddress, "metrics-bind-address", ":8080", "Address of /metrics; 0 for none.")
+	flags.BoolVar(&s.MetricsSecure, "metrics-secure", false, "Serve metrics by TLS, and only to who may get the path /metrics in the host cluster.")
+	flags.StringVar(&s.MetricsCertDir, "metrics-cert-dir", "", "Directory with tls.crt and tls.key for --metrics-secure; by default a certificate is made at the start that nobody has signed.")
 	flags.StringVar(&s.ProfilingAddress, "pprof-bind-address", "", "Address of Go's profiles under /debug/pprof; empty for none.")
 	flags.IntVar(&s.LogLevel, "log-level", 0, "0 for what an operator needs, 1 to follow each failure, 2 and more, 7 at most, for developers.")
 	flags.StringVar(&s.LogFormat, "log-format", "json", "json or text.")

@@ -10,6 +10,9 @@ import (
 type Propagation struct {
 	// AdoptResources says whether objects that exist already are taken over.
 	AdoptResources bool
+	// ProtectedKeys are prefixes of labels and annotations of objects in members that are
+	// never taken over by force from others who have set them.
+	ProtectedKeys []string
 	// Workers is how many items are in work at a time; WorkersPerCluster how many of
 	// one member cluster, and HostWorkers of the host.
 	Workers, WorkersPerCluster, HostWorkers int
@@ -34,6 +37,7 @@ const (
 // AddFlags implements Group.
 func (s *Propagation) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&s.AdoptResources, "adopt-resources", true, "Take over objects that exist in a member cluster already.")
+	flags.StringSliceVar(&s.ProtectedKeys, "protected-keys", []string{"pod-security.kubernetes.io/"}, "Prefixes of labels and annotations that stay as they are in a member where somebody else has set them, whatever the template says.")
 	flags.IntVar(&s.Workers, "workers", 256, "Items in work at a time, over all clusters.")
 	flags.IntVar(&s.WorkersPerCluster, "workers-per-cluster", 16, "Items of one member cluster in work at a time.")
 	flags.IntVar(&s.HostWorkers, "host-workers", 16, "Items of the host cluster in work at a time.")

@@ -31,7 +31,7 @@ func TestDefaultsAreThoseOfKubeFed(t *testing.T) {
 }
 
 func TestDefaultsAreValid(t *testing.T) {
-	for _, group := range []Group{&ControlPlane{}, &Election{}, &Webhook{}, &Process{}, &Members{}, &Types{}, &Propagation{}, &Replicas{}, &Backups{}} {
+	for _, group := range []Group{&ControlPlane{}, &Election{}, &Process{}, &Members{}, &Types{}, &Propagation{}, &Replicas{}, &Backups{}} {
 		group.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
 		if err := group.Validate(); err != nil {
 			t.Errorf("%T: %v", group, err)

@@ -1,6 +1,6 @@
 // Package controlplane tests control planes as such on real clusters: several of
-// them in one host, each of a scope; the settings in a KubeFedConfig; the webhook
-// that defaults it, and its certificates; and the election of a leader.
+// them in one host, each of a scope; the settings in a KubeFedConfig and its defaults;
+// what the controller may do, and who sees its metrics; and the election of a leader.
 package controlplane
 
 import (

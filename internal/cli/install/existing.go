@@ -7,11 +7,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/manifests"
+	"github.com/fedctl/fedctl/pkg/serverapply"
 )
 
 // scope returns the scope to install: that of the KubeFedConfig that is there,
@@ -36,30 +37,26 @@ func (i *Installer) scope(ctx context.Context, options manifests.Options) (strin
 	return scope, nil
 }
 
-// keepAddress leaves the address of a webhook out of configuration where the
-// controller has written one: it runs elsewhere and is not behind the Service.
-func (i *Installer) keepAddress(ctx context.Context, configuration *unstructured.Unstructured) error {
-	existing := &unstructured.Unstructured{}
-	existing.SetGroupVersionKind(configuration.GroupVersionKind())
-	if err := i.Client.Get(ctx, client.ObjectKeyFromObject(configuration), existing); apierrors.IsNotFound(err) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("MutatingWebhookConfiguration %s: %w", configuration.GetName(), err)
-	}
-	if hooks, _, _ := unstructured.NestedSlice(existing.Object, "webhooks"); len(hooks) == 0 || !hasURL(hooks[0]) {
-		return nil
-	}
-	hooks, _, _ := unstructured.NestedSlice(configuration.Object, "webhooks")
-	for _, hook := range hooks {
-		if fields, ok := hook.(map[string]any); ok {
-			fields["clientConfig"] = map[string]any{}
+// removeObsolete deletes what earlier versions have installed and this one does not need:
+// a right that nobody uses is one that somebody may.
+func (i *Installer) removeObsolete(ctx context.Context, namespace string) error {
+	for _, object := range manifests.Obsolete(namespace) {
+		existing := &metav1.PartialObjectMetadata{}
+		existing.SetGroupVersionKind(object.GroupVersionKind())
+		err := i.Client.Get(ctx, client.ObjectKeyFromObject(object), existing)
+		if apierrors.IsNotFound(err) || err == nil && existing.Labels[manifests.PartOfLabel] != manifests.PartOf {
+			continue
+		} else if err != nil {
+			return fmt.Errorf("%s: %w", serverapply.Describe(object), err)
 		}
+		options := []client.DeleteOption{client.Preconditions{UID: &existing.UID}}
+		if i.DryRun {
+			options = append(options, client.DryRunAll)
+		}
+		if err := i.Client.Delete(ctx, object, options...); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting %s: %w", serverapply.Describe(object), err)
+		}
+		i.say("%s deleted: this version does not need it", serverapply.Describe(object))
 	}
-	return unstructured.SetNestedSlice(configuration.Object, hooks, "webhooks")
-}
-
-func hasURL(hook any) bool {
-	fields, _ := hook.(map[string]any)
-	url, _, _ := unstructured.NestedString(fields, "clientConfig", "url")
-	return url != ""
+	return nil
 }

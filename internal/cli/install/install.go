@@ -152,7 +152,10 @@ func (o *Options) installHost(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("building the manifests: %w", err)
 	}
-	if err := installer.Install(ctx, objects); err != nil || o.DryRun {
+	if err := installer.Install(ctx, objects); err != nil {
+		return err
+	}
+	if err := installer.removeObsolete(ctx, o.Manifests.Namespace); err != nil || o.DryRun {
 		return err
 	}
 	if !o.Manifests.WithoutController && o.Wait > 0 {

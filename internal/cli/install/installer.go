@@ -131,10 +131,7 @@ func (i *Installer) applier() serverapply.Applier {
 
 // keepWhatIs changes an object to what is there where that was not this command's choice.
 func (i *Installer) keepWhatIs(ctx context.Context, object *unstructured.Unstructured) error {
-	switch {
-	case object.GetKind() == "MutatingWebhookConfiguration":
-		return i.keepAddress(ctx, object)
-	case object.GetKind() == "Deployment" && object.GetName() == controllerName:
+	if object.GetKind() == "Deployment" && object.GetName() == controllerName {
 		return i.keepChoices(ctx, object)
 	}
 	return nil

@@ -24,11 +24,8 @@ var _ = Describe("fedctl uninstall", Ordered, func() {
 		}
 		installed := clusterWide(ctx)
 		Expect(installed).To(ContainElements(
-			"MutatingWebhookConfiguration fedctl-controller-gone-namespaced",
-			"ClusterRole fedctl-controller-webhook-gone-namespaced",
-			"ClusterRoleBinding fedctl-controller-webhook-gone-namespaced",
+			"ClusterRoleBinding fedctl-controller-metrics-gone-namespaced",
 			"ClusterRoleBinding fedctl-controller-namespaced-gone-namespaced",
-			"MutatingWebhookConfiguration fedctl-controller-gone-cluster",
 			"ClusterRoleBinding fedctl-controller-gone-cluster",
 		))
 		for _, name := range []string{"gone-cluster", "gone-namespaced"} {
@@ -37,13 +34,13 @@ var _ = Describe("fedctl uninstall", Ordered, func() {
 
 		out, err := fedctl(ctx, "uninstall", "--dry-run", "--kubefed-namespace", "gone-cluster")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(ContainSubstring("clusterrole.rbac.authorization.k8s.io/fedctl-controller-webhook-gone-cluster deleted (dry run)"))
+		Expect(out).To(ContainSubstring("clusterrolebinding.rbac.authorization.k8s.io/fedctl-controller-metrics-gone-cluster deleted (dry run)"))
 		Expect(out).NotTo(ContainSubstring("fedctl-controller-namespaced-gone-cluster"), "it is not there")
 		Expect(clusterWide(ctx)).To(Equal(installed))
 		out, err = fedctl(ctx, "uninstall", "--dry-run", "--kubefed-namespace", "gone-cluster", "-o", "name")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(strings.Split(out, "\n")).To(ContainElements("namespace/gone-cluster", "federatedtypeconfig.core.kubefed.io/configmaps",
-			"clusterrole.rbac.authorization.k8s.io/fedctl-controller-webhook-gone-cluster"))
+			"clusterrolebinding.rbac.authorization.k8s.io/fedctl-controller-metrics-gone-cluster"))
 		Expect(out).NotTo(ContainSubstring(" "), "names only")
 
 		uninstall(ctx, "gone-namespaced")

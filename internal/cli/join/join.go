@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,22 +26,32 @@ const (
 	long = `Join a cluster to the host cluster.
 
 In the member, join creates the control plane's namespace, a service account with
-a token that does not expire, and the rights the account needs. In the host it
-creates a Secret with the token and a KubeFedCluster; the controller takes it from
-there. Everything is named as kubefedctl names it.
+a token for it, and the rights the account needs. In the host it creates a Secret
+with the token and a KubeFedCluster; the controller takes it from there. Everything
+is named as kubefedctl names it.
 
-The rights (--rbac=types) are those that the host's FederatedTypeConfigs need,
-besides reading nodes, namespaces and pods. Repeat the command to renew them after
+The token ends after a week, and the controller renews it when half of that has
+passed; "fedctl get clusters -o wide" shows its end. --token-lifetime sets another
+time, or with 0 makes one that does not end, as kubefedctl does. A cluster that had
+joined keeps the kind of token it has. --rotate ends all tokens of the account at
+once, for when one may be in wrong hands.
+
+The rights (--rbac=types) are those that the types need which are enabled now,
+besides reading nodes, and pods where a type has replicas. Repeat the command after
 enabling more types; what is there already is brought up to date, and what the
-command is not told to change, such as the address, is kept. Federating
+command is not told to change, such as the address or --rbac, is kept. --rbac=usual
+adds what the types need that most fleets enable sooner or later. Federating
 ClusterRoles or Roles gives the right to grant any right, which such types need.
---rbac=admin allows everything, as kubefedctl does.`
+--rbac=admin allows everything, as kubefedctl does. What the rights amount to is said.`
 
 	example = `  # Join the cluster of the context member-1 under the name of its context
   fedctl join member-1 --host-cluster-context host
 
   # Under another name, to be reached by the controller at another address
   fedctl join berlin --cluster-context admin@member-1 --api-endpoint https://10.0.0.7:6443
+
+  # End a token that may be in wrong hands
+  fedctl join member-1 --rotate
 
   # See what would be created in the member
   fedctl join member-1 --print-rbac
@@ -49,7 +60,7 @@ ClusterRoles or Roles gives the right to grant any right, which such types need.
   fedctl join member-1 --dry-run -o yaml`
 )
 
-var rbacModes = []string{string(join.RBACTypes), string(join.RBACAdmin)}
+var rbacModes = []string{string(join.RBACTypes), string(join.RBACUsual), string(join.RBACAdmin)}
 
 // Options are the flags of the command.
 type Options struct {
@@ -61,6 +72,7 @@ type Options struct {
 	Output          cmdutil.Output
 	Join            join.Options
 	rbac            string
+	tokenLifetime   time.Duration
 }
 
 // NewCommand returns the command.
@@ -74,6 +86,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: fedtypes.First(f.CompleteContexts),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("token-lifetime") {
+				o.Join.TokenLifetime = &o.tokenLifetime
+			}
 			if err := o.Complete(args); err != nil {
 				return err
 			}
@@ -92,7 +107,9 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.HostClusterName, "host-cluster-name", "", "Name of the host cluster in the names of objects in the member; by default the one noted by an earlier join, or made from its context.")
 	flags.StringVar(&o.Join.SecretName, "secret-name", "", "Name of the Secret in the host that holds the cluster's token; by default made from the cluster's name.")
 	flags.StringVar(&o.Join.APIEndpoint, "api-endpoint", "", "URL of the joining cluster's API server as the host's controller reaches it; by default the one stored by an earlier join, or the one in the kubeconfig.")
-	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the federated types need) or admin (everything); by default as an earlier join was told, or types.")
+	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the enabled types need), usual (that, and what the usual types need) or admin (everything); by default as an earlier join was told, or types.")
+	flags.DurationVar(&o.tokenLifetime, "token-lifetime", join.DefaultTokenLifetime, "How long a token lives that the controller renews after half of that time; 0 makes one that does not end. A cluster that has joined keeps the kind it has.")
+	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one.")
 	flags.BoolVar(&o.Join.ErrorOnExisting, "error-on-existing", false, "Fail if anything to be created exists already, instead of bringing it up to date.")
 	flags.BoolVar(&o.Join.DryRun, "dry-run", false, "Change nothing; say what would be done.")
 	flags.BoolVar(&o.PrintRBAC, "print-rbac", false, "Print what would be created in the joining cluster, as YAML or in the format of -o, and end.")
@@ -104,7 +121,7 @@ func (o *Options) Complete(args []string) error {
 		return err
 	}
 	if o.rbac != "" && !slices.Contains(rbacModes, o.rbac) {
-		return fmt.Errorf("--rbac takes types or admin, not %q", o.rbac)
+		return fmt.Errorf("--rbac takes types, usual or admin, not %q", o.rbac)
 	}
 	o.Join.ClusterName = args[0]
 	if err := o.checkClusterName(); err != nil {
@@ -146,6 +163,7 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	if o.PrintRBAC {
+		o.Join.Say = func(line string) { _, _ = fmt.Fprintln(o.factory.ErrOut, line) } // what is printed is to be applied
 		objects, err := join.MemberManifests(ctx, host, o.Join)
 		if err != nil {
 			return err

@@ -14,6 +14,10 @@ const ReasonApplyRefused = "ApplyRefused"
 // object without fields that they do not know.
 const ReasonUnknownFields = "UnknownFields"
 
+// ReasonLeftToMember is the reason of the Accepted condition when clusters hold the
+// object with labels or annotations of their own, which are not taken over by force.
+const ReasonLeftToMember = "LeftToMember"
+
 // Waits returns how long the status still waits for clusters that have not
 // answered; 0 if it waits no longer.
 func (l *Ledger) Waits(now time.Time) time.Duration {

@@ -47,6 +47,8 @@ type Desired struct {
 	Adopt bool
 	// Exact says that what other managers add to the content is taken back.
 	Exact bool
+	// Protected are prefixes of labels and annotations that are never taken over by force.
+	Protected []string
 }
 
 // Known is what is known of the object in the member, to be told by the caller. All of
@@ -92,6 +94,7 @@ type application struct {
 	*requests
 	Desired
 	Known
+	left []string // what is left to the member
 }
 
 // Apply makes the member hold what is desired, with a single request as long as nothing
@@ -128,16 +131,16 @@ func (w *application) applyDeclared(ctx context.Context, known *schemas) ApplyRe
 		if err != nil {
 			return failed(err)
 		}
-		w.Rendered = declared
+		w.Rendered, w.left = declared, nil
 		result := w.takeBack(ctx, w.prepareAndApply(ctx))
 		if try == mostUndeclared || !known.learn(ctx, w.Resource.GVR, declared, Err(result)) {
-			return withUnknown(result, unknown)
+			return withUnknown(result, slices.Concat(unknown, slices.Compact(slices.Sorted(slices.Values(w.left)))))
 		}
 	}
 }
 
 func (w *application) prepareAndApply(ctx context.Context) ApplyResult {
-	for _, prepare := range []func(context.Context) ApplyResult{w.takeOver, w.retainReplicas} {
+	for _, prepare := range []func(context.Context) ApplyResult{w.noteCreation, w.takeOver, w.retainReplicas} {
 		if result := prepare(ctx); result != nil {
 			return result
 		}
@@ -167,7 +170,7 @@ func (w *application) obstacle(ctx context.Context) ApplyResult {
 // first try is not forced, and costs no further request unless something is in its way,
 // as their label is in ours.
 func (w *application) write(ctx context.Context) (applied *metav1.PartialObjectMetadata, err error) {
-	if w.Repair != "" {
+	if w.Repair != "" && len(w.protected()) == 0 {
 		applied, err = w.force(ctx, w.Repair)
 		if !apierrors.IsConflict(err) {
 			return applied, err
@@ -179,6 +182,12 @@ func (w *application) write(ctx context.Context) (applied *metav1.PartialObjectM
 		return applied, err
 	case conflictsInLabel(err):
 		return nil, ErrKeptOut
+	}
+	if theirs := w.setByOthers(err); len(theirs) > 0 {
+		if err := w.leaveTo(theirs); err != nil {
+			return nil, err
+		}
+		return w.write(ctx) // with fewer keys: it ends
 	}
 	err = retries.OnConflict(func() error {
 		existing, err := w.get(ctx, w.Ref)

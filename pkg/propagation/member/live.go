@@ -29,6 +29,9 @@ type Live struct {
 	// owner of the member keeps the object out of the federation.
 	Managed  bool
 	Deleting bool
+	// Created says that it was not there before the federation, of a type for which that
+	// is remembered.
+	Created bool
 	// KubeFeds says that KubeFed's controller owns fields of it, or that we have
 	// written some by an update.
 	KubeFeds bool
@@ -45,6 +48,7 @@ func LiveOf(object metav1.Object) Live {
 		Replaced:   replaced,
 		Managed:    isManaged(object),
 		Deleting:   object.GetDeletionTimestamp() != nil,
+		Created:    object.GetAnnotations()[federate.CreatedAnnotation] != "",
 		KubeFeds:   wroteByKubeFed(object.GetManagedFields()),
 	}
 }

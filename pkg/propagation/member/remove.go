@@ -15,6 +15,8 @@ type Unwanted struct {
 	Ref
 	// Keep says that the object stays, and only loses the managed label.
 	Keep bool
+	// KeepFound says that the object stays if it was there before the federation.
+	KeepFound bool
 	// DeleteOptions are the user's, nil if there are none.
 	DeleteOptions *metav1.DeleteOptions
 }
@@ -47,9 +49,12 @@ func (a *Applier) removeUnwanted(ctx context.Context, unwanted Unwanted, known *
 	case !journal.sending(known):
 		return Withheld{}
 	}
-	send := func(known *Live) error { return a.delete(ctx, unwanted.Ref, known, unwanted.DeleteOptions) }
-	if unwanted.Keep {
-		send = func(known *Live) error { return a.unlabel(ctx, unwanted.Ref, known) }
+	keep := unwanted.Keep
+	send := func(known *Live) error {
+		if keep = unwanted.Keep || unwanted.KeepFound && !known.Created; keep {
+			return a.unlabel(ctx, unwanted.Ref, known)
+		}
+		return a.delete(ctx, unwanted.Ref, known, unwanted.DeleteOptions)
 	}
 	err := a.asManaged(ctx, unwanted.Ref, known, journal, send)
 	switch {
@@ -59,7 +64,7 @@ func (a *Applier) removeUnwanted(ctx context.Context, unwanted Unwanted, known *
 		return NotOurs{}
 	case err != nil:
 		return Failed{err}
-	case unwanted.Keep:
+	case keep:
 		return Unlabelled{}
 	}
 	return Deleted{}

@@ -93,6 +93,7 @@ func (w *application) createOrUpdate(ctx context.Context) (metav1.Object, error)
 // overlay makes an object of the member, which is its own copy, what is desired: what was
 // ours and is not desired any more goes, as apply would have it.
 func (w *application) overlay(object, desired *unstructured.Unstructured) {
+	w.yield(object, desired)
 	leave(object.Object, ownedFields(object.GetManagedFields(), w.RetainReplicas), desired.Object)
 	object.Object = federate.Replacement(w.Resource.GVK.GroupKind(), object.Object, desired.Object)
 }

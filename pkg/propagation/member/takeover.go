@@ -62,6 +62,11 @@ func (w *application) takeFields(ctx context.Context) (held *metav1.PartialObjec
 	if patch == nil {
 		return nil, nil //nolint:nilnil // the watch is behind: they are ours already
 	}
+	if w.Resource.GVR == namespaces {
+		if patch, err = noteKubeFeds(object, patch); err != nil {
+			return nil, err
+		}
+	}
 	taken, err := w.patch(ctx, w.Ref, types.JSONPatchType, patch)
 	if err != nil || !w.heldFromKubeFed(object) {
 		return nil, err

@@ -1,0 +1,120 @@
+package membership
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/reach"
+)
+
+// renewalPause is the least time between two tries to renew a token.
+const renewalPause = time.Minute
+
+// A renewal replaces the token of one member before it ends. It belongs to the member's
+// goroutine; only the requests are made beside it.
+type renewal struct {
+	results  chan error
+	underWay bool
+	after    time.Time // not tried again before
+	failure  string    // of the last try
+}
+
+func newRenewal() renewal { return renewal{results: make(chan error, 1)} }
+
+func (r *renewal) take(err error, now time.Time) {
+	r.underWay, r.after, r.failure = false, now.Add(renewalPause), ""
+	if err != nil {
+		r.failure = errtext.Bounded(reach.Innermost(err), errtext.Cluster/2)
+	}
+}
+
+// judge adds to an observation what there is to say of the token.
+func (r *renewal) judge(o reach.Observation, token reach.Claims, cluster string, now time.Time) reach.Observation {
+	const remedy = "run \"fedctl join %s\" to make a new one"
+	ends := token.Expires.UTC().Format(time.RFC3339)
+	switch {
+	case token.Expires.IsZero():
+	case o.Refused && token.Expired(now):
+		o.Detail = fmt.Sprintf("the token ended at %s; "+remedy, ends, cluster)
+	case o.Verdict == reach.Ready && o.Problem == "" && r.failure != "":
+		o.Problem, o.Ending = fmt.Sprintf("the token ends at %s and could not be renewed (%s); unless that mends itself, "+remedy, ends, r.failure, cluster), true
+	}
+	return o
+}
+
+// tokenInUse is what the token of the present connection says of itself, or of the one
+// that is being tried.
+func (m *member) tokenInUse() reach.Claims {
+	switch {
+	case m.current != nil:
+		return m.current.claims
+	case m.candidate != nil:
+		return m.candidate.claims
+	default:
+		return reach.Claims{}
+	}
+}
+
+// startRenewal asks for the next token when it is time, beside the probes. The new one
+// comes back as any other change of the Secret does, and is tried before it is used.
+func (m *member) startRenewal(ctx context.Context, object *fedcorev1beta1.KubeFedCluster) {
+	now := time.Now()
+	if m.renewal.underWay || now.Before(m.renewal.after) {
+		return
+	}
+	secret := m.p.secretOf(ctx, object)
+	lifetime, token := reach.TokenLifetime(secret), m.current.claims
+	if lifetime == 0 || token.Expires.IsZero() || now.Before(token.RenewalDue(lifetime)) || string(secret.Data[reach.TokenKey]) != m.current.access.Token {
+		m.renewal.failure = ""
+		return
+	}
+	m.renewal.underWay = true
+	member, results := m.current.cluster.GetClient(), m.renewal.results
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, m.p.opts.RequestTimeout+hostTimeout)
+		defer cancel()
+		err := m.p.renewToken(ctx, member, token, secret, lifetime)
+		if err != nil {
+			m.log.Error(err, "Could not renew the member's token; will retry", "expires", token.Expires)
+		}
+		results <- err // holds one, and one at a time is under way
+	}()
+}
+
+// renewToken asks the member for the next token of the account and stores it in the
+// host. The Secret must be the one that was read: a join at the same time wins.
+func (p *Provider) renewToken(ctx context.Context, member client.Client, token reach.Claims, secret *corev1.Secret, lifetime time.Duration) error {
+	if token.Account == "" {
+		return errors.New("the token is not that of a service account")
+	}
+	account := &corev1.ServiceAccount{}
+	account.Namespace, account.Name = token.Namespace, token.Account
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To(int64(max(lifetime, reach.MinTokenLifetime) / time.Second))}}
+	if err := member.SubResource("token").Create(ctx, account, request); err != nil {
+		return fmt.Errorf("asking for a token of %s/%s: %w", account.Namespace, account.Name, err)
+	}
+	if next := reach.ClaimsOf(request.Status.Token); next.Account != token.Account || next.Namespace != token.Namespace {
+		return errors.New("the member answered with a token that is not its account's")
+	}
+	patch, _ := json.Marshal(map[string]any{ // plain data: cannot fail
+		"metadata": map[string]any{"uid": secret.UID, "resourceVersion": secret.ResourceVersion},
+		"data":     map[string][]byte{reach.TokenKey: []byte(request.Status.Token)},
+	})
+	target := &corev1.Secret{}
+	target.Namespace, target.Name = secret.Namespace, secret.Name
+	if err := p.client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return fmt.Errorf("storing the new token in Secret %s/%s: %w", secret.Namespace, secret.Name, err)
+	}
+	return nil
+}
