@@ -88,7 +88,7 @@ func TestNamesInTheCodeAreInTheReference(t *testing.T) {
 		{"status words", `PropagationStatus = "(\w+)"`, []string{"pkg/federate"}, reference, 15},
 		{"reasons", `AggregateReason = "(\w+)"`, []string{"pkg/federate"}, reference, 4},
 		{"reasons of members", `Reason\w+ +=\s"(Cluster\w+)"`, []string{"pkg/membership"}, reference, 5},
-		{"reasons of events", `(?:Warn: true, Reason:|EventTypeWarning,|EventTypeNormal,) "([A-Z]\w+)"`, engine, reference, 4},
+		{"reasons of events", `(?:Warn: true, Reason:|EventTypeWarning,|EventTypeNormal,|\b[rR]eason[A-Z]\w+ +=) "([A-Z]\w+)"`, engine, reference, 4},
 		{"reasons of backups", `(?:\breason[A-Z]\w*|[Rr]eason[A-Z]\w*|Reason) +?=\s"([A-Z]\w+)"`, []string{"pkg/backup/executor", "pkg/backup/repository", "pkg/backup/restore"}, reference, 30},
 		{"labels, annotations and finalizers", `"((?:[a-z]+\.)?(?:kubefed|fedctl)\.io/[a-z][a-z-]*[a-z])"`, append(engine, "pkg/federate"), reference, 8},
 		{"metrics", `"(fedctl_[a-z_]+)"`, []string{"pkg/propagation", "pkg/membership"}, reference, 5},
