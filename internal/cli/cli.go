@@ -18,6 +18,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/disable"
 	"github.com/fedctl/fedctl/internal/cli/enable"
+	"github.com/fedctl/fedctl/internal/cli/explain"
 	"github.com/fedctl/fedctl/internal/cli/federate"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/cli/get"
@@ -26,6 +27,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/local"
 	"github.com/fedctl/fedctl/internal/cli/migrate"
 	"github.com/fedctl/fedctl/internal/cli/orphaning"
+	"github.com/fedctl/fedctl/internal/cli/render"
 	"github.com/fedctl/fedctl/internal/cli/status"
 	"github.com/fedctl/fedctl/internal/cli/uninstall"
 	"github.com/fedctl/fedctl/internal/cli/unjoin"
@@ -57,7 +59,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(backup.NewCommand(factory), get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
-	root.AddCommand(migrate.NewCommand(factory))
+	root.AddCommand(migrate.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory))
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)
 	explainUsage(root)
@@ -68,7 +70,7 @@ work; fedctl needs only kubeconfig contexts.`,
 }
 
 // fileFlags are those whose value is the name of a file or folder.
-var fileFlags = []string{"kubeconfig", "filename", "dir", "binary", "password-file"}
+var fileFlags = []string{"kubeconfig", "filename", "facts", "dir", "binary", "password-file"}
 
 // completeNoFiles keeps shells from offering files where none can be meant: as
 // arguments, and as values of flags that do not complete theirs.

@@ -14,7 +14,7 @@ import (
 // freeText are flags whose values nothing can propose: names that are made up,
 // numbers, durations, selectors, addresses.
 var freeText = []string{
-	"api-endpoint", "federated-group", "federated-version", "from-cluster", "gpu-members", "host-cluster-name", "image",
+	"api-endpoint", "federated-group", "federated-version", "field", "from-cluster", "gpu-members", "host-cluster-name", "image",
 	"members", "namespace-mapping", "namespaces", "ports", "request-timeout", "resources", "secret-name", "selector", "tail", "time", "timeout", "token-lifetime", "v", "wait",
 }
 
@@ -73,7 +73,7 @@ func TestEverythingThatCanBeCompletedIs(t *testing.T) {
 // runs on this machine, or is carried out later by somebody else.
 func TestFlagsThatAllCommandsShare(t *testing.T) {
 	withoutOutput := []string{"backup describe"}
-	withoutDryRun := []string{"get clusters", "status", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
+	withoutDryRun := []string{"explain", "get clusters", "get facts", "render", "status", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
 		"backup repository check", "backup repository change-password"}
 	commands(NewCommand("fedctl", genericiooptions.NewTestIOStreamsDiscard()), func(command *cobra.Command) {
 		name := strings.TrimPrefix(command.CommandPath(), "fedctl ")

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fedctl/fedctl/pkg/accelerator"
 	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
@@ -61,32 +62,9 @@ func labelOf(node *corev1.Node, label, legacy string) string {
 
 func addAccelerator(sum map[string]int64, name string, quantity resource.Quantity) {
 	_, known := sum[name]
-	if IsAccelerator(name) && quantity.Sign() > 0 && len(name) <= mostOfName && (known || len(sum) < mostAccelerators) {
+	if accelerator.IsAccelerator(name) && quantity.Sign() > 0 && len(name) <= mostOfName && (known || len(sum) < mostAccelerators) {
 		sum[name] += quantity.Value()
 	}
-}
-
-var (
-	acceleratorVendors = []string{
-		"nvidia.com", "gpu.intel.com", "habana.ai", "aws.amazon.com", "huawei.com", "cambricon.com", "mthreads.com",
-		"hygon.com", "iluvatar.ai", "metax-tech.com", "furiosa.ai", "rebellions.ai", "tenstorrent.com", "graphcore.ai",
-	}
-	acceleratorWords = []string{"gpu", "tpu", "npu", "xpu", "neuron", "gaudi", "accelerator", "fpga"}
-)
-
-// IsAccelerator tells whether a resource name such as nvidia.com/gpu is an
-// extended resource that computes. Other extended resources (network devices,
-// /dev/fuse) are not, nor is anything in a kubernetes.io domain.
-func IsAccelerator(resourceName string) bool {
-	domain, name, found := strings.Cut(resourceName, "/")
-	if !found || domain == "kubernetes.io" || strings.HasSuffix(domain, ".kubernetes.io") {
-		return false
-	}
-	if slices.Contains(acceleratorVendors, domain) {
-		return true
-	}
-	name = strings.ToLower(name)
-	return slices.ContainsFunc(acceleratorWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
 // listInventory lists the nodes from the API server's cache, which costs its

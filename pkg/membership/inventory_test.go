@@ -32,16 +32,3 @@ func TestInventoryOf(t *testing.T) {
 		t.Errorf("inventory of no nodes (-want +got):\n%s", diff)
 	}
 }
-
-func TestIsAccelerator(t *testing.T) {
-	for name, want := range map[string]bool{
-		"nvidia.com/gpu": true, "nvidia.com/mig-1g.5gb": true, "amd.com/gpu": true, "gpu.intel.com/i915": true, "google.com/tpu": true,
-		"aws.amazon.com/neuroncore": true, "huawei.com/Ascend910": true, "example.com/npu": true,
-		"cpu": false, "hugepages-2Mi": false, "smarter-devices/fuse": false, "vpc.amazonaws.com/pod-eni": false,
-		"kubernetes.io/gpu": false, "alpha.kubernetes.io/nvidia-gpu": false, "gpu": false, "": false,
-	} {
-		if got := IsAccelerator(name); got != want {
-			t.Errorf("IsAccelerator(%q) = %t, want %t", name, got, want)
-		}
-	}
-}

@@ -47,11 +47,7 @@ func (p *placer) informed(t *runningType) bool {
 
 // isSystemNamespace says whether a namespace is never federated.
 func (p *placer) isSystemNamespace(name string) bool {
-	switch name {
-	case "kube-system", "kube-public", "default", p.kubeFedNamespace:
-		return true
-	}
-	return false
+	return federate.IsSystemNamespace(name, p.kubeFedNamespace)
 }
 
 // intent is what a federated object is to be in each cluster, within the bounds of its namespace.

@@ -1,13 +1,16 @@
 package e2e
 
 import (
-	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 
+	federatepkg "github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -48,6 +51,41 @@ var _ = Describe("fedctl", func() {
 
 		var read any
 		Expect(json.Unmarshal([]byte(fedctl(ctx, "status", "configmaps", "-n", ns, "-o", "json")), &read)).To(Succeed())
+	})
+
+	It("render says what the members hold, explain why, also without a cluster", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		f := federate("Deployment", ns, "told", workload(fields{"replicas": 1})).on(members[0], members[1])
+		f.override(members[1].Name, patch("", "/spec/replicas", 2), patch("add", "/metadata/labels", fields{"team": "e2e"}))
+		create(ctx, f)
+		expectSettled(ctx, f, members[0], members[1])
+
+		online := fedctl(ctx, "render", "deployment/told", "-n", ns, "-o", "json")
+		var rendered struct {
+			Items []struct {
+				Cluster string
+				Object  map[string]any
+			}
+		}
+		Expect(json.Unmarshal([]byte(online), &rendered)).To(Succeed())
+		Expect(rendered.Items).To(HaveLen(2))
+		for i, item := range rendered.Items {
+			Expect(item.Cluster).To(Equal(members[i].Name))
+			Expect(federatepkg.Holds(found(ctx, members[i], f.target).Object, item.Object)).To(BeTrue(), "%v", item.Object)
+		}
+
+		table := fedctl(ctx, "explain", "deployment", "told", "-n", ns)
+		Expect(row(table, members[0].Name, "Yes")).To(ContainElements("Named", "OK", "0"), table)
+		Expect(row(table, members[1].Name, "Yes")).To(ContainElements("Named", "OK", "2"), table)
+		Expect(row(table, "spec.replicas")).To(Equal([]string{"spec.replicas", "2", "1", "spec.overrides[0].clusterOverrides[0]"}), table)
+
+		dir := GinkgoT().TempDir()
+		facts, file := filepath.Join(dir, "facts.yaml"), filepath.Join(dir, "told.yaml")
+		Expect(os.WriteFile(facts, []byte(fedctl(ctx, "get", "facts", "-o", "yaml")), 0o600)).To(Succeed())
+		written, err := json.Marshal(found(ctx, host, f.ref()).Object)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(os.WriteFile(file, written, 0o600)).To(Succeed())
+		Expect(fedctl(ctx, "render", "-f", file, "--facts", facts, "-o", "json")).To(Equal(online))
 	})
 
 	It("join changes nothing when it is repeated", func(ctx SpecContext) {

@@ -11,9 +11,9 @@ import (
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
-		Short: "List member clusters",
+		Short: "List member clusters, and what decides about objects",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newClustersCommand(f))
+	cmd.AddCommand(newClustersCommand(f), newFactsCommand(f))
 	return cmd
 }

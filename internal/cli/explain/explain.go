@@ -1,0 +1,204 @@
+// Package explain is the command that says why a federated object is where it is, and as
+// it is there. It reads the host cluster, or files alone, and no member.
+package explain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/previews"
+	"github.com/fedctl/fedctl/internal/preview"
+	"github.com/fedctl/fedctl/internal/view"
+)
+
+const long = `Say why a federated object is where it is, and as it is there.
+
+For each cluster: whether the object is placed there and what decides it, what the
+controller said last, and how many fields differ from the template; below, each of these
+fields, its value, the template's, and what wrote it. -o wide adds the sentence that
+belongs to the reason. --field follows one field through all that changes it.
+
+It says what the controller makes of the object as it is now, by the same rules; what
+has come of it, "fedctl status" shows. Values of Secrets are not shown.`
+
+const example = `  # Why is web where it is, and in what does it differ?
+  fedctl explain deployment/web -n shop
+
+  # Where do the replicas in oslo come from?
+  fedctl explain deployment/web -n shop --cluster oslo --field spec.replicas
+
+  # What would a file make of it?
+  fedctl explain -f web.yaml`
+
+// Options are the flags of explain.
+type Options struct {
+	factory *cmdutil.Factory
+	objects *previews.Options
+
+	Field  string
+	Output cmdutil.Output
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f, objects: previews.New(f), Output: cmdutil.NewOutput(view.Wide, view.JSON, view.YAML)}
+	cmd := &cobra.Command{
+		Use:     "explain (TYPE NAME | TYPE/NAME | -f FILE)",
+		Short:   "Say why a federated object is where it is, and as it is there",
+		Long:    long,
+		Example: example,
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.Run(cmd.Context(), args) },
+	}
+	o.objects.AddFlags(cmd)
+	cmd.Flags().StringVar(&o.Field, "field", "", "Follow this field of the clusters' objects, such as spec.replicas.")
+	o.Output.AddFlag(cmd, "Output format")
+	return cmd
+}
+
+// explanation of one object, for programs.
+type explanation struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	// Problem is why nothing is decided, or nothing sent anywhere.
+	Problem  string                `json:"problem,omitempty"`
+	Warnings []string              `json:"warnings,omitempty"`
+	Clusters []view.ExplanationRow `json:"clusters"`
+}
+
+// Run prints the explanations. An object of which nothing can be decided is an error,
+// with its explanation.
+func (o *Options) Run(ctx context.Context, args []string) error {
+	if err := o.Output.Validate(); err != nil {
+		return err
+	}
+	all, err := o.objects.Load(ctx, args)
+	if err != nil {
+		return err
+	}
+	explanations := make([]explanation, len(all))
+	var errs []error
+	for i, p := range all {
+		explanations[i] = o.explain(p)
+		if p.Problem != "" {
+			errs = append(errs, fmt.Errorf("%s %s: %s", explanations[i].Kind, explanations[i].key(), p.Problem))
+		}
+	}
+	if err := o.print(explanations); err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) explain(p *preview.Preview) explanation {
+	e := explanation{
+		Kind: p.Type.Federated.GVK.Kind, Namespace: p.Namespace, Name: p.Name,
+		Problem: p.Problem, Warnings: p.Warnings, Clusters: []view.ExplanationRow{},
+	}
+	said := view.Object(p.Type.Name, p.Type.Federated.GVK, p.Source)
+	for _, cluster := range o.objects.Shown(p) {
+		row := view.ExplanationRow{
+			Cluster: cluster.Cluster, Placed: cluster.Selected, Reason: string(cluster.Reason), Message: cluster.Message(),
+			Status: said.StatusIn(cluster.Cluster),
+		}
+		switch {
+		case cluster.Err != nil:
+			row.Error = cluster.Err.Error()
+		case cluster.Object != nil:
+			row.Changes = o.changes(p, cluster.Cluster)
+		}
+		e.Clusters = append(e.Clusters, row)
+	}
+	return e
+}
+
+// changes in a cluster; with --field, those of the field and of what is in it or around it.
+func (o *Options) changes(p *preview.Preview, cluster string) []view.FieldChange {
+	secret := p.Type.Target.GVK.Kind == "Secret" && p.Type.Target.GVK.Group == ""
+	var changes []view.FieldChange
+	for _, change := range p.Changes(cluster) {
+		if o.Field != "" && !within(change.Field, o.Field) && !within(o.Field, change.Field) {
+			continue
+		}
+		if secret {
+			change.Before, change.After = hide(change.Before), hide(change.After)
+		}
+		changes = append(changes, view.FieldChange(change))
+	}
+	return changes
+}
+
+func hide(v any) any {
+	if v == nil {
+		return nil
+	}
+	return view.Hidden
+}
+
+// within says whether a field is another one or in it.
+func within(field, outer string) bool {
+	rest, found := strings.CutPrefix(field, outer)
+	return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+func (e explanation) key() string {
+	if e.Namespace == "" {
+		return e.Name
+	}
+	return e.Namespace + "/" + e.Name
+}
+
+func (o *Options) print(explanations []explanation) error {
+	if o.Output.Format == view.JSON || o.Output.Format == view.YAML {
+		return o.Output.Printer(o.factory).PrintDocument(map[string]any{"items": explanations})
+	}
+	for i, e := range explanations {
+		if i > 0 {
+			_, _ = fmt.Fprintln(o.factory.Out)
+		}
+		if err := o.printOne(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Options) printOne(e explanation) error {
+	_, _ = fmt.Fprintf(o.factory.Out, "%s %s\n", e.Kind, e.key())
+	for _, warning := range e.Warnings {
+		_, _ = fmt.Fprintf(o.factory.Out, "warning: %s\n", warning)
+	}
+	if err := o.Output.Printer(o.factory).PrintTable(view.ExplanationTable(e.Clusters)); err != nil {
+		return err
+	}
+	for i := range e.Clusters {
+		if err := o.printCluster(&e.Clusters[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Options) printCluster(row *view.ExplanationRow) error {
+	changes := row.Changes
+	if o.Field == "" {
+		changes = view.LastOf(changes)
+	}
+	switch {
+	case row.Error != "":
+		_, err := fmt.Fprintf(o.factory.Out, "\n%s: nothing can be sent: %s\n", row.Cluster, row.Error)
+		return err
+	case len(changes) > 0:
+		_, _ = fmt.Fprintf(o.factory.Out, "\n%s differs from the template:\n", row.Cluster)
+		return o.Output.Printer(o.factory).PrintTable(view.ChangeTable(changes))
+	case o.Field != "" && row.Placed:
+		_, err := fmt.Fprintf(o.factory.Out, "\n%s: %s is as in the template\n", row.Cluster, o.Field)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+// Package previews is what the commands share that say what the controller makes of
+// federated objects: which objects are meant, in the host cluster or in files, and from
+// what their previews are computed. It knows no command.
+package previews
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/cli-runtime/pkg/resource"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/preview"
+)
+
+// Options say which objects are meant.
+type Options struct {
+	factory *cmdutil.Factory
+
+	Namespace string
+	// Filenames are files, folders or URLs, or - for standard input.
+	Filenames []string
+	// FactsFile is a file that "fedctl get facts" has written; empty asks the host.
+	FactsFile string
+	// Clusters are those to be shown; none means all.
+	Clusters []string
+}
+
+// New returns the options of a command.
+func New(f *cmdutil.Factory) *Options { return &Options{factory: f} }
+
+// AddFlags adds the flags, with their completions and that of the arguments.
+func (o *Options) AddFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Namespace of the object; by default that of the context.")
+	flags.StringSliceVarP(&o.Filenames, "filename", "f", nil, "Files with federated objects, instead of one in the host; - is standard input.")
+	flags.StringVar(&o.FactsFile, "facts", "", "File with what the host holds, from \"fedctl get facts -o yaml\"; no cluster is asked then. Needs -f.")
+	flags.StringSliceVar(&o.Clusters, "cluster", nil, "Only these member clusters.")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(o.factory))
+	_ = cmd.RegisterFlagCompletionFunc("cluster", fedtypes.CompleteClusters(o.factory))
+	cmd.ValidArgsFunction = fedtypes.CompleteTypeAndName(o.factory, func() fedtypes.Names { return fedtypes.Names{Namespace: o.Namespace} })
+}
+
+// Validate checks what needs no cluster.
+func (o *Options) Validate(args []string) error {
+	switch {
+	case len(o.Filenames) > 0 && len(args) > 0:
+		return errors.New("give either TYPE NAME or -f, not both")
+	case o.FactsFile != "" && len(o.Filenames) == 0:
+		return errors.New("--facts needs -f: without a host there are no objects but those of files")
+	}
+	return nil
+}
+
+// Load returns the previews of the objects that are meant, in their order. There is at
+// least one.
+func (o *Options) Load(ctx context.Context, args []string) ([]*preview.Preview, error) {
+	if err := o.Validate(args); err != nil {
+		return nil, err
+	}
+	var previews []*preview.Preview
+	var err error
+	if len(o.Filenames) > 0 {
+		previews, err = o.fromFiles(ctx)
+	} else {
+		previews, err = o.fromHost(ctx, args)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return previews, o.checkClusters(previews)
+}
+
+func (o *Options) fromHost(ctx context.Context, args []string) ([]*preview.Preview, error) {
+	typeName, name, err := fedtypes.ParseTypeAndName(args)
+	if err != nil {
+		return nil, err
+	}
+	host, err := o.factory.HostClient()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.namespaceOfContext(); err != nil {
+		return nil, err
+	}
+	facts, err := o.readFacts(ctx, host, o.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	config, err := o.factory.HostConfig()
+	if err != nil {
+		return nil, err
+	}
+	discoverer, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	t, err := fedtypes.Resolver{Types: facts.Types, ShortNames: fedtypes.DiscoveredShortNames(discoverer)}.Resolve(typeName)
+	if err != nil {
+		return nil, err
+	}
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(t.Federated.GVK)
+	key := client.ObjectKey{Name: name}
+	if t.Federated.Namespaced {
+		key.Namespace = o.Namespace
+	}
+	if err := host.Get(ctx, key, object); apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("there is no %s %s: choose another namespace with -n, or see \"fedctl status %s -A\"", t.Federated.GVK.Kind, key, t.Name)
+	} else if err != nil {
+		return nil, fmt.Errorf("reading %s %s: %w", t.Federated.GVK.Kind, key, err)
+	}
+	p, err := facts.Of(object)
+	return []*preview.Preview{p}, err
+}
+
+// fromFiles leaves out objects that are of no federated type, and says so.
+func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
+	objects, err := readFiles(o.Filenames)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := o.facts(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	var previews []*preview.Preview
+	for _, object := range objects {
+		p, err := facts.Of(object)
+		var notFederated preview.NotFederatedError
+		switch {
+		case errors.As(err, &notFederated):
+			if !preview.IsFact(object) {
+				_, _ = fmt.Fprintf(o.factory.ErrOut, "%s %s is left out: %v\n", object.GetKind(), object.GetName(), err)
+			}
+		case err != nil:
+			return nil, err
+		default:
+			previews = append(previews, p)
+		}
+	}
+	if len(previews) == 0 {
+		return nil, fmt.Errorf("%s: there is no federated object in it", strings.Join(o.Filenames, ", "))
+	}
+	return previews, nil
+}
+
+// facts for objects of files. A FederatedNamespace in the files counts as if it had been
+// applied; objects without a namespace get that of the flag or of the context.
+func (o *Options) facts(ctx context.Context, objects []*unstructured.Unstructured) (*preview.Facts, error) {
+	if o.FactsFile != "" {
+		known, err := readFiles([]string{o.FactsFile})
+		if err != nil {
+			return nil, err
+		}
+		facts, err := preview.FromObjects(known, o.factory.KubeFedNamespace)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.FactsFile, err)
+		}
+		if len(facts.Types) == 0 {
+			return nil, fmt.Errorf("%s: there is no FederatedTypeConfig of the namespace %s in it: write it with \"fedctl get facts -o yaml\", or name the namespace with --kubefed-namespace", o.FactsFile, o.factory.KubeFedNamespace)
+		}
+		o.adopt(facts, objects, "default")
+		return facts, nil
+	}
+	host, err := o.factory.HostClient()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.namespaceOfContext(); err != nil {
+		return nil, err
+	}
+	facts, err := o.readFacts(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	o.adopt(facts, objects, o.Namespace)
+	return facts, nil
+}
+
+// adopt gives namespaced objects their namespace, and the facts the FederatedNamespaces
+// of the files.
+func (o *Options) adopt(facts *preview.Facts, objects []*unstructured.Unstructured, namespace string) {
+	if o.Namespace != "" {
+		namespace = o.Namespace
+	}
+	for _, object := range objects {
+		if facts.Namespaced(object) && object.GetNamespace() == "" {
+			object.SetNamespace(namespace)
+		}
+		facts.Adopt(object)
+	}
+}
+
+func (o *Options) readFacts(ctx context.Context, host client.Client, namespaces ...string) (*preview.Facts, error) {
+	facts, err := preview.Read(ctx, host, o.factory.KubeFedNamespace, namespaces...)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range facts.Warnings {
+		_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: %s\n", warning)
+	}
+	return facts, nil
+}
+
+func (o *Options) namespaceOfContext() error {
+	if o.Namespace != "" {
+		return nil
+	}
+	var err error
+	o.Namespace, err = fedtypes.ContextNamespace(o.factory)
+	return err
+}
+
+// checkClusters refuses a name of --cluster that no preview knows.
+func (o *Options) checkClusters(previews []*preview.Preview) error {
+	for _, name := range o.Clusters {
+		known := slices.ContainsFunc(previews, func(p *preview.Preview) bool {
+			return slices.ContainsFunc(p.Clusters, func(c preview.Cluster) bool { return c.Cluster == name })
+		})
+		if !known {
+			return fmt.Errorf("--cluster %s: no such cluster has joined; see \"fedctl get clusters\"", name)
+		}
+	}
+	return nil
+}
+
+// Shown are the clusters of a preview that --cluster leaves.
+func (o *Options) Shown(p *preview.Preview) []preview.Cluster {
+	if len(o.Clusters) == 0 {
+		return p.Clusters
+	}
+	var shown []preview.Cluster
+	for _, cluster := range p.Clusters {
+		if slices.Contains(o.Clusters, cluster.Cluster) {
+			shown = append(shown, cluster)
+		}
+	}
+	return shown
+}
+
+// readFiles reads objects as kubectl does: files, folders, URLs, standard input, lists.
+func readFiles(names []string) ([]*unstructured.Unstructured, error) {
+	infos, err := resource.NewLocalBuilder().Unstructured().
+		FilenameParam(false, &resource.FilenameOptions{Filenames: names}).Flatten().Do().Infos()
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]*unstructured.Unstructured, 0, len(infos))
+	for _, info := range infos {
+		if object, ok := info.Object.(*unstructured.Unstructured); ok {
+			objects = append(objects, object)
+		}
+	}
+	return objects, nil
+}

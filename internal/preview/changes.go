@@ -1,0 +1,134 @@
+package preview
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// Change is one field in which a cluster's object differs from the template, and what
+// made it so.
+type Change struct {
+	// Field is its path, such as spec.template.spec.containers[0].image.
+	Field string `json:"field"`
+	// Before and After are the values; nil where the field is not there.
+	Before any `json:"before,omitempty"`
+	After  any `json:"after,omitempty"`
+	// Origin is what wrote the value, such as spec.overrides[0].clusterOverrides[1].
+	Origin string `json:"origin"`
+}
+
+// Changes returns all changes of a cluster's object in the order in which they are
+// made. A field that is changed twice is in it twice; the last counts. It is empty for a
+// cluster whose object cannot be made.
+func (p *Preview) Changes(cluster string) []Change {
+	var changes []Change
+	steps := p.steps(cluster)
+	before, err := p.objectAfter(steps, 0, cluster)
+	for k := 1; err == nil && k <= len(steps); k++ {
+		var after map[string]any
+		if after, err = p.objectAfter(steps, k, cluster); err == nil {
+			changes = appendChanges(changes, "", before, after, steps[k-1].origin)
+			before = after
+		}
+	}
+	return changes
+}
+
+// step is one operation that changes a cluster's object.
+type step struct {
+	layer    int
+	override federate.Override
+	origin   string
+}
+
+// steps are the operations for a cluster, in their order.
+func (p *Preview) steps(cluster string) []step {
+	var steps []step
+	for i, layer := range p.intent.Layers {
+		for j := range layer.Overrides {
+			if layer.Overrides[j].ClusterName != cluster {
+				continue
+			}
+			for k, override := range layer.Overrides[j].Overrides {
+				steps = append(steps, step{i, override, fmt.Sprintf("spec.overrides[%d].clusterOverrides[%d]", j, k)})
+			}
+		}
+	}
+	return steps
+}
+
+// objectAfter renders the cluster's object with the first n steps alone.
+func (p *Preview) objectAfter(steps []step, n int, cluster string) (map[string]any, error) {
+	intent := p.intent
+	intent.Layers = make([]federate.Layer, len(p.intent.Layers))
+	for i := range intent.Layers {
+		overrides := federate.ClusterOverrides{ClusterName: cluster}
+		for _, step := range steps[:n] {
+			if step.layer == i {
+				overrides.Overrides = append(overrides.Overrides, step.override)
+			}
+		}
+		intent.Layers[i] = federate.Layer{Origin: p.intent.Layers[i].Origin, Overrides: []federate.ClusterOverrides{overrides}}
+	}
+	renderer, err := intent.Renderer(p.Type.RenderTarget())
+	if err != nil {
+		return nil, err
+	}
+	object, err := rendered(renderer, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return object.Object, nil
+}
+
+// appendChanges appends the fields, as far down as they are maps or lists on both sides,
+// in which two values differ.
+func appendChanges(changes []Change, field string, before, after any, origin string) []Change {
+	switch before := before.(type) {
+	case map[string]any:
+		if after, ok := after.(map[string]any); ok {
+			keys := maps.Clone(before)
+			maps.Copy(keys, after)
+			for _, key := range slices.Sorted(maps.Keys(keys)) {
+				changes = appendChanges(changes, join(field, key), before[key], after[key], origin)
+			}
+			return changes
+		}
+	case []any:
+		if after, ok := after.([]any); ok {
+			for i := range max(len(before), len(after)) {
+				changes = appendChanges(changes, field+"["+strconv.Itoa(i)+"]", at(before, i), at(after, i), origin)
+			}
+			return changes
+		}
+	}
+	if !reflect.DeepEqual(before, after) {
+		changes = append(changes, Change{Field: field, Before: before, After: after, Origin: origin})
+	}
+	return changes
+}
+
+func at(list []any, i int) any {
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+// join writes a key as kubectl explain and JSONPath do: a key with a dot or a slash in
+// brackets.
+func join(field, key string) string {
+	switch {
+	case strings.ContainsAny(key, "./[]"):
+		return field + "[" + key + "]"
+	case field == "":
+		return key
+	}
+	return field + "." + key
+}

@@ -1,0 +1,174 @@
+package preview
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
+	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// Preview is what becomes of one federated object.
+type Preview struct {
+	Type            typeconfig.Type
+	Namespace, Name string
+	// Template is the object as it would be in a cluster without overrides. Nil when the
+	// template cannot be one.
+	Template *unstructured.Unstructured
+	// Problem is why nothing is decided or nothing sent anywhere; empty if there is none.
+	Problem string
+	// Warnings say what in the object has no effect.
+	Warnings []string
+	// Clusters are all that have joined or are named, sorted by name.
+	Clusters []Cluster
+
+	// Source is the federated object. It is not to be modified.
+	Source *unstructured.Unstructured
+
+	intent federate.Intent
+}
+
+// Cluster is what one cluster gets.
+type Cluster struct {
+	placement.Verdict
+
+	// Object is what is sent; nil when the cluster is not selected or Err is set.
+	Object *unstructured.Unstructured
+	// Err is why the object cannot be made for this cluster.
+	Err error
+}
+
+// NotFederatedError says that an object is of no type that is enabled.
+type NotFederatedError struct{ Kind string }
+
+// Error implements error.
+func (e NotFederatedError) Error() string {
+	return e.Kind + " is not the kind of a federated type that is enabled"
+}
+
+// Of returns what the controller makes of a federated object. The error is for an object
+// that is none; what is wrong with one that is, the Preview says.
+func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
+	t, found := f.typeOf(object.GroupVersionKind())
+	if !found {
+		return nil, NotFederatedError{object.GetKind()}
+	}
+	p := &Preview{Source: object, Type: t, Namespace: object.GetNamespace(), Name: object.GetName()}
+	parsed, err := federate.Parse(object)
+	var fault *federate.ParseError
+	if err != nil && !errors.As(err, &fault) {
+		return nil, err
+	}
+	p.intent = federate.IntentOf(parsed, fault, nil)
+	var decision placement.Decision
+	decision, p.Problem = f.place(t, p.intent)
+	p.Problem = cmp.Or(f.withdrawn(t, parsed), p.Problem)
+	renderer, err := p.intent.Renderer(t.RenderTarget())
+	if err != nil && p.Problem == "" {
+		p.Problem = err.Error()
+	}
+	if renderer != nil {
+		p.Warnings = renderer.Warnings()
+		// No cluster has an empty name, so no override is for it.
+		p.Template, _ = rendered(renderer, "")
+	}
+	for _, verdict := range decision.Verdicts {
+		cluster := Cluster{Verdict: verdict}
+		if verdict.Selected && renderer != nil {
+			cluster.Object, cluster.Err = rendered(renderer, verdict.Cluster)
+		}
+		p.Clusters = append(p.Clusters, cluster)
+	}
+	return p, nil
+}
+
+func rendered(renderer *federate.Renderer, cluster string) (*unstructured.Unstructured, error) {
+	made, err := renderer.For(cluster)
+	if err != nil {
+		return nil, err
+	}
+	data := made.JSON
+	if made.Initial != nil {
+		data = made.Initial // what an object begins with
+	}
+	object := &unstructured.Unstructured{}
+	if err := json.Unmarshal(data, &object.Object); err != nil {
+		return nil, err
+	}
+	return object, nil
+}
+
+// place decides where an object goes, and says why it cannot be decided.
+func (f *Facts) place(t typeconfig.Type, intent federate.Intent) (placement.Decision, string) {
+	if intent.Fault != nil && intent.Fault.Status == "" {
+		return placement.Decision{}, intent.Fault.Error()
+	}
+	in := placement.Input{Placement: intent.Bounds.Placement, Namespaced: t.Target.Namespaced, LimitedScope: f.limitedTo != "", Clusters: f.joined()}
+	if t.Target.Namespaced {
+		if !f.namespacesFederated && f.limitedTo == "" {
+			return placement.Decision{}, "the type namespaces is not enabled, so it is not known which clusters hold the namespace: run fedctl enable namespaces"
+		}
+		if object := f.namespaces[intent.Namespace]; object != nil {
+			around, err := federate.Parse(object)
+			var fault *federate.ParseError
+			if errors.As(err, &fault) && fault.Status == "" {
+				return placement.Decision{}, fmt.Sprintf("%s %s/%s: %v", object.GetKind(), object.GetNamespace(), object.GetName(), fault)
+			}
+			in.Namespace = &around.Placement
+		}
+	}
+	decision, err := placement.Decide(in)
+	if err != nil {
+		return placement.Decision{}, err.Error()
+	}
+	if decision.NamespaceNotFederated {
+		return decision, fmt.Sprintf("namespace %s has no FederatedNamespace %s/%s", intent.Namespace, intent.Namespace, intent.Namespace)
+	}
+	return decision, ""
+}
+
+// withdrawn says why the controller leaves an object alone; empty if it does not.
+func (f *Facts) withdrawn(t typeconfig.Type, o *federate.Object) string {
+	switch {
+	case o.Deleting:
+		return "it is being deleted"
+	case t.IsNamespace && federate.IsSystemNamespace(o.Name, f.kubeFedNamespace):
+		return "the namespace " + o.Name + " is never federated"
+	case f.limitedTo != "" && t.Federated.Namespaced && o.Namespace != f.limitedTo:
+		return "the control plane federates the namespace " + f.limitedTo + " alone"
+	}
+	return ""
+}
+
+func (f *Facts) joined() []placement.Cluster {
+	clusters := make([]placement.Cluster, len(f.clusters))
+	for i := range f.clusters {
+		clusters[i] = placement.Cluster{Name: f.clusters[i].Name, Labels: f.clusters[i].Labels, Ready: ready(&f.clusters[i])}
+	}
+	return clusters
+}
+
+func ready(cluster *fedcorev1beta1.KubeFedCluster) bool {
+	for _, condition := range cluster.Status.Conditions {
+		if condition.Type == fedcommon.ClusterReady {
+			return condition.Status == "True"
+		}
+	}
+	return false
+}
+
+// Asked says that the object asks for the cluster, whether or not it gets there.
+func (c Cluster) Asked() bool {
+	switch c.Reason {
+	case placement.ReasonNotJoined, placement.ReasonNamespaceNotFederated, placement.ReasonNamespaceNotPlaced:
+		return true
+	}
+	return c.Selected
+}

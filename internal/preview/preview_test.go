@@ -1,0 +1,207 @@
+package preview
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+const hostNamespace = "kube-federation-system"
+
+// host is what a host cluster holds beside the object that is looked at.
+const host = `
+apiVersion: core.kubefed.io/v1beta1
+kind: FederatedTypeConfig
+metadata: {name: deployments.apps, namespace: kube-federation-system}
+spec:
+  federatedType: {group: types.kubefed.io, kind: FederatedDeployment, pluralName: federateddeployments, scope: Namespaced, version: v1beta1}
+  propagation: Enabled
+  targetType: {group: apps, kind: Deployment, pluralName: deployments, scope: Namespaced, version: v1}
+---
+apiVersion: core.kubefed.io/v1beta1
+kind: FederatedTypeConfig
+metadata: {name: namespaces, namespace: kube-federation-system}
+spec:
+  federatedType: {group: types.kubefed.io, kind: FederatedNamespace, pluralName: federatednamespaces, scope: Namespaced, version: v1beta1}
+  propagation: Enabled
+  targetType: {kind: Namespace, pluralName: namespaces, scope: Cluster, version: v1}
+---
+apiVersion: core.kubefed.io/v1beta1
+kind: KubeFedCluster
+metadata: {name: berlin, namespace: kube-federation-system, labels: {region: eu}}
+spec: {apiEndpoint: "https://berlin.example.com", secretRef: {name: berlin-token}}
+status: {conditions: [{type: Ready, status: "True"}]}
+---
+apiVersion: core.kubefed.io/v1beta1
+kind: KubeFedCluster
+metadata: {name: oslo, namespace: kube-federation-system, labels: {region: eu}}
+spec: {apiEndpoint: "https://oslo.example.com", secretRef: {name: oslo-token}}
+---
+apiVersion: core.kubefed.io/v1beta1
+kind: KubeFedCluster
+metadata: {name: elsewhere, namespace: another-control-plane, labels: {region: eu}}
+---
+apiVersion: types.kubefed.io/v1beta1
+kind: FederatedNamespace
+metadata: {name: shop, namespace: shop}
+spec: {placement: {clusterSelector: {}}}
+`
+
+const web = `
+apiVersion: types.kubefed.io/v1beta1
+kind: FederatedDeployment
+metadata: {name: web, namespace: shop}
+spec:
+  template:
+    spec:
+      replicas: 2
+      template: {spec: {containers: [{name: web, image: "web:1"}]}}
+  placement: {clusterSelector: {matchLabels: {region: eu}}}
+  overrides:
+  - clusterName: oslo
+    clusterOverrides:
+    - {path: /spec/replicas, value: 5}
+    - {op: add, path: /metadata/annotations, value: {example.com/team: shop}}
+    - {op: add, path: /metadata/annotations/example.com~1team, value: cart}
+`
+
+func objects(t *testing.T, text string) []*unstructured.Unstructured {
+	t.Helper()
+	var all []*unstructured.Unstructured
+	for _, document := range strings.Split(text, "\n---\n") {
+		object := &unstructured.Unstructured{}
+		data, err := yaml.YAMLToJSON([]byte(document))
+		if err == nil {
+			err = object.UnmarshalJSON(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, object)
+	}
+	return all
+}
+
+func previewOf(t *testing.T, host, object string) *Preview {
+	t.Helper()
+	facts, err := FromObjects(objects(t, host), hostNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := facts.Of(objects(t, object)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestPlacement(t *testing.T) {
+	tests := []struct {
+		name, host, object, want, problem string
+	}{
+		{name: "selected by label, also where not ready", host: host, object: web, want: "berlin+ oslo+"},
+		{name: "named, one of them unknown", host: host, object: strings.Replace(web, "clusterSelector: {matchLabels: {region: eu}}", "clusters: [{name: oslo}, {name: rome}]", 1), want: "berlin- oslo+ rome-"},
+		{name: "the namespace is not placed", host: strings.Replace(host, "clusterSelector: {}", "clusters: [{name: berlin}]", 1), object: web, want: "berlin+ oslo-"},
+		{name: "the namespace is not federated", host: strings.Replace(host, "namespace: shop", "namespace: other", 1), object: web, want: "berlin- oslo-",
+			problem: "namespace shop has no FederatedNamespace shop/shop"},
+		{name: "namespaces are not enabled", host: strings.Replace(host, "name: namespaces", "name: others", 1), object: web,
+			problem: "the type namespaces is not enabled"},
+		{name: "a placement that cannot be read", host: host, object: strings.Replace(web, "{clusterSelector: {matchLabels: {region: eu}}}", "berlin", 1),
+			problem: "spec.placement"},
+		{name: "an object that is being deleted", host: host, object: strings.Replace(web, "namespace: shop}", "namespace: shop, deletionTimestamp: \"2026-01-01T00:00:00Z\"}", 1),
+			want: "berlin+ oslo+", problem: "it is being deleted"},
+		{name: "a template that cannot be an object", host: host, object: strings.Replace(web, "  template:\n    spec:\n      replicas: 2", "  template:\n    metadata: 7\n    spec:\n      replicas: 2", 1),
+			want: "berlin+ oslo+", problem: "spec.template.metadata"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := previewOf(t, tt.host, tt.object)
+			var got []string
+			for _, cluster := range p.Clusters {
+				mark := "-"
+				if cluster.Selected {
+					mark = "+"
+				}
+				got = append(got, cluster.Cluster+mark)
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("got clusters %v, want %s", got, tt.want)
+			}
+			if (p.Problem == "") != (tt.problem == "") || !strings.Contains(p.Problem, tt.problem) {
+				t.Errorf("got problem %q, want %q", p.Problem, tt.problem)
+			}
+		})
+	}
+}
+
+func TestChanges(t *testing.T) {
+	p := previewOf(t, host, web)
+	if changes := p.Changes("berlin"); len(changes) != 0 {
+		t.Errorf("berlin has no overrides, but %v", changes)
+	}
+	want := []Change{
+		{Field: "spec.replicas", Before: int64(2), After: int64(5), Origin: "spec.overrides[0].clusterOverrides[0]"},
+		{Field: "metadata.annotations", After: map[string]any{"example.com/team": "shop"}, Origin: "spec.overrides[0].clusterOverrides[1]"},
+		{Field: "metadata.annotations[example.com/team]", Before: "shop", After: "cart", Origin: "spec.overrides[0].clusterOverrides[2]"},
+	}
+	if got := p.Changes("oslo"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %#v\nwant %#v", got, want)
+	}
+	replicas, _, _ := unstructured.NestedInt64(p.Clusters[1].Object.Object, "spec", "replicas")
+	if replicas != 5 {
+		t.Errorf("oslo gets %d replicas", replicas)
+	}
+}
+
+func TestAnOverrideThatFailsConcernsItsClusterAlone(t *testing.T) {
+	p := previewOf(t, host, strings.Replace(web, "/metadata/annotations/example.com~1team, value: cart", "/spec/nothing/here, value: cart", 1))
+	if p.Clusters[0].Object == nil || p.Clusters[0].Err != nil {
+		t.Errorf("berlin: %v", p.Clusters[0].Err)
+	}
+	if p.Clusters[1].Object != nil || p.Clusters[1].Err == nil || !strings.Contains(p.Clusters[1].Err.Error(), "spec.overrides[0].clusterOverrides[2]") {
+		t.Errorf("oslo: %v, %v", p.Clusters[1].Object, p.Clusters[1].Err)
+	}
+}
+
+// What has been written to a file decides as what it was read from, and holds no
+// addresses and no names of Secrets.
+func TestFactsFromAFile(t *testing.T) {
+	facts, err := FromObjects(objects(t, host), hostNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []string
+	for _, object := range facts.Objects {
+		data, err := yaml.Marshal(object.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, string(data))
+	}
+	file := strings.Join(text, "\n---\n")
+	for _, hidden := range []string{"example.com", "-token"} {
+		if strings.Contains(file, hidden) {
+			t.Errorf("the file holds %q:\n%s", hidden, file)
+		}
+	}
+	before, after := previewOf(t, host, web), previewOf(t, file, web)
+	for i := range before.Clusters {
+		if b, a := before.Clusters[i], after.Clusters[i]; b.Reason != a.Reason || b.Selected != a.Selected || !reflect.DeepEqual(b.Object, a.Object) {
+			t.Errorf("%s: %v before, %v after", b.Cluster, b, a)
+		}
+	}
+}
+
+func TestAnObjectOfNoFederatedType(t *testing.T) {
+	facts, err := FromObjects(objects(t, host), hostNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = facts.Of(objects(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}")[0])
+	if err == nil || !strings.Contains(err.Error(), "ConfigMap") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,118 @@
+package view
+
+import (
+	"encoding/json"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ExplanationRow says of one cluster whether an object is placed there, why, and in what
+// its object differs from the template.
+type ExplanationRow struct {
+	Cluster string `json:"cluster"`
+	Placed  bool   `json:"placed"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+	// Status is what the controller said last: OK, or a word of the object's status.
+	// Empty where it has said nothing.
+	Status string `json:"status,omitempty"`
+	// Error is why the object cannot be made for the cluster.
+	Error string `json:"error,omitempty"`
+	// Changes are in the order in which they are made; of one field the last counts.
+	Changes []FieldChange `json:"changes,omitempty"`
+}
+
+// FieldChange is a field that is not as in the template.
+type FieldChange struct {
+	Field  string `json:"field"`
+	Before any    `json:"before,omitempty"`
+	After  any    `json:"after,omitempty"`
+	// Origin is what wrote it, such as spec.overrides[0].clusterOverrides[1].
+	Origin string `json:"origin"`
+}
+
+// Hidden stands for a value that is not shown.
+const Hidden = "(hidden)"
+
+// ExplanationTable has a line for each cluster.
+func ExplanationTable(rows []ExplanationRow) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: Columns(5, "Cluster", "Placed", "Reason", "Status", "Changes", "Message")}
+	for i := range rows {
+		r := &rows[i]
+		placed := "No"
+		if r.Placed {
+			placed = "Yes"
+		}
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
+			r.Cluster, placed, r.Reason, Text(r.Status), len(LastOf(r.Changes)), Text(r.Message),
+		}})
+	}
+	return table
+}
+
+// ChangeTable has a line for each field that differs in a cluster.
+func ChangeTable(changes []FieldChange) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: Columns(4, "Field", "Value", "Instead of", "From")}
+	for _, change := range changes {
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{change.Field, valueCell(change.After), valueCell(change.Before), change.Origin}})
+	}
+	return table
+}
+
+// LastOf leaves one change for each field: from the template's value to the last one. A
+// field that ends as it began is left out.
+func LastOf(changes []FieldChange) []FieldChange {
+	var last []FieldChange
+	at := map[string]int{}
+	for _, change := range changes {
+		i, seen := at[change.Field]
+		if !seen {
+			at[change.Field] = len(last)
+			last = append(last, change)
+			continue
+		}
+		last[i].After, last[i].Origin = change.After, change.Origin
+	}
+	kept := last[:0]
+	for _, change := range last {
+		if valueText(change.Before) != valueText(change.After) {
+			kept = append(kept, change)
+		}
+	}
+	return kept
+}
+
+// mostOfValue is how much of a value a cell shows, in characters.
+const mostOfValue = 48
+
+func valueCell(v any) string {
+	text := []rune(valueText(v))
+	if len(text) > mostOfValue {
+		text = append(text[:mostOfValue-3], '.', '.', '.')
+	}
+	return Text(string(text))
+}
+
+func valueText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return Unknown
+	}
+	return string(data)
+}
+
+// StatusIn is what the controller said last of an object in a cluster; empty if nothing.
+func (r ObjectRow) StatusIn(cluster string) string {
+	for i := range r.Clusters {
+		if r.Clusters[i].Name == cluster {
+			return r.Clusters[i].Status
+		}
+	}
+	return ""
+}

@@ -1,0 +1,34 @@
+package view
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestLastOf(t *testing.T) {
+	tests := []struct {
+		name          string
+		changes, want []FieldChange
+	}{
+		{name: "nothing"},
+		{name: "a field that is changed twice",
+			changes: []FieldChange{{"a", 1, 2, "first"}, {"b", nil, "x", "second"}, {"a", 2, 3, "third"}},
+			want:    []FieldChange{{"a", 1, 3, "third"}, {"b", nil, "x", "second"}}},
+		{name: "a field that ends as it began", changes: []FieldChange{{"a", 1, 2, "first"}, {"a", 2, 1, "second"}}, want: []FieldChange{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := LastOf(tt.changes); len(got) != len(tt.want) || len(got) > 0 && !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestLongValuesAreCut(t *testing.T) {
+	cell := valueCell(map[string]any{"text": strings.Repeat("ü", 100)})
+	if len([]rune(cell)) != mostOfValue || !strings.HasSuffix(cell, "...") {
+		t.Errorf("got %q", cell)
+	}
+}

@@ -1,0 +1,10 @@
+// Package accelerator says what a member cluster's nodes offer to pods that compute on
+// accelerators, and what such pods need to get there: which extended resources are
+// accelerators, which taints of a node are passing, which mark its hardware and which
+// are somebody's decision; the pools that nodes form; and the tolerations that let a pod
+// run in those of them that are open to it.
+//
+// It is pure: values in, values out. It has no client, no clock and no goroutine, and it
+// imports nothing of this module. What it knows of vendors and tools is data
+// (resources.go, taints.go), each row with its source.
+package accelerator

@@ -1,0 +1,76 @@
+package accelerator
+
+import (
+	"slices"
+	"strings"
+)
+
+// vendors are the domains whose extended resources all compute.
+var vendors = []string{
+	"nvidia.com", "gpu.intel.com", "habana.ai", "aws.amazon.com", "huawei.com", "cambricon.com", "mthreads.com",
+	"hygon.com", "iluvatar.ai", "metax-tech.com", "furiosa.ai", "rebellions.ai", "tenstorrent.com", "graphcore.ai",
+}
+
+// words are what a resource of another domain is called that computes, such as
+// google.com/tpu or volcano.sh/vgpu-number.
+var words = []string{"gpu", "tpu", "npu", "xpu", "neuron", "gaudi", "accelerator", "fpga"}
+
+// IsAccelerator tells whether a resource name such as nvidia.com/gpu is an
+// extended resource that computes. Other extended resources (network devices,
+// /dev/fuse) are not, nor is anything in a kubernetes.io domain.
+func IsAccelerator(resourceName string) bool {
+	domain, name, found := strings.Cut(resourceName, "/")
+	if !found || domain == "kubernetes.io" || strings.HasSuffix(domain, ".kubernetes.io") {
+		return false
+	}
+	if slices.Contains(vendors, domain) {
+		return true
+	}
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(name, word) })
+}
+
+// BaseName is the resource whose hardware a resource is a share of: nvidia.com/gpu of
+// nvidia.com/gpu.shared (time slices that are renamed, MPS) and of nvidia.com/mig-1g.10gb.
+// Nodes are tainted by it, whichever of the two they offer. Of any other resource it is
+// the name itself. Source: NVIDIA k8s-device-plugin, "Shared Access to GPUs", and the GPU
+// Operator's MIG page.
+func BaseName(resourceName string) string {
+	domain, name, _ := strings.Cut(resourceName, "/")
+	switch {
+	case strings.HasSuffix(name, ".shared"):
+		return BaseName(strings.TrimSuffix(resourceName, ".shared"))
+	case domain == "nvidia.com" && strings.HasPrefix(name, "mig-"):
+		return "nvidia.com/gpu"
+	}
+	return resourceName
+}
+
+// productLabels name a node's product, for each vendor the most exact first: what a
+// device plugin or its feature discovery writes says more (a MIG or SHARED suffix) than
+// what a provider writes. accelerator=nvidia of AKS is left out: it names no product.
+var productLabels = []struct{ label, source string }{
+	{"nvidia.com/gpu.product", "NVIDIA gpu-feature-discovery"},
+	{"amd.com/gpu.product-name", "ROCm gpu-operator"},
+	{"beta.amd.com/gpu.product-name", "ROCm node labeller"},
+	{"gpu.nvidia.com/model", "CoreWeave CKS"},
+	{"gpu.nvidia.com/class", "CoreWeave CKS"},
+	{"cloud.google.com/gke-accelerator", "GKE"},
+	{"cloud.google.com/gke-tpu-accelerator", "GKE TPU"},
+	{"eks.amazonaws.com/instance-gpu-name", "EKS Auto Mode"},
+	{"karpenter.k8s.aws/instance-gpu-name", "Karpenter for AWS"},
+	{"karpenter.k8s.aws/instance-accelerator-name", "Karpenter for AWS"},
+	{"karpenter.azure.com/sku-gpu-name", "AKS node auto-provisioning"},
+	{"aliyun.accelerator/nvidia_name", "Alibaba ACK"},
+}
+
+// Product is the label that names a node's product, and its value. Both are empty when
+// no label that is known does.
+func Product(labels map[string]string) (label, value string) {
+	for _, known := range productLabels {
+		if value := labels[known.label]; value != "" {
+			return known.label, value
+		}
+	}
+	return "", ""
+}
