@@ -37,6 +37,8 @@ type ObjectRow struct {
 	ObservedGeneration int64           `json:"observedGeneration,omitempty"`
 	CreationTimestamp  metav1.Time     `json:"creationTimestamp"`
 	Clusters           []ObjectCluster `json:"clusters"`
+	// NoLeaderSince is set while no controller keeps all this up to date.
+	NoLeaderSince *metav1.Time `json:"noLeaderSince,omitempty"`
 }
 
 // Problem is something wrong in a spec.
@@ -54,7 +56,8 @@ type ObjectCluster struct {
 	Version string `json:"version,omitempty"`
 }
 
-const statusOK = "OK"
+// StatusOK is how a cluster is called where all is well.
+const StatusOK = "OK"
 
 // Object reads what the controller says of an object, and no more: what it has not
 // yet seen is Pending. typeName is the name of its FederatedTypeConfig, and kind that
@@ -89,7 +92,7 @@ func Object(typeName string, kind schema.GroupVersionKind, u *unstructured.Unstr
 		r.Problem = &Problem{Reason: condition.Reason, Message: condition.Message}
 	}
 	for _, c := range o.Status.Clusters {
-		status := cmp.Or(string(c.Status), statusOK)
+		status := cmp.Or(string(c.Status), StatusOK)
 		r.Clusters = append(r.Clusters, ObjectCluster{Name: c.Name, Status: status, Message: c.Message, Version: c.Version})
 	}
 	return r

@@ -64,6 +64,7 @@ func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
 		source := client.managed(t, namespace)
 		source.Name = "member " + cluster + ": " + t.Name
 		source.Log = log.WithValues("cluster", cluster, "type", t.Name)
+		source.OnTrouble = func() { g.memberTroubled(t.Name) }
 		return fleet.Follow(ctx, source, known)
 	})
 }

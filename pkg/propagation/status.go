@@ -36,16 +36,17 @@ type statusWriter struct {
 func (w *statusWriter) write(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account, where placed) (reconcile.Result, error) {
 	look := func(cluster string) ledger.Sighting { s, _ := w.lookout.look(t, key, cluster); return s }
 	var outcomes []federate.Outcome
-	var refusals, unknown, ignored []string
+	var refusals, versions, unknown, ignored []string
 	var written *federate.Status
 	var told string
 	acc.keep(func(l *ledger.Ledger) {
 		outcomes, refusals, ignored = l.Outcomes(), l.Refusals(look), acc.ignored()
+		versions = federate.DescribeServedAs(l.ServedAs())
 		unknown = federate.DescribeUnknown(l.Unknown())
 		written, told = acc.written, acc.told
 	})
 
-	faults, faultReason := faultsOf(problems(where.Unknown), refusals, unknown)
+	faults, faultReason := faultsOf(problems(where.Unknown), refusals, versions, unknown)
 	warnings := warningsOf(outcomes, fed.Status)
 	text := strings.Join(slices.Concat(faults, ignored), "; ")
 	if text != told && text != "" {
@@ -100,16 +101,18 @@ func (w *statusWriter) rollup(t *runningType) federate.Rollup {
 
 // faultsOf is all that is wrong with an object that is propagated all the same, and the
 // reason of what comes first.
-func faultsOf(problems, refusals, unknown []string) (faults []string, reason string) {
+func faultsOf(problems, refusals, versions, unknown []string) (faults []string, reason string) {
 	switch {
 	case len(problems) > 0:
 		reason = "ClusterNotFound"
 	case len(refusals) > 0:
 		reason = ledger.ReasonApplyRefused
+	case len(versions) > 0:
+		reason = ledger.ReasonVersionNotServed
 	default:
 		reason = ledger.ReasonUnknownFields
 	}
-	return slices.Concat(problems, refusals, unknown), reason
+	return slices.Concat(problems, refusals, versions, unknown), reason
 }
 
 // problems is bad input that did not stop the propagation to the other clusters.
@@ -130,7 +133,7 @@ func warningsOf(outcomes []federate.Outcome, before federate.Status) []warning {
 	var list []warning
 	for _, o := range outcomes {
 		same := said[o.Cluster].Status == o.Status && said[o.Cluster].Message == o.Message
-		if same || o.Status == federate.ClusterPropagationOK || o.Status == federate.WaitingForRemoval {
+		if same || o.Status == federate.ClusterPropagationOK {
 			continue
 		}
 		list = append(list, warning{o.Cluster, string(o.Status), fmt.Sprintf("cluster %s: %s", o.Cluster, o.Message)})
