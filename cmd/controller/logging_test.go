@@ -25,7 +25,7 @@ func TestExpectedConditionsAreNoErrors(t *testing.T) {
 		want  string
 	}{
 		{terminating, slog.LevelInfo, ""},
-		{terminating, slog.LevelDebug, "level=INFO-1"},
+		{terminating, slog.LevelDebug, "level=DEBUG+3"},
 		{forbidden, slog.LevelInfo, "level=ERROR"},
 		{nil, slog.LevelInfo, "level=ERROR"},
 	} {
