@@ -63,7 +63,7 @@ func (l *Ledger) Plan(d Decision, now time.Time) (work Work) {
 		if !l.planApplied(e, s, now) {
 			continue
 		}
-		e.silent = !e.recorded // until it is sent, what the status says is so
+		e.silent = !e.recorded || e.status == "" // until it is sent, what the status says is so
 		if e.recorded {
 			work.Record = true
 		} else {
