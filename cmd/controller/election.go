@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -83,8 +84,16 @@ func (p *controlPlane) start(ctx context.Context) error {
 	go func() { ended <- p.manager.Start(ctx) }()
 	select {
 	case err := <-ended:
+		if err != nil && strings.Contains(err.Error(), "leader election lost") { // controller-runtime has no value for it
+			return leaseLost(err)
+		}
 		return err
 	case <-p.fence.Lost():
-		return p.fence.Err()
+		return leaseLost(p.fence.Err())
 	}
+}
+
+// leaseLost says in the log's last line what is to be done where nothing does it.
+func leaseLost(err error) error {
+	return fmt.Errorf("%w: the controller ends, and is to be started again (a Pod is, a process is not, unless something watches over it); that costs lists, and writes nothing that has not changed", err)
 }

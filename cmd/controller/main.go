@@ -61,6 +61,9 @@ func run(ctx context.Context, c *config.Config) error {
 	}
 	setUpLogging(c.Process)
 	ctrl.Log.Info("Starting", "version", version.Get(), "host", host.Host, "settings", c.Values(), "kubeFedConfig", kubefed != nil)
+	if kubefed != nil { // tools wait for KubeFed's words
+		ctrl.Log.Info(fmt.Sprintf("Using valid KubeFedConfig %q", kubefed.Namespace+"/"+kubefed.Name))
+	}
 	p, err := newControlPlane(host, c, kubefed)
 	if err != nil {
 		return err

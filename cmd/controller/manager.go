@@ -204,6 +204,7 @@ func (p *controlPlane) setUpProbes() error {
 	// Runs in the leader only. The words are KubeFed's.
 	promoted := manager.RunnableFunc(func(context.Context) error {
 		ctrl.Log.Info("This controller was promoted as leader")
+		ctrl.Log.Info("Starting cluster controller")
 		return nil
 	})
 	return errors.Join(

@@ -3,20 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 
-	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
-	ctrl "sigs.k8s.io/controller-runtime"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
-
-	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 // hostConfig finds the host cluster: a kubeconfig if one is named or there is
@@ -46,16 +39,4 @@ func newScheme() *runtime.Scheme {
 		}
 	}
 	return scheme
-}
-
-// setUpLogging sends all logs, client-go's too, to standard error in the chosen format.
-func setUpLogging(process settings.Process) {
-	options := &slog.HandlerOptions{Level: slog.Level(-min(process.LogLevel, settings.MostLogLevel))}
-	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
-	if process.LogFormat == "text" {
-		handler = slog.NewTextHandler(os.Stderr, options)
-	}
-	log := logr.FromSlogHandler(handler)
-	ctrl.SetLogger(log)
-	klog.SetLogger(log.WithName("client-go"))
 }

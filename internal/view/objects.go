@@ -37,6 +37,8 @@ type ObjectRow struct {
 	ObservedGeneration int64           `json:"observedGeneration,omitempty"`
 	CreationTimestamp  metav1.Time     `json:"creationTimestamp"`
 	Clusters           []ObjectCluster `json:"clusters"`
+	// NoLeaderSince is set while no controller keeps all this up to date.
+	NoLeaderSince *metav1.Time `json:"noLeaderSince,omitempty"`
 }
 
 // Problem is something wrong in a spec.
@@ -56,7 +58,8 @@ type ObjectCluster struct {
 	AlsoWrittenBy string `json:"alsoWrittenBy,omitempty"`
 }
 
-const statusOK = "OK"
+// StatusOK is how a cluster is called where all is well.
+const StatusOK = "OK"
 
 // Object reads what the controller says of an object, and no more: what it has not
 // yet seen is Pending. typeName is the name of its FederatedTypeConfig, and kind that
@@ -94,7 +97,7 @@ func Object(typeName string, kind schema.GroupVersionKind, u *unstructured.Unstr
 		r.Problem = &Problem{Reason: condition.Reason, Message: condition.Message}
 	}
 	for _, c := range o.Status.Clusters {
-		status := cmp.Or(string(c.Status), statusOK)
+		status := cmp.Or(string(c.Status), StatusOK)
 		if c.Status != "" && c.Message == "" {
 			c.Message = noMessage(typeName)
 		}

@@ -30,6 +30,10 @@ const (
 	LabelRemovalTimedOut PropagationStatus = "LabelRemovalTimedOut"
 )
 
+// Drifted is ours: something in the cluster has changed what the template sets, again and
+// again, so that it is put right after a while only.
+const Drifted PropagationStatus = "Drifted"
+
 // AggregateReason is the reason of the Propagation condition; empty when True.
 type AggregateReason string
 

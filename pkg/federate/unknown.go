@@ -112,11 +112,39 @@ func OnlyLeft(said []string) bool {
 	return !slices.ContainsFunc(said, func(part string) bool { return !strings.HasPrefix(part, leftTo) })
 }
 
-// WithoutUnknown is a message of the Accepted condition without what DescribeUnknown says.
-func WithoutUnknown(message string) string {
+const (
+	servedIn = "the version is not served in "
+	servedAs = ": what is sent there is of version "
+)
+
+// DescribeServedAs says which clusters were given the object in another version of its
+// type. Each is one problem of the spec.
+func DescribeServedAs(versions map[string]string) []string {
+	list := make([]string, 0, len(versions))
+	for _, cluster := range slices.Sorted(maps.Keys(versions)) {
+		list = append(list, servedIn+cluster+servedAs+clip(strings.Map(fieldRune, versions[cluster]), longestField)+", with the fields as they are")
+	}
+	return list
+}
+
+// ParseServedAs reads off a message of the Accepted condition which version a cluster was
+// given; empty if it is the one that was wanted.
+func ParseServedAs(message, cluster string) string {
+	for part := range strings.SplitSeq(message, "; ") {
+		if rest, ok := strings.CutPrefix(part, servedIn+cluster+servedAs); ok {
+			version, _, _ := strings.Cut(rest, ",")
+			return version
+		}
+	}
+	return ""
+}
+
+// WithoutLeftOut is a message of the Accepted condition without what DescribeUnknown and
+// DescribeServedAs say.
+func WithoutLeftOut(message string) string {
 	var rest []string
 	for part := range strings.SplitSeq(message, "; ") {
-		if !strings.HasPrefix(part, unknownEverywhere) && !strings.HasPrefix(part, unknownIn) && !strings.HasPrefix(part, leftTo) {
+		if !strings.HasPrefix(part, unknownEverywhere) && !strings.HasPrefix(part, unknownIn) && !strings.HasPrefix(part, leftTo) && !strings.HasPrefix(part, servedIn) {
 			rest = append(rest, part)
 		}
 	}

@@ -28,7 +28,7 @@ func TestUnknown(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if rest := WithoutUnknown(strings.Join(append([]string{"another; problem"}, got...), "; ")); rest != "another; problem" {
+			if rest := WithoutLeftOut(strings.Join(append([]string{"another; problem"}, got...), "; ")); rest != "another; problem" {
 				t.Errorf("without it: got %q", rest)
 			}
 			for cluster, fields := range test.unknown {
@@ -52,5 +52,22 @@ func TestUnknownIsBounded(t *testing.T) {
 	again := ParseUnknown(got[0], "a")
 	if diff := cmp.Diff(got, DescribeUnknown(map[string][]string{"a": again})); diff != "" {
 		t.Errorf("it changes when read back (-want +got):\n%s", diff)
+	}
+}
+
+func TestServedAs(t *testing.T) {
+	served := map[string]string{"a": "v1", "b": "v2, x; y"}
+	said := DescribeServedAs(served)
+	if len(said) != 2 || said[0] != "the version is not served in a: what is sent there is of version v1, with the fields as they are" {
+		t.Fatalf("said %q", said)
+	}
+	message := strings.Join(append([]string{"another problem"}, said...), "; ")
+	for cluster, want := range map[string]string{"a": "v1", "b": "v2??x??y", "c": ""} {
+		if got := ParseServedAs(message, cluster); got != want {
+			t.Errorf("%s, read back: %q", cluster, got)
+		}
+	}
+	if rest := WithoutLeftOut(message); rest != "another problem" {
+		t.Errorf("without it: %q", rest)
 	}
 }

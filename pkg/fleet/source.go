@@ -39,13 +39,24 @@ type Source struct {
 	// Retry is the first time between two tries, and RetryMax the longest; 0 for half
 	// a second and ten.
 	Retry, RetryMax time.Duration
-	// WhyNotFound explains that the resource was not found, and may ask the server for
-	// that. missing: the server serves it in no version, so there are no objects of it.
-	WhyNotFound func(ctx context.Context, notFound error) (why error, missing bool)
+	// WhyNotFound explains that the resource was not found, and may ask the server for that.
+	WhyNotFound func(ctx context.Context, notFound error) Absence
 	// OnListFailed is told of every list that fails.
 	OnListFailed func(error)
-	// OnNews is told when the log is; Watch.Err says what it is.
-	OnNews func()
+	// OnTrouble is told when Watch.Problem begins, changes and ends.
+	OnTrouble func()
+	// Patience is how long a watch may fail before that is a Problem; 0 for five seconds.
+	Patience time.Duration
+}
+
+// Absence is why a resource was not found.
+type Absence struct {
+	Why error
+	// Unserved says that the server serves it in no version: nobody can say what objects
+	// of it there are.
+	Unserved bool
+	// Undefined says that there can be none.
+	Undefined bool
 }
 
 // Objects is a source of whole objects; of a namespaced resource only of those in
@@ -80,8 +91,8 @@ func Metadata(client metadata.Interface, r typeconfig.Resource, namespace string
 }
 
 // listWatch returns what a reflector lists and watches. failed is told why a list or
-// watch has failed, accepted that a watch has begun.
-func (s Source) listWatch(failed func(context.Context, error), accepted func()) cache.ListerWatcher {
+// watch has failed, accepted that a watch has begun: resumed, if it goes on from a list.
+func (s Source) listWatch(failed func(context.Context, error), accepted func(resumed bool)) cache.ListerWatcher {
 	pages := &pages{}
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -106,8 +117,8 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func()) 
 				failed(ctx, err)
 				return nil, err
 			}
-			accepted()
-			if !ptr.Deref(options.SendInitialEvents, false) {
+			resumed := !ptr.Deref(options.SendInitialEvents, false)
+			if accepted(resumed); resumed {
 				initial.Over()
 				return result, nil
 			}

@@ -116,6 +116,18 @@ func (t *Table[V]) Unsync() {
 	t.synced = false
 }
 
+// stand has what is known stand for a list: nothing more can be learned.
+func (t *Table[V]) stand(ended func() bool) {
+	t.mu.Lock()
+	if ended() {
+		t.mu.Unlock()
+		return
+	}
+	t.synced = true
+	t.mu.Unlock()
+	t.rules.OnSynced()
+}
+
 // Len returns the number of objects.
 func (t *Table[V]) Len() int {
 	t.mu.RLock()

@@ -216,7 +216,7 @@ func TestSwap(t *testing.T) {
 
 func TestNoWatchKnowsNothing(t *testing.T) {
 	var none *Watch[value]
-	if value, synced := none.Look(b); value != nil || synced || none.Get(b) != nil || none.Synced() || none.Err() != nil || none.Unserved() || none.Keys("") != nil {
+	if value, synced := none.Look(b); value != nil || synced || none.Get(b) != nil || none.Synced() || none.Problem() != nil || none.Unserved() || none.Keys("") != nil {
 		t.Error("no watch knows something")
 	}
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"sync"
+	"time"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
 )
@@ -10,64 +11,125 @@ import (
 type trouble struct {
 	mu       sync.Mutex
 	lastErr  error
-	missing  bool   // the cluster does not serve the resource in any version
 	watching bool   // the last watch was accepted
 	told     string // what the log was last told to be wrong; empty: nothing
+	// unserved and undefined are those of the last Absence.
+	unserved, undefined bool
+	// problem is why the objects are not followed, since they no longer are, and lasting
+	// says that this has been so for a while.
+	problem error
+	lasting bool
+	seen    bool // somebody was told of it
+	timer   *time.Timer
 }
 
-// Err returns why the last list or watch failed, nil once one has succeeded.
-func (w *Watch[V]) Err() error {
+// Problem returns why what is known of the objects may be out of date: nothing was
+// listed, or nothing has been followed for a while.
+func (w *Watch[V]) Problem() error {
 	if w == nil {
 		return nil
 	}
+	synced := w.Synced()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.lastErr
+	if w.problem == nil || !w.lasting && synced {
+		return nil
+	}
+	w.seen = true
+	return w.problem
 }
 
-// Unserved says that the cluster does not serve the resource at all, so that it
-// holds none of the objects; Err says the same in words.
+// Unserved says that the cluster does not serve the resource at all; Problem says the
+// same in words. The objects are those that were known before; none where the
+// resource is not defined any more.
 func (w *Watch[V]) Unserved() bool {
 	if w == nil {
 		return false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.missing
+	return w.unserved
 }
 
-// fail notes why a list or watch has failed, and says whether that is news.
-func (t *trouble) fail(err error, missing bool) (news bool) {
+// Undefined says that the cluster has no such resource, so that there are no objects.
+func (w *Watch[V]) Undefined() bool {
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.undefined
+}
+
+// fail notes why a list or watch has failed, and says whether that is news. lasts is
+// called when that has been so for as long as patience, and whenever the reason changes
+// from then on.
+func (t *trouble) fail(absence Absence, patience time.Duration, lasts func()) (news bool) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.lastErr, t.missing, t.watching = err, missing, false
-	text := errtext.Stable(err)
+	text := errtext.Stable(absence.Why)
 	news, t.told = t.told != text, text
+	t.lastErr, t.problem, t.watching = absence.Why, absence.Why, false
+	t.unserved, t.undefined = absence.Unserved, absence.Undefined
+	switch {
+	case t.unserved:
+		t.lasting = true // nothing else is to be expected
+	case t.timer == nil:
+		t.timer = time.AfterFunc(patience, func() {
+			if t.last() {
+				lasts()
+			}
+		})
+	}
+	lasting := t.lasting
+	t.mu.Unlock()
+	if news && lasting {
+		lasts()
+	}
 	return news
 }
 
-// listed notes that a list has arrived, accepted that a watch was begun; both say
-// whether it is news that the objects are followed. That takes the two of them:
-// where lists work and watches are refused, nothing has become better.
-func (t *trouble) listed() (news bool) {
+// last notes that patience is over; false if there is nothing wrong any more, or it was
+// said already.
+func (t *trouble) last() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lastErr, t.missing = nil, false
+	if t.problem == nil || t.lasting {
+		return false
+	}
+	t.lasting = true
+	return true
+}
+
+// listed notes that a list has arrived, accepted that a watch was begun; both say
+// whether it is news that the objects are followed, and whether that ends a Problem.
+// That takes the two of them: where lists work and watches are refused, nothing has
+// become better.
+func (t *trouble) listed() (news, ended bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lastErr, t.unserved, t.undefined = nil, false, false
 	return t.follows()
 }
 
-func (t *trouble) accepted() (news bool) {
+func (t *trouble) accepted(resumed bool) (news, ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.watching = true
+	if resumed {
+		t.lastErr, t.unserved, t.undefined = nil, false, false // it was listed before
+	}
 	return t.follows()
 }
 
 // follows says whether the objects are followed, and the log was last told otherwise. The caller holds mu.
-func (t *trouble) follows() (news bool) {
+func (t *trouble) follows() (news, ended bool) {
 	if t.lastErr != nil || !t.watching || t.told == "" {
-		return false
+		return false, false
 	}
-	t.told = ""
-	return true
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	ended = t.lasting || t.seen
+	t.told, t.problem, t.lasting, t.seen, t.timer = "", nil, false, false, nil
+	return true, ended
 }

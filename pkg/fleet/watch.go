@@ -19,10 +19,12 @@ type Watch[V any] struct {
 	table *Table[V]
 	log   logr.Logger
 	began time.Time
-	stop  context.CancelFunc
-	ended func() bool
-	news  func()
-	done  chan struct{}
+	// onTrouble and patience are the source's.
+	onTrouble func()
+	patience  time.Duration
+	stop      context.CancelFunc
+	ended     func() bool
+	done      chan struct{}
 	trouble
 }
 
@@ -41,7 +43,8 @@ func NewWatch[V any](ctx context.Context, table *Table[V]) *Watch[V] {
 func newWatch[V any](ctx context.Context, table *Table[V]) (*Watch[V], context.Context) {
 	ctx, cancel := context.WithCancel(ctx) //nolint:gosec // Stop calls it
 	return &Watch[V]{
-		table: table, log: logr.Discard(), news: func() {}, began: time.Now(), stop: cancel, done: make(chan struct{}),
+		table: table, log: logr.Discard(), began: time.Now(), stop: cancel, done: make(chan struct{}),
+		onTrouble: func() {}, patience: patience,
 		ended: func() bool { return ctx.Err() != nil },
 	}, ctx
 }
@@ -52,13 +55,16 @@ func newWatch[V any](ctx context.Context, table *Table[V]) (*Watch[V], context.C
 func Follow[V any](ctx context.Context, source Source, table *Table[V]) *Watch[V] {
 	w, ctx := newWatch(ctx, table)
 	w.log = source.Log
-	if source.OnNews != nil {
-		w.news = source.OnNews
+	if source.OnTrouble != nil {
+		w.onTrouble = source.OnTrouble
+	}
+	if source.Patience > 0 {
+		w.patience = source.Patience
 	}
 	reflector := cache.NewReflectorWithOptions(
 		source.listWatch(
 			func(ctx context.Context, err error) { w.failed(ctx, source, err) },
-			func() { w.tell(w.accepted()) }),
+			func(resumed bool) { w.tell(w.accepted(resumed)) }),
 		source.Example, w, cache.ReflectorOptions{Name: source.Name, TypeDescription: source.Type, Backoff: source.backoff()})
 	go func() {
 		defer close(w.done)
@@ -124,36 +130,51 @@ func (w *Watch[V]) Forget(key types.NamespacedName, meant func(known *V) bool) {
 	w.table.forget(key, meant, w.ended)
 }
 
+// patience is how long a watch may fail, as it does when an API server starts anew,
+// before that is a Problem.
+const patience = 5 * time.Second
+
 // failed notes why a list or watch has failed.
 func (w *Watch[V]) failed(ctx context.Context, source Source, err error) {
 	if ctx.Err() != nil {
 		return // it was ended
 	}
-	missing := false
+	absence := Absence{Why: err}
 	if apierrors.IsNotFound(err) && source.WhyNotFound != nil {
-		err, missing = source.WhyNotFound(ctx, err)
+		absence = source.WhyNotFound(ctx, err)
 	}
-	if !missing && w.Unserved() && !apierrors.IsNotFound(err) {
-		missing = true // nothing is known that speaks against it
+	if w.Unserved() && !apierrors.IsNotFound(err) {
+		absence.Unserved, absence.Undefined = true, w.Undefined() // nothing is known that speaks against it
 	}
 	if ctx.Err() != nil {
 		return // while that was asked
 	}
-	first := missing && !w.Unserved()
-	if w.fail(err, missing) {
-		w.log.Info("Could not follow objects; trying again", "error", errtext.Stable(err))
-		w.news()
+	first := absence.Unserved && !w.Unserved()
+	if w.fail(absence, w.patience, w.troubled) {
+		w.log.Info("Could not follow objects; trying again", "error", errtext.Stable(absence.Why))
 	}
-	if first {
+	switch {
+	case absence.Undefined && (first || w.table.Len() > 0):
 		_ = w.table.replace(nil, "0", w.ended) // its objects have gone with the resource; an empty list is always accepted
+	case first:
+		w.table.stand(w.ended)
+	}
+}
+
+// troubled tells the owner that there is a Problem, or none any more.
+func (w *Watch[V]) troubled() {
+	if !w.ended() {
+		w.onTrouble()
 	}
 }
 
 // tell logs that objects are followed again, if that is news.
-func (w *Watch[V]) tell(news bool) {
+func (w *Watch[V]) tell(news, ended bool) {
 	if news {
 		w.log.Info("Objects are followed again")
-		w.news()
+	}
+	if ended {
+		w.troubled()
 	}
 }
 
@@ -174,8 +195,10 @@ func (w *Watch[V]) Replace(list []any, resourceVersion string) error {
 	if w.ended() {
 		return nil
 	}
-	w.tell(w.listed())
-	return w.table.replace(list, resourceVersion, w.ended)
+	news, ended := w.listed()
+	err := w.table.replace(list, resourceVersion, w.ended)
+	w.tell(news, ended)
+	return err
 }
 
 // Resync implements cache.ReflectorStore; there is no periodic resync.

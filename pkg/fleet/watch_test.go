@@ -7,6 +7,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
@@ -32,7 +33,7 @@ func TestWatchesTellChangesOnly(t *testing.T) {
 		w.failed(ctx, Source{}, errors.New("ended"))
 	}
 	lists := func(w *Watch[value]) { w.tell(w.listed()) }
-	watches := func(w *Watch[value]) { w.tell(w.accepted()) }
+	watches := func(w *Watch[value]) { w.tell(w.accepted(false)) }
 	for name, test := range map[string]struct {
 		steps []step
 		want  []string
@@ -72,27 +73,68 @@ func messages(got *[]string) logr.Logger {
 	}})
 }
 
-func TestResourceThatIsNotServedHoldsNothing(t *testing.T) {
+func TestResourceThatIsNotServed(t *testing.T) {
 	notFound := apierrors.NewNotFound(schema.GroupResource{Resource: "widgets"}, "")
 	unserved := errors.New("the cluster does not serve widgets")
-	why, missing := unserved, true
-	source := Source{WhyNotFound: func(context.Context, error) (error, bool) { return why, missing }}
+	absence := Absence{Why: unserved, Unserved: true}
+	source := Source{WhyNotFound: func(context.Context, error) Absence { return absence }}
 	w := NewWatch(t.Context(), NewTable(versioned(Rules[value]{})))
 	must(t, w.Replace([]any{written("1")}, "1"))
 
 	w.failed(t.Context(), source, notFound)
-	if !w.Unserved() || !errors.Is(w.Err(), unserved) || w.Get(b) != nil || !w.Synced() {
-		t.Errorf("unserved %t because of %v; it holds %v", w.Unserved(), w.Err(), w.Get(b))
+	if !w.Unserved() || !errors.Is(w.Problem(), unserved) || w.Get(b) == nil || !w.Synced() {
+		t.Errorf("unserved %t because of %v; it holds %v", w.Unserved(), w.Problem(), w.Get(b))
+	}
+	absence.Undefined = true
+	if w.failed(t.Context(), source, notFound); w.Get(b) != nil || !w.Synced() {
+		t.Errorf("undefined, and it holds %v", w.Get(b))
 	}
 	w.failed(t.Context(), source, errors.New("no answer"))
 	if !w.Unserved() {
 		t.Error("an outage has told that it is served")
 	}
-	why, missing = notFound, false
+	absence = Absence{Why: notFound}
 	if w.failed(t.Context(), source, notFound); w.Unserved() {
 		t.Error("it is served, and only its objects were not found")
 	}
-	if must(t, w.Replace([]any{written("1")}, "1")); w.Err() != nil || w.Get(b) == nil {
+	must(t, w.Replace([]any{written("1")}, "1"))
+	if w.tell(w.accepted(true)); w.Problem() != nil || w.Get(b) == nil {
 		t.Error("it is served, and holds nothing")
+	}
+}
+
+// A watch that fails for a moment is no Problem; one that goes on failing is, until
+// objects are listed and followed again.
+func TestProblemOfAWatch(t *testing.T) {
+	refused, closed := errors.New("connection refused"), errors.New("closed")
+	told := make(chan error)
+	w := NewWatch(t.Context(), NewTable(Rules[value]{Read: readValue}))
+	w.onTrouble = func() { told <- w.Problem() }
+	w.patience = time.Hour
+	if w.failed(t.Context(), Source{}, refused); !errors.Is(w.Problem(), refused) {
+		t.Errorf("nothing is listed, and the problem is %v", w.Problem())
+	}
+	must(t, w.Replace(nil, "1"))
+	w.tell(w.accepted(true))
+	if w.failed(t.Context(), Source{}, refused); w.Problem() != nil {
+		t.Errorf("a problem at once: %v", w.Problem())
+	}
+	w.tell(w.accepted(true)) // without a list
+	w.patience = time.Millisecond
+	go w.failed(t.Context(), Source{}, refused)
+	if problem := <-told; !errors.Is(problem, refused) {
+		t.Errorf("told of %v", problem)
+	}
+	go w.failed(t.Context(), Source{}, closed)
+	if problem := <-told; !errors.Is(problem, closed) {
+		t.Errorf("told of %v", problem)
+	}
+	must(t, w.Replace(nil, "1"))
+	if !errors.Is(w.Problem(), closed) {
+		t.Errorf("objects are listed, and not followed: %v", w.Problem())
+	}
+	go w.tell(w.accepted(true))
+	if problem := <-told; problem != nil {
+		t.Errorf("objects are followed, and told of %v", problem)
 	}
 }

@@ -58,8 +58,10 @@ var (
 		NonResourceURLs: []string{"/healthz", "/livez", "/readyz", "/version", "/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"},
 		Verbs:           []string{"get"},
 	}
-	nodesRule    = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: readVerbs}
-	identityRule = rbacv1.PolicyRule{
+	// Whether a type that is not served any more is still defined: its objects may be there.
+	definitionsRule = rbacv1.PolicyRule{APIGroups: []string{apiextensionsv1.GroupName}, Resources: []string{"customresourcedefinitions"}, Verbs: []string{"get"}}
+	nodesRule       = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: readVerbs}
+	identityRule    = rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{metav1.NamespaceSystem}, Verbs: []string{"get"},
 	}
 	everythingRule = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
@@ -81,7 +83,7 @@ type memberRules struct {
 // Namespaced control plane they hold in the KubeFed namespace only, but for the
 // cluster's health, nodes and identity.
 func rulesFor(mode RBACMode, scope apiextensionsv1.ResourceScope, types []fedcorev1beta1.FederatedTypeConfig) memberRules {
-	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, identityRule}
+	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, identityRule, definitionsRule}
 	if scope == apiextensionsv1.NamespaceScoped {
 		rules := memberRules{Cluster: inventory, Namespaced: []rbacv1.PolicyRule{everythingRule}, mode: mode, inNamespace: true}
 		if mode != RBACAdmin {

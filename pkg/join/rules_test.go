@@ -51,7 +51,7 @@ func TestRulesFor(t *testing.T) {
 		"batch: jobs" + all,
 		"networking.k8s.io: ingresses" + all,
 	}
-	health := []string{"paths: get", ": nodes" + read, ": namespaces/kube-system: get"}
+	health := []string{"paths: get", ": nodes" + read, ": namespaces/kube-system: get", "apiextensions.k8s.io: customresourcedefinitions: get"}
 	pods := ": pods" + read
 	concat := func(lists ...[]string) (all []string) {
 		for _, list := range lists {

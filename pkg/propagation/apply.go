@@ -81,13 +81,15 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 	retained := a.fed.RetainReplicas
 	switch r := result.(type) {
 	case member.Applied:
-		return w.confirm(a, r.Object, ledger.Holding{Unknown: r.Unknown, Retained: retained})
+		return w.confirm(a, r.Object, ledger.Holding{Unknown: r.Unknown, ServedAs: r.Version, Retained: retained})
 	case member.Updated:
-		return w.confirm(a, r.Object, ledger.Holding{Refusal: r.Refusal, Unknown: r.Unknown, Retained: retained})
+		return w.confirm(a, r.Object, ledger.Holding{Refusal: r.Refusal, Unknown: r.Unknown, ServedAs: r.Version, Retained: retained})
 	case member.TakenOver:
-		return w.confirm(a, r.Object, ledger.Holding{Unknown: r.Unknown})
+		return w.confirm(a, r.Object, ledger.Holding{Unknown: r.Unknown, ServedAs: r.Version})
 	case member.Exists:
 		return w.fail(a, ledger.InTheWay, errNotAdopted)
+	case member.Unserved:
+		return w.fail(a, ledger.Unserved, r.Cause)
 	case member.Unread:
 		return w.fail(a, ledger.Unreadable, r.Cause)
 	case member.KeptOut:

@@ -163,7 +163,9 @@ func (w *hostWorker) finalize(ctx context.Context, t *runningType, key types.Nam
 	if left := w.settings.UnreadyDeletionTimeout; left > 0 {
 		w.work.decideAfter(t, key, max(left-w.now().Sub(fed.deletedAt), w.settings.SettleTimeout))
 	}
-	return w.status.write(ctx, t, key, fed, acc, placed{reason: federate.AggregateSuccess})
+	return w.status.write(ctx, t, key, fed, acc, placed{
+		reason: federate.AggregateSuccess, message: "the deletion that was asked for at " + fed.deletedAt.UTC().Format(time.RFC3339) + " waits",
+	})
 }
 
 func (w *hostWorker) removeFinalizer(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated) (reconcile.Result, error) {

@@ -174,6 +174,7 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	if err != nil {
 		return fmt.Errorf("cluster %q: %w", name, err)
 	}
+	client.applier.Served().OnReturn(func() { e.triggers.versionReturned(name.String()) })
 	e.members.Engage(ctx, name.String(), client)
 	return nil
 }

@@ -3,12 +3,14 @@ package propagation
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/eventnote"
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // eventSender sends the engine's events.
@@ -21,6 +23,14 @@ type eventSender struct {
 // warning is what an event says; cluster may be empty.
 type warning struct{ cluster, reason, message string }
 
+// severity is that of an event: to wait for an object to go is nothing wrong.
+func (w warning) severity() string {
+	if w.reason == string(federate.WaitingForRemoval) {
+		return corev1.EventTypeNormal
+	}
+	return corev1.EventTypeWarning
+}
+
 // warn sends events on a federated object.
 func (s *eventSender) warn(t *runningType, fed *federated, warnings []warning) {
 	if len(warnings) == 0 {
@@ -30,7 +40,7 @@ func (s *eventSender) warn(t *runningType, fed *federated, warnings []warning) {
 	about.SetGroupVersionKind(t.Federated.GVK)
 	about.Namespace, about.Name, about.UID = fed.Namespace, fed.Name, fed.UID
 	for _, w := range warnings {
-		s.recorder.Eventf(about, s.related(w.cluster), "Warning", w.reason, "Propagate", "%s", w.message)
+		s.recorder.Eventf(about, s.related(w.cluster), w.severity(), w.reason, "Propagate", "%s", w.message)
 	}
 }
 

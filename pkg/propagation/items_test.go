@@ -86,7 +86,7 @@ func newBench(t *testing.T, kind string) *bench {
 	b.types.add(b.kind)
 	members.AddType(definition)
 	for _, c := range b.inventory.clusters {
-		members.Engage(t.Context(), c.Name, &memberClient{timeout: time.Second})
+		members.Engage(t.Context(), c.Name, &memberClient{})
 	}
 	return b
 }

@@ -52,8 +52,8 @@ func (o *lookout) look(t *runningType, key types.NamespacedName, cluster string)
 	_, watch := o.members.Get(cluster, t.Name)
 	known, listed := watch.Look(t.targetKey(key))
 	s := sightingOf(known, t.retainsReplicas(key))
-	s.Listed, s.Unserved = listed, watch.Unserved()
-	if err := watch.Err(); err != nil {
+	s.Listed, s.Unserved, s.Undefined = listed, watch.Unserved(), watch.Undefined()
+	if err := watch.Problem(); err != nil {
 		s.Problem = errtext.InMember(err, cluster)
 	}
 	return s, known

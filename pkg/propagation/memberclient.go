@@ -3,12 +3,12 @@ package propagation
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -28,9 +28,6 @@ type memberClient struct {
 	applier  *member.Applier
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
-	// discovery asks what the cluster serves.
-	discovery rest.Interface
-	timeout   time.Duration // of one request that is not a watch
 }
 
 // newMemberClient returns a client on a member's connection. timeout bounds
@@ -51,63 +48,61 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 		return nil, fmt.Errorf("discovery client: %w", err)
 	}
 	return &memberClient{
-		applier: member.New(meta, dyn, disco.RESTClient(), timeout), metadata: meta, dynamic: dyn, discovery: disco.RESTClient(), timeout: timeout,
+		applier: member.New(meta, dyn, disco.RESTClient(), timeout), metadata: meta, dynamic: dyn,
 	}, nil
 }
 
 // managed is what is watched of a type in the member; of a namespaced type only what
 // is in namespace, if one is given. Metadata alone, unless the status is collected.
+// Where the member does not serve the type's version, it is another one.
 //
 // It selects what bears KubeFed's label whatever its value: "false" means that
 // the owner of the member keeps us out, and that must be known before writing.
 func (c *memberClient) managed(t typeconfig.Type, namespace string) fleet.Source {
-	source := fleet.Metadata(c.metadata, t.Target, namespace)
+	served := c.applier.Served()
+	inVersion := func() fleet.Source {
+		r := served.In(t.Target)
+		if t.CollectsStatus() {
+			return fleet.Objects(c.dynamic, r, namespace)
+		}
+		return fleet.Metadata(c.metadata, r, namespace)
+	}
+	source := inVersion()
 	if t.CollectsStatus() {
-		source = fleet.Objects(c.dynamic, t.Target, namespace)
+		source.Example = &unstructured.Unstructured{} // of any version
 	}
 	source.Selector = federate.ManagedLabel
-	source.WhyNotFound = func(ctx context.Context, notFound error) (error, bool) { return c.whyNotFound(ctx, t.Target, notFound) }
+	source.List = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return requested(ctx, c, t.Target, func() (runtime.Object, error) { return inVersion().List(ctx, options) })
+	}
+	source.Watch = func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+		served.Revisit(ctx, t.Target) // a watch ends when what the member serves changes
+		return requested(ctx, c, t.Target, func() (watch.Interface, error) { return inVersion().Watch(ctx, options) })
+	}
+	source.WhyNotFound = func(ctx context.Context, notFound error) fleet.Absence {
+		if !member.Astray(notFound) {
+			return fleet.Absence{Why: notFound}
+		}
+		found := served.Look(ctx, t.Target)
+		if found.Why == nil || found.Version != "" {
+			return fleet.Absence{Why: notFound} // it is served by now
+		}
+		return fleet.Absence{Why: found.Why, Unserved: true, Undefined: found.Undefined}
+	}
 	return source
 }
 
-// whyNotFound explains a list of a resource that was not found. missing: the
-// cluster serves the resource in no version, so there are no objects of it.
-func (c *memberClient) whyNotFound(ctx context.Context, r typeconfig.Resource, notFound error) (err error, missing bool) {
-	name := r.GVR.GroupResource().String() + "/" + r.GVR.Version
-	versions, err := c.servedVersions(ctx, r)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w; what else the cluster serves could not be read: %w", notFound, err), false
-	case slices.Contains(versions, r.GVR.Version):
-		return notFound, false
-	case len(versions) > 0:
-		return fmt.Errorf("the cluster does not serve %s, which spec.targetType.version of the FederatedTypeConfig names, but only %s", name, strings.Join(versions, ", ")), false
+// requested makes a request for a resource, and again if it turns out that the member
+// serves another version of it.
+func requested[T any](ctx context.Context, c *memberClient, r typeconfig.Resource, request func() (T, error)) (T, error) {
+	served := c.applier.Served()
+	before := served.In(r)
+	answer, err := request()
+	if err == nil || !member.Astray(err) {
+		return answer, err
 	}
-	return fmt.Errorf("the cluster does not serve %s; install its CustomResourceDefinition there", name), true
-}
-
-// servedVersions returns the versions that the cluster serves a resource in.
-func (c *memberClient) servedVersions(ctx context.Context, r typeconfig.Resource) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	if r.GVR.Group == "" {
-		return []string{r.GVR.Version}, nil // the core group has only one, which is always there
+	if found := served.Look(ctx, r); found.Version == "" || found.Version == before.GVR.Version {
+		return answer, err
 	}
-	group := &metav1.APIGroup{}
-	if err := c.discovery.Get().AbsPath("/apis", r.GVR.Group).Do(ctx).Into(group); apierrors.IsNotFound(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	var versions []string
-	for _, version := range group.Versions {
-		resources := &metav1.APIResourceList{}
-		if err := c.discovery.Get().AbsPath("/apis", r.GVR.Group, version.Version).Do(ctx).Into(resources); err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(resources.APIResources, func(a metav1.APIResource) bool { return a.Name == r.GVR.Resource }) {
-			versions = append(versions, version.Version)
-		}
-	}
-	return versions, nil
+	return request()
 }

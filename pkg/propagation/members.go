@@ -77,7 +77,10 @@ func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
 		source := client.managed(t, namespace)
 		source.Name = "member " + cluster + ": " + t.Name
 		source.Log = log.WithValues("cluster", cluster, "type", t.Name)
-		source.OnNews = func() { g.rightsChanged(t.Name) }
+		source.OnTrouble = func() {
+			g.memberTroubled(t.Name)
+			g.rightsChanged(t.Name)
+		}
 		return fleet.Follow(ctx, source, known)
 	})
 }

@@ -54,6 +54,8 @@ func (w *memberWorker) remove(ctx context.Context, a *attempt) (reconcile.Result
 			return w.awaitRemoval(a)
 		}
 		return reconcile.Result{}, nil // it is to stay after all
+	case member.Unserved:
+		return w.fail(a, ledger.Unserved, r.Cause)
 	case member.Unread:
 		return w.fail(a, ledger.Unreadable, r.Cause)
 	case member.Failed:
@@ -105,9 +107,10 @@ func (w *memberWorker) release(ctx context.Context, a *attempt) (reconcile.Resul
 	start := w.now()
 	result := a.client.applier.Release(ctx, member.Ref{Resource: a.t.Target, Key: a.target}, a.seen.known())
 	w.metrics.observe(a, "unlabel", member.Err(result), w.now().Sub(start))
-	if r, ok := result.(member.Failed); ok {
+	switch result.(type) {
+	case member.Failed, member.Unserved:
 		w.log.Info("Could not remove the managed label from an object without a federated object; trying again",
-			"cluster", a.cluster(), "type", a.t.Name, "object", a.target, "error", errtext.Stable(r.Cause))
+			"cluster", a.cluster(), "type", a.t.Name, "object", a.target, "error", errtext.Stable(member.Err(result)))
 		return reconcile.Result{RequeueAfter: w.work.backoff.When(a.item)}, nil
 	}
 	w.work.backoff.Forget(a.item)

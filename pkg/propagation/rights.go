@@ -25,7 +25,7 @@ var _ typeconfig.Rights = &rights{}
 func (r *rights) Lacking(name string) []string {
 	var lacking []string
 	for _, info := range r.inventory.Clusters() {
-		if _, watch := r.members.Get(info.Name, name); info.Ready && errtext.LacksRight(watch.Err()) {
+		if _, watch := r.members.Get(info.Name, name); info.Ready && errtext.LacksRight(watch.Problem()) {
 			lacking = append(lacking, info.Name)
 		}
 	}

@@ -36,12 +36,13 @@ type statusWriter struct {
 func (w *statusWriter) write(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account, where placed) (reconcile.Result, error) {
 	look := func(cluster string) ledger.Sighting { s, _ := w.lookout.look(t, key, cluster); return s }
 	var outcomes []federate.Outcome
-	var refusals, unknown, ignored, misread []string
+	var refusals, versions, unknown, ignored, misread []string
 	var written *federate.Status
 	var told string
 	acc.keep(func(l *ledger.Ledger) {
 		outcomes, refusals, ignored = l.Outcomes(), l.Refusals(look), acc.ignored()
 		acc.noted(outcomes)
+		versions = federate.DescribeServedAs(l.ServedAs())
 		unknown = federate.DescribeUnknown(l.Unknown())
 		written, told = acc.written, acc.told
 	})
@@ -49,7 +50,7 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	if _, fault := t.ownership(fed); fault != "" {
 		misread = []string{fault}
 	}
-	faults, faultReason := faultsOf(problems(where.Unknown), misread, refusals, unknown)
+	faults, faultReason := faultsOf(problems(where.Unknown), misread, refusals, versions, unknown)
 	warnings := warningsOf(outcomes, fed.Status)
 	text := strings.Join(slices.Concat(faults, ignored), "; ")
 	if text != told && text != "" {
@@ -118,7 +119,7 @@ func (w *statusWriter) rollup(t *runningType) federate.Rollup {
 
 // faultsOf is all that is wrong with an object that is propagated all the same, and the
 // reason of what comes first.
-func faultsOf(problems, misread, refusals, unknown []string) (faults []string, reason string) {
+func faultsOf(problems, misread, refusals, versions, unknown []string) (faults []string, reason string) {
 	switch {
 	case len(problems) > 0:
 		reason = "ClusterNotFound"
@@ -126,12 +127,14 @@ func faultsOf(problems, misread, refusals, unknown []string) (faults []string, r
 		reason = "InvalidOwnership"
 	case len(refusals) > 0:
 		reason = ledger.ReasonApplyRefused
+	case len(versions) > 0:
+		reason = ledger.ReasonVersionNotServed
 	case federate.OnlyLeft(unknown):
 		reason = ledger.ReasonLeftToMember
 	default:
 		reason = ledger.ReasonUnknownFields
 	}
-	return slices.Concat(problems, misread, refusals, unknown), reason
+	return slices.Concat(problems, misread, refusals, versions, unknown), reason
 }
 
 // problems is bad input that did not stop the propagation to the other clusters.
@@ -152,7 +155,7 @@ func warningsOf(outcomes []federate.Outcome, before federate.Status) []warning {
 	var list []warning
 	for _, o := range outcomes {
 		same := said[o.Cluster].Status == o.Status && said[o.Cluster].Message == o.Message
-		if same || o.Status == federate.ClusterPropagationOK || o.Status == federate.WaitingForRemoval {
+		if same || o.Status == federate.ClusterPropagationOK {
 			continue
 		}
 		list = append(list, warning{o.Cluster, string(o.Status), fmt.Sprintf("cluster %s: %s", o.Cluster, o.Message)})

@@ -110,6 +110,30 @@ func (g *triggers) memberListed(cluster, typeName string) {
 	g.releaseLeft(t, cluster)
 }
 
+// memberTroubled is called when what is known of a member's objects of a type begins to
+// be out of date, and when it no longer is: the statuses have to say so.
+func (g *triggers) memberTroubled(typeName string) {
+	if t := g.types.get(typeName); t != nil {
+		g.work.decideAll(t)
+	}
+}
+
+// versionReturned is called when a member serves versions of a type again in whose place
+// another one was used.
+func (g *triggers) versionReturned(cluster string) {
+	for _, t := range g.types.all() {
+		for _, key := range t.federated.Keys("") {
+			decide := false
+			if acc := t.account(key); acc != nil {
+				acc.keep(func(l *ledger.Ledger) { decide = l.Returned(cluster) })
+			}
+			if decide {
+				g.work.decide(t, key)
+			}
+		}
+	}
+}
+
 // memberChanged is called when a member's object differs from what was known of it.
 func (g *triggers) memberChanged(cluster, typeName string, target types.NamespacedName, before, after *live) {
 	t := g.types.get(typeName)

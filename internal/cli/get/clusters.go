@@ -68,6 +68,9 @@ func (o *ClustersOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if host, err := o.factory.HostClient(); err == nil {
+		o.factory.NoteLeaderless(ctx, host)
+	}
 	printer := o.Output.Printer(o.factory)
 	printer.NoHeaders = o.NoHeaders
 	if printer.ShowsTable() && len(clusters) == 0 {

@@ -28,6 +28,7 @@ import (
 // source reads the federated objects that the options ask for.
 type source struct {
 	opts    *Options
+	host    client.Client
 	dynamic dynamic.Interface
 	// clusters are the names of the joined clusters.
 	clusters []string
@@ -60,6 +61,7 @@ func newSource(ctx context.Context, o *Options) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.host = host
 	read := fedtypes.Read
 	if o.Watch && len(o.requests) == 0 {
 		read = fedtypes.List // types may come

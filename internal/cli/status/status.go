@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
@@ -25,7 +27,8 @@ the object waits to be removed from the clusters. A colon is followed by the rea
 where the columns of the clusters do not show it.
 
 Under each cluster stands OK, one word that says what is wrong, or a dash where the
-object is not placed. -o wide adds the messages.
+object is not placed. -o wide adds the messages. Where no controller leads the control
+plane, a warning says since when: what is shown may be as old as that.
 
 TYPE is a federated type or its target: the plural, the kind or a short name, such as
 deployments, FederatedDeployment or deploy. Without TYPE, all enabled types are shown;
@@ -119,6 +122,9 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	rows, listErr := s.list(ctx)
+	s.explain(ctx, rows)
+	since := o.factory.NoteLeaderless(ctx, s.host)
+	markStale(rows, since)
 	out := newOutput(o, s.clusters)
 	if err := out.print(rows); err != nil {
 		return err
@@ -130,6 +136,7 @@ func (o *Options) Run(ctx context.Context) error {
 		if len(rows) == 0 {
 			_, _ = fmt.Fprintf(o.factory.ErrOut, "There is nothing yet %s; waiting for it.\n", o.where())
 		}
+		go s.followLeader(ctx, since)
 		return s.watch(ctx, rows, out)
 	}
 	if listErr != nil {
@@ -137,6 +144,40 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	return o.noneFound(rows)
 }
+
+// markStale says in the rows how old they may be where nobody keeps them up to date.
+func markStale(rows []view.ObjectRow, since *time.Time) {
+	for i := range rows {
+		if since != nil {
+			rows[i].NoLeaderSince = &metav1.Time{Time: *since}
+		}
+	}
+}
+
+// followLeader tells when the control plane has no leader any more, and when it has one
+// again, until ctx ends.
+func (s *source) followLeader(ctx context.Context, since *time.Time) {
+	f := s.opts.factory
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(leaderInterval):
+		}
+		switch now := cmdutil.Leaderless(ctx, s.host, f.KubeFedNamespace); {
+		case ctx.Err() != nil:
+			return
+		case now != nil && since == nil:
+			since = f.NoteLeaderless(ctx, s.host)
+		case now == nil && since != nil:
+			since = nil
+			_, _ = fmt.Fprintf(f.ErrOut, "A controller leads the control plane in namespace %s again.\n", f.KubeFedNamespace)
+		}
+	}
+}
+
+// leaderInterval is how often a watch looks whether there is a leader.
+const leaderInterval = 5 * time.Second
 
 // noneFound says what to do when there is nothing to show.
 func (o *Options) noneFound(rows []view.ObjectRow) error {

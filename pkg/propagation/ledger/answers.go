@@ -25,7 +25,7 @@ func (l *Ledger) Sending(t Task, retain bool) bool {
 	if e == nil || e.recorded {
 		return false
 	}
-	e.arrival, e.owned, e.untouched = arrivalSent, 0, false
+	e.before, e.arrival, e.owned, e.untouched = e.arrival, arrivalSent, 0, false
 	if !retain || !t.shown {
 		e.retained = false
 	}
@@ -40,6 +40,9 @@ type Holding struct {
 	Refusal string
 	// Unknown are the fields that it was written without, since the cluster does not know them.
 	Unknown []string
+	// ServedAs is the version that it was written in, since the cluster does not serve
+	// the one that is wanted; empty where it does.
+	ServedAs string
 	// Retained says that we are known not to own the replicas.
 	Retained bool
 }
@@ -55,7 +58,7 @@ func (l *Ledger) Applied(t Task, h Holding, now time.Time) Next {
 		return Next{Forget: true}
 	}
 	e.applied, e.owned, e.updated = t.hash, h.Owned, true
-	e.refusal, e.unknown, e.retained = h.Refusal, h.Unknown, h.Retained
+	e.refusal, e.unknown, e.servedAs, e.retained = h.Refusal, h.Unknown, h.ServedAs, h.Retained
 	return l.finish(e, federate.ClusterPropagationOK, "", now)
 }
 
@@ -73,6 +76,9 @@ const (
 	InTheWay
 	// KeptOut says that the owner of the cluster keeps the object out, and the watch has not told yet.
 	KeptOut
+	// Unserved says that the cluster does not serve the type so that anything can be done
+	// to the object: nothing has arrived.
+	Unserved
 	// BadOptions says that the options of the deletion cannot be read.
 	BadOptions
 )
@@ -87,6 +93,9 @@ func (l *Ledger) Failed(t Task, trouble Trouble, message string, now time.Time) 
 	}
 	if t.goal == goalAbsent && (trouble == Refused || trouble == Late) {
 		e.removed, e.removedAt = "", time.Time{} // the next try sends it again
+	}
+	if t.goal == goalApplied && trouble == Unserved {
+		e.arrival = e.before
 	}
 	e.retrying = true
 	return l.settled(e, t.word(trouble), message, now)
@@ -143,6 +152,9 @@ func (l *Ledger) Removing(t Task, s Sighting, now time.Time) (wait time.Duration
 	if e != nil {
 		e.updated = true
 		if wait = l.settings.SettleTimeout/2 - now.Sub(e.removedAt); wait > 0 {
+			if e.pending {
+				e.waits, e.silent = forRemoval, true // the cluster has answered
+			}
 			return wait, Next{}
 		}
 	}
@@ -152,7 +164,7 @@ func (l *Ledger) Removing(t Task, s Sighting, now time.Time) (wait time.Duration
 	if e == nil {
 		return max(wait, 0), Next{Forget: true}
 	}
-	return max(wait, 0), l.finish(e, federate.WaitingForRemoval, beingDeleted, now)
+	return max(wait, 0), l.finish(e, federate.WaitingForRemoval, s.goingOn(beingDeleted), now)
 }
 
 // Removed notes that a read or an answer has said that the cluster does not hold the
@@ -171,9 +183,20 @@ func (l *Ledger) Removed(t Task, now time.Time) Next {
 // is spent, so none is scheduled any more.
 func (l *Ledger) Parked(cluster string) Next {
 	if e := l.entries[cluster]; e != nil {
-		e.retrying = false
+		e.retrying, e.until = false, time.Time{}
 	}
 	return Next{Decide: true, Forget: true}
+}
+
+// Returned notes that a cluster serves versions again in whose place another one was
+// used: what is there is written anew. It says whether the host's item is due.
+func (l *Ledger) Returned(cluster string) (decide bool) {
+	e := l.entries[cluster]
+	if e == nil || e.servedAs == "" {
+		return false
+	}
+	e.owned = 0
+	return true
 }
 
 // Seen notes what the watch has told of a change in a cluster. It is expected if it is

@@ -301,3 +301,74 @@ func TestUnknownFieldsSurviveARestart(t *testing.T) {
 		t.Errorf("refusals %q", got)
 	}
 }
+
+// What the cluster does not serve has not arrived, whatever was sent before is still on
+// its way, and what was written in another version is written anew when that is over.
+func TestVersionsThatAreNotServed(t *testing.T) {
+	b := newBook(federate.Status{})
+	b.plan()
+	task, _ := b.begin("m")
+	b.Sending(task, false)
+	b.Failed(task, Unserved, "not served", b.now)
+	if e := b.entries["m"]; e.mayBeThere() || e.status != federate.CachedRetrievalFailed {
+		t.Errorf("%+v", e)
+	}
+	task, _ = b.begin("m")
+	b.Sending(task, false)
+	b.Failed(task, Late, "no answer", b.now)
+	task, _ = b.begin("m")
+	b.Sending(task, false)
+	if b.Failed(task, Unserved, "not served", b.now); !b.entries["m"].mayBeThere() {
+		t.Error("what was lost before is forgotten")
+	}
+	task, _ = b.begin("m")
+	b.Sending(task, false)
+	b.Applied(task, Holding{Owned: held.Owned, ServedAs: "v1"}, b.now)
+	b.set("m", func(s *Situation) { s.Sighting = held })
+	if got := b.ServedAs(); len(got) != 1 || got["m"] != "v1" || !b.UpToDate("m", held) {
+		t.Errorf("served as %v", got)
+	}
+	if !b.Returned("m") || b.Returned("n") || b.UpToDate("m", held) {
+		t.Error("it is not written anew")
+	}
+}
+
+// A pending cluster says what it waits for, not what it said before.
+func TestWaitsSayWhatFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		then func(b *book)
+		want federate.PropagationStatus
+		text string
+	}{
+		"an answer": {func(b *book) { b.plan() }, federate.UpdateTimedOut, forAnswer.message},
+		"a list":    {func(b *book) { b.set("m", func(s *Situation) { s.Listed = false }); b.plan() }, federate.UpdateTimedOut, forList.message},
+		"a namespace": {func(b *book) {
+			b.plan()
+			b.Begin(Try{Situation: b.situation("m"), Wanted: b.wanted, Render: b.render, Namespace: NamespaceMissing}, b.now)
+		}, federate.UpdateTimedOut, forNamespace.message},
+		"the end of its namespace": {func(b *book) {
+			b.plan()
+			b.Begin(Try{Situation: b.situation("m"), Wanted: b.wanted, Render: b.render, Namespace: NamespaceLeaving}, b.now)
+			b.plan()
+		}, federate.WaitingForRemoval, namespaceLeaving},
+		"its end, after an answer": {func(b *book) {
+			b.set("m", func(s *Situation) { s.Selected, s.Sighting = false, held })
+			b.plan()
+			task, _ := b.begin("m")
+			b.SendingRemoval(task, b.wanted, held, b.now)
+			b.Removing(task, held, b.now)
+		}, federate.WaitingForRemoval, beingDeleted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBook(federate.Status{})
+			b.apply(t, "m")
+			b.set("m", func(s *Situation) { s.Cluster = unready })
+			b.plan()
+			b.set("m", func(s *Situation) { s.Cluster, s.Sighting = ready, absent })
+			test.then(b)
+			if o := b.outcome("m"); o.Status != test.want || o.Message != test.text {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}

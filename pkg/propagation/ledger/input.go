@@ -37,9 +37,12 @@ type Sighting struct {
 	// Listed says that the watch's knowledge is complete. Otherwise that it shows no
 	// object says nothing.
 	Listed bool
-	// Unserved says that the cluster does not serve the type of the object at all.
-	Unserved bool
-	// Problem says why the last list or watch failed; empty if it did not.
+	// Unserved says that the cluster does not serve the type of the object at all: what
+	// is shown is what was known before. Undefined says that it has no such type, so that
+	// there is no object either.
+	Unserved, Undefined bool
+	// Problem says why what is shown may be out of date: the objects cannot be listed, or
+	// have not been followed for a while. Empty if they are.
 	Problem string
 
 	// Shown says that there is an object with the managed label, whatever its value.

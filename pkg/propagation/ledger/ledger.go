@@ -62,7 +62,8 @@ type entry struct {
 	// survive a restart in the status (federate.ClusterStatus.Version).
 	applied string
 	owned   uint64
-	arrival arrival
+	// before is what arrival was before the last apply was sent.
+	arrival, before arrival
 	// untouched says that nothing was ever sent to the cluster, by no process.
 	untouched bool
 	// recorded says that the status in the host may say untouched: nothing is sent before
@@ -78,13 +79,20 @@ type entry struct {
 	refusal string
 	// unknown are the fields that the cluster does not know and holds the object without.
 	unknown []string
+	// servedAs is the version that the cluster was given the object in, because it does
+	// not serve the one that is wanted; empty where it does.
+	servedAs string
 	// keeps is the cluster's, as it was when it was planned.
 	keeps    bool
 	status   federate.PropagationStatus
 	message  string
 	pending  bool // an item for it is queued or waits for something
+	waits    wait // what it is pending for
 	retrying bool // the last try failed; the next one is scheduled
-	updated  bool // written since the status was reported last
+	// silent says that status and message are of what was before it became pending.
+	silent  bool
+	until   time.Time // an item comes up again then, by itself, and not before
+	updated bool      // written since the status was reported last
 	// removed is the UID of the object that was deleted at removedAt.
 	removed   types.UID
 	removedAt time.Time
@@ -101,7 +109,7 @@ func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 	if accepted := status.Condition(federate.ConditionAccepted); accepted != nil {
 		said = accepted.Message
 		if accepted.Reason == ReasonApplyRefused {
-			refusal = federate.WithoutUnknown(accepted.Message)
+			refusal = federate.WithoutLeftOut(accepted.Message)
 		}
 	}
 	for _, c := range status.Clusters {
@@ -109,7 +117,8 @@ func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 		// What a status lists may be there, also without a version: KubeFed writes none.
 		e := &entry{
 			applied: applied, owned: owned, arrival: arrivedMaybe, refusal: refusal,
-			unknown: federate.ParseUnknown(said, c.Name), status: c.Status, message: c.Message,
+			unknown: federate.ParseUnknown(said, c.Name), servedAs: federate.ParseServedAs(said, c.Name),
+			status: c.Status, message: c.Message,
 		}
 		if c.Version == neverSent {
 			e.arrival, e.untouched, e.recorded = arrivedNot, true, true
@@ -136,12 +145,29 @@ func (l *Ledger) entry(cluster string) *entry {
 	return e
 }
 
-// await notes that the outcome in a cluster is open.
-func (l *Ledger) await(e *entry) {
+// wait is what a pending entry waits for, as the status says if that takes long. Without
+// a word it is that of a request that has not been answered.
+type wait struct {
+	word    federate.PropagationStatus
+	message string
+}
+
+var (
+	forProbe     = wait{message: "it is not known yet whether the cluster is ready"}
+	forList      = wait{message: "the cluster has not listed its objects of the type yet"}
+	forAnswer    = wait{message: "the cluster has not answered yet"}
+	forNamespace = wait{message: "the namespace of the object is not in the cluster yet"}
+	forRemoval   = wait{federate.WaitingForRemoval, beingDeleted}
+)
+
+// await notes that the outcome in a cluster is open, and for what it waits. What was said
+// of it before holds no longer, but for a failure, as long as the next try is no better.
+func (l *Ledger) await(e *entry, waits wait) {
 	if !e.pending {
-		e.pending = true
+		e.pending, e.silent = true, !e.retrying
 		l.open++
 	}
+	e.waits = waits
 }
 
 // close notes that nothing is waited for there any more.
@@ -155,7 +181,7 @@ func (l *Ledger) close(e *entry) {
 // settle notes the outcome in a cluster.
 func (l *Ledger) settle(e *entry, status federate.PropagationStatus, message string) {
 	l.close(e)
-	e.status, e.message = status, message
+	e.status, e.message, e.silent = status, message, false
 }
 
 // clear makes an entry one of a cluster of which nothing is known, because the object

@@ -60,9 +60,10 @@ func (l *Ledger) Plan(d Decision, now time.Time) (work Work) {
 				continue
 			}
 		}
-		if !l.planApplied(e, s) {
+		if !l.planApplied(e, s, now) {
 			continue
 		}
+		e.silent = !e.recorded || e.status == "" // until it is sent, what the status says is so
 		if e.recorded {
 			work.Record = true
 		} else {
@@ -110,7 +111,7 @@ func (l *Ledger) render(e *entry, cluster string, render Render) (sound, renewed
 	if e.hash == hash {
 		return true, false
 	}
-	e.hash, e.retrying = hash, false
+	e.hash, e.retrying, e.until = hash, false, time.Time{}
 	return true, true
 }
 
@@ -128,28 +129,29 @@ func describe(err error) (federate.PropagationStatus, string) {
 }
 
 // planApplied says whether an item must be queued for a cluster that is to hold the object.
-func (l *Ledger) planApplied(e *entry, s *Situation) (queue bool) {
+func (l *Ledger) planApplied(e *entry, s *Situation, now time.Time) (queue bool) {
 	switch {
 	case !s.Ready && !s.Probed:
-		l.await(e) // the first probe decides; the cluster's change queues us again
+		l.await(e, forProbe) // the first probe decides; the cluster's change queues us again
 		return false
 	case !s.Ready:
-		e.retrying = false
+		e.retrying, e.until = false, time.Time{}
 		l.settle(e, federate.ClusterNotReady, notReady(s.Cluster))
 		return false
+	case !s.Listed && s.Problem == "":
+		l.await(e, forList) // the end of the list queues us again
+		return false
 	case !s.Listed:
-		l.await(e) // the end of the list queues us again
-		if s.Problem != "" {
-			l.settle(e, federate.CachedRetrievalFailed, s.Problem)
-		}
+		l.settle(e, federate.CachedRetrievalFailed, s.Problem)
 		return false
 	case s.Unserved:
-		e.retrying = false
+		e.retrying, e.until = false, time.Time{}
 		l.settle(e, federate.CachedRetrievalFailed, s.Problem)
 		return false
 	case l.upToDate(e, s.Sighting):
-		e.retrying = false
-		l.settle(e, federate.ClusterPropagationOK, "")
+		e.retrying, e.until = false, time.Time{}
+		status, message := holding(s.Sighting)
+		l.settle(e, status, message)
 		return false
 	case s.Shown && !s.Managed:
 		// An item would find the same and queue the host's, and that the item again.
@@ -160,11 +162,20 @@ func (l *Ledger) planApplied(e *entry, s *Situation) (queue bool) {
 		e.retrying = false
 		l.settle(e, federate.WaitingForRemoval, "the object is being deleted in the cluster; it is created again when it is gone")
 		return false
-	case e.retrying:
+	case e.retrying, now.Before(e.until):
 		return false // the next try is scheduled
 	}
-	l.await(e)
+	l.await(e, forAnswer)
 	return true
+}
+
+// holding is what the status says of a cluster that held what is wanted when its watch
+// told last.
+func holding(s Sighting) (status federate.PropagationStatus, message string) {
+	if s.Problem == "" {
+		return federate.ClusterPropagationOK, ""
+	}
+	return federate.CachedRetrievalFailed, "what the cluster holds by now is not known: " + s.Problem
 }
 
 // notReady says that a cluster is not ready in words that stay the same from
@@ -179,19 +190,11 @@ const beingDeleted = "the object is being deleted in the cluster"
 // planAbsent says whether an item must be queued for a cluster that is not to hold the object.
 func (l *Ledger) planAbsent(e *entry, s *Situation, now time.Time) (queue bool) {
 	if e.goal != goalAbsent {
-		e.goal, e.hash, e.retrying, e.removedAt = goalAbsent, "", false, time.Time{}
+		e.goal, e.hash, e.retrying, e.removedAt, e.until = goalAbsent, "", false, time.Time{}, time.Time{}
 	}
 	switch {
 	case !s.Probed && !s.Ready, s.Ready && !s.Listed:
-		if s.Shown || e.mayBeThere() {
-			l.await(e) // what is read next decides, and queues us again
-			if s.Ready && s.Problem != "" {
-				l.settle(e, federate.WaitingForRemoval, s.Problem)
-			}
-		} else {
-			e.goal = goalNothing // it has never been there
-			l.settle(e, "", "")
-		}
+		l.planUnread(e, s)
 		return false
 	case !s.Ready:
 		if !s.Shown && !e.mayBeThere() {
@@ -204,20 +207,54 @@ func (l *Ledger) planAbsent(e *entry, s *Situation, now time.Time) (queue bool) 
 	case e.arrival != arrivalSent && goneFor(e, s.Sighting):
 		l.clear(e)
 		return false
+	case s.Unserved && !s.Undefined:
+		e.retrying = false
+		l.settle(e, federate.WaitingForRemoval, unreachable(s))
+		return false
 	case e.retrying:
 		return false
 	case s.Shown && !e.pending && (s.Deleting || l.removalSent(e, s.Sighting, now)):
-		l.settle(e, federate.WaitingForRemoval, beingDeleted)
+		l.settle(e, federate.WaitingForRemoval, s.goingOn(beingDeleted))
 		return false
 	}
-	l.await(e)
+	l.await(e, forAnswer)
 	return true
+}
+
+// planUnread notes what a removal waits for where it is not known what the cluster holds:
+// what is read next decides, and queues us again.
+func (l *Ledger) planUnread(e *entry, s *Situation) {
+	switch {
+	case !s.Shown && !e.mayBeThere():
+		e.goal = goalNothing // it has never been there; what is listed may show it all the same
+		l.settle(e, "", "")
+	case !s.Ready:
+		l.await(e, forProbe)
+	case s.Problem == "":
+		l.await(e, forList)
+	default:
+		l.settle(e, federate.WaitingForRemoval, "it is not known whether the cluster holds the object: "+s.Problem)
+	}
+}
+
+// unreachable says why an object that may be in a cluster cannot be removed from it, and
+// how to do without.
+func unreachable(s *Situation) string {
+	return fmt.Sprintf("%s; the object may still be stored there. To leave it: kubectl annotate, with kubefed.io/orphan=true, or fedctl unjoin %s --force", s.Problem, s.Name)
+}
+
+// goingOn adds to a message that the watch may not tell when it has come to an end.
+func (s *Sighting) goingOn(message string) string {
+	if s.Problem != "" {
+		message += "; " + s.Problem
+	}
+	return message
 }
 
 // goneFor says that the cluster holds no object of ours: none is there, or its owner
 // keeps it out of the federation.
 func goneFor(e *entry, s Sighting) bool {
-	return !s.Shown && !e.mayBeThere() || s.Shown && !s.Managed
+	return !s.Shown && (s.Undefined || !e.mayBeThere()) || s.Shown && !s.Managed
 }
 
 // removalSent says whether this very object has been deleted already, and only the

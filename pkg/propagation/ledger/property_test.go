@@ -28,7 +28,7 @@ func (w *world) step() {
 			w.proceed(m)
 		}
 	case 8, 9:
-		if len(m.events) > 0 && m.shown.Listed {
+		if len(m.events) > 0 && m.shown.Listed && m.shown.Problem == "" {
 			w.watch(m)
 		}
 	case 10:
@@ -120,7 +120,13 @@ func (w *world) memberActs(m *member) {
 
 // connectionActs is the connection to a member cluster.
 func (w *world) connectionActs(m *member) {
-	switch w.pick(3) {
+	switch w.pick(5) {
+	case 3: // the watch fails, and goes on failing
+		m.shown.Problem = "no right to watch"
+		w.hostQueued = true
+	case 4: // nobody can say what is there
+		m.shown.Listed, m.shown.Unserved, m.shown.Problem = true, true, "not served"
+		w.hostQueued = true
 	case 0:
 		if m.ready = !m.ready; m.ready && m.probed {
 			m.shown.Listed = false // listed anew
@@ -162,7 +168,12 @@ func (w *world) check() {
 		if e.goal == goalApplied && !e.pending && e.status == federate.ClusterPropagationOK && (e.applied == "" || e.applied != e.hash) {
 			w.failf("cluster %s: all is well, and nothing has said that it holds what is wanted: %+v", name, e)
 		}
+		m := w.members[name]
+		if !w.hostQueued && !m.busy() {
+			w.checkWord(m, e)
+		}
 	}
+	w.checkReported()
 	if open != w.ledger.open || (open == 0) != w.ledger.since.IsZero() {
 		w.failf("%d pending, %d counted, unsettled since %s", open, w.ledger.open, w.ledger.since)
 	}
@@ -175,6 +186,52 @@ func (w *world) check() {
 			if (e == nil || !e.mayBeThere()) && !m.givenUp {
 				w.failf("cluster %s: an apply is under way, and forgotten", name)
 			}
+		}
+	}
+}
+
+// busy says whether what is known of a cluster is about to be worked on, or told.
+func (m *member) busy() bool { return m.queued || m.flight != nil || len(m.events) > 0 }
+
+// checkWord holds that a word is of what is known now, where nothing is about to be done.
+func (w *world) checkWord(m *member, e *entry) {
+	// While another cluster is pending, it is yet to be decided that this one is not to be relied on.
+	fine := w.ledger.upToDate(e, m.shown) && (w.ledger.open > 0 || m.ready && m.shown.Problem == "")
+	switch {
+	case e.goal == goalApplied && !e.pending && e.status == federate.ClusterPropagationOK && !fine:
+		w.failf("cluster %s: all is well, and it is known to hold something else: %+v %+v", m.name, e, m.shown)
+	case e.goal == goalAbsent && !e.pending && e.status == federate.ClusterPropagationOK:
+		w.failf("cluster %s: a removal has no word: %+v", m.name, e)
+	case !e.pending && e.message == beingDeleted && !m.shown.Shown:
+		w.failf("cluster %s: it is being deleted, and is not there: %+v", m.name, e)
+	case e.until.After(w.now) && m.ready && m.shown.Listed && len(m.timers) == 0:
+		w.failf("cluster %s: put off until %s, and nothing comes then", m.name, e.until)
+	}
+}
+
+// checkReport is asked when the status has just been written.
+func (w *world) checkReport() {
+	for _, o := range w.reported {
+		m, e := w.members[o.Cluster], w.ledger.entries[o.Cluster]
+		if o.Status == federate.ClusterPropagationOK && (e.pending || !m.busy() && !w.ledger.upToDate(e, m.shown)) {
+			w.failf("cluster %s: reported as well, and it is known to hold something else: %+v %+v", m.name, e, m.shown)
+		}
+		if o.Status != federate.ClusterPropagationOK && o.Message == "" {
+			w.failf("cluster %s: reported as %s without a reason", m.name, o.Status)
+		}
+	}
+}
+
+// checkReported holds that what has changed in the ledger is reported: at once, or when
+// what is waited for is there.
+func (w *world) checkReported() {
+	if w.hostQueued || len(w.hostTimers) > 0 || w.ledger.open > 0 || w.reported == nil {
+		return
+	}
+	for _, o := range w.ledger.Outcomes() {
+		i := slices.IndexFunc(w.reported, func(r federate.Outcome) bool { return r.Cluster == o.Cluster })
+		if i < 0 || w.reported[i].Status != o.Status || w.reported[i].Message != o.Message {
+			w.failf("cluster %s: %+v, and reported is %+v", o.Cluster, o, w.reported)
 		}
 	}
 }
@@ -207,7 +264,7 @@ func (w *world) drain() {
 				m.delete()
 			}
 		}
-		if !m.shown.Listed {
+		if !m.shown.Listed || m.shown.Problem != "" {
 			w.list(m)
 		}
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,6 +10,10 @@ import (
 
 // ReasonApplyRefused is the reason of the Accepted condition when the template cannot be applied.
 const ReasonApplyRefused = "ApplyRefused"
+
+// ReasonVersionNotServed is the reason of the Accepted condition when clusters hold the
+// object in another version of its type.
+const ReasonVersionNotServed = "VersionNotServed"
 
 // ReasonUnknownFields is the reason of the Accepted condition when clusters hold the
 // object without fields that they do not know.
@@ -34,8 +39,8 @@ func (l *Ledger) Outcomes() []federate.Outcome {
 	outcomes := make([]federate.Outcome, 0, len(l.entries))
 	for _, name := range l.clusters() {
 		e := l.entries[name]
-		if e.pending && e.status == "" {
-			e.status, e.message = e.unanswered(), "the cluster has not answered yet"
+		if e.pending && e.silent {
+			e.status, e.message = cmp.Or(e.waits.word, e.unanswered()), e.waits.message
 		}
 		e.recording = false
 		if e.goal == goalNothing && e.status == "" {
@@ -87,6 +92,18 @@ func (l *Ledger) Unknown() map[string][]string {
 	return unknown
 }
 
+// ServedAs says in which version clusters hold the object that do not serve the one that
+// is wanted.
+func (l *Ledger) ServedAs() map[string]string {
+	versions := map[string]string{}
+	for name, e := range l.entries {
+		if e.goal == goalApplied && e.applied != "" && e.servedAs != "" {
+			versions[name] = e.servedAs
+		}
+	}
+	return versions
+}
+
 // UpToDate says whether the cluster holds what is wanted there.
 func (l *Ledger) UpToDate(cluster string, s Sighting) bool {
 	e := l.entries[cluster]
@@ -116,6 +133,11 @@ func (t Task) word(trouble Trouble) federate.PropagationStatus {
 		return federate.AlreadyExists
 	case KeptOut:
 		return federate.ManagedLabelFalse
+	case Unserved:
+		if t.goal == goalAbsent {
+			return federate.WaitingForRemoval
+		}
+		return federate.CachedRetrievalFailed
 	case BadOptions:
 		return federate.DeletionFailed
 	case Refused, Late:

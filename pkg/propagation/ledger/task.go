@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -128,15 +129,17 @@ func (l *Ledger) outdated(e *entry, w Wanted) bool {
 }
 
 func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
+	e.until = time.Time{}
 	if l.upToDate(e, in.Sighting) {
-		return Task{}, l.settled(e, federate.ClusterPropagationOK, "", now)
+		status, message := holding(in.Sighting)
+		return Task{}, l.settled(e, status, message, now)
 	}
 	if hash, err := in.Render(in.Name); err != nil || hash != e.hash {
 		e.hash, e.retrying = "", false // to be rendered anew
 		return Task{}, Next{Decide: true}
 	}
 	if !e.pending { // a drift, or a retry
-		l.await(e)
+		l.await(e, forAnswer)
 		l.balance(now)
 	}
 	switch {
@@ -146,8 +149,10 @@ func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 		return Task{}, l.Parked(in.Name) // the status says so; when it is served, all is queued again
 	case in.Shown && (!in.Managed || in.Deleting):
 		return Task{}, Next{Decide: true} // the host's item says so in the status
-	case in.Namespace == NamespaceLeaving,
-		in.Namespace == NamespaceMissing && now.Sub(l.since) < l.settings.SettleTimeout: // then the API server's own answer says why
+	case in.Namespace == NamespaceLeaving:
+		return l.defers(e, in, l.settings.SettleTimeout/2, wait{federate.WaitingForRemoval, namespaceLeaving}, now)
+	case in.Namespace == NamespaceMissing && now.Sub(l.since) < l.settings.SettleTimeout: // then the API server's own answer says why
+		l.await(e, forNamespace)
 		return Task{cluster: in.Name, action: Wait, wait: l.settings.SettleTimeout / 2}, Next{} // or until the namespace appears
 	}
 	t := Task{
@@ -161,13 +166,30 @@ func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 		t.action, t.version = Repair, in.Version
 	}
 	if !e.retrying {
-		if wait := e.damp(now); wait > 0 {
-			l.close(e) // no status waits for it
-			return Task{cluster: in.Name, action: Wait, wait: wait}, Next{}
+		if delay := e.damp(now); delay > 0 {
+			drifted := wait{federate.Drifted, fmt.Sprintf(drifting, e.repairedAt.Add(e.repairDelay).UTC().Format(time.RFC3339))}
+			if delay < l.settings.SettleTimeout && e.repairDelay < fightDelay {
+				l.await(e, drifted) // the status can wait for it
+				e.until = now.Add(delay)
+				return Task{cluster: in.Name, action: Wait, wait: delay}, Next{}
+			}
+			return l.defers(e, in, delay, drifted, now)
 		}
 		t.fight = e.repairDelay == fightDelay
 	}
 	return t, Next{}
+}
+
+const (
+	namespaceLeaving = "the namespace is being deleted in the cluster; the object is created again when it is gone"
+	drifting         = "something in the cluster keeps changing what the template sets; it is put right again at %s"
+)
+
+// defers puts off what is to be done, which the status says as long as that lasts.
+func (l *Ledger) defers(e *entry, in Try, delay time.Duration, why wait, now time.Time) (Task, Next) {
+	e.until = now.Add(delay)
+	next := l.settled(e, why.word, why.message, now)
+	return Task{cluster: in.Name, action: Wait, wait: delay}, next
 }
 
 // How long a repair waits after the one before it, and when that counts as a fight.
@@ -195,9 +217,12 @@ func (l *Ledger) beginRemoval(e *entry, in Try) (Task, Next) {
 	// Of one cluster's items only one is in work at a time, so nothing is under way: what
 	// was sent has been answered or is lost. Whether it has arrived is asked, unless the
 	// watch shows that the object is there, or that it is not ours.
-	if goneFor(e, in.Sighting) {
+	switch {
+	case goneFor(e, in.Sighting):
 		l.clear(e)
 		return Task{}, Next{Decide: true}
+	case in.Unserved && !in.Undefined:
+		return Task{}, l.Parked(in.Name) // the status says so; when it is served, all is queued again
 	}
 	t := Task{cluster: in.Name, action: Remove, goal: e.goal, hash: e.hash, first: e.applied == "", shown: in.Shown, keeps: in.Keeps}
 	if in.Keeps {

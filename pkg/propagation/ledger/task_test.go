@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -151,8 +152,15 @@ func TestRepairsWaitLongerEachTime(t *testing.T) {
 	for range 14 {
 		task, _ := b.begin("m")
 		if task.Action() == Wait {
-			if b.entries["m"].pending || b.Waits(b.now) != 0 {
-				t.Fatal("the status waits for a repair that is put off")
+			short, e := task.Wait() < b.settings.SettleTimeout, b.entries["m"]
+			if e.pending != short || (b.Waits(b.now) != 0) != short {
+				t.Fatalf("%s: the status waits: %t", task.Wait(), e.pending)
+			}
+			if o := b.outcome("m"); o.Status != federate.Drifted || o.Message != fmt.Sprintf(drifting, b.now.Add(task.Wait()).UTC().Format(time.RFC3339)) {
+				t.Fatalf("%s: the status says %+v", task.Wait(), o)
+			}
+			if work := b.plan(); len(work.Queue) > 0 {
+				t.Fatal("a decision does not let it wait")
 			}
 			waits = append(waits, task.Wait())
 			b.now = b.now.Add(task.Wait())

@@ -195,9 +195,14 @@ func (m *member) delete() {
 func (m *member) observe(s Sighting) {
 	version := number(s.Version)
 	if version > m.passed && (!m.shown.Shown || version > number(m.shown.Version)) {
-		s.Listed = m.shown.Listed
-		m.shown = s
+		m.show(s)
 	}
+}
+
+// show has the watch show something else of the object, and the same of itself.
+func (m *member) show(s Sighting) {
+	s.Listed, s.Problem, s.Unserved = m.shown.Listed, m.shown.Problem, m.shown.Unserved
+	m.shown = s
 }
 
 func (m *member) relist() {
@@ -223,8 +228,7 @@ func (w *world) watch(m *member) {
 		return // a write of ours has returned a newer one, or there was none anyway
 	}
 	m.passed = version
-	s.Listed = m.shown.Listed
-	m.shown = s
+	m.show(s)
 	expected := w.ledger.Seen(m.name, s)
 	w.note("%s: watch shows %+v, expected %t", m.name, s, expected)
 	if !expected {

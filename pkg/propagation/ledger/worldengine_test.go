@@ -48,6 +48,7 @@ func (w *world) decide() {
 	}
 	w.reported = w.ledger.Outcomes()
 	w.ledger.Reported(true)
+	w.checkReport()
 	if record {
 		w.hostQueued = true
 	}
@@ -118,6 +119,10 @@ func (w *world) arrive(m *member) {
 	f := m.flight
 	f.arrived = true
 	switch action := f.task.Action(); {
+	case m.shown.Unserved:
+		astray := Unserved
+		f.problem = &astray
+		return
 	case action == Apply || action == Repair:
 		if m.object != nil && m.object.labelled && !m.object.managed {
 			kept := KeptOut
@@ -189,7 +194,7 @@ func (w *world) answered(m *member, f *flight, removal bool) {
 // forget is what a member's store does when an object is known to be gone.
 func (w *world) forget(m *member, uid types.UID) {
 	if m.shown.UID == uid && m.shown.Managed { // that its owner keeps it out stays known
-		m.shown = Sighting{Listed: m.shown.Listed}
+		m.show(Sighting{})
 	}
 }
 

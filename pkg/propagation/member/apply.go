@@ -23,12 +23,14 @@ import (
 type Applier struct {
 	requests
 	schemas schemas
+	served  *Served
 }
 
 // New returns an Applier that makes its requests with these clients of the member,
 // each within timeout.
 func New(meta metadata.Interface, dyn dynamic.Interface, discovery rest.Interface, timeout time.Duration) *Applier {
 	return &Applier{
+		served:   NewServed(discovery, timeout),
 		requests: requests{metadata: meta, dynamic: dyn, timeout: timeout},
 		schemas: schemas{
 			discovery: discovery, timeout: timeout, recheck: schemaRecheck,
@@ -36,6 +38,9 @@ func New(meta metadata.Interface, dyn dynamic.Interface, discovery rest.Interfac
 		},
 	}
 }
+
+// Served is what is known of the versions that the member serves.
+func (a *Applier) Served() *Served { return a.served }
 
 // Desired is what the member is to hold.
 type Desired struct {
@@ -79,6 +84,18 @@ type Journal struct {
 	Read func(object metav1.Object)
 }
 
+// once is a Journal for several tries, which asks once whether anything is to be sent.
+func (j Journal) once() Journal {
+	if ask := j.Sending; ask != nil {
+		agreed := false
+		j.Sending = func(known *Live) bool {
+			agreed = agreed || ask(known)
+			return agreed
+		}
+	}
+	return j
+}
+
 func (j *Journal) sending(known *Live) bool { return j.Sending == nil || j.Sending(known) }
 
 func (j *Journal) read(object metav1.Object) *Live {
@@ -99,23 +116,51 @@ type application struct {
 
 // Apply makes the member hold what is desired, with a single request as long as nothing
 // of what is known stands against it and nothing is in its way.
+//
+// Where the member does not serve the version, it is applied in another one that it does.
 func (a *Applier) Apply(ctx context.Context, desired Desired, known Known, journal Journal) ApplyResult {
-	return discreet(desired.Ref, a.applyDesired(ctx, desired, known, journal))
+	return discreet(desired.Ref, a.applyServed(ctx, desired, known, journal))
 }
 
-func (a *Applier) applyDesired(ctx context.Context, desired Desired, known Known, journal Journal) ApplyResult {
-	w := &application{requests: &a.requests, Desired: desired, Known: known}
-	switch live := known.Live; {
+func (a *Applier) applyServed(ctx context.Context, desired Desired, known Known, journal Journal) ApplyResult {
+	journal = journal.once()
+	for try := 1; ; try++ {
+		w, err := a.application(desired, known)
+		if err != nil {
+			return Failed{err}
+		}
+		result := a.apply(ctx, w, journal)
+		if !Astray(Err(result)) {
+			return withVersion(result, desired.Ref, w.Ref)
+		}
+		found := a.served.Look(ctx, desired.Resource)
+		if found.Version == "" || found.Version == w.Resource.GVR.Version || try == mostVersions {
+			return Unserved{Cause: found.why(Err(result)), Undefined: found.Undefined}
+		}
+	}
+}
+
+// application is an Apply in the version that requests are to be made in.
+func (a *Applier) application(desired Desired, known Known) (w *application, err error) {
+	w = &application{requests: &a.requests, Desired: desired, Known: known}
+	if w.Resource = a.served.In(desired.Resource); w.Resource != desired.Resource {
+		w.Rendered, err = inVersion(desired.Rendered, w.Resource.GVK.GroupVersion().String())
+	}
+	return w, err
+}
+
+func (a *Applier) apply(ctx context.Context, w *application, journal Journal) ApplyResult {
+	switch live := w.Live; {
 	case live != nil && !live.Managed:
 		return KeptOut{}
 	case live != nil && live.Deleting:
 		return Deleting{}
-	case live == nil && !desired.Adopt:
+	case live == nil && !w.Adopt:
 		if obstacle := w.obstacle(ctx); obstacle != nil {
 			return obstacle
 		}
 	}
-	if !journal.sending(known.Live) {
+	if !journal.sending(w.Live) {
 		return Withheld{}
 	}
 	return w.applyDeclared(ctx, &a.schemas)
@@ -153,7 +198,7 @@ func (w *application) prepareAndApply(ctx context.Context) ApplyResult {
 func (w *application) obstacle(ctx context.Context) ApplyResult {
 	existing, err := w.get(ctx, w.Ref)
 	switch {
-	case apierrors.IsNotFound(err):
+	case notFound(err, w.Ref):
 		return nil
 	case err != nil:
 		return Unread{err}

@@ -3,6 +3,8 @@ package member
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // What is sent of the desired object: every request that writes it takes it from here.
@@ -39,4 +41,23 @@ func parse(body []byte) (*unstructured.Unstructured, error) {
 	object := &unstructured.Unstructured{}
 	err := utiljson.Unmarshal(body, &object.Object) // with whole numbers as such, unlike encoding/json
 	return object, err
+}
+
+// inVersion is what is sent of an object where the member is given it in another version
+// of its type: nobody converts its fields.
+func inVersion(rendered federate.Rendered, apiVersion string) (federate.Rendered, error) {
+	for _, body := range []*[]byte{&rendered.JSON, &rendered.Initial} {
+		if *body == nil {
+			continue
+		}
+		object, err := parse(*body)
+		if err != nil {
+			return rendered, err
+		}
+		object.SetAPIVersion(apiVersion)
+		if *body, err = object.MarshalJSON(); err != nil {
+			return rendered, err
+		}
+	}
+	return rendered, nil
 }

@@ -12,6 +12,7 @@
 //	leaving.go   ... fields that others have written as well; what leaves the template
 //	retain.go    ... replicas that are the member's
 //	remove.go    Remove and Release: it is to be gone, or to lose the managed label
+//	served.go    in which version the member serves the type; what a 404 is of
 //	result.go    the outcomes
 //	live.go      what is remembered of an object: Live
 //	content.go   what is sent of the desired object

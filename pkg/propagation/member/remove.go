@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/pkg/retries"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // Unwanted is what the member is not to hold any more.
@@ -25,14 +26,36 @@ type Unwanted struct {
 // manage is left alone. known is what the watch tells, nil: nothing, so that it is asked
 // whether the object is there.
 func (a *Applier) Remove(ctx context.Context, unwanted Unwanted, known *Live, journal Journal) RemoveResult {
-	return discreet(unwanted.Ref, a.removeUnwanted(ctx, unwanted, known, journal))
+	journal = journal.once()
+	return discreet(unwanted.Ref, a.inServed(ctx, unwanted.Resource, func(served typeconfig.Resource) RemoveResult {
+		unwanted.Resource = served
+		return a.remove(ctx, unwanted, known, journal)
+	}))
 }
 
-func (a *Applier) removeUnwanted(ctx context.Context, unwanted Unwanted, known *Live, journal Journal) RemoveResult {
+// inServed does something in the version that the member serves. Where the resource is
+// not defined there, nothing has to be done any more.
+func (a *Applier) inServed(ctx context.Context, asked typeconfig.Resource, do func(served typeconfig.Resource) RemoveResult) RemoveResult {
+	for try := 1; ; try++ {
+		served := a.served.In(asked)
+		result := do(served)
+		if !Astray(Err(result)) {
+			return result
+		}
+		switch found := a.served.Look(ctx, asked); {
+		case found.Undefined:
+			return Gone{}
+		case found.Version == "" || found.Version == served.GVR.Version || try == mostVersions:
+			return Unserved{Cause: found.why(Err(result))}
+		}
+	}
+}
+
+func (a *Applier) remove(ctx context.Context, unwanted Unwanted, known *Live, journal Journal) RemoveResult {
 	if known == nil {
 		existing, err := a.get(ctx, unwanted.Ref)
 		switch {
-		case apierrors.IsNotFound(err):
+		case notFound(err, unwanted.Ref):
 			return Gone{}
 		case err != nil:
 			return Unread{err}
@@ -58,7 +81,7 @@ func (a *Applier) removeUnwanted(ctx context.Context, unwanted Unwanted, known *
 	}
 	err := a.asManaged(ctx, unwanted.Ref, known, journal, send)
 	switch {
-	case apierrors.IsNotFound(err):
+	case notFound(err, unwanted.Ref):
 		return Gone{}
 	case errors.Is(err, ErrKeptOut):
 		return NotOurs{}
@@ -73,20 +96,19 @@ func (a *Applier) removeUnwanted(ctx context.Context, unwanted Unwanted, known *
 // Release takes the managed label off an object that nobody wants managed any more, if
 // it is still the one that is known.
 func (a *Applier) Release(ctx context.Context, ref Ref, known *Live) RemoveResult {
-	return discreet(ref, a.release(ctx, ref, known))
-}
-
-func (a *Applier) release(ctx context.Context, ref Ref, known *Live) RemoveResult {
-	err := a.unlabel(ctx, ref, known)
-	switch {
-	case apierrors.IsNotFound(err):
-		return Gone{}
-	case apierrors.IsConflict(err):
-		return Changed{}
-	case err != nil:
-		return Failed{err}
-	}
-	return Unlabelled{}
+	return discreet(ref, a.inServed(ctx, ref.Resource, func(served typeconfig.Resource) RemoveResult {
+		ref.Resource = served
+		err := a.unlabel(ctx, ref, known)
+		switch {
+		case notFound(err, ref):
+			return Gone{}
+		case apierrors.IsConflict(err):
+			return Changed{}
+		case err != nil:
+			return Failed{err}
+		}
+		return Unlabelled{}
+	}))
 }
 
 // asManaged sends something for the object that the watch has told of, as it was then.

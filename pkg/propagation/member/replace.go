@@ -72,7 +72,7 @@ func describeRefusal(err error) string {
 // when it can be applied again.
 func (w *application) createOrUpdate(ctx context.Context) (metav1.Object, error) {
 	object, err := w.readToWrite(ctx, w.Ref)
-	if apierrors.IsNotFound(err) {
+	if notFound(err, w.Ref) {
 		initial, err := w.initial()
 		if err != nil {
 			return nil, err
@@ -102,7 +102,7 @@ func (w *application) overlay(object, desired *unstructured.Unstructured) {
 // result is invalid as well.
 func (w *application) replace(ctx context.Context) (bool, error) {
 	object, err := w.readToWrite(ctx, w.Ref)
-	if apierrors.IsNotFound(err) {
+	if notFound(err, w.Ref) {
 		return false, nil
 	}
 	if err != nil {

@@ -41,12 +41,15 @@ type (
 	Applied struct {
 		Object  metav1.Object
 		Unknown []string
+		// Version is the one that the member was given; empty if it is what was wanted.
+		Version string
 	}
 	// Updated says that it does, but that what is wanted can never be applied, for the
 	// reason of Refusal. It was created or updated, so fields that leave it stay in the member.
 	Updated struct {
 		Object  metav1.Object
 		Unknown []string
+		Version string
 		Refusal string
 	}
 	// TakenOver says that it does, as KubeFed has left it. Only whose the fields are was
@@ -54,6 +57,8 @@ type (
 	TakenOver struct {
 		Object  metav1.Object
 		Unknown []string
+		// Version is the one that the member was given; empty if it is what was wanted.
+		Version string
 	}
 	// Exists says that there is an object that is not managed, and none is to be
 	// adopted. Nothing was sent.
@@ -86,6 +91,12 @@ type (
 	Deleting struct{}
 	// Withheld says that the Journal wants nothing sent.
 	Withheld struct{}
+	// Unserved says that the member does not serve the type so that anything could be said
+	// of the object, or done to it: nothing has arrived. Undefined: there can be none.
+	Unserved struct {
+		Cause     error
+		Undefined bool
+	}
 	// Unread says that it could not be read whether there is such an object. Nothing was sent.
 	Unread struct{ Cause error }
 	// Failed says that a request has failed. What was sent may have arrived all the same.
@@ -110,6 +121,7 @@ func (Invalid) applyResult()   {}
 func (KeptOut) applyResult()   {}
 func (Deleting) applyResult()  {}
 func (Withheld) applyResult()  {}
+func (Unserved) applyResult()  {}
 func (Unread) applyResult()    {}
 func (Failed) applyResult()    {}
 
@@ -120,6 +132,7 @@ func (Deleted) removeResult()    {}
 func (Changed) removeResult()    {}
 func (Deleting) removeResult()   {}
 func (Withheld) removeResult()   {}
+func (Unserved) removeResult()   {}
 func (Unread) removeResult()     {}
 func (Failed) removeResult()     {}
 
@@ -136,6 +149,7 @@ func (Deleted) err() error    { return nil }
 func (Changed) err() error    { return errChanged }
 func (Deleting) err() error   { return nil }
 func (Withheld) err() error   { return nil }
+func (r Unserved) err() error { return r.Cause }
 func (r Unread) err() error   { return r.Cause }
 func (r Failed) err() error   { return r.Cause }
 
@@ -187,6 +201,27 @@ func withUnknown(result ApplyResult, unknown []string) ApplyResult {
 		return r
 	case TakenOver:
 		r.Unknown = unknown
+		return r
+	}
+	return result
+}
+
+// withVersion adds to what has become of an Apply in which version that was, if it is not
+// the one that was asked for.
+func withVersion(result ApplyResult, asked, used Ref) ApplyResult {
+	version := used.Resource.GVR.Version
+	if version == asked.Resource.GVR.Version {
+		return result
+	}
+	switch r := result.(type) {
+	case Applied:
+		r.Version = version
+		return r
+	case Updated:
+		r.Version = version
+		return r
+	case TakenOver:
+		r.Version = version
 		return r
 	}
 	return result

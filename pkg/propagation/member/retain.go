@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
@@ -33,9 +32,9 @@ func (w *application) handOverReplicas(ctx context.Context) error {
 	var version string
 	replicas := ptr.Deref(w.Rendered.Replicas, 1)
 	switch {
-	case apierrors.IsNotFound(err) && w.initialBody() == nil:
+	case notFound(err, w.Ref) && w.initialBody() == nil:
 		return nil // the template has no replicas either
-	case apierrors.IsNotFound(err):
+	case notFound(err, w.Ref):
 		created, err := w.apply(ctx, w.Ref, w.initialBody(), federate.FieldManager, false) // one made meanwhile is looked at
 		if err != nil {
 			return err

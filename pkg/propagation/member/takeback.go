@@ -47,6 +47,9 @@ func (w *application) takeBack(ctx context.Context, result ApplyResult) ApplyRes
 				return KeptOut{}
 			}
 		}
+		if Astray(err) {
+			err = errors.New(err.Error()) // the object is there: it says nothing of the version that it was applied in
+		}
 		if err != nil {
 			return failed(fmt.Errorf("taking back what others have added (%s): %w; name the fields in the template, or set the annotation %s to %s",
 				federate.DescribeClaims(entries, claims), err, federate.OwnershipAnnotation, federate.Shared))

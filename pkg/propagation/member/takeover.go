@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -49,7 +48,7 @@ func (w *application) mayBeKubeFeds() bool {
 // takeFields returns the object's metadata if it holds what is wanted now.
 func (w *application) takeFields(ctx context.Context) (held *metav1.PartialObjectMetadata, err error) {
 	object, err := w.readToWrite(ctx, w.Ref)
-	if apierrors.IsNotFound(err) {
+	if notFound(err, w.Ref) {
 		return nil, nil //nolint:nilnil // documented: it does not
 	}
 	if err != nil {

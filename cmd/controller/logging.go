@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/fedctl/fedctl/pkg/settings"
+)
+
+// setUpLogging sends all logs, client-go's too, to standard error in the chosen format.
+func setUpLogging(process settings.Process) {
+	options := &slog.HandlerOptions{Level: slog.Level(-min(process.LogLevel, settings.MostLogLevel))}
+	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
+	if process.LogFormat == "text" {
+		handler = slog.NewTextHandler(os.Stderr, options)
+	}
+	log := logr.FromSlogHandler(calm{handler})
+	ctrl.SetLogger(log)
+	klog.SetLogger(log.WithName("client-go"))
+}
+
+// calm passes on what libraries log as an error and is none, as what it is: an event
+// about something in a namespace that is being deleted finds no place there any more.
+type calm struct{ slog.Handler }
+
+const levelExpected = slog.Level(-1) // as the controller's own V(1)
+
+// Handle implements slog.Handler.
+func (c calm) Handle(ctx context.Context, record slog.Record) error {
+	if record.Level >= slog.LevelError && isExpected(record) {
+		record.Level = levelExpected
+		if !c.Enabled(ctx, record.Level) {
+			return nil
+		}
+	}
+	return c.Handler.Handle(ctx, record)
+}
+
+func isExpected(record slog.Record) (expected bool) {
+	record.Attrs(func(attr slog.Attr) bool {
+		err, ok := attr.Value.Any().(error)
+		expected = ok && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+		return !expected
+	})
+	return expected
+}
+
+// WithAttrs implements slog.Handler.
+func (c calm) WithAttrs(attrs []slog.Attr) slog.Handler { return calm{c.Handler.WithAttrs(attrs)} }
+
+// WithGroup implements slog.Handler.
+func (c calm) WithGroup(name string) slog.Handler { return calm{c.Handler.WithGroup(name)} }

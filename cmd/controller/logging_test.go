@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// What is to be expected is no error, whoever logs it, and everything else is.
+func TestExpectedConditionsAreNoErrors(t *testing.T) {
+	terminating := apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "e", errors.New("unable to create new content in namespace x because it is being terminated"))
+	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "e", errors.New("no right"))
+	for _, test := range []struct {
+		err   error
+		level slog.Level
+		want  string
+	}{
+		{terminating, slog.LevelInfo, ""},
+		{terminating, slog.LevelDebug, "level=DEBUG+3"},
+		{forbidden, slog.LevelInfo, "level=ERROR"},
+		{nil, slog.LevelInfo, "level=ERROR"},
+	} {
+		var out bytes.Buffer
+		log := logr.FromSlogHandler(calm{slog.NewTextHandler(&out, &slog.HandlerOptions{Level: test.level})})
+		log.WithName("client-go").WithValues("a", "b").Error(test.err, "Server rejected event (will not retry!)")
+		if got := out.String(); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%v at %s: %q", test.err, test.level, got)
+		}
+	}
+}
