@@ -43,6 +43,10 @@ type Options struct {
 	// RBAC says how much the controller may do in the member; empty means what an earlier
 	// join was told, and failing that RBACTypes.
 	RBAC RBACMode
+	// Labels are set on the KubeFedCluster. Others that it has stay.
+	Labels map[string]string
+	// ForgetLabels leaves alone what the member remembers of an earlier membership.
+	ForgetLabels bool
 	// ErrorOnExisting makes anything that already exists an error.
 	ErrorOnExisting bool
 	// DryRun changes nothing, and says what would be done.
@@ -57,6 +61,9 @@ type Options struct {
 func (o *Options) complete() error {
 	if o.RBAC != "" && o.RBAC != RBACTypes && o.RBAC != RBACAdmin {
 		return fmt.Errorf("unknown RBAC mode %q: use %s or %s", o.RBAC, RBACTypes, RBACAdmin)
+	}
+	if err := checkLabels(o.Labels); err != nil {
+		return err
 	}
 	if o.Say == nil {
 		o.Say = func(string) {}

@@ -109,7 +109,11 @@ func (w *world) memberActs(m *member) {
 
 // connectionActs is the connection to a member cluster.
 func (w *world) connectionActs(m *member) {
-	switch w.pick(3) {
+	switch w.pick(4) {
+	case 3: // it is let go, and joins again: perhaps before anybody has looked
+		m.membership++
+		m.was, m.shown.Listed, m.joined = false, false, w.now
+		w.hostQueued = true
 	case 0:
 		if m.ready = !m.ready; m.ready && m.probed {
 			m.shown.Listed = false // listed anew
@@ -168,7 +172,7 @@ func (w *world) checkNothingLeft() {
 		if m.givenUp {
 			continue
 		}
-		if m.object != nil && m.object.managed && !m.object.byOthers {
+		if m.object != nil && m.object.managed && !m.object.byOthers && !(m.keeps && m.object.deleting) { // that ends by itself
 			w.failf("cluster %s: the deletion has ended, and it holds %+v", name, *m.object)
 		}
 		if f := m.flight; f != nil && f.sent && !f.arrived && (f.task.Action() == Apply || f.task.Action() == Repair) {
@@ -247,7 +251,8 @@ func (w *world) checkRest() {
 		case keptOut:
 		case w.selected[name] && !holds:
 			w.failf("cluster %s: at rest, and it holds %+v instead of %s", name, m.object, w.hash(name))
-		case !w.selected[name] && m.object != nil && m.object.managed:
+		case m.keeps && m.object != nil && m.object.deleting: // it ends by itself
+		case !w.selected[name] && m.was && m.object != nil && m.object.managed:
 			w.failf("cluster %s: at rest, and it holds what it is not to", name)
 		}
 	}

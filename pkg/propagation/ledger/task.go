@@ -104,6 +104,8 @@ func (l *Ledger) Begin(in Try, now time.Time) (Task, Next) {
 	case l.outdated(e, in.Wanted):
 		e.retrying = false // if this was a retry, it is spent
 		return Task{}, Next{Decide: true}
+	case !e.kept.IsZero(): // the watch has told of a change to what is kept
+		return Task{}, Next{Decide: !in.Shown || !in.Managed || in.Deleting}
 	case e.goal == goalApplied:
 		return l.beginApply(e, in, now)
 	case e.goal == goalAbsent:
@@ -123,6 +125,9 @@ func (l *Ledger) outdated(e *entry, w Wanted) bool {
 		return w.Orphan || !w.HasFinalizer
 	case w.Deleting:
 		return e.goal != goalNothing
+	}
+	if e.goal == goalAbsent && !e.keeps && e.membership != w.Membership {
+		return true // the cluster has joined again since: what is there may be found only
 	}
 	return e.goal != goalNothing && w.Revision != l.revision
 }
@@ -193,7 +198,7 @@ func (l *Ledger) beginRemoval(e *entry, in Try) (Task, Next) {
 	// Of one cluster's items only one is in work at a time, so nothing is under way: what
 	// was sent has been answered or is lost. Whether it has arrived is asked, unless the
 	// watch shows that the object is there, or that it is not ours.
-	if goneFor(e, in.Sighting) {
+	if goneFor(e, in.Sighting) || endsItself(&in.Situation) {
 		l.clear(e)
 		return Task{}, Next{Decide: true}
 	}
