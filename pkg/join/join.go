@@ -45,6 +45,10 @@ type Options struct {
 	RBAC RBACMode
 	// Types are about to be enabled, so that the rights they need are given as well.
 	Types []fedcorev1beta1.FederatedTypeConfig
+	// Labels are set on the KubeFedCluster. Others that it has stay.
+	Labels map[string]string
+	// ForgetLabels leaves alone what the member remembers of an earlier membership.
+	ForgetLabels bool
 	// ErrorOnExisting makes anything that already exists an error.
 	ErrorOnExisting bool
 	// DryRun changes nothing, and says what would be done.
@@ -59,6 +63,9 @@ type Options struct {
 func (o *Options) complete() error {
 	if o.RBAC != "" && o.RBAC != RBACTypes && o.RBAC != RBACAdmin {
 		return fmt.Errorf("unknown RBAC mode %q: use %s or %s", o.RBAC, RBACTypes, RBACAdmin)
+	}
+	if err := checkLabels(o.Labels); err != nil {
+		return err
 	}
 	if o.Say == nil {
 		o.Say = func(string) {}

@@ -32,7 +32,8 @@ there. Everything is named as kubefedctl names it.
 The rights (--rbac=types) are those that the host's FederatedTypeConfigs need,
 besides reading nodes, namespaces and pods. Repeat the command to renew them after
 enabling more types; what is there already is brought up to date, and what the
-command is not told to change, such as the address, is kept. Federating
+command is not told to change, such as the address, is kept. Labels, by which placements select the cluster, are set with --labels;
+those that unjoin has left in the cluster are taken up. Federating
 ClusterRoles or Roles gives the right to grant any right, which such types need.
 --rbac=admin allows everything, as kubefedctl does.`
 
@@ -93,6 +94,8 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Join.SecretName, "secret-name", "", "Name of the Secret in the host that holds the cluster's token; by default made from the cluster's name.")
 	flags.StringVar(&o.Join.APIEndpoint, "api-endpoint", "", "URL of the joining cluster's API server as the host's controller reaches it; by default the one stored by an earlier join, or the one in the kubeconfig.")
 	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the federated types need) or admin (everything); by default as an earlier join was told, or types.")
+	flags.StringToStringVar(&o.Join.Labels, "labels", nil, "Labels of the KubeFedCluster, such as region=eu,tier=gold; others that it has stay.")
+	flags.BoolVar(&o.Join.ForgetLabels, "forget-labels", false, "Do not take up the labels that the cluster remembers of an earlier membership.")
 	flags.BoolVar(&o.Join.ErrorOnExisting, "error-on-existing", false, "Fail if anything to be created exists already, instead of bringing it up to date.")
 	flags.BoolVar(&o.Join.DryRun, "dry-run", false, "Change nothing; say what would be done.")
 	flags.BoolVar(&o.PrintRBAC, "print-rbac", false, "Print what would be created in the joining cluster, as YAML or in the format of -o, and end.")
