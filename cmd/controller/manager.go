@@ -145,6 +145,7 @@ func (p *controlPlane) setUpPropagation() error {
 		TargetNamespace:  p.TargetNamespace(),
 		RequestTimeout:   p.Members.RequestTimeout,
 		Rollups:          rollups.Functions(),
+		ReportLeftovers:  p.members.ReportLeftovers,
 	})
 	p.registrars = append(p.registrars, engine)
 	if err == nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/local"
 	"github.com/fedctl/fedctl/internal/cli/migrate"
 	"github.com/fedctl/fedctl/internal/cli/orphaning"
+	"github.com/fedctl/fedctl/internal/cli/prune"
 	"github.com/fedctl/fedctl/internal/cli/render"
 	"github.com/fedctl/fedctl/internal/cli/status"
 	"github.com/fedctl/fedctl/internal/cli/uninstall"
@@ -56,7 +57,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.AddCommand(backup.NewCommand(factory), get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), unjoin.NewCommand(factory))
+	root.AddCommand(backup.NewCommand(factory), get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), prune.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory))

@@ -111,6 +111,7 @@ func compareClusters(a, b ClusterStatus) int { return cmp.Compare(a.Name, b.Name
 func propagationCondition(in FoldInput, clusters []ClusterStatus) Condition {
 	c := Condition{Type: ConditionPropagation, Status: ConditionTrue, Reason: string(in.Reason), Message: in.Message}
 	failed := failures(clusters)
+	wanted := len(clusters) - countNotSelected(clusters)
 	if in.Reason == AggregateSuccess && len(failed) > 0 {
 		c.Reason = string(CheckClusters)
 	}
@@ -119,7 +120,7 @@ func propagationCondition(in FoldInput, clusters []ClusterStatus) Condition {
 	}
 	c.Status = ConditionFalse
 	if c.Reason == string(CheckClusters) && len(failed) > 0 {
-		text := fmt.Sprintf("%d of %d clusters: %s", len(failed), len(clusters), listMessage(failed, longestFailure))
+		text := fmt.Sprintf("%d of %d clusters: %s", len(failed), wanted, listMessage(failed, longestFailure))
 		if in.Message != "" {
 			text = in.Message + "; " + text
 		}
@@ -129,11 +130,20 @@ func propagationCondition(in FoldInput, clusters []ClusterStatus) Condition {
 	return c
 }
 
+func countNotSelected(clusters []ClusterStatus) (n int) {
+	for i := range clusters {
+		if clusters[i].Status == NotSelected {
+			n++
+		}
+	}
+	return n
+}
+
 // failures says for every cluster in trouble what the trouble is.
 func failures(clusters []ClusterStatus) []string {
 	var failed []string
 	for i := range clusters {
-		if c := &clusters[i]; c.Status != ClusterPropagationOK {
+		if c := &clusters[i]; c.Status.Trouble() {
 			text := c.Name + " " + string(c.Status)
 			if c.Message != "" {
 				text += " (" + c.Message + ")"

@@ -30,6 +30,10 @@ type Object struct {
 
 	// Orphan says that the member objects stay when the object is deleted.
 	Orphan bool
+	// OrphanPolicy says that this is because it is being deleted with the propagation
+	// policy Orphan. Kubernetes' garbage collector takes the sign of that away at once:
+	// whoever has seen it remembers it.
+	OrphanPolicy bool
 	// Ownership is what OwnershipAnnotation says of it; empty where it says nothing.
 	Ownership string
 	// DeleteOptions are for deletions in the members; nil means the defaults.

@@ -3,6 +3,7 @@ package federate
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,13 +21,11 @@ func (o *Object) parseMetadata(raw any) {
 	deletion, _ := metadata["deletionTimestamp"].(string)
 	o.Deleting = deletion != ""
 	finalizers, _ := metadata["finalizers"].([]any)
-	for _, finalizer := range finalizers {
-		if finalizer == Finalizer {
-			o.HasFinalizer = true
-		}
-	}
+	o.HasFinalizer = slices.Contains(finalizers, any(Finalizer))
+	// The API server's finalizer tells of a deletion with the policy Orphan (--cascade=orphan).
+	o.OrphanPolicy = o.Deleting && slices.Contains(finalizers, any(metav1.FinalizerOrphanDependents))
 	annotations, _ := metadata["annotations"].(map[string]any)
-	o.Orphan = annotations[OrphanAnnotation] == "true"
+	o.Orphan = annotations[OrphanAnnotation] == "true" || o.OrphanPolicy
 	o.Ownership, _ = annotations[OwnershipAnnotation].(string)
 	if text, ok := annotations[DeleteOptionAnnotation].(string); ok {
 		o.DeleteOptions, o.DeleteOptionsError = parseDeleteOptions(text)

@@ -216,3 +216,21 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("cut inside a rune: %q", got)
 	}
 }
+
+// The garbage collector takes its finalizer off at once: what it stands for is only told
+// while the object is being deleted.
+func TestOrphanPolicy(t *testing.T) {
+	for name, test := range map[string]struct {
+		metadata string
+		orphan   bool
+	}{
+		"deleted with --cascade=orphan":    {`{deletionTimestamp: "2026-01-01T00:00:00Z", finalizers: [kubefed.io/sync-controller, orphan]}`, true},
+		"deleted otherwise":                {`{deletionTimestamp: "2026-01-01T00:00:00Z", finalizers: [kubefed.io/sync-controller, foregroundDeletion]}`, false},
+		"a finalizer of somebody's making": {`{finalizers: [kubefed.io/sync-controller, orphan]}`, false},
+	} {
+		o, err := Parse(object(t, "metadata: "+test.metadata))
+		if err != nil || o.Orphan != test.orphan || o.OrphanPolicy != test.orphan {
+			t.Errorf("%s: %t, %t, %v", name, o.Orphan, o.OrphanPolicy, err)
+		}
+	}
+}

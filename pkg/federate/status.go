@@ -24,6 +24,10 @@ const (
 	ClientRetrievalFailed  PropagationStatus = "ClientRetrievalFailed"
 	ManagedLabelFalse      PropagationStatus = "ManagedLabelFalse"
 
+	// NotSelected is ours: the object is there, bears our label, and no placement has
+	// selected the cluster since it joined. It is kept for a while.
+	NotSelected PropagationStatus = "NotSelected"
+
 	CreationTimedOut     PropagationStatus = "CreationTimedOut"
 	UpdateTimedOut       PropagationStatus = "UpdateTimedOut"
 	DeletionTimedOut     PropagationStatus = "DeletionTimedOut"
@@ -33,6 +37,11 @@ const (
 // Drifted is ours: something in the cluster has changed what the template sets, again and
 // again, so that it is put right after a while only.
 const Drifted PropagationStatus = "Drifted"
+
+// Trouble says whether a status tells that something is not as wanted.
+func (s PropagationStatus) Trouble() bool {
+	return s != ClusterPropagationOK && s != NotSelected
+}
 
 // AggregateReason is the reason of the Propagation condition; empty when True.
 type AggregateReason string

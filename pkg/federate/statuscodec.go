@@ -27,7 +27,7 @@ func (s Status) ToUnstructured() map[string]any {
 		}
 		out["clusters"] = clusters
 		// For kubectl's column: it cannot count.
-		out["summary"] = strconv.Itoa(propagated) + "/" + strconv.Itoa(len(clusters))
+		out["summary"] = strconv.Itoa(propagated) + "/" + strconv.Itoa(len(clusters)-countNotSelected(s.Clusters))
 	}
 	if len(s.Rollup) > 0 {
 		out["rollup"] = s.Rollup

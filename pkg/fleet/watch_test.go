@@ -115,7 +115,10 @@ func TestProblemOfAWatch(t *testing.T) {
 		t.Errorf("nothing is listed, and the problem is %v", w.Problem())
 	}
 	must(t, w.Replace(nil, "1"))
-	w.tell(w.accepted(true))
+	go w.tell(w.accepted(true)) // who has asked is told
+	if problem := <-told; problem != nil {
+		t.Errorf("objects are followed, and told of %v", problem)
+	}
 	if w.failed(t.Context(), Source{}, refused); w.Problem() != nil {
 		t.Errorf("a problem at once: %v", w.Problem())
 	}

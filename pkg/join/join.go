@@ -53,6 +53,10 @@ type Options struct {
 	TokenLifetime *time.Duration
 	// Rotate ends all tokens of the account, whoever has one, and makes a new one.
 	Rotate bool
+	// Labels are set on the KubeFedCluster. Others that it has stay.
+	Labels map[string]string
+	// ForgetLabels leaves alone what the member remembers of an earlier membership.
+	ForgetLabels bool
 	// ErrorOnExisting makes anything that already exists an error.
 	ErrorOnExisting bool
 	// DryRun changes nothing, and says what would be done.
@@ -70,6 +74,9 @@ func (o *Options) complete() error {
 	}
 	if l := o.TokenLifetime; l != nil && *l != 0 && *l < reach.MinTokenLifetime {
 		return fmt.Errorf("a token lives %s at least, or with 0 without end; not %s", reach.MinTokenLifetime, *l)
+	}
+	if err := checkLabels(o.Labels); err != nil {
+		return err
 	}
 	if o.Say == nil {
 		o.Say = func(string) {}

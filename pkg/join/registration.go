@@ -122,9 +122,11 @@ func (r registration) checkOwner(existing *corev1.Secret) error {
 
 func (h *hostSide) storeCluster(ctx context.Context, s steps, r registration, spec fedcorev1beta1.KubeFedClusterSpec) error {
 	desired := &fedcorev1beta1.KubeFedCluster{
-		TypeMeta:   metav1.TypeMeta{APIVersion: fedcorev1beta1.SchemeGroupVersion.String(), Kind: "KubeFedCluster"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: h.namespace, Name: r.options.ClusterName, Annotations: r.annotations()},
-		Spec:       spec,
+		TypeMeta: metav1.TypeMeta{APIVersion: fedcorev1beta1.SchemeGroupVersion.String(), Kind: "KubeFedCluster"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: h.namespace, Name: r.options.ClusterName, Annotations: r.annotations(), Labels: r.labels(ctx, h),
+		},
+		Spec: spec,
 	}
 	if r.existing == nil {
 		if err := s.create(ctx, desired); err != nil {
@@ -140,9 +142,9 @@ func (h *hostSide) storeCluster(ctx context.Context, s steps, r registration, sp
 	}
 	maps.Copy(annotations, desired.Annotations)
 	r.sayChanges(desired, existing.Spec, spec)
-	if apiequality.Semantic.DeepEqual(existing.Spec, spec) && maps.Equal(existing.Annotations, annotations) {
+	if apiequality.Semantic.DeepEqual(existing.Spec, spec) && maps.Equal(existing.Annotations, annotations) && maps.Equal(existing.Labels, desired.Labels) {
 		s.say(fmt.Sprintf("unchanged %s in %s", describeObject(desired), s.where))
-	} else if err := h.update(ctx, s, existing, desired, func() { existing.Spec, existing.Annotations = spec, annotations }); err != nil {
+	} else if err := h.update(ctx, s, existing, desired, func() { existing.Spec, existing.Annotations, existing.Labels = spec, annotations, desired.Labels }); err != nil {
 		return err
 	}
 	existing.TypeMeta = desired.TypeMeta // which reading leaves out

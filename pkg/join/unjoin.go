@@ -83,8 +83,12 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 			return err
 		}
 	}
+	o.sayLabels(kfc)
 	if memberSide == nil {
 		return nil
+	}
+	if err := o.rememberLabels(ctx, kfc, memberSide, hostSide, account.Namespace); err != nil {
+		o.Say(fmt.Sprintf("could not leave the labels in %s: %v", o.ClusterName, err)) // they have been said
 	}
 	if user := o.accountUser(kfc, account, others); user != "" {
 		o.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: KubeFedCluster %s uses them", account, o.ClusterName, user))
@@ -99,6 +103,35 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 			o.ClusterName, err, o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), strings.TrimPrefix(account.Name, o.ClusterName+"-"))
 	}
 	return nil
+}
+
+// sayLabels says which labels go with the KubeFedCluster: placements may select by them.
+func (o *UnjoinOptions) sayLabels(kfc *fedcorev1beta1.KubeFedCluster) {
+	if kfc == nil || len(kfc.Labels) == 0 {
+		return
+	}
+	labels := LabelList(kfc.Labels)
+	verb := "dropped"
+	if o.DryRun {
+		verb = "would drop"
+	}
+	o.Say(fmt.Sprintf("%s the labels of %s: %s; to join with them again: fedctl join %s --cluster-context %s --labels '%s'",
+		verb, o.ClusterName, labels, o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), labels))
+}
+
+// rememberLabels leaves the labels in the member, for the next join.
+func (o *UnjoinOptions) rememberLabels(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, member *side, host *hostSide, namespace string) error {
+	if kfc == nil || o.DryRun {
+		return nil
+	}
+	uid := host.clusterUID(ctx)
+	if len(kfc.Labels) == 0 {
+		return member.forgetMembership(ctx, namespace, uid)
+	}
+	if uid == "" {
+		return errors.New("the UID of the host cluster could not be read")
+	}
+	return member.remember(ctx, namespace, uid, memory{Cluster: o.ClusterName, Labels: kfc.Labels})
 }
 
 // account is the service account in the member.

@@ -167,8 +167,9 @@ func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster)
 			m.wake()
 			p.wakeBarred()
 		}
-		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels)
-		m.object, m.info.Labels = kfc, kfc.Labels
+		prune := reach.PruneTime(kfc)
+		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels) || !prune.Equal(m.info.Prune)
+		m.object, m.info.Labels, m.info.Prune = kfc, kfc.Labels, prune
 	}
 	p.renewSnapshot()
 	p.mu.Unlock()

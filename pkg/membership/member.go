@@ -73,7 +73,9 @@ func newMember(p *Provider, kfc *fedcorev1beta1.KubeFedCluster) *member {
 		reporter:    reporter{provider: p, log: log},
 	}
 	reason, message := reasonOf(m.health)
-	m.info = Info{Name: kfc.Name, Labels: kfc.Labels, Reason: reason, Message: message}
+	m.info = Info{
+		Name: kfc.Name, UID: kfc.UID, Joined: kfc.CreationTimestamp.Time, Prune: reach.PruneTime(kfc), Labels: kfc.Labels, Reason: reason, Message: message,
+	}
 	return m
 }
 

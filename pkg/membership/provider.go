@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/transport"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,8 +53,14 @@ const inventoryPeriod = 5 * time.Minute
 // Info is who one KubeFedCluster is and how it fares; Facts are what else is known of it. Values handed out are shared:
 // do not modify Labels.
 type Info struct {
-	Name   string
+	Name string
+	// UID is the KubeFedCluster's, and Joined when it was created: a cluster that leaves
+	// and joins again is another member.
+	UID    types.UID
+	Joined time.Time
 	Labels map[string]string
+	// Prune is the time up to which what was found when it joined is to be removed.
+	Prune time.Time
 	// Probed is false until the first probe since this process started has
 	// ended: Ready is then false because nothing is known yet.
 	Probed bool
@@ -81,6 +88,10 @@ type Provider struct {
 	// started lets the members' goroutines begin.
 	started chan struct{}
 	running sync.WaitGroup
+
+	// leftovers says what is left over in a cluster, once somebody knows.
+	leftovers atomic.Pointer[func(cluster string) Leftovers]
+	created   time.Time
 
 	synced   atomic.Bool
 	snapshot atomic.Pointer[[]Info]
@@ -128,7 +139,7 @@ func New(host cluster.Cluster, opts Options) (*Provider, error) {
 	}
 	p := &Provider{
 		host: host, opts: opts, log: opts.Logger, scheme: scheme,
-		members: map[string]*member{}, started: make(chan struct{}),
+		members: map[string]*member{}, started: make(chan struct{}), created: time.Now(),
 	}
 	p.snapshot.Store(&[]Info{})
 	return p, nil

@@ -39,6 +39,8 @@ type reporter struct {
 	// annotateAfter puts off the annotations, which nothing depends on, after a
 	// failure: a controller may lack the right to write them.
 	annotateAfter time.Time
+	// leftoversAfter puts off a condition that somebody has refused.
+	leftoversAfter time.Time
 }
 
 func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedCluster, h health, f Facts, malformed, uid string, expires time.Time) {
@@ -52,8 +54,19 @@ func (r *reporter) report(ctx context.Context, object *fedcorev1beta1.KubeFedClu
 	defer cancel()
 	now := time.Now()
 	want := statusFor(object.Status, h, f, malformed, now)
+	if now.After(r.leftoversAfter) {
+		found, known := r.provider.leftoversIn(object.Name)
+		want.Conditions = withLeftovers(want.Conditions, object.Status.Conditions, object.Name, found, known, now)
+	}
 	if r.worthWriting(object.Status, want, now) {
-		if written := r.patch(ctx, object, statusPatch(object.UID, want), true); written != nil {
+		written := r.patch(ctx, object, statusPatch(object.UID, want), true)
+		if shorter, had := withoutLeftovers(want.Conditions); written == nil && had {
+			// Admission that knows KubeFed's conditions alone, as its own webhook, refuses the rest as well.
+			want.Conditions = shorter
+			written = r.patch(ctx, object, statusPatch(object.UID, want), true)
+			r.leftoversAfter = now.Add(annotationPause)
+		}
+		if written != nil {
 			object = written
 		}
 	}

@@ -36,7 +36,7 @@ func (w *memberWorker) apply(ctx context.Context, a *attempt) (reconcile.Result,
 // fight says what somebody does again and again, and how to end it.
 func (a *attempt) fight() string {
 	if added := a.seen.says(a.fed.RetainReplicas); added != "" && a.t.isExact(a.fed) {
-		return fmt.Sprintf("cluster %s: others keep adding fields (%s); name them in the template, or set the annotation %s to %s",
+		return fmt.Sprintf("cluster %s: others keep writing fields (%s); leave them out of the template where it sets them, or else name them there, or set the annotation %s to %s",
 			a.cluster(), added, federate.OwnershipAnnotation, federate.Shared)
 	}
 	return fmt.Sprintf("cluster %s: something keeps changing fields that the template sets; leave them out of the template, "+

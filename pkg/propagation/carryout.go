@@ -91,7 +91,7 @@ func (w *memberWorker) begin(a *attempt, info membership.Info) {
 			namespace = w.lookout.namespace(a.t, a.target, info)
 		}
 		a.task, next = l.Begin(ledger.Try{
-			Situation: a.situation, Wanted: a.fed.wanted(intent), Namespace: namespace,
+			Situation: a.situation, Wanted: a.fed.wanted(intent, a.situation.Membership), Namespace: namespace,
 			Render: func(cluster string) (hash string, err error) {
 				a.manifest, err = a.acc.render(a.t, intent, cluster)
 				return a.manifest.Hash, err

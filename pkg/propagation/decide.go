@@ -28,6 +28,8 @@ type hostWorker struct {
 	// statusObjects and records repeat what the status says, where somebody reads them.
 	statusObjects *statusObjectWriter
 	records       *recordWriter
+	// leftovers are what is kept that nobody has selected.
+	leftovers *leftovers
 }
 
 // decide works on the host's item of a federated object.
@@ -49,6 +51,7 @@ func (w *hostWorker) decide(ctx context.Context, t *runningType, item Item) (rec
 	}
 	acc := t.accountOf(key, fed, w.settings)
 	if fed.Deleting {
+		w.leftovers.note(t, key, nil)
 		return w.finalize(ctx, t, key, fed, acc)
 	}
 	if !fed.HasFinalizer {
@@ -74,13 +77,18 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 	}
 	var plan ledger.Work
 	var wait time.Duration
+	var found []ledger.Found
 	acc.keep(func(l *ledger.Ledger) {
 		plan = l.Plan(ledger.Decision{
 			Revision: intent.Revision(), Exact: t.isExact(fed), Render: acc.hashes(t, intent),
 			Clusters: w.lookout.situations(t, key, where.Clusters), // under the lock: what is answered meanwhile comes after
 		}, w.now())
-		wait = l.Waits(w.now())
+		wait, found = l.Waits(w.now()), l.Found()
 	})
+	w.leftovers.note(t, key, found)
+	if !plan.Again.IsZero() {
+		w.work.decideAfter(t, key, plan.Again.Sub(w.now()))
+	}
 	for _, cluster := range plan.Renewed {
 		w.work.backoff.Forget(memberItem(t, key, cluster))
 	}
@@ -124,6 +132,7 @@ func (w *hostWorker) misnamed(ctx context.Context, t *runningType, key types.Nam
 // gone has the label taken off what a federated object that is gone has left in members.
 func (w *hostWorker) gone(t *runningType, key types.NamespacedName) {
 	t.forget(key)
+	w.leftovers.note(t, key, nil)
 	for _, s := range w.lookout.situations(t, key, nil) {
 		w.work.backoff.Forget(memberItem(t, key, s.Name))
 		if s.Shown {

@@ -20,6 +20,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
@@ -36,6 +37,9 @@ type Options struct {
 	// Rollups add up what the members say of the objects of a target, where their
 	// status is collected.
 	Rollups map[schema.GroupKind]federate.Rollup
+	// ReportLeftovers is given who knows what is kept in each cluster that nobody has
+	// selected; nil: nobody is told.
+	ReportLeftovers func(in func(cluster string) membership.Leftovers)
 }
 
 const (
@@ -65,6 +69,8 @@ type Engine struct {
 	statusObjects *statusObjectWriter
 	// records are KubeFed's, if they are written; nil otherwise.
 	records *recordWriter
+	// leftovers are what is kept in members that nobody has selected.
+	leftovers *leftovers
 
 	starting chan struct{}   // closed when ctx is set
 	ctx      context.Context //nolint:containedctx // the life of the leader: types come and go within it
@@ -86,6 +92,9 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 	}
 	e := newEngine(opts, log, inventory, host, &eventSender{recorder: eventnote.NewRecorder(local, "fedctl"), namespace: opts.KubeFedNamespace})
 	inventory.Subscribe(e.triggers.clusterChanged)
+	if opts.ReportLeftovers != nil {
+		opts.ReportLeftovers(e.leftovers.in)
+	}
 	if err := e.addController(mgr); err != nil {
 		return nil, err
 	}
@@ -97,7 +106,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 
 // newEngine puts the parts of an engine together.
 func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *hostClient, sender *eventSender) *Engine {
-	e := &Engine{opts: opts, log: log, types: newTypeSet(), work: newWorklist(opts), host: host, starting: make(chan struct{})}
+	e := &Engine{opts: opts, log: log, types: newTypeSet(), work: newWorklist(opts), host: host, leftovers: newLeftovers(), starting: make(chan struct{})}
 	recorded := opts.VersionRecords == settings.RecordPropagatedVersion
 	e.triggers = &triggers{
 		log: log, types: e.types, work: e.work, inventory: inventory, interval: statusInterval, recordsVersions: recorded,
@@ -110,10 +119,11 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 
 	times := &ledger.Settings{
 		SettleTimeout: opts.SettleTimeout, RequestTimeout: opts.RequestTimeout, UnreadyDeletionTimeout: opts.UnreadyDeletionTimeout,
+		LeftoverRetention: opts.LeftoverRetention,
 	}
 	look := &lookout{inventory: inventory, members: e.members}
 	place := &placer{inventory: inventory, namespaces: e.namespaces, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
-	metrics := newMetrics(e.work, e.types)
+	metrics := newMetrics(e.work, e.types, e.leftovers)
 	e.statusObjects = &statusObjectWriter{host: host, lookout: look, work: e.work, events: sender}
 	if recorded {
 		e.records = newRecordWriter(host, look, e.types, e.work)
@@ -121,7 +131,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	e.hostWorker = &hostWorker{
 		settings: times, now: time.Now, work: e.work, placer: place, lookout: look, host: host,
 		status:        &statusWriter{now: time.Now, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups},
-		statusObjects: e.statusObjects, records: e.records,
+		statusObjects: e.statusObjects, records: e.records, leftovers: e.leftovers,
 	}
 	e.memberWorker = &memberWorker{
 		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, events: sender,

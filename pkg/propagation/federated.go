@@ -47,14 +47,14 @@ func (f *federated) asksTheSame(other *federated) bool {
 		slices.Equal(f.finalizers, other.finalizers)
 }
 
-// wanted is what the object asks for now, where the intent is its own within all bounds.
+// wanted is what the object asks for now in a cluster of this membership, where the intent is its own within all bounds.
 // f may be nil: it is gone.
-func (f *federated) wanted(intent federate.Intent) ledger.Wanted {
+func (f *federated) wanted(intent federate.Intent, membership string) ledger.Wanted {
 	if f == nil {
 		return ledger.Wanted{}
 	}
 	return ledger.Wanted{
-		UID: f.UID, Revision: intent.Revision(), Deleting: f.Deleting, Orphan: f.Orphan, HasFinalizer: f.HasFinalizer,
+		UID: f.UID, Revision: intent.Revision(), Deleting: f.Deleting, Orphan: f.Orphan, HasFinalizer: f.HasFinalizer, Membership: membership,
 	}
 }
 
@@ -96,6 +96,9 @@ func readFederated(obj metav1.Object, before *federated) (*federated, error) {
 		return nil, err
 	}
 	f.Object = parsed
+	if before != nil && before.UID == parsed.UID && before.OrphanPolicy {
+		parsed.OrphanPolicy, parsed.Orphan = true, true
+	}
 	var known *federate.Intent
 	if before != nil {
 		known = &before.intent

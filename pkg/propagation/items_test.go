@@ -243,7 +243,9 @@ func TestRemovalIsRevokedByTheFederatedNamespace(t *testing.T) {
 		}
 	}
 	b.holds("m", b.key)
-	fed := b.put(nil)
+	fed := b.put(func(u *unstructured.Unstructured) {
+		u.Object["status"] = map[string]any{"clusters": []any{map[string]any{"name": "m"}}}
+	})
 	allow(1, "x")
 	place := b.hostWorker.placer
 	intent := place.intent(b.kind, fed)

@@ -41,10 +41,17 @@ func (o *lookout) situation(t *runningType, key types.NamespacedName, info membe
 	return ledger.Situation{
 		Cluster: ledger.Cluster{
 			Name: info.Name, Ready: info.Ready, Probed: info.Probed, Reason: info.Reason,
-			Keeps: t.IsNamespace && info.Host, // namespaces of the host are not ours to delete
+			Keeps:      t.IsNamespace && info.Host, // namespaces of the host are not ours to delete
+			Membership: membershipOf(info), Joined: info.Joined, Prune: info.Prune,
 		},
 		Sighting: sighting,
 	}, known
+}
+
+// membershipOf tells one membership from another, in a few characters: the status of every
+// object has it.
+func membershipOf(info membership.Info) string {
+	return string(info.UID)[:min(len(info.UID), 8)]
 }
 
 // look returns what the watch on a cluster shows of a federated object.

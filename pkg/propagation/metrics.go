@@ -35,8 +35,8 @@ func init() {
 }
 
 // newMetrics returns what the engine counts with, and has its queue reported.
-func newMetrics(work *worklist, types *typeSet) *metricsSet {
-	gauges := &queueCollector{work: work, types: types}
+func newMetrics(work *worklist, types *typeSet, left *leftovers) *metricsSet {
+	gauges := &queueCollector{work: work, types: types, leftovers: left}
 	metrics.Registry.Unregister(gauges) // of an earlier engine of this process
 	metrics.Registry.MustRegister(gauges)
 	return counted
@@ -54,25 +54,31 @@ func (m *metricsSet) observe(a *attempt, operation string, err error, took time.
 
 // queueCollector reports the lengths of the queue and the number of objects when asked.
 type queueCollector struct {
-	work  *worklist
-	types *typeSet
+	work      *worklist
+	types     *typeSet
+	leftovers *leftovers
 }
 
 var (
-	queuedDesc  = prometheus.NewDesc("fedctl_items_queued", "Items that wait, by member cluster; the host's own under an empty name.", []string{"cluster"}, nil)
-	objectsDesc = prometheus.NewDesc("fedctl_federated_objects", "Federated objects in the host cluster by type.", []string{"type"}, nil)
+	queuedDesc    = prometheus.NewDesc("fedctl_items_queued", "Items that wait, by member cluster; the host's own under an empty name.", []string{"cluster"}, nil)
+	objectsDesc   = prometheus.NewDesc("fedctl_federated_objects", "Federated objects in the host cluster by type.", []string{"type"}, nil)
+	leftoversDesc = prometheus.NewDesc("fedctl_leftover_objects", "Objects that a member cluster held when it joined, and no placement selects, by cluster.", []string{"cluster"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- queuedDesc
 	ch <- objectsDesc
+	ch <- leftoversDesc
 }
 
 // Collect implements prometheus.Collector.
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	for cluster, n := range c.work.fair.LenByCluster() {
 		ch <- prometheus.MustNewConstMetric(queuedDesc, prometheus.GaugeValue, float64(n), cluster.String())
+	}
+	for cluster, n := range c.leftovers.counts() {
+		ch <- prometheus.MustNewConstMetric(leftoversDesc, prometheus.GaugeValue, float64(n), cluster)
 	}
 	for _, t := range c.types.all() {
 		ch <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(t.federated.Len()), t.Name)

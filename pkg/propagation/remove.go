@@ -68,7 +68,9 @@ func (w *memberWorker) remove(ctx context.Context, a *attempt) (reconcile.Result
 func (w *memberWorker) sendingRemoval(a *attempt, known *member.Live) (verdict ledger.Sent) {
 	w.tell(a, func(l *ledger.Ledger) (next ledger.Next) {
 		fed := a.t.federated.Get(a.item.Object)
-		verdict, next = l.SendingRemoval(a.task, fed.wanted(w.placer.intent(a.t, fed)), sightingOfLive(known), w.now())
+		info, _ := w.lookout.inventory.Info(a.cluster())
+		wanted := fed.wanted(w.placer.intent(a.t, fed), membershipOf(info))
+		verdict, next = l.SendingRemoval(a.task, wanted, sightingOfLive(known), w.now())
 		return next
 	})
 	return verdict

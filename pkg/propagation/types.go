@@ -200,6 +200,7 @@ func (e *Engine) Unregister(ctx context.Context, name string) error {
 	}()
 	select {
 	case <-idle: // nothing puts a finalizer on anything any more
+		e.leftovers.forget(name)
 	case <-ctx.Done():
 		return fmt.Errorf("type %s: its work has not ended: %w", name, ctx.Err())
 	}

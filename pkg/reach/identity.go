@@ -2,6 +2,7 @@ package reach
 
 import (
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
@@ -13,6 +14,9 @@ const (
 	// kube-system, which tells whether two KubeFedClusters are one cluster. Joining notes
 	// it, and whoever is connected first where nobody has; nothing but joining changes it.
 	ClusterUIDAnnotation = "fedctl.io/cluster-uid"
+	// PruneAnnotation of a KubeFedCluster asks for the removal of what was found in the
+	// cluster when it joined and no placement selects: of all that was found up to its time.
+	PruneAnnotation = "fedctl.io/prune"
 	// ClusterLabel of a Secret names the KubeFedCluster that it belongs to.
 	ClusterLabel = "fedctl.io/cluster"
 )
@@ -31,6 +35,15 @@ const (
 // NotedUID is the UID that a KubeFedCluster's annotation tells, or empty.
 func NotedUID(kfc *fedcorev1beta1.KubeFedCluster) string {
 	return kfc.Annotations[ClusterUIDAnnotation]
+}
+
+// PruneTime is the time that a KubeFedCluster's annotation tells; zero if it tells none.
+func PruneTime(kfc *fedcorev1beta1.KubeFedCluster) time.Time {
+	at, err := time.Parse(time.RFC3339, kfc.Annotations[PruneAnnotation])
+	if err != nil {
+		return time.Time{} // nothing is removed for what cannot be read
+	}
+	return at
 }
 
 // SameEndpoint tells whether two addresses are written for one and the same.

@@ -24,6 +24,9 @@ type Propagation struct {
 	// UnreadyDeletionTimeout is how long a deletion waits for a cluster that is not
 	// ready; 0 means until it is ready or has been removed.
 	UnreadyDeletionTimeout time.Duration
+	// LeftoverRetention is how long what a cluster holds when it joins, and no placement
+	// selects, is kept; 0 means until it is pruned.
+	LeftoverRetention time.Duration
 	// VersionRecords says where what was propagated is recorded.
 	VersionRecords string
 }
@@ -44,6 +47,7 @@ func (s *Propagation) AddFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&s.SettleTimeout, "settle-timeout", 5*time.Second, "How long a status waits for clusters that have not answered.")
 	flags.DurationVar(&s.RetryMax, "retry-max", 5*time.Minute, "Longest time between two tries of what fails.")
 	flags.DurationVar(&s.UnreadyDeletionTimeout, "unready-deletion-timeout", 0, "How long a deletion waits for a member cluster that is not ready; 0 until it is ready or unjoined.")
+	flags.DurationVar(&s.LeftoverRetention, "leftover-retention", 7*24*time.Hour, "How long managed objects are kept that a cluster holds when it joins and no placement selects; 0 until fedctl prune.")
 	flags.StringVar(&s.VersionRecords, "version-records", RecordInStatus, "Where what was propagated is recorded: Status, or PropagatedVersion to write KubeFed's PropagatedVersions as well.")
 }
 
@@ -56,6 +60,7 @@ func (s *Propagation) Validate() error {
 	moreThanZero(&p, "settle-timeout", s.SettleTimeout)
 	moreThanZero(&p, "retry-max", s.RetryMax)
 	notNegative(&p, "unready-deletion-timeout", s.UnreadyDeletionTimeout)
+	notNegative(&p, "leftover-retention", s.LeftoverRetention)
 	p.oneOf("version-records", s.VersionRecords, RecordInStatus, RecordPropagatedVersion)
 	return p.join()
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
@@ -156,6 +157,25 @@ var _ = Describe("Deletion", func() {
 	})
 })
 
+var _ = Describe("A deletion with --cascade=orphan", func() {
+	It("leaves the objects in the members, without the label", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		var uids []types.UID
+		var kept []*federated
+		for _, name := range []string{"one", "two", "three"} {
+			f := create(ctx, configMap(ns, name, fields{"a": "1"}).on(members[0]))
+			expectSettled(ctx, f, members[0])
+			kept, uids = append(kept, f), append(uids, found(ctx, members[0], f.target).GetUID())
+		}
+		for i, f := range kept {
+			Expect(host.Delete(ctx, f.Unstructured, client.PropagationPolicy(metav1.DeletePropagationOrphan))).To(Succeed())
+			expectGone(ctx, host, f.ref())
+			expectField(ctx, members[0], f.target, "/metadata/labels", nil)
+			Expect(found(ctx, members[0], f.target).GetUID()).To(Equal(uids[i]))
+		}
+	})
+})
+
 // replicaSets returns the ReplicaSets of a namespace that are not being deleted.
 func replicaSets(ctx context.Context, c *framework.Cluster, namespace string) []metav1.PartialObjectMetadata {
 	GinkgoHelper()
@@ -197,6 +217,17 @@ var _ = Describe("The host as a member", localOnly, Ordered, Serial, func() {
 		Expect(u.GetDeletionTimestamp()).To(BeNil())
 		Expect(u.GetLabels()).NotTo(HaveKey(managed))
 	})
+
+	It("does not keep a namespace of the host from being deleted", func(ctx SpecContext) {
+		ns := plainNamespace(ctx)
+		namespace := create(ctx, federate("Namespace", ns, ns, nil).on(host, members[0]))
+		f := create(ctx, configMap(ns, "inside", fields{"a": "1"}).on(host, members[0]))
+		expectSettled(ctx, namespace, host, members[0])
+		expectSettled(ctx, f, host, members[0])
+		Expect(host.Delete(ctx, found(ctx, host, namespace.target))).To(Succeed())
+		expectGone(ctx, host, namespace.target)
+		expectGone(ctx, members[0], namespace.target)
+	}, NodeTimeout(2*time.Minute))
 
 	It("says when the label cannot be taken off: LabelRemovalFailed, LabelRemovalTimedOut", func(ctx SpecContext) {
 		ns := plainNamespace(ctx)

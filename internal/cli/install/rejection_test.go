@@ -251,7 +251,7 @@ var _ = Describe("objects of the control plane", Ordered, func() {
 		condition := func(kind, status string) string {
 			return `{"conditions":[{"type":"` + kind + `","status":"` + status + `","lastProbeTime":"2030-01-01T00:00:00Z"}]}`
 		}
-		Eventually(func() error { return writeStatus(cluster, condition("Happy", "True")) }).Should(MatchError(ContainSubstring("the types are Ready, Offline and ConfigMalformed")))
+		Eventually(func() error { return writeStatus(cluster, condition("Happy", "True")) }).Should(MatchError(ContainSubstring("the types are Ready, Offline, ConfigMalformed and Leftovers")))
 		Expect(writeStatus(cluster, condition("Ready", "Perhaps"))).To(MatchError(ContainSubstring("status must be True, False or Unknown")))
 		Expect(writeStatus(cluster, `{"conditions":[{"type":"Ready","status":"True"}]}`)).To(MatchError(ContainSubstring("lastProbeTime")))
 		Expect(writeStatus(cluster, condition("Ready", "True"))).To(Succeed())

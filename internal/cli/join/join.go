@@ -39,7 +39,9 @@ once, for when one may be in wrong hands.
 The rights (--rbac=types) are those that the types need which are enabled now,
 besides reading nodes, and pods where a type has replicas. Repeat the command after
 enabling more types; what is there already is brought up to date, and what the
-command is not told to change, such as the address or --rbac, is kept. --rbac=usual
+command is not told to change, such as the address or --rbac, is kept. Labels, by
+which placements select the cluster, are set with --labels; those that unjoin has
+left in the cluster are taken up. --rbac=usual
 adds what the types need that most fleets enable sooner or later. Federating
 ClusterRoles or Roles gives the right to grant any right, which such types need.
 --rbac=admin allows everything, as kubefedctl does. What the rights amount to is said.`
@@ -110,6 +112,8 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the enabled types need), usual (that, and what the usual types need) or admin (everything); by default as an earlier join was told, or types.")
 	flags.DurationVar(&o.tokenLifetime, "token-lifetime", join.DefaultTokenLifetime, "How long a token lives that the controller renews after half of that time; 0 makes one that does not end. A cluster that has joined keeps the kind it has.")
 	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one.")
+	flags.StringToStringVar(&o.Join.Labels, "labels", nil, "Labels of the KubeFedCluster, such as region=eu,tier=gold; others that it has stay.")
+	flags.BoolVar(&o.Join.ForgetLabels, "forget-labels", false, "Do not take up the labels that the cluster remembers of an earlier membership.")
 	flags.BoolVar(&o.Join.ErrorOnExisting, "error-on-existing", false, "Fail if anything to be created exists already, instead of bringing it up to date.")
 	flags.BoolVar(&o.Join.DryRun, "dry-run", false, "Change nothing; say what would be done.")
 	flags.BoolVar(&o.PrintRBAC, "print-rbac", false, "Print what would be created in the joining cluster, as YAML or in the format of -o, and end.")

@@ -21,7 +21,8 @@ from the cluster itself what join created there, and the rights to execute its b
 
 What was propagated to the cluster stays in it, and so does what another
 KubeFedCluster uses: the Secret, the account and its rights. The control plane's namespace in
-the member is removed only if nothing else is left in it, and never in the host.
+the member is removed only if nothing else is left in it, and never in the host. The labels
+of the KubeFedCluster are said, and left in the cluster for the next join.
 
 With --force a cluster that is gone, or whose context is, is removed from the host
 alone.`

@@ -57,7 +57,7 @@ func (l *Ledger) Applied(t Task, h Holding, now time.Time) Next {
 	if e == nil {
 		return Next{Forget: true}
 	}
-	e.applied, e.owned, e.updated = t.hash, h.Owned, true
+	e.applied, e.owned, e.updated, e.unmarked = t.hash, h.Owned, true, false
 	e.refusal, e.unknown, e.servedAs, e.retained = h.Refusal, h.Unknown, h.ServedAs, h.Retained
 	return l.finish(e, federate.ClusterPropagationOK, "", now)
 }

@@ -146,7 +146,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestRemovalIsSentOnce(t *testing.T) {
-	b := newBook(federate.Status{})
+	b := newBook(federate.Status{Clusters: []federate.ClusterStatus{{Name: "n"}}})
 	b.set("n", func(s *Situation) { s.Sighting = held })
 	b.plan()
 	task, _ := b.begin("n")
@@ -280,7 +280,7 @@ func TestReport(t *testing.T) {
 		t.Error("it was told")
 	}
 	for version, applied := range map[string]string{"": "", "gen:3": "", "h.xyz": "", "h.00ff": "h"} {
-		if got, _ := parseVersion(version); got != applied {
+		if got := parseVersion(version).applied; got != applied {
 			t.Errorf("%q: %q", version, got)
 		}
 	}

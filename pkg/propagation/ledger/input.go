@@ -17,6 +17,9 @@ type Settings struct {
 	// UnreadyDeletionTimeout is how long a deletion waits for a cluster that is not
 	// ready; 0 means until it is ready or has been removed.
 	UnreadyDeletionTimeout time.Duration
+	// LeftoverRetention is how long what a new membership has found, and nobody selects,
+	// is kept; 0 means until it is pruned.
+	LeftoverRetention time.Duration
 }
 
 // Cluster is what is known of a joined cluster.
@@ -30,6 +33,12 @@ type Cluster struct {
 	// Keeps says that the object is never deleted there: it is a namespace of the
 	// host cluster, which only loses the label.
 	Keeps bool
+	// Membership stands for the cluster's present membership, and Joined is when it began.
+	// A cluster that joins again is a member of its own.
+	Membership string
+	Joined     time.Time
+	// Prune is the time up to which what was found, and is kept, is to be removed.
+	Prune time.Time
 }
 
 // Sighting is what the watch on a cluster shows of the object.
@@ -74,14 +83,16 @@ type Situation struct {
 // *federate.RenderError or a *federate.ParseError, says why that cannot be told.
 type Render func(cluster string) (hash string, err error)
 
-// Wanted is what the federated object in the host asks for now, as far as it can
-// revoke what was decided earlier. The zero value stands for one that is gone.
+// Wanted is what the federated object in the host asks for now of one cluster, as far as
+// it can revoke what was decided earlier. The zero value stands for one that is gone.
 type Wanted struct {
 	UID          types.UID
 	Revision     federate.Revision
 	Deleting     bool
 	Orphan       bool
 	HasFinalizer bool
+	// Membership is that of the cluster, as far as it asks for anything there.
+	Membership string
 }
 
 // Namespace is the state of the object's namespace in a cluster.

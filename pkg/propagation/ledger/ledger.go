@@ -1,11 +1,8 @@
 package ledger
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -29,6 +26,11 @@ type Ledger struct {
 	// since is when the object became unsettled: when the first of the clusters that
 	// are pending became so, and it was settled before. Zero when none is pending.
 	since time.Time
+	// recorded is when the status that the ledger began with was written.
+	recorded time.Time
+	// left are the memberships of the clusters that the object has left in this process, by
+	// cluster: what turns up there late is ours to remove, and was not found.
+	left map[string]string
 }
 
 // goal is what is to become of the object in one cluster.
@@ -93,6 +95,13 @@ type entry struct {
 	silent  bool
 	until   time.Time // an item comes up again then, by itself, and not before
 	updated bool      // written since the status was reported last
+	// membership is the one in which the object was selected, or found. unmarked: the
+	// status does not say which that was.
+	membership string
+	unmarked   bool
+	// kept is when the object was found there without being selected in this membership;
+	// zero if it was not. It stays for a while.
+	kept time.Time
 	// removed is the UID of the object that was deleted at removedAt.
 	removed   types.UID
 	removedAt time.Time
@@ -112,16 +121,23 @@ func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 			refusal = federate.WithoutLeftOut(accepted.Message)
 		}
 	}
+	if propagation := status.Condition(federate.ConditionPropagation); propagation != nil {
+		l.recorded, _ = time.Parse(time.RFC3339, propagation.LastUpdateTime) // a bad one is none
+	}
 	for _, c := range status.Clusters {
-		applied, owned := parseVersion(c.Version)
+		v := parseVersion(c.Version)
 		// What a status lists may be there, also without a version: KubeFed writes none.
 		e := &entry{
-			applied: applied, owned: owned, arrival: arrivedMaybe, refusal: refusal,
+			applied: v.applied, owned: v.owned, membership: v.membership, unmarked: v.membership == "", kept: v.kept,
+			arrival: arrivedMaybe, refusal: refusal,
 			unknown: federate.ParseUnknown(said, c.Name), servedAs: federate.ParseServedAs(said, c.Name),
 			status: c.Status, message: c.Message,
 		}
 		if c.Version == neverSent {
 			e.arrival, e.untouched, e.recorded = arrivedNot, true, true
+		}
+		if c.Status == federate.NotSelected && v.kept.IsZero() {
+			e.foundBefore(l.recorded)
 		}
 		l.entries[c.Name] = e
 	}
@@ -188,7 +204,7 @@ func (l *Ledger) settle(e *entry, status federate.PropagationStatus, message str
 // is not there, or is not ours.
 func (l *Ledger) clear(e *entry) {
 	l.close(e)
-	*e = entry{recorded: e.recorded}
+	*e = entry{recorded: e.recorded, membership: e.membership, unmarked: e.unmarked}
 }
 
 // drop takes the entry of a cluster out of the ledger, if there is one.
@@ -220,32 +236,4 @@ func (e *entry) mayBeThere() bool { return e.applied != "" || e.arrival != arriv
 func (l *Ledger) upToDate(e *entry, s Sighting) bool {
 	return e.goal == goalApplied && s.Shown && s.Managed && !s.Deleting &&
 		e.applied == e.hash && s.Owned != 0 && s.Owned == e.owned && !(l.exact && s.Foreign != "")
-}
-
-// neverSent is the version of a cluster whose objects cannot be read, and to which
-// nothing was ever sent: a deletion does not wait for it, also in another process.
-const neverSent = "none"
-
-// version is what the status keeps of what was applied.
-func (e *entry) version() string {
-	if e.untouched && !e.pending && e.status == federate.CachedRetrievalFailed {
-		return neverSent
-	}
-	if e.applied == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s.%016x", e.applied, e.owned)
-}
-
-// parseVersion reads what version wrote; empty if it is not one of ours.
-func parseVersion(version string) (applied string, owned uint64) {
-	applied, ownedHex, ok := strings.Cut(version, ".")
-	if !ok {
-		return "", 0
-	}
-	owned, err := strconv.ParseUint(ownedHex, 16, 64)
-	if err != nil {
-		return "", 0
-	}
-	return applied, owned
 }

@@ -29,6 +29,9 @@ type Work struct {
 	Renewed []string
 	// Record says that the status has to be written before more is sent.
 	Record bool
+	// Again is when to decide again, because the time of something that is kept is over;
+	// zero for never.
+	Again time.Time
 }
 
 // Plan brings every cluster up to date with a decision.
@@ -43,13 +46,18 @@ func (l *Ledger) Plan(d Decision, now time.Time) (work Work) {
 	for i := range d.Clusters {
 		s := &d.Clusters[i]
 		if !s.Selected {
-			if l.deselect(s, now) {
+			queue, again := l.deselect(s, now)
+			if queue {
 				work.Queue = append(work.Queue, s.Name)
+			}
+			if !again.IsZero() && (work.Again.IsZero() || again.Before(work.Again)) {
+				work.Again = again
 			}
 			continue
 		}
 		e := l.entry(s.Name)
 		e.keeps = s.Keeps
+		l.enter(e, &s.Cluster)
 		if e.goal != goalApplied || e.hash == "" || fresh {
 			e.goal = goalApplied
 			sound, renewed := l.render(e, s.Name, d.Render)
@@ -82,20 +90,27 @@ func (l *Ledger) dropLeft(joined []Situation) {
 	}
 }
 
-// deselect wants the object absent from a cluster that the placement does not select.
-func (l *Ledger) deselect(s *Situation, now time.Time) (queue bool) {
-	if l.entries[s.Name] == nil && !s.Shown {
-		return false
+// deselect wants the object absent from a cluster that the placement does not select,
+// but for what the cluster's membership has found there. again is when that is due.
+func (l *Ledger) deselect(s *Situation, now time.Time) (queue bool, again time.Time) {
+	e := l.entries[s.Name]
+	if e == nil && !s.Shown {
+		return false, time.Time{}
 	}
-	e := l.entry(s.Name)
-	e.keeps = s.Keeps
+	if l.wasFound(e, s) {
+		if until, due := l.keepFound(s, now); !due {
+			return false, until
+		}
+	}
+	e = l.entry(s.Name)
+	e.keeps, e.membership, e.unmarked = s.Keeps, s.Membership, false
 	if l.planAbsent(e, s, now) {
-		return true
+		return true, time.Time{}
 	}
 	if e.goal == goalNothing && e.status == "" && !e.recorded {
-		l.drop(s.Name)
+		l.leave(&s.Cluster)
 	}
-	return false
+	return false, time.Time{}
 }
 
 // render notes what the cluster is to hold. It is not sound if that cannot be told,
@@ -190,7 +205,7 @@ const beingDeleted = "the object is being deleted in the cluster"
 // planAbsent says whether an item must be queued for a cluster that is not to hold the object.
 func (l *Ledger) planAbsent(e *entry, s *Situation, now time.Time) (queue bool) {
 	if e.goal != goalAbsent {
-		e.goal, e.hash, e.retrying, e.removedAt, e.until = goalAbsent, "", false, time.Time{}, time.Time{}
+		e.goal, e.hash, e.retrying, e.removedAt, e.until, e.kept = goalAbsent, "", false, time.Time{}, time.Time{}, time.Time{}
 	}
 	switch {
 	case !s.Probed && !s.Ready, s.Ready && !s.Listed:
@@ -204,7 +219,7 @@ func (l *Ledger) planAbsent(e *entry, s *Situation, now time.Time) (queue bool) 
 		}
 		l.settle(e, federate.WaitingForRemoval, notReady(s.Cluster)+"; to give it up: fedctl unjoin "+s.Name+" --force")
 		return false
-	case e.arrival != arrivalSent && goneFor(e, s.Sighting):
+	case e.arrival != arrivalSent && (goneFor(e, s.Sighting) || endsItself(s)):
 		l.clear(e)
 		return false
 	case s.Unserved && !s.Undefined:
@@ -213,7 +228,7 @@ func (l *Ledger) planAbsent(e *entry, s *Situation, now time.Time) (queue bool) 
 		return false
 	case e.retrying:
 		return false
-	case s.Shown && !e.pending && (s.Deleting || l.removalSent(e, s.Sighting, now)):
+	case s.Shown && !e.pending && !endsItself(s) && (s.Deleting || l.removalSent(e, s.Sighting, now)):
 		l.settle(e, federate.WaitingForRemoval, s.goingOn(beingDeleted))
 		return false
 	}
@@ -256,6 +271,11 @@ func (s *Sighting) goingOn(message string) string {
 func goneFor(e *entry, s Sighting) bool {
 	return !s.Shown && (s.Undefined || !e.mayBeThere()) || s.Shown && !s.Managed
 }
+
+// endsItself says that what is never deleted, and would only lose the label, is being
+// deleted by somebody else. To wait for that might be to wait for ever: a namespace of the
+// host is not gone before the finalizers in it are, its own FederatedNamespace's among them.
+func endsItself(s *Situation) bool { return s.Keeps && s.Shown && s.Deleting }
 
 // removalSent says whether this very object has been deleted already, and only the
 // watch has not told yet.

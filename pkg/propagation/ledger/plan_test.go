@@ -87,7 +87,9 @@ func (b *book) situation(cluster string) Situation {
 }
 
 func (b *book) begin(cluster string) (Task, Next) {
-	return b.Begin(Try{Situation: b.situation(cluster), Wanted: b.wanted, Render: b.render}, b.now)
+	wanted := b.wanted
+	wanted.Membership = b.clusters[cluster].Membership
+	return b.Begin(Try{Situation: b.situation(cluster), Wanted: wanted, Render: b.render}, b.now)
 }
 
 // apply brings the object into a cluster.
@@ -173,24 +175,27 @@ func TestPlanOfWhatIsNotToBeThere(t *testing.T) {
 		pending  bool
 		says     federate.PropagationStatus // "none": the status does not name the cluster
 	}{
-		"never there":                           {federate.Status{}, ready, absent, false, false, "none"},
-		"never there, not ready":                {federate.Status{}, unready, absent, false, false, "none"},
-		"never there, not listed":               {federate.Status{}, ready, unlisted, false, false, "none"},
-		"there":                                 {federate.Status{}, ready, held, true, true, federate.DeletionTimedOut},
-		"not ours":                              {federate.Status{}, ready, held.with(func(s *Sighting) { s.Managed = false }), false, false, "none"},
-		"may be there, cannot be listed":        {listed, ready, Sighting{Problem: "forbidden"}, false, false, federate.WaitingForRemoval},
-		"there, no longer served":               {federate.Status{}, ready, held.with(func(s *Sighting) { s.Unserved = true }), false, false, federate.WaitingForRemoval},
-		"may be there, no longer served":        {listed, ready, Sighting{Listed: true, Unserved: true}, false, false, federate.WaitingForRemoval},
-		"never there, not served":               {federate.Status{}, ready, Sighting{Listed: true, Unserved: true}, false, false, "none"},
-		"may be there, no longer defined":       {listed, ready, Sighting{Listed: true, Unserved: true, Undefined: true}, false, false, "none"},
-		"being deleted":                         {federate.Status{}, ready, held.with(func(s *Sighting) { s.Deleting = true }), false, false, federate.WaitingForRemoval},
-		"there, the list is not complete":       {federate.Status{}, ready, held.with(func(s *Sighting) { s.Listed = false }), false, true, federate.DeletionTimedOut},
-		"there, not ready":                      {federate.Status{}, unready, held, false, false, federate.WaitingForRemoval},
-		"may be there: it is asked":             {listed, ready, absent, true, true, federate.DeletionTimedOut},
-		"may be there, not listed":              {listed, ready, unlisted, false, true, federate.DeletionTimedOut},
-		"may be there, not probed":              {listed, unprobed, unlisted, false, true, federate.DeletionTimedOut},
-		"may be there, not ready":               {listed, unready, unlisted, false, false, federate.WaitingForRemoval},
-		"a namespace of the host is unlabelled": {federate.Status{}, Cluster{Ready: true, Probed: true, Keeps: true}, held, true, true, federate.LabelRemovalTimedOut},
+		"never there":                            {federate.Status{}, ready, absent, false, false, "none"},
+		"never there, not ready":                 {federate.Status{}, unready, absent, false, false, "none"},
+		"never there, not listed":                {federate.Status{}, ready, unlisted, false, false, "none"},
+		"there":                                  {listed, ready, held, true, true, federate.DeletionTimedOut},
+		"not ours":                               {federate.Status{}, ready, held.with(func(s *Sighting) { s.Managed = false }), false, false, "none"},
+		"may be there, cannot be listed":         {listed, ready, Sighting{Problem: "forbidden"}, false, false, federate.WaitingForRemoval},
+		"there, no longer served":                {listed, ready, held.with(func(s *Sighting) { s.Unserved = true }), false, false, federate.WaitingForRemoval},
+		"may be there, no longer served":         {listed, ready, Sighting{Listed: true, Unserved: true}, false, false, federate.WaitingForRemoval},
+		"never there, not served":                {federate.Status{}, ready, Sighting{Listed: true, Unserved: true}, false, false, "none"},
+		"may be there, no longer defined":        {listed, ready, Sighting{Listed: true, Unserved: true, Undefined: true}, false, false, "none"},
+		"being deleted":                          {listed, ready, held.with(func(s *Sighting) { s.Deleting = true }), false, false, federate.WaitingForRemoval},
+		"there, the list is not complete":        {listed, ready, held.with(func(s *Sighting) { s.Listed = false }), false, true, federate.DeletionTimedOut},
+		"there, not ready":                       {listed, unready, held, false, false, federate.WaitingForRemoval},
+		"may be there: it is asked":              {listed, ready, absent, true, true, federate.DeletionTimedOut},
+		"may be there, not listed":               {listed, ready, unlisted, false, true, federate.DeletionTimedOut},
+		"may be there, not probed":               {listed, unprobed, unlisted, false, true, federate.DeletionTimedOut},
+		"may be there, not ready":                {listed, unready, unlisted, false, false, federate.WaitingForRemoval},
+		"found":                                  {federate.Status{}, ready, held, false, false, federate.NotSelected},
+		"found, being deleted":                   {federate.Status{}, ready, held.with(func(s *Sighting) { s.Deleting = true }), false, false, "none"},
+		"... and waits for nothing when it ends": {listed, Cluster{Ready: true, Probed: true, Keeps: true}, held.with(func(s *Sighting) { s.Deleting = true }), false, false, "none"},
+		"a namespace of the host is unlabelled":  {federate.Status{}, Cluster{Ready: true, Probed: true, Keeps: true}, held, true, true, federate.LabelRemovalTimedOut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBook(test.status)

@@ -120,12 +120,16 @@ func (w *world) memberActs(m *member) {
 
 // connectionActs is the connection to a member cluster.
 func (w *world) connectionActs(m *member) {
-	switch w.pick(5) {
+	switch w.pick(6) {
 	case 3: // the watch fails, and goes on failing
 		m.shown.Problem = "no right to watch"
 		w.hostQueued = true
 	case 4: // nobody can say what is there
 		m.shown.Listed, m.shown.Unserved, m.shown.Problem = true, true, "not served"
+		w.hostQueued = true
+	case 5: // it is let go, and joins again: perhaps before anybody has looked
+		m.membership++
+		m.was, m.shown.Listed, m.joined = false, false, w.now
 		w.hostQueued = true
 	case 0:
 		if m.ready = !m.ready; m.ready && m.probed {
@@ -195,8 +199,8 @@ func (m *member) busy() bool { return m.queued || m.flight != nil || len(m.event
 
 // checkWord holds that a word is of what is known now, where nothing is about to be done.
 func (w *world) checkWord(m *member, e *entry) {
-	// While another cluster is pending, it is yet to be decided that this one is not to be relied on.
-	fine := w.ledger.upToDate(e, m.shown) && (w.ledger.open > 0 || m.ready && m.shown.Problem == "")
+	// While another cluster is pending, nothing is reported before it is decided again.
+	fine := w.ledger.open > 0 || w.ledger.upToDate(e, m.shown) && m.ready && m.shown.Problem == ""
 	switch {
 	case e.goal == goalApplied && !e.pending && e.status == federate.ClusterPropagationOK && !fine:
 		w.failf("cluster %s: all is well, and it is known to hold something else: %+v %+v", m.name, e, m.shown)
@@ -239,10 +243,10 @@ func (w *world) checkReported() {
 // checkNothingLeft is asked when a deletion ends.
 func (w *world) checkNothingLeft() {
 	for name, m := range w.members {
-		if m.givenUp {
+		if m.givenUp || w.restarts && !m.was && !m.shown.Listed { // nobody has looked since it joined: the label is taken off when it is listed
 			continue
 		}
-		if m.object != nil && m.object.managed && !m.object.byOthers {
+		if m.object != nil && m.object.managed && !m.object.byOthers && !(m.keeps && m.object.deleting) { // that ends by itself
 			w.failf("cluster %s: the deletion has ended, and it holds %+v", name, *m.object)
 		}
 		if f := m.flight; f != nil && f.sent && !f.arrived && (f.task.Action() == Apply || f.task.Action() == Repair) {
@@ -323,7 +327,8 @@ func (w *world) checkRest() {
 			w.failf("cluster %s: at rest, and it holds %+v instead of %s", name, m.object, w.hash(name))
 		case w.selected[name] && w.exact && m.object.foreign != "":
 			w.failf("cluster %s: at rest, and it holds what others have added: %+v", name, m.object)
-		case !w.selected[name] && m.object != nil && m.object.managed:
+		case m.keeps && m.object != nil && m.object.deleting: // it ends by itself
+		case !w.selected[name] && m.was && m.object != nil && m.object.managed:
 			w.failf("cluster %s: at rest, and it holds what it is not to", name)
 		}
 	}

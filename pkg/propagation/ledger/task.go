@@ -105,6 +105,8 @@ func (l *Ledger) Begin(in Try, now time.Time) (Task, Next) {
 	case l.outdated(e, in.Wanted):
 		e.retrying = false // if this was a retry, it is spent
 		return Task{}, Next{Decide: true}
+	case !e.kept.IsZero(): // the watch has told of a change to what is kept
+		return Task{}, Next{Decide: !in.Shown || !in.Managed || in.Deleting}
 	case e.goal == goalApplied:
 		return l.beginApply(e, in, now)
 	case e.goal == goalAbsent:
@@ -124,6 +126,9 @@ func (l *Ledger) outdated(e *entry, w Wanted) bool {
 		return w.Orphan || !w.HasFinalizer
 	case w.Deleting:
 		return e.goal != goalNothing
+	}
+	if e.goal == goalAbsent && !e.keeps && e.membership != w.Membership {
+		return true // the cluster has joined again since: what is there may be found only
 	}
 	return e.goal != goalNothing && w.Revision != l.revision
 }
@@ -218,7 +223,7 @@ func (l *Ledger) beginRemoval(e *entry, in Try) (Task, Next) {
 	// was sent has been answered or is lost. Whether it has arrived is asked, unless the
 	// watch shows that the object is there, or that it is not ours.
 	switch {
-	case goneFor(e, in.Sighting):
+	case goneFor(e, in.Sighting), endsItself(&in.Situation):
 		l.clear(e)
 		return Task{}, Next{Decide: true}
 	case in.Unserved && !in.Undefined:

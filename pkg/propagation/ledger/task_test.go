@@ -80,6 +80,7 @@ func TestBegin(t *testing.T) {
 func TestRemovalThatIsRevokedIsNotCarriedOut(t *testing.T) {
 	deleted := func(b *book) { b.deletion() }
 	deselected := func(b *book) {
+		b.plan()
 		b.set("m", func(s *Situation) { s.Selected = false })
 		b.plan()
 	}

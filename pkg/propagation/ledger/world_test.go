@@ -44,6 +44,9 @@ type member struct {
 	keeps         bool
 	givenUp       bool   // a deletion did not wait for it
 	problem       string // why it cannot be listed
+	membership    int
+	joined        time.Time
+	was           bool // it was selected in this membership
 
 	object *thing     // that is really there
 	events []Sighting // that the watch has not told yet
@@ -97,6 +100,7 @@ func newWorld(t *testing.T, pick func(n int) int) *world {
 		if w.pick(4) == 0 { // an earlier process has been here
 			w.write(m, "t0-"+name)
 			m.relist()
+			m.was = true
 			c := federate.ClusterStatus{Name: name}
 			if w.pick(2) == 0 {
 				c.Version = fmt.Sprintf("t0-%s.%016x", name, m.object.owned)
@@ -236,9 +240,15 @@ func (w *world) watch(m *member) {
 	}
 }
 
+func (w *world) wantedIn(m *member) Wanted {
+	wanted := w.wanted
+	wanted.Membership = fmt.Sprint(m.membership)
+	return wanted
+}
+
 func (w *world) situation(m *member) Situation {
 	return Situation{
-		Cluster:  Cluster{Name: m.name, Ready: m.ready, Probed: m.probed, Reason: "Offline", Keeps: m.keeps},
+		Cluster:  Cluster{Name: m.name, Ready: m.ready, Probed: m.probed, Reason: "Offline", Keeps: m.keeps, Membership: fmt.Sprint(m.membership), Joined: m.joined},
 		Sighting: m.shown, Selected: w.selected[m.name],
 	}
 }

@@ -18,6 +18,7 @@ func (w *world) decide() {
 	for _, name := range names {
 		m := w.members[name]
 		clusters = append(clusters, w.situation(m))
+		m.was = m.was || w.selected[name] && !w.wanted.Deleting
 		limit := w.settings.UnreadyDeletionTimeout
 		m.givenUp = m.givenUp || w.wanted.Deleting && limit > 0 && m.probed && !m.ready && w.now.Sub(w.deleted) > limit
 	}
@@ -90,7 +91,7 @@ func (m *member) later(at time.Time) { m.timers = append(m.timers, at) }
 
 func (w *world) begin(m *member) {
 	m.queued = false
-	task, next := w.ledger.Begin(Try{Situation: w.situation(m), Wanted: w.wanted, Render: w.render, Namespace: w.namespace()}, w.now)
+	task, next := w.ledger.Begin(Try{Situation: w.situation(m), Wanted: w.wantedIn(m), Render: w.render, Namespace: w.namespace()}, w.now)
 	w.note("%s: begins %+v %+v, wanted %+v", m.name, task, next, w.wanted)
 	w.next(next)
 	switch task.Action() {
@@ -218,7 +219,7 @@ func (w *world) sendRemoval(m *member) {
 		f.there = m.sighting()
 		m.observe(f.there)
 	}
-	sent, next := w.ledger.SendingRemoval(f.task, w.wanted, f.there, w.now)
+	sent, next := w.ledger.SendingRemoval(f.task, w.wantedIn(m), f.there, w.now)
 	w.next(next)
 	w.note("%s: sends removal %d", m.name, sent)
 	switch sent {
@@ -226,6 +227,9 @@ func (w *world) sendRemoval(m *member) {
 		f.sent = true
 		if !f.there.Managed {
 			w.failf("cluster %s: removes what its owner keeps out", m.name)
+		}
+		if !m.was && !m.keeps && !w.wanted.Deleting {
+			w.failf("cluster %s: removes what was found there", m.name)
 		}
 		if w.selected[m.name] && !w.wanted.Deleting || w.wanted.Orphan {
 			w.failf("cluster %s: removes what is wanted", m.name)

@@ -1,0 +1,69 @@
+package ledger
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// version is what the status keeps of an entry, so that another process goes on from it:
+//
+//	<hash of what was applied>.<hash of the fields that are ours>[.<membership>[.<when it was found>]]
+type version struct {
+	applied    string
+	owned      uint64
+	membership string
+	kept       time.Time
+}
+
+// neverSent is the version of a cluster whose objects cannot be read, and to which
+// nothing was ever sent: a deletion does not wait for it, also in another process.
+const neverSent = "none"
+
+// version is what the status keeps of the entry. An entry that says nothing of its
+// membership stays as it is until there is something else to write: no restart is to
+// write the status of every object.
+func (e *entry) version() string {
+	switch {
+	case e.untouched && !e.pending && e.status == federate.CachedRetrievalFailed:
+		return neverSent
+	case !e.kept.IsZero():
+		return fmt.Sprintf("%s.%016x.%s.%x", e.applied, e.owned, e.membership, e.kept.Unix())
+	case e.applied == "":
+		return ""
+	case e.unmarked || e.membership == "":
+		return fmt.Sprintf("%s.%016x", e.applied, e.owned)
+	}
+	return fmt.Sprintf("%s.%016x.%s", e.applied, e.owned, e.membership)
+}
+
+// parseVersion reads what version wrote; the zero value if it is not one of ours.
+func parseVersion(text string) (v version) {
+	parts := strings.Split(text, ".")
+	if len(parts) < 2 || len(parts) > 4 {
+		return version{}
+	}
+	owned, err := strconv.ParseUint(parts[1], 16, 64)
+	if err != nil {
+		return version{}
+	}
+	v = version{applied: parts[0], owned: owned}
+	if len(parts) > 2 {
+		v.membership = parts[2]
+	}
+	if len(parts) > 3 {
+		seconds, err := strconv.ParseInt(parts[3], 16, 64)
+		if err != nil {
+			return version{}
+		}
+		v.kept = time.Unix(seconds, 0)
+	}
+	return v
+}
+
+// FoundAt is when an object was found in a cluster that nobody has selected, by what the
+// status keeps; zero if that does not tell.
+func FoundAt(text string) time.Time { return parseVersion(text).kept }
