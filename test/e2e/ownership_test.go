@@ -115,7 +115,14 @@ var _ = Describe("What others add to an object in a member", func() {
 		own(ctx, "Shared")
 		DeferCleanup(func(ctx SpecContext) { own(ctx, "") })
 		marker := create(ctx, federate("Secret", ns, "marker", fields{"data": fields{"a": "eA=="}}).on(c))
-		addKey(ctx, c, f, "theirs")
+		Eventually(ctx, func(g Gomega) { // it is taken back until the type is known to be Shared
+			addKey(ctx, c, f, "theirs")
+			g.Consistently(ctx, func(g Gomega) {
+				u, err := read(ctx, c, f.target)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(at(u.Object, "/data/theirs")).NotTo(BeNil())
+			}).WithTimeout(2 * time.Second).Should(Succeed())
+		}).Should(Succeed())
 		expectSaid(ctx, f, c, "data.theirs")
 		expectSettled(ctx, marker, c)
 		expectField(ctx, c, f.target, "/data/theirs", "eA==")
