@@ -16,7 +16,7 @@ var _ = Describe("Without a controller", localOnly, Serial, func() {
 		Expect(system.Controller.LogTail(10000)).To(MatchRegexp(`(?s)Using valid KubeFedConfig .*kube-federation-system/kubefed.*Starting cluster controller`))
 
 		Expect(system.Controller.Stop(ctx)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Start(ctx)).To(Succeed()) }, NodeTimeout(time.Minute))
+		defer func() { Expect(system.Controller.Start(ctx)).To(Succeed()) }() // before the suite looks whether it runs
 		Expect(fedctl(ctx, "status", "configmaps", "-n", ns, "-o", "json")).To(ContainSubstring(`"noLeaderSince": "20`))
 	}, NodeTimeout(2*time.Minute))
 })
