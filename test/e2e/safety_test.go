@@ -135,7 +135,7 @@ var _ = Describe("A FederatedNamespace of another name than its namespace", func
 		}
 		f := create(ctx, federate("Namespace", ns, other, fields{"metadata": fields{"annotations": fields{"a": "b"}}}).on(members[0]))
 		Eventually(ctx, func() string { return outcomeOf(found(ctx, host, f.ref())).Reason }).Should(Equal("ComputePlacementFailed"))
-		expectField(ctx, members[0], namespace, "/metadata/annotations", nil)
+		expectField(ctx, members[0], namespace, "/metadata/annotations/a", nil)
 		remove(ctx, f)
 		for _, c := range members {
 			u := found(ctx, c, namespace)
