@@ -118,6 +118,9 @@ func (o *passwordOptions) changePassword(ctx context.Context, name string) error
 	if err := o.untilDone(ctx, change.ended); err != nil {
 		return fmt.Errorf("%w; the new password is in %s, from where it is propagated", err, change.holderNames())
 	}
+	for i := range change.users {
+		change.users[i].ask(ctx) // so that no status tells of two passwords any more
+	}
 	o.say("the old password is gone from %s: keep a copy of the new one outside of the cluster, and give it to those who read this repository from other clusters", change.holderNames())
 	if repository, err = o.repository(ctx, c, name); err != nil {
 		return err
