@@ -71,8 +71,8 @@ var _ = Describe("Who may edit a namespace of the host", func() {
 
 		By("while those who may write the namespace, and Kubernetes' own controllers, go on")
 		Expect(host.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
-		expectMissing(ctx, members[0], f.target)
-		expectMissing(ctx, members[1], f.target)
+		expectGone(ctx, members[0], f.target)
+		expectGone(ctx, members[1], f.target)
 		Eventually(ctx, func() bool {
 			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKeyFromObject(f), f.DeepCopy()))
 		}).Should(BeTrue())
