@@ -38,7 +38,12 @@ func (o *Options) joinMembers(ctx context.Context, host *enablement.Host, added 
 			ClusterName: member.Name, DefaultHostClusterName: join.HostClusterName(hostContext), KubeFedNamespace: host.Namespace,
 			Types: []fedcorev1beta1.FederatedTypeConfig{*added}, DryRun: o.DryRun,
 			Say: func(line string) {
-				if !strings.HasPrefix(line, "unchanged ") {
+				note, amounts := strings.CutPrefix(line, member.Name+": ") // what the rights amount to
+				switch {
+				case strings.HasPrefix(line, "unchanged "):
+				case amounts, strings.HasPrefix(line, "kept "):
+					o.say(member.Name, note)
+				default:
 					changes++
 					o.say(member.Name, line)
 				}
