@@ -71,7 +71,7 @@ var _ = Describe("A hostile member", localOnly, Ordered, Serial, func() {
 				StopTrying("the controller uses too much memory").Attach("bytes", resident).Now()
 			}
 			g.Expect(says(ctx)).To(ContainSubstring(reason))
-		}).WithTimeout(90 * time.Second).Should(Succeed())
+		}).WithTimeout(4 * time.Minute).Should(Succeed())
 		expectField(ctx, good, f.target, "/data/a", "1")
 		Consistently(ctx, func() (float64, error) {
 			return system.Controller.Metric(ctx, "process_resident_memory_bytes")
