@@ -27,7 +27,6 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		fedctl(ctx, "install", "--without-controller")
 		leader = prepare(ctx, "leader", central)
-		leader.Flags = append(leader.Flags, "--metrics-secure")
 		Expect(leader.Start(ctx)).To(Succeed())
 	}, NodeTimeout(2*time.Minute))
 
@@ -88,10 +87,12 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 	}, SpecTimeout(time.Minute))
 
 	It("shows its metrics by TLS to those alone who may see them", func(ctx SpecContext) {
-		Expect(metrics(ctx, leader, "")).To(Equal(http.StatusUnauthorized))
-		Expect(metrics(ctx, leader, "wrong")).To(Equal(http.StatusUnauthorized))
-		token := accountToken(ctx, "stranger")
-		Expect(metrics(ctx, leader, token)).To(Equal(http.StatusForbidden))
+		standby := prepare(ctx, "standby", central) // who does not lead has metrics as well
+		Expect(standby.Launch("--metrics-secure")).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(standby.Stop(ctx)).To(Succeed()) }, NodeTimeout(time.Minute))
+		Eventually(ctx, func() (int, error) { return metrics(ctx, standby, "") }).Should(Equal(http.StatusUnauthorized))
+		Expect(metrics(ctx, standby, "wrong")).To(Equal(http.StatusUnauthorized))
+		Expect(metrics(ctx, standby, accountToken(ctx, "stranger"))).To(Equal(http.StatusForbidden))
 		reader := &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "metrics-of-a-spec"},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fedctl-metrics-reader"},
@@ -99,7 +100,7 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 		}
 		Expect(host.Create(ctx, reader)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, reader)).To(Succeed()) }, NodeTimeout(time.Minute))
-		Eventually(ctx, func() (int, error) { return metrics(ctx, leader, accountToken(ctx, "collector")) }).Should(Equal(http.StatusOK))
+		Eventually(ctx, func() (int, error) { return metrics(ctx, standby, accountToken(ctx, "collector")) }).Should(Equal(http.StatusOK))
 	}, SpecTimeout(time.Minute))
 
 	It("loses, when installed again, what an earlier version had and this one does not need", func(ctx SpecContext) {

@@ -36,7 +36,7 @@ var _ = Describe("events", func() {
 		Expect(host.Create(ctx, about)).To(Succeed())
 		eventnote.NewRecorder(mgr, "suite").Eventf(about, nil, corev1.EventTypeWarning, "Refused", "Propagate", "%s", text)
 		Eventually(ctx, func() []string { return kit.Notes(ctx, host, "ConfigMap", about.Namespace, about.Name) }).Should(ConsistOf(And(
-			HavePrefix("Refused: "+first+": spec.selector"), HaveSuffix(last), ContainSubstring("bytes left out"))))
+			HavePrefix("Refused: "+first+": spec.selector"), HaveSuffix(last), ContainSubstring(" … "))))
 	}, SpecTimeout(time.Minute))
 
 	It("are taken at the length that notes have, and at no other", func(ctx SpecContext) {
