@@ -72,8 +72,9 @@ func (s *side) remember(ctx context.Context, namespace, host string, m memory) e
 // not the last one any more.
 func (s *side) forgetMembership(ctx context.Context, namespace, host string) error {
 	object := &corev1.ConfigMap{}
-	if s.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: memoryName}, object) != nil || object.Data[host] == "" {
-		return nil // it is help only
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: memoryName}, object)
+	if known := err == nil && object.Data[host] != ""; !known {
+		return nil //nolint:nilerr // it is help only
 	}
 	if len(object.Data) == 1 {
 		return client.IgnoreNotFound(s.client.Delete(ctx, object, client.Preconditions{UID: &object.UID, ResourceVersion: &object.ResourceVersion}))

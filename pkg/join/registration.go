@@ -96,11 +96,12 @@ func (h *hostSide) storeSecret(ctx context.Context, s steps, r registration) err
 func (h *hostSide) checkSecret(ctx context.Context, r registration) (*corev1.Secret, error) {
 	var existing corev1.Secret
 	err := h.client.Get(ctx, client.ObjectKey{Namespace: h.namespace, Name: r.secretName()}, &existing)
-	if apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // nothing there is an answer
-	} else if apierrors.IsForbidden(err) {
+	case apierrors.IsForbidden(err):
 		return nil, h.checkRights(ctx) // which says all that is missing
-	} else if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("reading Secret %s/%s in the host cluster: %w", h.namespace, r.secretName(), err)
 	}
 	return &existing, r.checkOwner(&existing)

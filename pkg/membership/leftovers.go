@@ -16,10 +16,10 @@ import (
 
 // ConditionLeftovers is ours: True while a cluster holds objects that were there when it
 // joined, and that no placement selects; absent otherwise.
-const (
-	ConditionLeftovers fedcommon.ClusterConditionType = "Leftovers"
-	ReasonNotSelected                                 = "NotSelected"
-)
+const ConditionLeftovers fedcommon.ClusterConditionType = "Leftovers"
+
+// ReasonNotSelected is its reason.
+const ReasonNotSelected = "NotSelected"
 
 // MostExamples is how many objects the condition names.
 const MostExamples = 3

@@ -23,7 +23,7 @@ var _ = Describe("a credential plugin", Ordered, func() {
 		GinkgoHelper()
 		dir := GinkgoT().TempDir()
 		program, file := filepath.Join(dir, "plugin"), filepath.Join(dir, "plugins.yaml")
-		Expect(os.WriteFile(program, []byte("#!/bin/sh\necho \"$KUBERNETES_EXEC_INFO\" >>"+dir+"/asked\ncat <<END\n"+answer+"\nEND\n"), 0o700)).To(Succeed()) //nolint:gosec // a program
+		Expect(os.WriteFile(program, []byte("#!/bin/sh\necho \"$KUBERNETES_EXEC_INFO\" >>"+dir+"/asked\ncat <<END\n"+answer+"\nEND\n"), 0o700)).To(Succeed())
 		Expect(os.WriteFile(file, fmt.Appendf(nil, `providers:
 - name: cloud
   execConfig: {apiVersion: client.authentication.k8s.io/v1, command: %s}

@@ -27,7 +27,7 @@ import (
 // the operator's of the controller to say, in a file of his: never the writer's of a
 // KubeFedCluster or a Secret, who could run anything otherwise, or have a cloud's token
 // sent to himself.
-const CredentialPluginAnnotation = "fedctl.io/credential-plugin"
+const CredentialPluginAnnotation = "fedctl.io/credential-plugin" //nolint:gosec // a name
 
 // Plugins are those that may be named, by their names.
 type Plugins map[string]*Plugin
@@ -56,9 +56,9 @@ type ExecConfig struct {
 // ReadPlugins reads the operator's file; an empty path is that of no file.
 func ReadPlugins(path string) (Plugins, error) {
 	if path == "" {
-		return nil, nil
+		return Plugins{}, nil
 	}
-	raw, err := os.ReadFile(path) //nolint:gosec // the operator's own
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (r *run) ask(ctx context.Context) (*clientauthv1.ExecCredentialStatus, erro
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, r.plugin.Exec.Command, r.plugin.Exec.Args...) //nolint:gosec // the operator's choice
+	command := exec.CommandContext(ctx, r.plugin.Exec.Command, r.plugin.Exec.Args...) // the operator's choice
 	command.Env = append(os.Environ(), "KUBERNETES_EXEC_INFO="+string(info))
 	for _, variable := range r.plugin.Exec.Env {
 		command.Env = append(command.Env, variable.Name+"="+variable.Value)

@@ -16,10 +16,10 @@ const (
 	// TokenLifetimeAnnotation of the Secret that holds a member's token says that the
 	// token ends, and that the controller asks the member for the next one, of this
 	// lifetime, when half of it has passed. Without it nobody renews the token.
-	TokenLifetimeAnnotation = "fedctl.io/token-lifetime"
+	TokenLifetimeAnnotation = "fedctl.io/token-lifetime" //nolint:gosec // a name
 	// TokenExpiresAnnotation of a KubeFedCluster says when the token ends with which the
 	// controller works (RFC 3339); there is none for a token that does not end.
-	TokenExpiresAnnotation = "fedctl.io/token-expires"
+	TokenExpiresAnnotation = "fedctl.io/token-expires" //nolint:gosec // a name
 )
 
 // TokenLifetime is how long the member is asked to let the tokens in this Secret live;

@@ -63,9 +63,9 @@ var _ = Describe("fedctl", func() {
 		online := fedctl(ctx, "render", "deployment/told", "-n", ns, "-o", "json")
 		var rendered struct {
 			Items []struct {
-				Cluster string
-				Object  map[string]any
-			}
+				Cluster string         `json:"cluster"`
+				Object  map[string]any `json:"object"`
+			} `json:"items"`
 		}
 		Expect(json.Unmarshal([]byte(online), &rendered)).To(Succeed())
 		Expect(rendered.Items).To(HaveLen(2))

@@ -153,6 +153,8 @@ var _ = Describe("What others add to an object in a member", func() {
 		expectSettled(ctx, f, c)
 		Expect(found(ctx, c, other.target).GetResourceVersion()).To(Equal(before.GetResourceVersion()))
 		made := requests(ctx, c).Since(memberBefore)
-		Expect(made.Sum(func(verb, resource string) bool { return (verb == "APPLY" || verb == "PATCH") && resource == "configmaps" })).To(BeNumerically("<=", 3), "%v", made)
+		Expect(made.Sum(func(verb, resource string) bool {
+			return (verb == "APPLY" || verb == "PATCH") && resource == "configmaps"
+		})).To(BeNumerically("<=", 3), "%v", made)
 	}, NodeTimeout(2*time.Minute))
 })

@@ -143,8 +143,7 @@ func (t *target) print(c client.Client, object client.Object) error {
 
 // progressOf says how far a run or a restore is, that an executor has seen.
 func progressOf(phase backupv1alpha1.RunPhase, reason, message string, objects int64) string {
-	switch phase {
-	case backupv1alpha1.RunRunning:
+	if phase == backupv1alpha1.RunRunning {
 		return fmt.Sprintf("%s, %d objects", phase, objects)
 	}
 	if message == "" {

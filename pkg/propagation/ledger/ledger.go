@@ -235,5 +235,5 @@ func (e *entry) mayBeThere() bool { return e.applied != "" || e.arrival != arriv
 // have added where that is not to be.
 func (l *Ledger) upToDate(e *entry, s Sighting) bool {
 	return e.goal == goalApplied && s.Shown && s.Managed && !s.Deleting &&
-		e.applied == e.hash && s.Owned != 0 && s.Owned == e.owned && !(l.exact && s.Foreign != "")
+		e.applied == e.hash && s.Owned != 0 && s.Owned == e.owned && (!l.exact || s.Foreign == "")
 }

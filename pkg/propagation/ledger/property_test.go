@@ -246,7 +246,7 @@ func (w *world) checkNothingLeft() {
 		if m.givenUp || w.restarts && !m.was && !m.shown.Listed { // nobody has looked since it joined: the label is taken off when it is listed
 			continue
 		}
-		if m.object != nil && m.object.managed && !m.object.byOthers && !(m.keeps && m.object.deleting) { // that ends by itself
+		if m.object != nil && m.object.managed && !m.object.byOthers && (!m.keeps || !m.object.deleting) { // that ends by itself
 			w.failf("cluster %s: the deletion has ended, and it holds %+v", name, *m.object)
 		}
 		if f := m.flight; f != nil && f.sent && !f.arrived && (f.task.Action() == Apply || f.task.Action() == Repair) {
