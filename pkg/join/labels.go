@@ -74,7 +74,7 @@ func (s *side) forgetMembership(ctx context.Context, namespace, host string) err
 	object := &corev1.ConfigMap{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: memoryName}, object)
 	if known := err == nil && object.Data[host] != ""; !known {
-		return nil //nolint:nilerr // it is help only
+		return nil // it is help only
 	}
 	if len(object.Data) == 1 {
 		return client.IgnoreNotFound(s.client.Delete(ctx, object, client.Preconditions{UID: &object.UID, ResourceVersion: &object.ResourceVersion}))
