@@ -28,7 +28,7 @@ var _ = Describe("fedctl install", Ordered, func() {
 		out, err := fedctl(ctx, "install", "--dry-run")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).To(ContainSubstring("deployment.apps/fedctl-controller in namespace kube-federation-system created"))
-		Expect(out).To(MatchRegexp(`3 created, 0 configured, [1-9][0-9]* unchanged \(dry run: nothing was done\)`))
+		Expect(out).To(MatchRegexp(`4 created, 0 configured, [1-9][0-9]* unchanged \(dry run: nothing was done\)`))
 		deployment := parse(`{apiVersion: apps/v1, kind: Deployment}`)
 		Expect(host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "fedctl-controller"}, deployment)).NotTo(Succeed())
 	})
