@@ -14,7 +14,7 @@ import (
 // freeText are flags whose values nothing can propose: names that are made up,
 // numbers, durations, selectors, addresses.
 var freeText = []string{
-	"api-endpoint", "federated-group", "federated-version", "field", "from-cluster", "gpu-members", "host-cluster-name", "image",
+	"api-endpoint", "federated-group", "federated-version", "field", "from-cluster", "gpu-members", "host-cluster-name", "image", "labels",
 	"members", "namespace-mapping", "namespaces", "ports", "request-timeout", "resources", "secret-name", "selector", "tail", "time", "timeout", "token-lifetime", "v", "wait",
 }
 
