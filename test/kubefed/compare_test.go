@@ -29,7 +29,9 @@ func snapshot(ctx context.Context, objects []object) map[string]*unstructured.Un
 			u.SetResourceVersion("")
 			delete(u.Object, "status")
 			annotations := u.GetAnnotations()
-			delete(annotations, "fedctl.io/created")
+			if delete(annotations, "fedctl.io/created"); len(annotations) == 0 {
+				annotations = nil
+			}
 			u.SetAnnotations(annotations)
 			all[c.Name+" "+o.target.String()] = u
 		}
