@@ -76,7 +76,7 @@ func list(ctx context.Context, host client.Reader, gvk schema.GroupVersionKind, 
 	items.SetGroupVersionKind(gvk)
 	if err := host.List(ctx, items, client.InNamespace(namespace)); err != nil {
 		if meta.IsNoMatchError(err) {
-			return nil, errNoControlPlane
+			return nil, ErrNoControlPlane
 		}
 		return nil, fmt.Errorf("listing %ss in namespace %s: %w", gvk.Kind, namespace, err)
 	}
@@ -87,7 +87,8 @@ func list(ctx context.Context, host client.Reader, gvk schema.GroupVersionKind, 
 	return objects, nil
 }
 
-var errNoControlPlane = errors.New("the host cluster has no control plane: run \"fedctl install\" there first, or choose the host with --host-cluster-context")
+// ErrNoControlPlane says that the host cluster does not know federated types.
+var ErrNoControlPlane = errors.New("the host cluster has no control plane: run \"fedctl install\" there first, or choose the host with --host-cluster-context")
 
 // federatedNamespaces reads those of some namespaces, each ns/ns, or all.
 func federatedNamespaces(ctx context.Context, host client.Reader, t typeconfig.Type, namespaces []string) ([]*unstructured.Unstructured, error) {

@@ -19,9 +19,6 @@ import (
 type Preview struct {
 	Type            typeconfig.Type
 	Namespace, Name string
-	// Template is the object as it would be in a cluster without overrides. Nil when the
-	// template cannot be one.
-	Template *unstructured.Unstructured
 	// Problem is why nothing is decided or nothing sent anywhere; empty if there is none.
 	Problem string
 	// Warnings say what in the object has no effect.
@@ -76,8 +73,6 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	}
 	if renderer != nil {
 		p.Warnings = renderer.Warnings()
-		// No cluster has an empty name, so no override is for it.
-		p.Template, _ = rendered(renderer, "")
 	}
 	for _, verdict := range decision.Verdicts {
 		cluster := Cluster{Verdict: verdict}
@@ -107,18 +102,18 @@ func rendered(renderer *federate.Renderer, cluster string) (*unstructured.Unstru
 
 // place decides where an object goes, and says why it cannot be decided.
 func (f *Facts) place(t typeconfig.Type, intent federate.Intent) (placement.Decision, string) {
-	if intent.Fault != nil && intent.Fault.Status == "" {
+	if intent.Fault.PlacementUnknown() {
 		return placement.Decision{}, intent.Fault.Error()
 	}
 	in := placement.Input{Placement: intent.Bounds.Placement, Namespaced: t.Target.Namespaced, LimitedScope: f.limitedTo != "", Clusters: f.joined()}
 	if t.Target.Namespaced {
 		if !f.namespacesFederated && f.limitedTo == "" {
-			return placement.Decision{}, "the type namespaces is not enabled, so it is not known which clusters hold the namespace: run fedctl enable namespaces"
+			return placement.Decision{}, federate.NamespacesNotEnabled
 		}
 		if object := f.namespaces[intent.Namespace]; object != nil {
 			around, err := federate.Parse(object)
 			var fault *federate.ParseError
-			if errors.As(err, &fault) && fault.Status == "" {
+			if errors.As(err, &fault) && fault.PlacementUnknown() {
 				return placement.Decision{}, fmt.Sprintf("%s %s/%s: %v", object.GetKind(), object.GetNamespace(), object.GetName(), fault)
 			}
 			in.Namespace = &around.Placement
@@ -129,7 +124,7 @@ func (f *Facts) place(t typeconfig.Type, intent federate.Intent) (placement.Deci
 		return placement.Decision{}, err.Error()
 	}
 	if decision.NamespaceNotFederated {
-		return decision, fmt.Sprintf("namespace %s has no FederatedNamespace %s/%s", intent.Namespace, intent.Namespace, intent.Namespace)
+		return decision, federate.NamespaceNotFederatedMessage(intent.Namespace)
 	}
 	return decision, ""
 }

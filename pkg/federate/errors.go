@@ -13,6 +13,9 @@ type ParseError struct {
 	Status PropagationStatus
 }
 
+// PlacementUnknown says whether it cannot be told which clusters are meant; false of nil.
+func (e *ParseError) PlacementUnknown() bool { return e != nil && e.Status == "" }
+
 // Error implements error.
 func (e *ParseError) Error() string {
 	if e.Field == "" {

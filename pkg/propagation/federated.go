@@ -31,7 +31,7 @@ type federated struct {
 }
 
 // placementUnknown says whether it cannot be told which clusters are meant.
-func (f *federated) placementUnknown() bool { return f.fault != nil && f.fault.Status == "" }
+func (f *federated) placementUnknown() bool { return f.fault.PlacementUnknown() }
 
 // asksTheSame says whether other asks for the same: all but the status. The generation
 // is more than the intent: status.observedGeneration has to follow it.

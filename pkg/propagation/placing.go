@@ -85,7 +85,7 @@ func (p *placer) place(t *runningType, fed *federated, intent federate.Intent) p
 		return unplaced(err.Error())
 	case decision.NamespaceNotFederated:
 		return placed{decision, federate.NamespaceNotFederated,
-			fmt.Sprintf("namespace %s has no FederatedNamespace %s/%s", fed.Namespace, fed.Namespace, fed.Namespace)}
+			federate.NamespaceNotFederatedMessage(fed.Namespace)}
 	}
 	return placed{Decision: decision, reason: federate.AggregateSuccess}
 }
@@ -96,7 +96,7 @@ func (p *placer) unbounded(t *runningType, fed *federated) string {
 		return ""
 	}
 	if t.FederatedNamespace == (typeconfig.Resource{}) && !p.limited {
-		return "the type namespaces is not enabled, so it is not known which clusters hold the namespace: run fedctl enable namespaces"
+		return federate.NamespacesNotEnabled
 	}
 	namespace, known := p.namespaces.get(t.FederatedNamespace, fed.Namespace)
 	switch {

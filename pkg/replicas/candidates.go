@@ -88,7 +88,7 @@ func (c *Controller) federatedNamespace(ctx context.Context, t typeconfig.Type, 
 	}
 	fed, err := federate.Parse(u)
 	var invalid *federate.ParseError
-	if errors.As(err, &invalid) && invalid.Status == "" { // the placement is what cannot be read
+	if errors.As(err, &invalid) && invalid.PlacementUnknown() { // the placement is what cannot be read
 		return nil, err
 	}
 	return &fed.Placement, nil

@@ -17,11 +17,12 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/preview"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // ErrNoControlPlane says that the host cluster does not know federated types.
-var ErrNoControlPlane = errors.New("the host cluster has no control plane: run \"fedctl install\" there first, or choose the host with --host-cluster-context")
+var ErrNoControlPlane = preview.ErrNoControlPlane
 
 // List returns the enabled types, sorted by name; there may be none. Types that
 // cannot be read are left out with a warning.
