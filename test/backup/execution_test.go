@@ -82,7 +82,11 @@ var _ = Describe("Runs", func() {
 			s.Retry = &v1alpha1.Retry{Limit: ptr.To[int32](20), Backoff: &metav1.Duration{Duration: 100 * time.Millisecond}}
 		})
 		execute(nil, ns)
-		run := manualRun(ctx, c, b)
+		By("whoever has asked for a run now is told now")
+		told := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed)
+		Expect(told.Status.Reason).To(Equal("BucketMissing"))
+		By("a run by schedule waits for a volume that is mounted late")
+		run := scheduledRun(ctx, c, b)
 		Eventually(ctx, func(g Gomega) {
 			status := current(ctx, c, run).Status
 			g.Expect(status.Attempts).To(BeNumerically(">=", 2))

@@ -79,8 +79,19 @@ func backup(ctx context.Context, c client.Client, namespace string, edit ...func
 // manualRun asks for a run now.
 func manualRun(ctx context.Context, c client.Client, of *v1alpha1.Backup) *v1alpha1.BackupRun {
 	GinkgoHelper()
-	run := &v1alpha1.BackupRun{Spec: v1alpha1.BackupRunSpec{BackupRef: v1alpha1.LocalReference{Name: of.Name}}}
-	run.Namespace, run.GenerateName = of.Namespace, of.Name+"-manual-"
+	return runOf(ctx, c, of, nil)
+}
+
+// scheduledRun makes a run as the schedule makes one that is due now.
+func scheduledRun(ctx context.Context, c client.Client, of *v1alpha1.Backup) *v1alpha1.BackupRun {
+	GinkgoHelper()
+	return runOf(ctx, c, of, ptr.To(metav1.Now()))
+}
+
+func runOf(ctx context.Context, c client.Client, of *v1alpha1.Backup, scheduledFor *metav1.Time) *v1alpha1.BackupRun {
+	GinkgoHelper()
+	run := &v1alpha1.BackupRun{Spec: v1alpha1.BackupRunSpec{BackupRef: v1alpha1.LocalReference{Name: of.Name}, ScheduledFor: scheduledFor}}
+	run.Namespace, run.GenerateName = of.Namespace, of.Name+"-run-"
 	Expect(c.Create(ctx, run)).To(Succeed())
 	return run
 }
