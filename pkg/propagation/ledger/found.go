@@ -24,8 +24,12 @@ func (l *Ledger) sameMembership(e *entry, c *Cluster) bool {
 
 // enter makes the entry one of the cluster's present membership.
 func (l *Ledger) enter(e *entry, c *Cluster) {
-	if !l.sameMembership(e, c) || !e.kept.IsZero() {
+	same := l.sameMembership(e, c)
+	if !same || !e.kept.IsZero() {
 		e.unmarked, e.kept = false, time.Time{}
+	}
+	if !same {
+		e.fate, e.fateOf = fateElsewhere, ""
 	}
 	e.membership = c.Membership
 }

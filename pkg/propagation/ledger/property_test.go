@@ -403,7 +403,7 @@ func TestOrderBetweenClustersDoesNotMatter(t *testing.T) {
 		for _, name := range names {
 			clusters[name] = randomSituation(random)
 		}
-		render := func(cluster string) (string, error) { return "h-" + cluster, nil }
+		render := func(cluster string) (Rendering, error) { return Rendering{Hash: "h-" + cluster}, nil }
 		wanted := Wanted{UID: "u", Revision: "1", HasFinalizer: true}
 		// What happens in a cluster, in this order.
 		scripts := map[string][]func(l *Ledger){}

@@ -24,6 +24,8 @@ type world struct {
 	ledger   *Ledger
 	wanted   Wanted
 	exact    bool
+	ends     bool // objects end by themselves
+	vanishes bool // and the clusters remove those that have
 	template int
 	selected map[string]bool
 	deleted  time.Time
@@ -137,7 +139,9 @@ func (w *world) failf(format string, args ...any) {
 
 func (w *world) hash(cluster string) string { return fmt.Sprintf("t%d-%s", w.template, cluster) }
 
-func (w *world) render(cluster string) (string, error) { return w.hash(cluster), nil }
+func (w *world) render(cluster string) (Rendering, error) {
+	return Rendering{Hash: w.hash(cluster), Vanishes: w.vanishes}, nil
+}
 
 func (w *world) changed() { w.wanted.Revision = federate.Revision(fmt.Sprint(w.wanted.Revision, "+")) }
 
