@@ -52,6 +52,13 @@ func (e *entry) sight(s Sighting) {
 	}
 }
 
+// look is sight where what is shown may be what an earlier membership has shown.
+func (e *entry) look(s Sighting) {
+	if s.Listed && !s.Unserved {
+		e.sight(s)
+	}
+}
+
 // Deleted notes that the watch has told of an object's deletion, and how it was last; of one
 // of a kind that ends by itself.
 func (l *Ledger) Deleted(cluster string, last Sighting) {

@@ -24,11 +24,8 @@ func (l *Ledger) sameMembership(e *entry, c *Cluster) bool {
 
 // enter makes the entry one of the cluster's present membership.
 func (l *Ledger) enter(e *entry, c *Cluster) {
-	same := l.sameMembership(e, c)
-	if !same || !e.kept.IsZero() {
+	if !l.sameMembership(e, c) || !e.kept.IsZero() {
 		e.unmarked, e.kept = false, time.Time{}
-	}
-	if !same {
 		e.fate, e.fateOf = fateElsewhere, ""
 	}
 	e.membership = c.Membership

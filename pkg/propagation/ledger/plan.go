@@ -148,7 +148,7 @@ func describe(err error) (federate.PropagationStatus, string) {
 
 // planApplied says whether an item must be queued for a cluster that is to hold the object.
 func (l *Ledger) planApplied(e *entry, s *Situation, now time.Time) (queue bool) {
-	e.sight(s.Sighting)
+	e.look(s.Sighting)
 	switch {
 	case !s.Ready && !s.Probed:
 		l.await(e, forProbe) // the first probe decides; the cluster's change queues us again

@@ -135,7 +135,7 @@ func (l *Ledger) outdated(e *entry, w Wanted) bool {
 
 func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 	e.until = time.Time{}
-	e.sight(in.Sighting)
+	e.look(in.Sighting)
 	switch {
 	case l.upToDate(e, in.Sighting):
 		status, message := holding(in.Sighting)
