@@ -173,7 +173,7 @@ var _ = Describe("An aggregated ClusterRole", localOnly, func() {
 		expectSettled(ctx, whole, members[0])
 
 		By("changing it")
-		change(ctx, whole, func(f *federated) { set(f.template(), "/metadata/labels/x", "y") })
+		change(ctx, whole, func(f *federated) { set(f.template(), "/metadata", fields{"labels": fields{"x": "y"}}) })
 		expectField(ctx, members[0], whole.target, "/metadata/labels/x", "y")
 		expectSettled(ctx, whole, members[0])
 		Expect(at(found(ctx, members[0], whole.target).Object, "/rules")).To(Equal(rules))
