@@ -1,0 +1,276 @@
+package propagation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/policy"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// policyResources are the policies there are; those of namespaces first.
+var policyResources = []typeconfig.Resource{
+	resourceOf(policyv1alpha1.GroupVersion, policy.KindOverridePolicy, "overridepolicies", true),
+	resourceOf(policyv1alpha1.GroupVersion, policy.KindClusterOverridePolicy, "clusteroverridepolicies", false),
+}
+
+var capacityResource = resourceOf(clusterv1alpha1.GroupVersion, "ClusterCapacity", "clustercapacities", true)
+
+func resourceOf(gv schema.GroupVersion, kind, plural string, namespaced bool) typeconfig.Resource {
+	return typeconfig.Resource{GVR: gv.WithResource(plural), GVK: gv.WithKind(kind), Namespaced: namespaced}
+}
+
+// policyStore holds the policies of the host cluster, and what rules are about: the member
+// clusters and what their nodes offer. Without policies it costs nothing.
+type policyStore struct {
+	host      *hostClient
+	inventory fleet.Inventory
+	// kubeFedNamespace is where the ClusterCapacities are; limited, that there is no other.
+	kubeFedNamespace string
+	limited          bool
+	// onPolicy is told that one of two versions of a policy, either may be nil, is another
+	// now; onFacts that rules may depend on something new; onSynced that policies have
+	// become known.
+	onPolicy func(before, after *policy.Policy)
+	onFacts  func()
+	onSynced func()
+
+	tables     []*fleet.Table[storedPolicy]
+	capacities *fleet.Table[clusterv1alpha1.ClusterCapacity]
+	denied     atomic.Int32 // how many of the tables nobody may read
+
+	mu       sync.RWMutex
+	policies []*policy.Policy // sorted
+	clusters policy.Clusters  // nil: to be gathered anew
+	// changed holds one when the statuses of policies are to be looked at.
+	changed chan struct{}
+}
+
+// storedPolicy is a policy as the host holds it.
+type storedPolicy struct {
+	uid        types.UID
+	generation int64
+	status     policyv1alpha1.OverridePolicyStatus
+	resource   typeconfig.Resource
+	compiled   *policy.Policy
+}
+
+func newPolicyStore(host *hostClient, inventory fleet.Inventory, opts Options) *policyStore {
+	return &policyStore{
+		host: host, inventory: inventory, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != "",
+		changed: make(chan struct{}, 1),
+	}
+}
+
+// follow begins to read policies and capacities; both end with ctx.
+func (p *policyStore) follow(ctx context.Context) {
+	resources := policyResources
+	if p.limited { // one namespace has no say in what is for all
+		resources = resources[:1]
+	}
+	tables := make([]*fleet.Table[storedPolicy], len(resources))
+	for i, resource := range resources {
+		tables[i] = fleet.NewTable(fleet.Rules[storedPolicy]{
+			Read:     func(obj metav1.Object) (*storedPolicy, error) { return readPolicy(obj, resource) },
+			Same:     func(before, after *storedPolicy) bool { return before.uid == after.uid && before.generation == after.generation },
+			OnChange: p.policyChanged, OnSynced: p.policiesListed,
+		})
+	}
+	p.mu.Lock()
+	p.tables = tables
+	p.mu.Unlock()
+	for i, resource := range resources {
+		source := p.host.source(resource)
+		source.WhyNotFound = notDefined
+		var denied sync.Once
+		source.OnListFailed = func(err error) {
+			// Who has never had the right to read policies has never carried one out.
+			if apierrors.IsForbidden(err) && !tables[i].Synced() {
+				denied.Do(func() { p.denied.Add(1); p.onSynced() })
+			}
+		}
+		fleet.Follow(ctx, source, tables[i])
+	}
+	capacities := p.host.source(capacityResource)
+	if !p.limited {
+		capacities = fleet.Objects(p.host.dynamic, capacityResource, p.kubeFedNamespace)
+		capacities.Name, capacities.Log = "host: "+capacityResource.GVR.Resource, p.host.log
+	}
+	capacities.WhyNotFound = notDefined
+	p.capacities = fleet.NewTable(fleet.Rules[clusterv1alpha1.ClusterCapacity]{
+		Read:     readCapacity,
+		OnChange: func(types.NamespacedName, *clusterv1alpha1.ClusterCapacity, *clusterv1alpha1.ClusterCapacity) { p.factsChanged() },
+		OnSynced: p.factsChanged,
+	})
+	fleet.Follow(ctx, capacities, p.capacities)
+}
+
+// notDefined: a host on which an older release was installed has no such resource, and so
+// no such object.
+func notDefined(_ context.Context, err error) fleet.Absence {
+	return fleet.Absence{Why: err, Unserved: true, Undefined: true}
+}
+
+func readPolicy(obj metav1.Object, resource typeconfig.Resource) (*storedPolicy, error) {
+	u, ok := obj.(*unstructured.Unstructured)
+	if !ok {
+		return nil, errors.New("a policy is no object")
+	}
+	stored := &storedPolicy{uid: u.GetUID(), generation: u.GetGeneration(), resource: resource}
+	stored.compiled, stored.status = policy.Read(u)
+	return stored, nil
+}
+
+func readCapacity(obj metav1.Object) (*clusterv1alpha1.ClusterCapacity, error) {
+	u, ok := obj.(*unstructured.Unstructured)
+	if !ok {
+		return nil, errors.New("a ClusterCapacity is no object")
+	}
+	read := &clusterv1alpha1.ClusterCapacity{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, read); err != nil {
+		return nil, err
+	}
+	read.ManagedFields = nil
+	return read, nil
+}
+
+// policyChanged has what a policy selects, or has selected, decided anew.
+func (p *policyStore) policyChanged(_ types.NamespacedName, before, after *storedPolicy) {
+	defer p.lookAtStatuses()
+	var old, now *policy.Policy
+	if before != nil {
+		old = before.compiled
+	}
+	if after != nil {
+		now = after.compiled
+	}
+	if old == now || old != nil && now != nil && old.Revision() == now.Revision() {
+		return
+	}
+	p.gather()
+	p.onPolicy(old, now)
+}
+
+func (p *policyStore) policiesListed() {
+	p.gather()
+	p.onSynced()
+	p.lookAtStatuses()
+}
+
+// gather sorts the policies there are.
+func (p *policyStore) gather() {
+	var all []*policy.Policy
+	for _, stored := range p.stored() {
+		all = append(all, stored.compiled)
+	}
+	policy.Sort(all)
+	p.mu.Lock()
+	p.policies = all
+	p.mu.Unlock()
+}
+
+// stored are all policies, by key; the tables' keys are unique together, since those of one
+// kind have no namespace.
+func (p *policyStore) stored() map[types.NamespacedName]*storedPolicy {
+	p.mu.RLock()
+	tables := p.tables
+	p.mu.RUnlock()
+	all := map[types.NamespacedName]*storedPolicy{}
+	for _, table := range tables {
+		for _, key := range table.Keys("") {
+			if stored := table.Get(key); stored != nil {
+				all[key] = stored
+			}
+		}
+	}
+	return all
+}
+
+// informed says whether it is known which policies there are.
+func (p *policyStore) informed() bool {
+	p.mu.RLock()
+	tables := p.tables
+	p.mu.RUnlock()
+	synced := int(p.denied.Load())
+	for _, table := range tables {
+		if table.Synced() {
+			synced++
+		}
+	}
+	return len(tables) > 0 && synced >= len(tables)
+}
+
+// factsChanged has the clusters gathered anew.
+func (p *policyStore) factsChanged() {
+	p.mu.Lock()
+	p.clusters = nil
+	any := len(p.policies) > 0
+	p.mu.Unlock()
+	if any {
+		p.onFacts()
+	}
+}
+
+// layers are what the policies make of a federated object; nil where there are none.
+func (p *policyStore) layers(t *runningType, fed *federated) []federate.Layer {
+	p.mu.RLock()
+	policies, clusters := p.policies, p.clusters
+	p.mu.RUnlock()
+	if len(policies) == 0 {
+		return nil
+	}
+	if clusters == nil {
+		clusters = p.gatherClusters()
+	}
+	return policy.Layers(policies, objectOf(t, fed), fed.Template, clusters)
+}
+
+// objectOf is what policies select a federated object by.
+func objectOf(t *runningType, fed *federated) policy.Object {
+	return policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: fed.Namespace, Name: fed.Name, Labels: fed.Labels}
+}
+
+func (p *policyStore) gatherClusters() policy.Clusters {
+	clusters := policy.Clusters{}
+	for _, info := range p.inventory.Clusters() {
+		c := policy.Cluster{Labels: info.Labels}
+		if capacity := p.capacities.Get(types.NamespacedName{Namespace: p.kubeFedNamespace, Name: info.Name}); capacity != nil {
+			c.Known, c.Pools = len(capacity.Status.Conditions) > 0, capacity.Status.Pools
+		}
+		clusters[info.Name] = c
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clusters = clusters
+	return clusters
+}
+
+// lookAtStatuses has the statuses of the policies written, where they are not so.
+func (p *policyStore) lookAtStatuses() {
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+// sortedKeys are the keys of all policies, for whoever goes through them.
+func sortedKeys(of map[types.NamespacedName]*storedPolicy) []types.NamespacedName {
+	return slices.SortedFunc(maps.Keys(of), func(a, b types.NamespacedName) int {
+		return slices.Compare([]string{a.Namespace, a.Name}, []string{b.Namespace, b.Name})
+	})
+}
