@@ -56,4 +56,6 @@ func (s *clusterSelector) selects(name string, c Cluster) (selected, known bool)
 	return offers, c.Known
 }
 
-func (s *clusterSelector) usesNodes() bool { return s != nil && (s.Accelerator != "" || s.Product != "") }
+func (s *clusterSelector) usesNodes() bool {
+	return s != nil && (s.Accelerator != "" || s.Product != "")
+}

@@ -139,7 +139,7 @@ func addTolerations(spec map[string]any, more []corev1.Toleration) {
 	merged := accelerator.MergeTolerations(own, more)
 	list = slices.Clone(list)
 	for i := len(own); i < len(merged); i++ {
-		list = append(list, untyped(merged[i : i+1])...)
+		list = append(list, untyped(merged[i:i+1])...)
 	}
 	if len(list) > 0 {
 		spec["tolerations"] = list

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/accelerator"
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/workload"
 )

@@ -3,7 +3,6 @@ package propagation
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,8 +56,9 @@ type policyStore struct {
 	mu       sync.RWMutex
 	policies []*policy.Policy // sorted
 	clusters policy.Clusters  // nil: to be gathered anew
-	// changed holds one when the statuses of policies are to be looked at.
-	changed chan struct{}
+	epoch    uint64           // another one for other policies or clusters
+	// changes holds one when the statuses of policies are to be looked at.
+	changes chan struct{}
 }
 
 // storedPolicy is a policy as the host holds it.
@@ -71,10 +71,18 @@ type storedPolicy struct {
 }
 
 func newPolicyStore(host *hostClient, inventory fleet.Inventory, opts Options) *policyStore {
-	return &policyStore{
+	p := &policyStore{
 		host: host, inventory: inventory, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != "",
-		changed: make(chan struct{}, 1),
+		changes: make(chan struct{}, 1),
 	}
+	p.capacities = fleet.NewTable(fleet.Rules[clusterv1alpha1.ClusterCapacity]{
+		Read: readCapacity,
+		OnChange: func(types.NamespacedName, *clusterv1alpha1.ClusterCapacity, *clusterv1alpha1.ClusterCapacity) {
+			p.factsChanged()
+		},
+		OnSynced: p.factsChanged,
+	})
+	return p
 }
 
 // follow begins to read policies and capacities; both end with ctx.
@@ -86,8 +94,10 @@ func (p *policyStore) follow(ctx context.Context) {
 	tables := make([]*fleet.Table[storedPolicy], len(resources))
 	for i, resource := range resources {
 		tables[i] = fleet.NewTable(fleet.Rules[storedPolicy]{
-			Read:     func(obj metav1.Object) (*storedPolicy, error) { return readPolicy(obj, resource) },
-			Same:     func(before, after *storedPolicy) bool { return before.uid == after.uid && before.generation == after.generation },
+			Read: func(obj metav1.Object) (*storedPolicy, error) { return readPolicy(obj, resource) },
+			Same: func(before, after *storedPolicy) bool {
+				return before.uid == after.uid && before.generation == after.generation
+			},
 			OnChange: p.policyChanged, OnSynced: p.policiesListed,
 		})
 	}
@@ -106,18 +116,13 @@ func (p *policyStore) follow(ctx context.Context) {
 		}
 		fleet.Follow(ctx, source, tables[i])
 	}
-	capacities := p.host.source(capacityResource)
+	source := p.host.source(capacityResource)
 	if !p.limited {
-		capacities = fleet.Objects(p.host.dynamic, capacityResource, p.kubeFedNamespace)
-		capacities.Name, capacities.Log = "host: "+capacityResource.GVR.Resource, p.host.log
+		own := fleet.Objects(p.host.dynamic, capacityResource, p.kubeFedNamespace)
+		source.List, source.Watch = own.List, own.Watch
 	}
-	capacities.WhyNotFound = notDefined
-	p.capacities = fleet.NewTable(fleet.Rules[clusterv1alpha1.ClusterCapacity]{
-		Read:     readCapacity,
-		OnChange: func(types.NamespacedName, *clusterv1alpha1.ClusterCapacity, *clusterv1alpha1.ClusterCapacity) { p.factsChanged() },
-		OnSynced: p.factsChanged,
-	})
-	fleet.Follow(ctx, capacities, p.capacities)
+	source.WhyNotFound = notDefined
+	fleet.Follow(ctx, source, p.capacities)
 }
 
 // notDefined: a host on which an older release was installed has no such resource, and so
@@ -181,6 +186,7 @@ func (p *policyStore) gather() {
 	policy.Sort(all)
 	p.mu.Lock()
 	p.policies = all
+	p.epoch++
 	p.mu.Unlock()
 }
 
@@ -203,6 +209,9 @@ func (p *policyStore) stored() map[types.NamespacedName]*storedPolicy {
 
 // informed says whether it is known which policies there are.
 func (p *policyStore) informed() bool {
+	if p == nil {
+		return true
+	}
 	p.mu.RLock()
 	tables := p.tables
 	p.mu.RUnlock()
@@ -217,27 +226,58 @@ func (p *policyStore) informed() bool {
 
 // factsChanged has the clusters gathered anew.
 func (p *policyStore) factsChanged() {
-	p.mu.Lock()
-	p.clusters = nil
-	any := len(p.policies) > 0
-	p.mu.Unlock()
-	if any {
+	p.forgetClusters()
+	p.mu.RLock()
+	some := len(p.policies) > 0
+	p.mu.RUnlock()
+	if some {
 		p.onFacts()
 	}
 }
 
-// layers are what the policies make of a federated object; nil where there are none.
-func (p *policyStore) layers(t *runningType, fed *federated) []federate.Layer {
+// forgetClusters is called when a cluster comes, goes or is relabelled: whoever is told
+// of that as well decides anew what depends on it.
+func (p *policyStore) forgetClusters() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clusters = nil
+	p.epoch++
+}
+
+// changedIntent is what the policies of an epoch make of an object's intent.
+type changedIntent struct {
+	mu     sync.Mutex
+	epoch  uint64 // 0: of none
+	intent federate.Intent
+}
+
+// changed is the intent of a federated object as the policies make it.
+func (p *policyStore) changed(t *runningType, fed *federated) federate.Intent {
 	p.mu.RLock()
-	policies, clusters := p.policies, p.clusters
+	policies, clusters, epoch := p.policies, p.clusters, p.epoch
 	p.mu.RUnlock()
-	if len(policies) == 0 {
-		return nil
+	if len(policies) == 0 || fed.Deleting {
+		return fed.intent
 	}
 	if clusters == nil {
-		clusters = p.gatherClusters()
+		clusters, epoch = p.gatherClusters()
 	}
-	return policy.Layers(policies, objectOf(t, fed), fed.Template, clusters)
+	fed.changed.mu.Lock()
+	defer fed.changed.mu.Unlock()
+	if fed.changed.epoch != epoch {
+		layers := policy.Layers(policies, objectOf(t, fed), fed.Template, clusters)
+		fed.changed.intent, fed.changed.epoch = fed.intent.Beneath(layers...), epoch
+	}
+	return fed.changed.intent
+}
+
+// selected says whether any policy changes a federated object.
+func (p *policyStore) selected(t *runningType, fed *federated) bool {
+	p.mu.RLock()
+	policies := p.policies
+	p.mu.RUnlock()
+	object := objectOf(t, fed)
+	return slices.ContainsFunc(policies, func(one *policy.Policy) bool { return one.Selects(object) })
 }
 
 // objectOf is what policies select a federated object by.
@@ -245,8 +285,11 @@ func objectOf(t *runningType, fed *federated) policy.Object {
 	return policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: fed.Namespace, Name: fed.Name, Labels: fed.Labels}
 }
 
-func (p *policyStore) gatherClusters() policy.Clusters {
-	clusters := policy.Clusters{}
+func (p *policyStore) gatherClusters() (clusters policy.Clusters, epoch uint64) {
+	p.mu.RLock()
+	epoch = p.epoch
+	p.mu.RUnlock()
+	clusters = policy.Clusters{}
 	for _, info := range p.inventory.Clusters() {
 		c := policy.Cluster{Labels: info.Labels}
 		if capacity := p.capacities.Get(types.NamespacedName{Namespace: p.kubeFedNamespace, Name: info.Name}); capacity != nil {
@@ -256,21 +299,8 @@ func (p *policyStore) gatherClusters() policy.Clusters {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.clusters = clusters
-	return clusters
-}
-
-// lookAtStatuses has the statuses of the policies written, where they are not so.
-func (p *policyStore) lookAtStatuses() {
-	select {
-	case p.changed <- struct{}{}:
-	default:
+	if p.epoch == epoch { // otherwise there is something new meanwhile, and who is told of it asks again
+		p.clusters = clusters
 	}
-}
-
-// sortedKeys are the keys of all policies, for whoever goes through them.
-func sortedKeys(of map[types.NamespacedName]*storedPolicy) []types.NamespacedName {
-	return slices.SortedFunc(maps.Keys(of), func(a, b types.NamespacedName) int {
-		return slices.Compare([]string{a.Namespace, a.Name}, []string{b.Namespace, b.Name})
-	})
+	return clusters, epoch
 }
