@@ -152,13 +152,13 @@ var _ = Describe("Policies", localOnly, Serial, func() {
 		Eventually(ctx, tolerationsIn(ctx, mixed, f.target)).Should(Equal([]string{"dedicated=research:NoSchedule", "nvidia.com/gpu:NoSchedule"}))
 
 		By("a taint that comes: the cluster's objects follow, and no others")
-		before := writes(ctx, mixed, "deployments")
+		before := writes(ctx, mixed, "deployments.apps")
 		untouched := writes(ctx, mixed, "configmaps")
 		retaint(ctx, uniform, nodesOffering(ctx, uniform)[0], hard("nvidia.com/gpu", "present"), hard("hpc", "true"))
 		Eventually(ctx, tolerationsIn(ctx, uniform, f.target)).Should(BeEmpty())
 		retaint(ctx, uniform, nodesOffering(ctx, uniform)[0], hard("nvidia.com/gpu", "present"))
 		Eventually(ctx, tolerationsIn(ctx, uniform, f.target)).Should(Equal([]string{"nvidia.com/gpu:NoSchedule"}))
-		Expect(writes(ctx, mixed, "deployments").Since(before)).To(BeEmpty())
+		Expect(writes(ctx, mixed, "deployments.apps").Since(before)).To(BeEmpty())
 		Expect(writes(ctx, mixed, "configmaps").Since(untouched)).To(BeEmpty())
 
 		By("a policy that cannot be carried out leaves what is there")
@@ -186,7 +186,7 @@ var _ = Describe("Policies", localOnly, Serial, func() {
 		create(ctx, other)
 		expectSettled(ctx, f, first, second)
 		expectSettled(ctx, other, first)
-		before := writes(ctx, first, "deployments")
+		before := writes(ctx, first, "deployments.apps")
 		p := policy(ctx, ns, "credentials", fields{
 			"selectors": list{fields{"kind": "Deployment", "labelSelector": fields{"matchLabels": fields{"injected": "yes"}}}},
 			"rules": list{fields{
@@ -202,15 +202,15 @@ var _ = Describe("Policies", localOnly, Serial, func() {
 		expectField(ctx, second, f.target, "/spec/template/spec/priorityClassName", "own")
 		expectField(ctx, host, p, "/status/objects", 1)
 		expectSettled(ctx, f, first, second)
-		Expect(writes(ctx, first, "deployments").Since(before)).To(Equal(framework.Requests{"APPLY deployments": 1}), "one for the object, none for the other")
+		Expect(writes(ctx, first, "deployments.apps").Since(before)).To(Equal(framework.Requests{"APPLY deployments.apps": 1}), "one for the object, none for the other")
 
 		By("a controller that starts again writes nothing")
-		before = writes(ctx, first, "deployments")
+		before = writes(ctx, first, "deployments.apps")
 		Expect(system.Controller.Restart(ctx)).To(Succeed())
 		change(ctx, other, func(f *federated) { f.SetAnnotations(map[string]string{"touched": "yes"}) })
 		expectSettled(ctx, f, first, second)
 		expectSettled(ctx, other, first)
-		Expect(writes(ctx, first, "deployments").Since(before)).To(BeEmpty())
+		Expect(writes(ctx, first, "deployments.apps").Since(before)).To(BeEmpty())
 	}, SpecTimeout(3*time.Minute))
 
 	It("of a namespace never reach another, nor the namespace itself", func(ctx SpecContext) {
