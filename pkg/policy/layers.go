@@ -104,6 +104,19 @@ func revisionOf(r *rule, object Object, template map[string]any, clusters Cluste
 	return b.String()
 }
 
+// PoolsRevision stands for what rules may depend on of what a cluster's nodes offer; the
+// same for two that make no difference to any rule. c may be nil.
+func PoolsRevision(c *clusterv1alpha1.ClusterCapacity) string {
+	var b strings.Builder
+	if c != nil {
+		b.WriteString(strconv.FormatBool(len(c.Status.Conditions) > 0))
+		for i := range c.Status.Pools {
+			writePool(&b, &c.Status.Pools[i])
+		}
+	}
+	return b.String()
+}
+
 // writePool writes what derivation depends on, which is not how many nodes there are.
 func writePool(b *strings.Builder, p *clusterv1alpha1.Pool) {
 	b.WriteString("," + p.Resource + "|" + p.ProductLabel + "|" + p.Product + "|" + strconv.FormatInt(p.LargestNode, 10))

@@ -1,6 +1,7 @@
 package propagation
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -72,7 +73,7 @@ func (p *placer) place(t *runningType, fed *federated, intent federate.Intent) p
 	if fed.placementUnknown() {
 		return unplaced(fed.fault.Error())
 	}
-	if problem := p.unbounded(t, fed); problem != "" {
+	if problem := cmp.Or(p.policies.problem(), p.unbounded(t, fed)); problem != "" {
 		return unplaced(problem)
 	}
 	in := fleet.PlacementInput(p.inventory, intent.Bounds.Placement)

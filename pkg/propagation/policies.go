@@ -3,9 +3,9 @@ package propagation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +16,7 @@ import (
 
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/policy"
@@ -50,9 +51,8 @@ type policyStore struct {
 	onSynced func()
 
 	tables     []*fleet.Table[storedPolicy]
+	watches    []*fleet.Watch[storedPolicy]
 	capacities *fleet.Table[clusterv1alpha1.ClusterCapacity]
-	denied     atomic.Int32 // how many of the tables nobody may read
-
 	mu       sync.RWMutex
 	policies []*policy.Policy // sorted
 	clusters policy.Clusters  // nil: to be gathered anew
@@ -77,8 +77,10 @@ func newPolicyStore(host *hostClient, inventory fleet.Inventory, opts Options) *
 	}
 	p.capacities = fleet.NewTable(fleet.Rules[clusterv1alpha1.ClusterCapacity]{
 		Read: readCapacity,
-		OnChange: func(types.NamespacedName, *clusterv1alpha1.ClusterCapacity, *clusterv1alpha1.ClusterCapacity) {
-			p.factsChanged()
+		OnChange: func(_ types.NamespacedName, before, after *clusterv1alpha1.ClusterCapacity) {
+			if policy.PoolsRevision(before) != policy.PoolsRevision(after) {
+				p.factsChanged()
+			}
 		},
 		OnSynced: p.factsChanged,
 	})
@@ -104,32 +106,45 @@ func (p *policyStore) follow(ctx context.Context) {
 	p.mu.Lock()
 	p.tables = tables
 	p.mu.Unlock()
+	watches := make([]*fleet.Watch[storedPolicy], len(resources))
 	for i, resource := range resources {
-		source := p.host.source(resource)
-		source.WhyNotFound = notDefined
-		var denied sync.Once
-		source.OnListFailed = func(err error) {
-			// Who has never had the right to read policies has never carried one out.
-			if apierrors.IsForbidden(err) && !tables[i].Synced() {
-				denied.Do(func() { p.denied.Add(1); p.onSynced() })
-			}
-		}
-		fleet.Follow(ctx, source, tables[i])
+		source := p.source(resource, p.host.namespace)
+		source.OnTrouble = p.onSynced
+		watches[i] = fleet.Follow(ctx, source, tables[i])
 	}
-	source := p.host.source(capacityResource)
-	if !p.limited {
-		own := fleet.Objects(p.host.dynamic, capacityResource, p.kubeFedNamespace)
-		source.List, source.Watch = own.List, own.Watch
-	}
-	source.WhyNotFound = notDefined
-	fleet.Follow(ctx, source, p.capacities)
+	p.mu.Lock()
+	p.watches = watches
+	p.mu.Unlock()
+	fleet.Follow(ctx, p.source(capacityResource, p.kubeFedNamespace), p.capacities)
 }
 
-// notDefined: a host on which an older release was installed has no such resource, and so
-// no such object.
-func notDefined(_ context.Context, err error) fleet.Absence {
-	return fleet.Absence{Why: err, Unserved: true, Undefined: true}
+// source is what is watched of a resource. A host on which an older release was installed
+// does not define it, so that there can be no object; that it is not served, or may not be
+// read, says nothing of what there is.
+func (p *policyStore) source(r typeconfig.Resource, namespace string) fleet.Source {
+	source, within := p.host.source(r), fleet.Objects(p.host.dynamic, r, namespace)
+	undefined := func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, p.host.timeout)
+		defer cancel()
+		_, err := p.host.metadata.Resource(definitions).Get(ctx, r.GVR.GroupResource().String(), metav1.GetOptions{})
+		return apierrors.IsNotFound(err)
+	}
+	source.Watch = within.Watch
+	source.List = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		found, err := within.List(ctx, options)
+		if apierrors.IsForbidden(err) && undefined(ctx) { // rights of an older release
+			err = apierrors.NewNotFound(r.GVR.GroupResource(), "")
+		}
+		return found, err
+	}
+	source.WhyNotFound = func(ctx context.Context, err error) fleet.Absence {
+		none := undefined(ctx)
+		return fleet.Absence{Why: err, Unserved: none, Undefined: none}
+	}
+	return source
 }
+
+var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
 func readPolicy(obj metav1.Object, resource typeconfig.Resource) (*storedPolicy, error) {
 	u, ok := obj.(*unstructured.Unstructured)
@@ -207,21 +222,34 @@ func (p *policyStore) stored() map[types.NamespacedName]*storedPolicy {
 	return all
 }
 
-// informed says whether it is known which policies there are.
+// informed says whether it is known which policies there are, or why that is not so.
 func (p *policyStore) informed() bool {
 	if p == nil {
 		return true
 	}
 	p.mu.RLock()
-	tables := p.tables
-	p.mu.RUnlock()
-	synced := int(p.denied.Load())
-	for _, table := range tables {
-		if table.Synced() {
-			synced++
+	defer p.mu.RUnlock()
+	for _, watch := range p.watches {
+		if !watch.Synced() && watch.Problem() == nil {
+			return false
 		}
 	}
-	return len(tables) > 0 && synced >= len(tables)
+	return len(p.watches) > 0
+}
+
+// problem says why it is not known which policies there are; empty if it is.
+func (p *policyStore) problem() string {
+	if p == nil {
+		return ""
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for i, watch := range p.watches {
+		if problem := watch.Problem(); problem != nil && !watch.Synced() {
+			return fmt.Sprintf("the %s cannot be read, and nothing is sent without them: %s; \"fedctl install\" gives the rights", policyResources[i].GVR.Resource, errtext.Stable(problem))
+		}
+	}
+	return ""
 }
 
 // factsChanged has the clusters gathered anew.

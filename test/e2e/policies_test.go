@@ -213,6 +213,35 @@ var _ = Describe("Policies", localOnly, Serial, func() {
 		Expect(writes(ctx, first, "deployments.apps").Since(before)).To(BeEmpty())
 	}, SpecTimeout(3*time.Minute))
 
+	It("that cannot be read are not taken for none", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		policy(ctx, ns, "replicas", fields{"rules": list{fields{"replicas": 3}}})
+		f := federate("Deployment", ns, "app", workload(fields{"replicas": 1})).on(members[0])
+		create(ctx, f)
+		expectField(ctx, members[0], f.target, "/spec/replicas", 3)
+
+		role := ref{GroupVersionKind: schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"}, Name: "fedctl-controller"}
+		before := found(ctx, host, role).Object["rules"]
+		allow := func(ctx SpecContext, rules list) {
+			tamper(ctx, host, role, func(u *unstructured.Unstructured) { u.Object["rules"] = rules })
+		}
+		DeferCleanup(func(ctx SpecContext) { allow(ctx, before.(list)) }) //nolint:forcetypeassert // a list
+		var fewer list
+		for _, rule := range before.(list) { //nolint:forcetypeassert // a list
+			if groups := at(rule.(fields), "/apiGroups/0"); groups != "policy.fedctl.io" { //nolint:forcetypeassert // an object
+				fewer = append(fewer, rule)
+			}
+		}
+		allow(ctx, fewer)
+		Expect(system.Controller.Restart(ctx)).To(Succeed())
+		Eventually(ctx, func() outcome { return outcomeOf(found(ctx, host, f.ref())) }).Should(HaveField("Reason", "ComputePlacementFailed"))
+		Expect(conditionOf(found(ctx, host, f.ref()), "Propagation")["message"]).To(And(ContainSubstring("overridepolicies cannot be read"), ContainSubstring("forbidden")))
+		expectField(ctx, members[0], f.target, "/spec/replicas", 3)
+		allow(ctx, before.(list)) //nolint:forcetypeassert // a list
+		expectSettled(ctx, f, members[0])
+		expectField(ctx, members[0], f.target, "/spec/replicas", 3)
+	}, SpecTimeout(3*time.Minute))
+
 	It("of a namespace never reach another, nor the namespace itself", func(ctx SpecContext) {
 		ns, elsewhere := federatedNamespace(ctx), federatedNamespace(ctx)
 		policy(ctx, ns, "labels", fields{"selectors": list{fields{}}, "rules": list{fields{"labels": fields{"pod-security.kubernetes.io/enforce": "privileged"}}}})
