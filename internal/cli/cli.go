@@ -135,7 +135,7 @@ func addLogFlags(flags *pflag.FlagSet) {
 	})
 	flag := pflag.PFlagFromGoFlag(all.Lookup("v"))
 	flag.Value = &verbosity{flag.Value}
-	flag.Usage = "How much to log of the requests to clusters, to standard error; 6 names them, 8 shows them."
+	flag.Usage = "How much to log of the requests to clusters, to standard error; 6 names them, 7 and more show their headers as well. What they hold is never shown: it may be a Secret."
 	flags.AddFlag(flag)
 }
 
@@ -143,13 +143,18 @@ func addLogFlags(flags *pflag.FlagSet) {
 // scripts that read standard error do not expect what libraries have to say.
 type verbosity struct{ pflag.Value }
 
-// requests is the least level at which requests are named.
-const requests = 6
+// requests is the least level at which requests are named; above headers client-go
+// shows what they and their answers hold, tokens and Secrets included.
+const requests, headers = 6, 7
 
 // Set implements pflag.Value.
 func (v *verbosity) Set(text string) error {
-	if level, err := strconv.Atoi(text); err == nil && level < requests {
+	switch level, err := strconv.Atoi(text); {
+	case err != nil:
+	case level < requests:
 		text = "0"
+	case level > headers:
+		text = strconv.Itoa(headers)
 	}
 	return v.Value.Set(text)
 }

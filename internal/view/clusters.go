@@ -11,6 +11,7 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
@@ -79,7 +80,7 @@ func ClusterTable(rows []ClusterRow, now time.Time) *metav1.Table {
 		r := &rows[i]
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
 			r.Name, r.Ready, Text(r.Version), Text(r.Region), Text(strings.Join(r.Zones, ",")), Text(r.Nodes),
-			Text(r.Accelerators), Age(r.CreationTimestamp, now), Text(r.Reason), Text(r.Endpoint), Text(r.TokenExpires), Text(r.Message),
+			Text(r.Accelerators), Age(r.CreationTimestamp, now), Text(r.Reason), Text(errtext.Address(r.Endpoint)), Text(r.TokenExpires), Text(r.Message),
 		}})
 	}
 	return table

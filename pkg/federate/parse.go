@@ -28,6 +28,7 @@ func (o *Object) parseMetadata(raw any) {
 	annotations, _ := metadata["annotations"].(map[string]any)
 	o.Orphan = annotations[OrphanAnnotation] == "true" || o.OrphanPolicy
 	o.Ownership, _ = annotations[OwnershipAnnotation].(string)
+	o.Consumed, _ = annotations[ConsumedAnnotation].(string)
 	if text, ok := annotations[DeleteOptionAnnotation].(string); ok {
 		o.DeleteOptions, o.DeleteOptionsError = parseDeleteOptions(text)
 	}

@@ -22,6 +22,8 @@ type Rendered struct {
 	Hash string
 	// Version is the API version of the object; an override may have changed it.
 	Version string
+	// Vanishes says that the cluster removes the object when it has ended.
+	Vanishes bool
 	// With retainReplicas, JSON has no spec.replicas. Where the template has one, it
 	// is Replicas, and Initial is the JSON with it: what an object is created
 	// with, as in KubeFed, before its replicas are the member's.

@@ -118,6 +118,7 @@ func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
 		return Rendered{}, templateFault(templateField, "cannot be written as JSON: "+encodeErr.Error())
 	}
 	rendered.Version = version
+	rendered.Vanishes = removesItself(r.gvk.GroupKind(), object)
 	return rendered, nil
 }
 

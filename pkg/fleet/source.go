@@ -6,15 +6,18 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/ptr"
 
 	"github.com/fedctl/fedctl/pkg/answers"
@@ -94,6 +97,9 @@ func Metadata(client metadata.Interface, r typeconfig.Resource, namespace string
 // watch has failed, accepted that a watch has begun: resumed, if it goes on from a list.
 func (s Source) listWatch(failed func(context.Context, error), accepted func(resumed bool)) cache.ListerWatcher {
 	pages := &pages{}
+	// A reflector begins a watch anew as soon as it has ended, however soon that is, if
+	// only it told of something.
+	pace := flowcontrol.NewTokenBucketRateLimiter(watchesPerSecond, watchesAtOnce)
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			options.LabelSelector = s.Selector
@@ -111,13 +117,18 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func(res
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			options.LabelSelector = s.Selector
-			ctx, initial := answers.WithInitial(ctx)
-			result, err := s.Watch(ctx, options)
-			if err != nil {
-				failed(ctx, err)
+			if err := pace.Wait(ctx); err != nil {
 				return nil, err
 			}
+			ctx, initial := answers.WithInitial(ctx)
+			result, err := s.Watch(ctx, options)
 			resumed := !ptr.Deref(options.SendInitialEvents, false)
+			if err != nil {
+				if resumed || triedAgain(err) { // otherwise a list follows, and what becomes of it is told
+					failed(ctx, err)
+				}
+				return nil, err
+			}
 			if accepted(resumed); resumed {
 				initial.Over()
 				return result, nil
@@ -125,6 +136,18 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func(res
 			return newInitialWatch(result, initial), nil
 		},
 	}
+}
+
+// How often a watch may be begun: an API server ends it after some minutes.
+const (
+	watchesPerSecond = 0.5
+	watchesAtOnce    = 5
+)
+
+// triedAgain says whether a reflector repeats a watch that was to list the objects as
+// well, instead of listing them.
+func triedAgain(err error) bool {
+	return utilnet.IsConnectionRefused(err) || apierrors.IsTooManyRequests(err)
 }
 
 // pages counts the objects and the bytes of one list, which has as many pages as the

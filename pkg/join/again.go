@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -115,7 +116,7 @@ func (r registration) specAgain(ctx context.Context) (fedcorev1beta1.KubeFedClus
 	if o, _ := r.works(ctx, reached, fresh.CABundle); o.Verdict != reach.Ready {
 		return spec, fmt.Errorf("%s does not accept its token: %s", r.options.ClusterName, o.Detail)
 	}
-	r.options.Say(fmt.Sprintf("could not check spec.apiEndpoint %s from here: %s", spec.APIEndpoint, answer.Detail))
+	r.options.Say(fmt.Sprintf("could not check spec.apiEndpoint %s from here: %s", errtext.Address(spec.APIEndpoint), answer.Detail))
 	return spec, nil
 }
 
@@ -123,9 +124,9 @@ func (r registration) specAgain(ctx context.Context) (fedcorev1beta1.KubeFedClus
 func (r registration) checkAnswer(endpoint string, answer reach.Observation, uid string) error {
 	switch {
 	case answer.Verdict == reach.Ready && uid != "" && r.member.uid != "" && uid != r.member.uid:
-		return fmt.Errorf("another cluster answers at %s than the one that joins as %s: set --api-endpoint to the address at which the host's controller reaches this one", endpoint, r.options.ClusterName)
+		return fmt.Errorf("another cluster answers at %s than the one that joins as %s: set --api-endpoint to the address at which the host's controller reaches this one", errtext.Address(endpoint), r.options.ClusterName)
 	case answer.Refused:
-		return fmt.Errorf("what answers at %s does not accept the token of %s, so it is another cluster: set --api-endpoint to the address at which the host's controller reaches this one", endpoint, r.options.ClusterName)
+		return fmt.Errorf("what answers at %s does not accept the token of %s, so it is another cluster: set --api-endpoint to the address at which the host's controller reaches this one", errtext.Address(endpoint), r.options.ClusterName)
 	default:
 		return nil
 	}
@@ -143,7 +144,7 @@ func (r registration) sayChanges(desired client.Object, was, is fedcorev1beta1.K
 			r.options.Say(fmt.Sprintf("%s %s of %s: %s to %s", verb, field, describeObject(desired), orNothing(from), orNothing(to)))
 		}
 	}
-	changed("spec.apiEndpoint", was.APIEndpoint, is.APIEndpoint)
+	changed("spec.apiEndpoint", errtext.Address(was.APIEndpoint), errtext.Address(is.APIEndpoint))
 	changed("spec.secretRef.name", was.SecretRef.Name, is.SecretRef.Name)
 	if !bytes.Equal(was.CABundle, is.CABundle) {
 		r.options.Say(fmt.Sprintf("%s spec.caBundle of %s: what is there does not verify the member", verb, describeObject(desired)))
@@ -156,7 +157,7 @@ func (r registration) sayChanges(desired client.Object, was, is fedcorev1beta1.K
 		}
 	}
 	if host := r.member.config.Host; r.options.APIEndpoint == "" && !reach.SameEndpoint(host, is.APIEndpoint) {
-		r.options.Say(fmt.Sprintf("kept spec.apiEndpoint %s of %s; the kubeconfig has %s (--api-endpoint changes it)", is.APIEndpoint, describeObject(desired), host))
+		r.options.Say(fmt.Sprintf("kept spec.apiEndpoint %s of %s; the kubeconfig has %s (--api-endpoint changes it)", errtext.Address(is.APIEndpoint), describeObject(desired), errtext.Address(host)))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
@@ -107,7 +108,7 @@ func (h *hostSide) checkName(ctx context.Context, name string, member *side, end
 		same := sameCluster(other, member.uid, endpoint)
 		switch {
 		case other.Name == name && !same && !reach.SameEndpoint(other.Spec.APIEndpoint, endpoint):
-			return nil, fmt.Errorf("the name %s is taken by the cluster at %s: join this one under another name, or run \"fedctl unjoin %s --cluster-context CONTEXT\" first, with the context of that one", name, other.Spec.APIEndpoint, name)
+			return nil, fmt.Errorf("the name %s is taken by the cluster at %s: join this one under another name, or run \"fedctl unjoin %s --cluster-context CONTEXT\" first, with the context of that one", name, errtext.Address(other.Spec.APIEndpoint), name)
 		case other.Name == name:
 			existing = other
 		case same:

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -86,10 +87,10 @@ func (o *Options) complete() error {
 	}
 	if o.APIEndpoint != "" {
 		if _, err := reach.ParseEndpoint(o.APIEndpoint); err != nil {
-			return fmt.Errorf("the API endpoint %q is not a URL such as https://10.0.0.1:6443", o.APIEndpoint)
+			return fmt.Errorf("the API endpoint %q is not a URL such as https://10.0.0.1:6443", errtext.Address(o.APIEndpoint))
 		}
 		if strings.HasPrefix(o.APIEndpoint, "http://") {
-			return fmt.Errorf("the API endpoint %q is not https: the token would be sent to it in clear", o.APIEndpoint)
+			return fmt.Errorf("the API endpoint %q is not https: the token would be sent to it in clear", errtext.Address(o.APIEndpoint))
 		}
 	}
 	return o.validateNames()

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -91,7 +92,7 @@ type UnreachableError struct {
 
 // Error implements error.
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("%s at %s is not reachable: %s", e.Cluster, e.Endpoint, e.message)
+	return fmt.Sprintf("%s at %s is not reachable: %s", e.Cluster, errtext.Address(e.Endpoint), e.message)
 }
 
 // right is something a user must be allowed to do.

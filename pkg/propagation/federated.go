@@ -46,9 +46,16 @@ func (f *federated) asksTheSame(other *federated) bool {
 		f.Orphan == other.Orphan &&
 		f.Ownership == other.Ownership &&
 		maps.Equal(f.Labels, other.Labels) &&
+		f.Consumed == other.Consumed &&
 		reflect.DeepEqual(f.DeleteOptions, other.DeleteOptions) &&
 		reflect.DeepEqual(f.DeleteOptionsError, other.DeleteOptionsError) &&
 		slices.Equal(f.finalizers, other.finalizers)
+}
+
+// consumption says when what is gone from a cluster is done.
+func (f *federated) consumption() federate.Consumption {
+	consumption, _ := federate.ConsumptionOf(f.Consumed)
+	return consumption
 }
 
 // wanted is what the object asks for now in a cluster of this membership, where the intent is its own within all bounds.

@@ -184,6 +184,19 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 	g.work.carryOut(t, key, cluster)
 }
 
+// memberDeleted is called when a member's watch tells that an object of a kind that ends by
+// itself was deleted, before that is known of the object.
+func (g *triggers) memberDeleted(cluster, typeName string, target types.NamespacedName, last *live) {
+	t := g.types.get(typeName)
+	if t == nil {
+		return
+	}
+	key := t.federatedKey(target)
+	if acc := t.account(key); acc != nil {
+		acc.keep(func(l *ledger.Ledger) { l.Deleted(cluster, sightingOf(last, t.retainsReplicas(key))) })
+	}
+}
+
 // namespaceAppeared releases the objects that wait for their namespace in a member.
 func (g *triggers) namespaceAppeared(cluster, namespace string) {
 	for _, t := range g.types.all() {

@@ -22,6 +22,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/answers"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // Keys of the Secret in the host cluster that holds a member's credentials; they
@@ -81,14 +82,14 @@ func accessOf(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret, plugin 
 	}
 	a.Endpoint = endpoint
 	if strings.HasPrefix(endpoint, "http://") && kfc.Annotations[AllowHTTPAnnotation] != "true" {
-		return a, fmt.Errorf("spec.apiEndpoint %q is not https: its token would be sent in clear; if that is meant, annotate the KubeFedCluster with %s=true", endpoint, AllowHTTPAnnotation)
+		return a, fmt.Errorf("spec.apiEndpoint %q is not https: its token would be sent in clear; if that is meant, annotate the KubeFedCluster with %s=true", errtext.Address(endpoint), AllowHTTPAnnotation)
 	}
 	if len(spec.CABundle) > 0 && !x509.NewCertPool().AppendCertsFromPEM(spec.CABundle) {
 		return a, errors.New("spec.caBundle holds no certificate in PEM form")
 	}
 	if spec.ProxyURL != "" {
 		if u, err := url.Parse(spec.ProxyURL); err != nil || u.Host == "" {
-			return a, fmt.Errorf("spec.proxyURL %q is not a URL such as http://proxy:3128", spec.ProxyURL)
+			return a, fmt.Errorf("spec.proxyURL %q is not a URL such as http://proxy:3128", errtext.Address(spec.ProxyURL))
 		}
 	}
 	if plugin != nil {
@@ -124,7 +125,7 @@ func ParseEndpoint(endpoint string) (string, error) {
 	}
 	u, err := url.Parse(full)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "", fmt.Errorf("spec.apiEndpoint %q is not a URL such as https://10.0.0.1:6443", endpoint)
+		return "", fmt.Errorf("spec.apiEndpoint %q is not a URL such as https://10.0.0.1:6443", errtext.Address(endpoint))
 	}
 	return strings.TrimSuffix(full, "/"), nil
 }

@@ -130,5 +130,5 @@ func hostOf(endpoint string) string {
 	if u, err := url.Parse(endpoint); err == nil && u.Host != "" {
 		return u.Host
 	}
-	return endpoint
+	return errtext.Address(endpoint)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/migrate/analysis"
 	"github.com/fedctl/fedctl/internal/view"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // shownObjects is how many names a finding shows, but with -o wide.
@@ -89,7 +90,7 @@ func table(b io.Writer, columns []string, rows [][]string) error {
 func clusterTable(b io.Writer, r *analysis.Report) error {
 	var rows [][]string
 	for _, c := range r.Clusters {
-		rows = append(rows, []string{c.Name, c.Ready, c.Kubernetes, c.Token, c.Endpoint})
+		rows = append(rows, []string{c.Name, c.Ready, c.Kubernetes, c.Token, errtext.Address(c.Endpoint)})
 	}
 	return table(b, []string{"Cluster", "Ready", "Version", "Token", "Endpoint"}, rows)
 }

@@ -97,15 +97,16 @@ func (r *Repository) identifyForeign(ctx context.Context) error {
 	if err := r.target.check(ctx); err != nil {
 		return err
 	}
+	identity, err := readIdentity(ctx, r.target) // the mark was there before it
+	if err != nil {
+		return err
+	}
 	found, err := readMark(ctx, r.target)
 	if err != nil {
 		return err
 	}
-	if found != nil {
+	if r.identity = identity; found != nil {
 		r.owner = Owner{ClusterUID: found.ClusterUID}
-	}
-	if r.identity, err = readIdentity(ctx, r.target); err != nil {
-		return err
 	}
 	if found == nil || r.identity == "" {
 		return &Error{Reason: NotFound, Message: "there is no repository: check the prefix or path"}

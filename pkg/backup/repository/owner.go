@@ -64,11 +64,14 @@ func readIdentity(ctx context.Context, from backend) (string, error) {
 // is none. The mark is written before anything else and only if there is none, so
 // that of several clusters who try at once one wins and the others write nothing.
 func own(ctx context.Context, target backend, config Config, owner Owner) error {
-	found, err := readMark(ctx, target)
+	// The identity first: it is written after the mark. Whoever looked for the mark before
+	// it was there, and found the identity after, would take its own repository, which
+	// another look has just created, for a foreign one.
+	identity, err := readIdentity(ctx, target)
 	if err != nil {
 		return err
 	}
-	identity, err := readIdentity(ctx, target)
+	found, err := readMark(ctx, target)
 	if err != nil {
 		return err
 	}
