@@ -111,10 +111,25 @@ func (r *Renderer) Warnings() []string { return slices.Clone(r.warnings) }
 // Rendered, made once; its JSON must not be modified. With overrides it is made
 // on every call. The error is a *RenderError and concerns this cluster only.
 func (r *Renderer) For(cluster string) (Rendered, error) {
+	rendered, err := r.with(r.layers, cluster)
+	if err != nil || !Ends(r.gvk.GroupKind()) || !slices.ContainsFunc(r.layers, modifies) {
+		return rendered, err
+	}
+	// What runs to its end is as policies make it when it is created. It cannot be changed
+	// then, and has not to run again because a policy, or a taint, is another one.
+	own, err := r.with(slices.DeleteFunc(slices.Clone(r.layers), modifies), cluster)
+	rendered.Hash = own.Hash
+	return rendered, err
+}
+
+func modifies(l indexedLayer) bool { return l.Modifier != nil }
+
+// with renders the object for a cluster with some of the layers.
+func (r *Renderer) with(layers []indexedLayer, cluster string) (Rendered, error) {
 	tree, last := r.base, ""
 	var notes []string
-	for i := range r.layers {
-		patched, said, field, bad := r.layers[i].applyTo(tree, cluster)
+	for i := range layers {
+		patched, said, field, bad := layers[i].applyTo(tree, cluster)
 		if bad != nil {
 			return Rendered{}, bad
 		}
