@@ -53,10 +53,10 @@ type policyStore struct {
 	tables     []*fleet.Table[storedPolicy]
 	watches    []*fleet.Watch[storedPolicy]
 	capacities *fleet.Table[clusterv1alpha1.ClusterCapacity]
-	mu       sync.RWMutex
-	policies []*policy.Policy // sorted
-	clusters policy.Clusters  // nil: to be gathered anew
-	epoch    uint64           // another one for other policies or clusters
+	mu         sync.RWMutex
+	policies   []*policy.Policy // sorted
+	clusters   policy.Clusters  // nil: to be gathered anew
+	epoch      uint64           // another one for other policies or clusters
 	// changes holds one when the statuses of policies are to be looked at.
 	changes chan struct{}
 }
