@@ -1,12 +1,15 @@
 package preview
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 )
 
 const hostNamespace = "kube-federation-system"
@@ -235,5 +238,27 @@ func TestAnObjectOfNoFederatedType(t *testing.T) {
 	_, err = facts.Of(objects(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}")[0])
 	if err == nil || !strings.Contains(err.Error(), "ConfigMap") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatClustersRefuseIsWarnedOf(t *testing.T) {
+	data, err := os.ReadFile("../../hack/generate/openapi/apps_v1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	definitions, err := definition.ParseDefinitions(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := strings.Replace(web, "replicas: 2", "replicas: \"2\"\n      pause: true", 1)
+	p := previewOf(t, host, strings.Replace(object, "{path: /spec/replicas, value: 5}", "{path: /spec/paused, value: 1}", 1))
+	p.Judge(definition.PublishedOf(definitions, p.Type.Target.GVK))
+	want := []string{
+		"fields that the host does not know, and members of its version leave out: spec.pause",
+		"oslo: spec.paused must be true or false, is a number; the host refuses it, and so do members of its version",
+		"spec.replicas must be a whole number, is a string: write it without quotes; the host refuses it, and so do members of its version",
+	}
+	if !reflect.DeepEqual(p.Warnings, want) {
+		t.Errorf("warnings: %q", p.Warnings)
 	}
 }

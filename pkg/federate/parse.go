@@ -165,7 +165,7 @@ func (v *Override) parse(raw any, field string) error {
 }
 
 func placementError(field, want string, have any) error {
-	return &ParseError{Field: field, Message: want + ", is " + describe(have), Reason: ComputePlacementFailed}
+	return &ParseError{Field: field, Message: want + ", is " + DescribeValue(have), Reason: ComputePlacementFailed}
 }
 
 func overrideError(field, want string, have any) error {
@@ -173,7 +173,7 @@ func overrideError(field, want string, have any) error {
 }
 
 func resourceError(field, want string, have any, status PropagationStatus) error {
-	return &ParseError{Field: field, Message: want + ", is " + describe(have), Reason: CheckClusters, Status: status}
+	return &ParseError{Field: field, Message: want + ", is " + DescribeValue(have), Reason: CheckClusters, Status: status}
 }
 
 // asMap, asList and asString take null for absent and return the zero value for it.
@@ -213,9 +213,9 @@ func toInt64(raw any) int64 {
 	return 0
 }
 
-// describe says what kind of JSON value v is, with its article. It does not say the
+// DescribeValue says what kind of JSON value v is, with its article. It does not say the
 // value: it may be a part of a Secret, and many may read a message.
-func describe(v any) string {
+func DescribeValue(v any) string {
 	switch v.(type) {
 	case nil:
 		return "null"

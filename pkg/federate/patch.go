@@ -214,7 +214,7 @@ func (p *patch) apply(node any, depth int) (any, string) {
 	case []any:
 		return p.applyList(node, depth)
 	}
-	return nil, p.pointer(depth) + " is " + describe(node) + ", so there is nothing at " + p.pointer(len(p.tokens))
+	return nil, p.pointer(depth) + " is " + DescribeValue(node) + ", so there is nothing at " + p.pointer(len(p.tokens))
 }
 
 func (p *patch) applyMap(node map[string]any, depth int) (any, string) {
