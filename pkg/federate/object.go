@@ -14,6 +14,8 @@ type Object struct {
 	Namespace, Name string
 	UID             types.UID
 	Generation      int64
+	// Labels are the federated object's own: policies select by them.
+	Labels map[string]string
 	// Deleting says that the object has a deletion timestamp.
 	Deleting bool
 	// HasFinalizer says that our Finalizer is on the object.
@@ -36,6 +38,8 @@ type Object struct {
 	OrphanPolicy bool
 	// Ownership is what OwnershipAnnotation says of it; empty where it says nothing.
 	Ownership string
+	// Consumed is what ConsumedAnnotation says of it; empty where it says nothing.
+	Consumed string
 	// DeleteOptions are for deletions in the members; nil means the defaults.
 	// Only gracePeriodSeconds, propagationPolicy and preconditions are taken, as in KubeFed.
 	DeleteOptions *metav1.DeleteOptions

@@ -34,13 +34,17 @@ const (
 	LabelRemovalTimedOut PropagationStatus = "LabelRemovalTimedOut"
 )
 
+// Completed is ours: the object was there as it is wanted, has ended or was consumed, and is
+// gone. It is not made again before something else is wanted.
+const Completed PropagationStatus = "Completed"
+
 // Drifted is ours: something in the cluster has changed what the template sets, again and
 // again, so that it is put right after a while only.
 const Drifted PropagationStatus = "Drifted"
 
 // Trouble says whether a status tells that something is not as wanted.
 func (s PropagationStatus) Trouble() bool {
-	return s != ClusterPropagationOK && s != NotSelected
+	return s != ClusterPropagationOK && s != NotSelected && s != Completed
 }
 
 // AggregateReason is the reason of the Propagation condition; empty when True.

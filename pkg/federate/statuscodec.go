@@ -21,7 +21,7 @@ func (s Status) ToUnstructured() map[string]any {
 		propagated := 0
 		for i := range s.Clusters {
 			clusters[i] = s.Clusters[i].toUnstructured()
-			if s.Clusters[i].Status == ClusterPropagationOK {
+			if status := s.Clusters[i].Status; status == ClusterPropagationOK || status == Completed {
 				propagated++
 			}
 		}

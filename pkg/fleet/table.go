@@ -42,6 +42,9 @@ type Rules[V any] struct {
 	// OnChange is told of what the watch tells; nil stands for no object. It is not
 	// told of writes of ours.
 	OnChange func(key types.NamespacedName, before, after *V)
+	// OnDeleted is told of what a watch, and no list, tells to have been deleted, as it was
+	// last: before it is taken out, and OnChange is told.
+	OnDeleted func(key types.NamespacedName, last *V)
 	// OnSynced is told of each list, after OnChange.
 	OnSynced func()
 }
@@ -281,6 +284,9 @@ func (t *Table[V]) remove(obj any, ended func() bool) error {
 		return err
 	}
 	version := ParseVersion(object.GetResourceVersion())
+	if err := t.deleted(object, key, ended); err != nil {
+		return err
+	}
 	t.mu.Lock()
 	before := t.objects[key]
 	gone := !ended() && before != nil && t.rules.Version(before) <= version
@@ -293,6 +299,23 @@ func (t *Table[V]) remove(obj any, ended func() bool) error {
 		t.rules.OnChange(key, before, nil)
 	}
 	return nil
+}
+
+// deleted tells of an object that is about to be taken out. Of one that no watch puts in
+// again meanwhile: there is only one at a time.
+func (t *Table[V]) deleted(object metav1.Object, key types.NamespacedName, ended func() bool) error {
+	if t.rules.OnDeleted == nil {
+		return nil
+	}
+	known := t.Get(key)
+	if ended() || known == nil || t.rules.Version(known) > ParseVersion(object.GetResourceVersion()) {
+		return nil
+	}
+	last, err := t.rules.Read(object)
+	if err == nil {
+		t.rules.OnDeleted(key, last)
+	}
+	return err
 }
 
 // bookmark takes in how far the watch has come.

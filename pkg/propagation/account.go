@@ -46,6 +46,11 @@ type manifest struct {
 	resource typeconfig.Resource
 }
 
+// rendering is what a ledger is told of it.
+func (m *manifest) rendering() ledger.Rendering {
+	return ledger.Rendering{Hash: m.Hash, Vanishes: m.Vanishes}
+}
+
 // render makes what a cluster is to hold. The caller holds mu.
 func (a *account) render(t *runningType, intent federate.Intent, cluster string) (manifest, error) {
 	if a.renderer == nil || a.renderedOf != intent.Revision() {
@@ -91,11 +96,11 @@ func (a *account) noted(outcomes []federate.Outcome) {
 	}
 }
 
-// hashes is render as a ledger asks for it. The caller holds mu.
-func (a *account) hashes(t *runningType, intent federate.Intent) ledger.Render {
-	return func(cluster string) (string, error) {
+// renderings is render as a ledger asks for it. The caller holds mu.
+func (a *account) renderings(t *runningType, intent federate.Intent) ledger.Render {
+	return func(cluster string) (ledger.Rendering, error) {
 		m, err := a.render(t, intent, cluster)
-		return m.Hash, err
+		return m.rendering(), err
 	}
 }
 

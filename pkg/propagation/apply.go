@@ -120,7 +120,7 @@ func (w *memberWorker) confirm(a *attempt, held metav1.Object, holding ledger.Ho
 	if a.watch.Ended() {
 		return w.park(a) // the answer came through another connection
 	}
-	holding.Owned = observe(a.t, a.watch, held).Owned
+	holding.UID, holding.Owned = held.GetUID(), observe(a.t, a.watch, held).Owned
 	w.tell(a, func(l *ledger.Ledger) ledger.Next { return l.Applied(a.task, holding, w.now()) })
 	return reconcile.Result{}, nil
 }

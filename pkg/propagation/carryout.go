@@ -92,9 +92,9 @@ func (w *memberWorker) begin(a *attempt, info membership.Info) {
 		}
 		a.task, next = l.Begin(ledger.Try{
 			Situation: a.situation, Wanted: a.fed.wanted(intent, a.situation.Membership), Namespace: namespace,
-			Render: func(cluster string) (hash string, err error) {
+			Render: func(cluster string) (_ ledger.Rendering, err error) {
 				a.manifest, err = a.acc.render(a.t, intent, cluster)
-				return a.manifest.Hash, err
+				return a.manifest.rendering(), err
 			},
 		}, w.now())
 		return next

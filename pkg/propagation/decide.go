@@ -80,7 +80,7 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 	var found []ledger.Found
 	acc.keep(func(l *ledger.Ledger) {
 		plan = l.Plan(ledger.Decision{
-			Revision: intent.Revision(), Exact: t.isExact(fed), Render: acc.hashes(t, intent),
+			Revision: intent.Revision(), Exact: t.isExact(fed), Consumed: fed.consumption(), Render: acc.renderings(t, intent),
 			Clusters: w.lookout.situations(t, key, where.Clusters), // under the lock: what is answered meanwhile comes after
 		}, w.now())
 		wait, found = l.Waits(w.now()), l.Found()

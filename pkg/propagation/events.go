@@ -23,9 +23,11 @@ type eventSender struct {
 // warning is what an event says; cluster may be empty.
 type warning struct{ cluster, reason, message string }
 
-// severity is that of an event: to wait for an object to go is nothing wrong.
+// severity is that of an event: to wait for an object to go is nothing wrong, and neither
+// is one that is done.
 func (w warning) severity() string {
-	if w.reason == string(federate.WaitingForRemoval) {
+	switch federate.PropagationStatus(w.reason) {
+	case federate.WaitingForRemoval, federate.Completed:
 		return corev1.EventTypeNormal
 	}
 	return corev1.EventTypeWarning

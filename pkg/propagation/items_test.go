@@ -70,7 +70,7 @@ func newBench(t *testing.T, kind string) *bench {
 	}
 	b.Engine = newEngine(opts, logr.Discard(), b.inventory, nil, nil)
 	members := fleet.NewMembers(func(ctx context.Context, cluster string, _ *memberClient, _ typeconfig.Type, _ *memberStore) *memberWatch {
-		b.stores[cluster] = newMemberStore(typeconfig.Type{}, nil, nil)
+		b.stores[cluster] = newMemberStore(typeconfig.Type{}, nil, nil, nil)
 		watch := fleet.NewWatch(ctx, b.stores[cluster])
 		tellEmpty(t, watch)
 		return watch
@@ -252,7 +252,7 @@ func TestRemovalIsRevokedByTheFederatedNamespace(t *testing.T) {
 	acc := b.kind.accountOf(b.key, fed, b.hostWorker.settings)
 	where := place.place(b.kind, fed, intent)
 	acc.ledger.Plan(ledger.Decision{
-		Revision: intent.Revision(), Clusters: b.hostWorker.lookout.situations(b.kind, b.key, where.Clusters), Render: acc.hashes(b.kind, intent),
+		Revision: intent.Revision(), Clusters: b.hostWorker.lookout.situations(b.kind, b.key, where.Clusters), Render: acc.renderings(b.kind, intent),
 	}, time.Now())
 	begin := func() ledger.Action {
 		a := &attempt{item: b.memberItem("m"), t: b.kind, acc: acc}

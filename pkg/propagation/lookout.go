@@ -73,7 +73,7 @@ func sightingOf(known *live, retained bool) ledger.Sighting {
 		return ledger.Sighting{}
 	}
 	s := sightingOfLive(&known.Live)
-	s.Foreign = known.says(retained)
+	s.Foreign, s.Ended = known.says(retained), known.ended
 	return s
 }
 

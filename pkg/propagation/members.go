@@ -31,6 +31,8 @@ type (
 type live struct {
 	member.Live
 
+	// ended says how it has ended by itself; only of kinds that do.
+	ended federate.Ending
 	// remote is the status as JSON; only for types that collect it. unkept is how long it
 	// was where it was too large to be kept.
 	remote string
@@ -72,6 +74,7 @@ func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
 				func(target types.NamespacedName, before, after *live) {
 					g.memberChanged(cluster, t.Name, target, before, after)
 				},
+				func(target types.NamespacedName, last *live) { g.memberDeleted(cluster, t.Name, target, last) },
 				func() { g.memberListed(cluster, t.Name) })
 		}
 		source := client.managed(t, namespace)
@@ -86,14 +89,20 @@ func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
 }
 
 // newMemberStore returns a store. onChange is told of every difference, also of those
-// found by listing again after an outage.
-func newMemberStore(t typeconfig.Type, onChange func(target types.NamespacedName, before, after *live), onSynced func()) *memberStore {
+// found by listing again after an outage. onDeleted is told before of what the watch has
+// told to be deleted, of kinds that end by themselves.
+func newMemberStore(t typeconfig.Type, onChange func(target types.NamespacedName, before, after *live),
+	onDeleted func(target types.NamespacedName, last *live), onSynced func()) *memberStore {
+	if !federate.Ends(t.Target.GVK.GroupKind()) {
+		onDeleted = nil
+	}
 	return fleet.NewTable(fleet.Rules[live]{
-		Read:    func(obj metav1.Object) (*live, error) { return liveOf(t, obj), nil },
-		Version: func(l *live) uint64 { return l.Version },
-		Same:    func(before, after *live) bool { return *before == *after },
-		Carry:   func(before, after *live) { after.remote, after.unkept = before.remote, before.unkept },
-		Weigh:   func(l *live) int { return len(l.remote) }, MostWeight: federate.MostCollectedOfMember, Lighten: (*live).lighter,
+		Read:      func(obj metav1.Object) (*live, error) { return liveOf(t, obj), nil },
+		Version:   func(l *live) uint64 { return l.Version },
+		Same:      func(before, after *live) bool { return *before == *after },
+		Carry:     func(before, after *live) { before.carry(after) },
+		OnDeleted: onDeleted,
+		Weigh:     func(l *live) int { return len(l.remote) }, MostWeight: federate.MostCollectedOfMember, Lighten: (*live).lighter,
 		OnChange: onChange,
 		OnSynced: onSynced,
 	})
@@ -108,8 +117,13 @@ func observe(t *runningType, watch *memberWatch, obj metav1.Object) *live {
 
 // liveOf takes what is remembered from an object of a type; its status as well, if that is collected.
 func liveOf(t typeconfig.Type, obj metav1.Object) *live {
-	l := &live{Live: member.LiveOf(obj), foreign: federate.ForeignOf(t.Target.GVK.GroupKind(), obj.GetManagedFields())}
-	if u, ok := obj.(*unstructured.Unstructured); ok && t.CollectsStatus() {
+	gk := t.Target.GVK.GroupKind()
+	l := &live{Live: member.LiveOf(obj), foreign: federate.ForeignOf(gk, obj.GetManagedFields())}
+	u, whole := obj.(*unstructured.Unstructured)
+	if whole {
+		l.ended = federate.EndingOf(gk, u.Object)
+	}
+	if whole && t.CollectsStatus() {
 		if status, ok := u.Object["status"]; ok {
 			if raw, err := json.Marshal(status); err == nil {
 				l.remote = string(raw)
@@ -120,6 +134,14 @@ func liveOf(t typeconfig.Type, obj metav1.Object) *live {
 		}
 	}
 	return l
+}
+
+// carry takes over into after, of which only the metadata was told, what else is known.
+func (l *live) carry(after *live) {
+	after.remote, after.unkept = l.remote, l.unkept
+	if l.UID == after.UID {
+		after.ended = l.ended
+	}
 }
 
 // lighter is the same without the status; how large it is stays known.
@@ -134,7 +156,7 @@ func (l *live) lighter() *live {
 
 // saysLike says whether the status of the federated object says the same of both.
 func (l *live) saysLike(other *live) bool {
-	return l.remote == other.remote && l.unkept == other.unkept && l.foreign == other.foreign
+	return l.remote == other.remote && l.unkept == other.unkept && l.ended == other.ended && l.foreign == other.foreign
 }
 
 // status is the collected status, nil if there is none.

@@ -53,7 +53,7 @@ func TestManyLargeStatuses(t *testing.T) {
 	before := held()
 	stores := make([]*memberWatch, 100)
 	for i := range stores {
-		stores[i] = fleet.NewWatch(t.Context(), newMemberStore(collecting, func(types.NamespacedName, *live, *live) {}, func() {}))
+		stores[i] = fleet.NewWatch(t.Context(), newMemberStore(collecting, func(types.NamespacedName, *live, *live) {}, nil, func() {}))
 		if err := stores[i].Add(object("o", 1<<20)); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package propagation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -36,7 +37,7 @@ type statusWriter struct {
 func (w *statusWriter) write(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account, where placed) (reconcile.Result, error) {
 	look := func(cluster string) ledger.Sighting { s, _ := w.lookout.look(t, key, cluster); return s }
 	var outcomes []federate.Outcome
-	var refusals, versions, unknown, ignored, misread []string
+	var refusals, versions, unknown, ignored []string
 	var written *federate.Status
 	var told string
 	acc.keep(func(l *ledger.Ledger) {
@@ -47,10 +48,7 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 		written, told = acc.written, acc.told
 	})
 
-	if _, fault := t.ownership(fed); fault != "" {
-		misread = []string{fault}
-	}
-	faults, faultReason := faultsOf(problems(where.Unknown), misread, refusals, versions, unknown)
+	faults, faultReason := faultsOf(problems(where.Unknown), t.misread(fed), refusals, versions, unknown)
 	warnings := warningsOf(outcomes, fed.Status)
 	text := strings.Join(slices.Concat(faults, ignored), "; ")
 	if text != told && text != "" {
@@ -119,12 +117,12 @@ func (w *statusWriter) rollup(t *runningType) federate.Rollup {
 
 // faultsOf is all that is wrong with an object that is propagated all the same, and the
 // reason of what comes first.
-func faultsOf(problems, misread, refusals, versions, unknown []string) (faults []string, reason string) {
+func faultsOf(problems []string, misread misreading, refusals, versions, unknown []string) (faults []string, reason string) {
 	switch {
 	case len(problems) > 0:
 		reason = "ClusterNotFound"
-	case len(misread) > 0:
-		reason = "InvalidOwnership"
+	case len(misread.faults) > 0:
+		reason = misread.reason
 	case len(refusals) > 0:
 		reason = ledger.ReasonApplyRefused
 	case len(versions) > 0:
@@ -134,7 +132,24 @@ func faultsOf(problems, misread, refusals, versions, unknown []string) (faults [
 	default:
 		reason = ledger.ReasonUnknownFields
 	}
-	return slices.Concat(problems, misread, refusals, versions, unknown), reason
+	return slices.Concat(problems, misread.faults, refusals, versions, unknown), reason
+}
+
+// misreading is what annotations say that nobody knows, and the reason of what comes first.
+type misreading struct {
+	faults []string
+	reason string
+}
+
+func (t *runningType) misread(fed *federated) (m misreading) {
+	_, ownership := t.ownership(fed)
+	_, consumption := federate.ConsumptionOf(fed.Consumed)
+	for _, f := range []struct{ fault, reason string }{{ownership, "InvalidOwnership"}, {consumption, "InvalidConsumption"}} {
+		if f.fault != "" {
+			m.faults, m.reason = append(m.faults, f.fault), cmp.Or(m.reason, f.reason)
+		}
+	}
+	return m
 }
 
 // problems is bad input that did not stop the propagation to the other clusters.

@@ -98,7 +98,7 @@ func (o *Options) stateOf(ctx context.Context, l leftover) (state, error) {
 	switch c := o.recorded(u); {
 	case c == nil:
 		return gone, nil
-	case c.Status == federate.ClusterPropagationOK:
+	case c.Status == federate.ClusterPropagationOK, c.Status == federate.Completed:
 		return selected, nil
 	}
 	return leaves, nil

@@ -3,6 +3,8 @@ package ledger
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
@@ -34,6 +36,8 @@ func (l *Ledger) Sending(t Task, retain bool) bool {
 
 // Holding is what a cluster has answered to an apply.
 type Holding struct {
+	// UID is the object's.
+	UID types.UID
 	// Owned is the hash of the fields that are ours.
 	Owned uint64
 	// Refusal says why the object was written, but not applied; empty if it was applied.
@@ -58,6 +62,7 @@ func (l *Ledger) Applied(t Task, h Holding, now time.Time) Next {
 		return Next{Forget: true}
 	}
 	e.applied, e.owned, e.updated, e.unmarked = t.hash, h.Owned, true, false
+	e.made(h.UID)
 	e.refusal, e.unknown, e.servedAs, e.retained = h.Refusal, h.Unknown, h.ServedAs, h.Retained
 	return l.finish(e, federate.ClusterPropagationOK, "", now)
 }
@@ -206,6 +211,7 @@ func (l *Ledger) Seen(cluster string, s Sighting) (expected bool) {
 	if e == nil {
 		return false
 	}
+	e.sight(s)
 	if !s.Shown && e.goal == goalAbsent {
 		e.applied, e.owned = "", 0 // the watch says so: it is gone, or no longer ours
 		if e.arrival == arrivedMaybe {

@@ -26,6 +26,7 @@ func (l *Ledger) sameMembership(e *entry, c *Cluster) bool {
 func (l *Ledger) enter(e *entry, c *Cluster) {
 	if !l.sameMembership(e, c) || !e.kept.IsZero() {
 		e.unmarked, e.kept = false, time.Time{}
+		e.fate, e.fateOf = fateElsewhere, ""
 	}
 	e.membership = c.Membership
 }

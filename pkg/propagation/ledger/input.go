@@ -67,6 +67,8 @@ type Sighting struct {
 	Deleting bool
 	// Replaced says that it was written by an update, because apply was refused.
 	Replaced bool
+	// Ended says how it has ended by itself; empty if it has not.
+	Ended federate.Ending
 	// Foreign says what other managers have written of it; empty if they have written nothing.
 	Foreign string
 }
@@ -79,9 +81,16 @@ type Situation struct {
 	Selected bool
 }
 
-// Render returns the hash of what a cluster is to hold. An error, a
-// *federate.RenderError or a *federate.ParseError, says why that cannot be told.
-type Render func(cluster string) (hash string, err error)
+// Rendering is what a cluster is to hold, as far as decisions depend on it.
+type Rendering struct {
+	Hash string
+	// Vanishes says that the cluster removes the object when it has ended.
+	Vanishes bool
+}
+
+// Render returns what a cluster is to hold. An error, a *federate.RenderError or a
+// *federate.ParseError, says why that cannot be told.
+type Render func(cluster string) (Rendering, error)
 
 // Wanted is what the federated object in the host asks for now of one cluster, as far as
 // it can revoke what was decided earlier. The zero value stands for one that is gone.

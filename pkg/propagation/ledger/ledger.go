@@ -19,6 +19,8 @@ type Ledger struct {
 	entries  map[string]*entry
 	// exact says that what other managers write is taken back.
 	exact bool
+	// consumed says when an object that is gone is done.
+	consumed federate.Consumption
 	// fresh says that before this ledger nothing was sent to any cluster, by no process.
 	fresh bool
 	// open counts the entries that are pending.
@@ -64,6 +66,11 @@ type entry struct {
 	// survive a restart in the status (federate.ClusterStatus.Version).
 	applied string
 	owned   uint64
+	// fate is what has become of the object fateOf; of one that nobody knows, if that is
+	// empty. vanishes: the cluster removes what is wanted when it has ended.
+	fate     fate
+	fateOf   types.UID
+	vanishes bool
 	// before is what arrival was before the last apply was sent.
 	arrival, before arrival
 	// untouched says that nothing was ever sent to the cluster, by no process.
@@ -128,7 +135,7 @@ func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 		v := parseVersion(c.Version)
 		// What a status lists may be there, also without a version: KubeFed writes none.
 		e := &entry{
-			applied: v.applied, owned: v.owned, membership: v.membership, unmarked: v.membership == "", kept: v.kept,
+			applied: v.applied, owned: v.owned, membership: v.membership, unmarked: v.membership == "", kept: v.kept, fate: v.fate,
 			arrival: arrivedMaybe, refusal: refusal,
 			unknown: federate.ParseUnknown(said, c.Name), servedAs: federate.ParseServedAs(said, c.Name),
 			status: c.Status, message: c.Message,

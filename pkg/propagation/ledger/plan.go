@@ -15,6 +15,8 @@ type Decision struct {
 	Revision federate.Revision
 	// Exact says that what other managers write of the object is taken back.
 	Exact bool
+	// Consumed says when an object that is gone is done.
+	Consumed federate.Consumption
 	// Clusters are all that have joined, by name.
 	Clusters []Situation
 	Render   Render
@@ -37,7 +39,7 @@ type Work struct {
 // Plan brings every cluster up to date with a decision.
 func (l *Ledger) Plan(d Decision, now time.Time) (work Work) {
 	defer l.balance(now)
-	l.exact = d.Exact
+	l.exact, l.consumed = d.Exact, d.Consumed
 	fresh := l.revision != d.Revision
 	if fresh {
 		l.revision, l.since = d.Revision, time.Time{}
@@ -116,17 +118,18 @@ func (l *Ledger) deselect(s *Situation, now time.Time) (queue bool, again time.T
 // render notes what the cluster is to hold. It is not sound if that cannot be told,
 // which the status then says, and renewed if it is another object than before.
 func (l *Ledger) render(e *entry, cluster string, render Render) (sound, renewed bool) {
-	hash, err := render(cluster)
+	made, err := render(cluster)
 	if err != nil {
 		e.goal, e.hash, e.retrying = goalNothing, "", false
 		status, message := describe(err)
 		l.settle(e, status, message)
 		return false, false
 	}
-	if e.hash == hash {
+	e.vanishes = made.Vanishes
+	if e.hash == made.Hash {
 		return true, false
 	}
-	e.hash, e.retrying, e.until = hash, false, time.Time{}
+	e.hash, e.retrying, e.until = made.Hash, false, time.Time{}
 	return true, true
 }
 
@@ -145,6 +148,7 @@ func describe(err error) (federate.PropagationStatus, string) {
 
 // planApplied says whether an item must be queued for a cluster that is to hold the object.
 func (l *Ledger) planApplied(e *entry, s *Situation, now time.Time) (queue bool) {
+	e.look(s.Sighting)
 	switch {
 	case !s.Ready && !s.Probed:
 		l.await(e, forProbe) // the first probe decides; the cluster's change queues us again
@@ -167,6 +171,10 @@ func (l *Ledger) planApplied(e *entry, s *Situation, now time.Time) (queue bool)
 		e.retrying, e.until = false, time.Time{}
 		status, message := holding(s.Sighting)
 		l.settle(e, status, message)
+		return false
+	case l.done(e, s.Sighting):
+		e.retrying, e.until = false, time.Time{}
+		l.settle(e, federate.Completed, e.completion())
 		return false
 	case s.Shown && !s.Managed:
 		// An item would find the same and queue the host's, and that the item again.

@@ -19,6 +19,8 @@ type book struct {
 	wanted   Wanted
 	exact    bool
 	hash     string // what is wanted in every cluster
+	vanishes bool
+	consumed federate.Consumption
 	fault    error
 	now      time.Time
 	settings *Settings
@@ -69,10 +71,12 @@ func clusterList(clusters map[string]Situation) []Situation {
 	return list
 }
 
-func (b *book) render(string) (string, error) { return b.hash, b.fault }
+func (b *book) render(string) (Rendering, error) {
+	return Rendering{Hash: b.hash, Vanishes: b.vanishes}, b.fault
+}
 
 func (b *book) plan() Work {
-	return b.Plan(Decision{Revision: b.wanted.Revision, Exact: b.exact, Clusters: clusterList(b.clusters), Render: b.render}, b.now)
+	return b.Plan(Decision{Revision: b.wanted.Revision, Exact: b.exact, Consumed: b.consumed, Clusters: clusterList(b.clusters), Render: b.render}, b.now)
 }
 
 func (b *book) deletion() ([]string, int) {
@@ -100,7 +104,7 @@ func (b *book) apply(t *testing.T, cluster string) {
 	if !b.Sending(task, false) {
 		t.Fatalf("%+v is not to be sent", task)
 	}
-	b.Applied(task, Holding{Owned: held.Owned}, b.now)
+	b.Applied(task, Holding{UID: held.UID, Owned: held.Owned}, b.now)
 	b.set(cluster, func(s *Situation) { s.Sighting = held })
 }
 

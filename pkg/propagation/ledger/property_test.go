@@ -85,7 +85,19 @@ func (w *world) memberActs(m *member) {
 	if o == nil {
 		return
 	}
-	switch w.pick(6) {
+	switch w.pick(8) {
+	case 6:
+		if w.ends && o.ended == "" && !o.deleting {
+			o.ended = federate.Succeeded
+			m.past.ended[o.hash] = true
+			if o.labelled {
+				m.touch()
+			}
+		}
+	case 7: // the cluster removes what has ended
+		if w.vanishes && o.ended != "" {
+			m.delete()
+		}
 	case 0:
 		m.delete()
 	case 1: // a field that is ours
@@ -128,6 +140,10 @@ func (w *world) connectionActs(m *member) {
 		m.shown.Listed, m.shown.Unserved, m.shown.Problem = true, true, "not served"
 		w.hostQueued = true
 	case 5: // it is let go, and joins again: perhaps before anybody has looked
+		m.past = pastOf(m.object)
+		if m.flight != nil {
+			m.flight.parted = true
+		}
 		m.membership++
 		m.was, m.shown.Listed, m.joined = false, false, w.now
 		w.hostQueued = true
@@ -147,7 +163,7 @@ func (w *world) connectionActs(m *member) {
 	case 2:
 		w.list(m)
 	}
-	w.note("%s: ready %t, listed %t", m.name, m.ready, m.shown.Listed)
+	w.note("%s: ready %t, membership %d, shown %+v", m.name, m.ready, m.membership, m.shown)
 }
 
 // list has a list arrive, which tells all differences.
@@ -155,6 +171,7 @@ func (w *world) list(m *member) {
 	before := m.shown
 	m.problem = ""
 	m.relist()
+	w.saw(m, m.shown, Sighting{})
 	before.Listed, before.Problem = true, ""
 	if before != m.shown && !w.ledger.Seen(m.name, m.shown) {
 		m.queued = true
@@ -323,6 +340,8 @@ func (w *world) checkRest() {
 		holds := m.object != nil && m.object.managed && m.object.hash == w.hash(name)
 		switch {
 		case keptOut:
+		case w.selected[name] && (m.object == nil || !m.object.labelled) && w.isCompleted(name): // what has lost its label is no longer ours
+			w.checkCompleted(m)
 		case w.selected[name] && !holds:
 			w.failf("cluster %s: at rest, and it holds %+v instead of %s", name, m.object, w.hash(name))
 		case w.selected[name] && w.exact && m.object.foreign != "":
@@ -403,7 +422,7 @@ func TestOrderBetweenClustersDoesNotMatter(t *testing.T) {
 		for _, name := range names {
 			clusters[name] = randomSituation(random)
 		}
-		render := func(cluster string) (string, error) { return "h-" + cluster, nil }
+		render := func(cluster string) (Rendering, error) { return Rendering{Hash: "h-" + cluster}, nil }
 		wanted := Wanted{UID: "u", Revision: "1", HasFinalizer: true}
 		// What happens in a cluster, in this order.
 		scripts := map[string][]func(l *Ledger){}

@@ -135,11 +135,15 @@ func (l *Ledger) outdated(e *entry, w Wanted) bool {
 
 func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 	e.until = time.Time{}
-	if l.upToDate(e, in.Sighting) {
+	e.look(in.Sighting)
+	switch {
+	case l.upToDate(e, in.Sighting):
 		status, message := holding(in.Sighting)
 		return Task{}, l.settled(e, status, message, now)
+	case !in.Unserved && l.done(e, in.Sighting):
+		return Task{}, l.finish(e, federate.Completed, e.completion(), now)
 	}
-	if hash, err := in.Render(in.Name); err != nil || hash != e.hash {
+	if made, err := in.Render(in.Name); err != nil || made.Hash != e.hash {
 		e.hash, e.retrying = "", false // to be rendered anew
 		return Task{}, Next{Decide: true}
 	}

@@ -11,12 +11,13 @@ import (
 
 // version is what the status keeps of an entry, so that another process goes on from it:
 //
-//	<hash of what was applied>.<hash of the fields that are ours>[.<membership>[.<when it was found>]]
+//	<hash of what was applied>.<hash of the fields that are ours>[.<membership>[.<when it was found>[.<its fate>]]]
 type version struct {
 	applied    string
 	owned      uint64
 	membership string
 	kept       time.Time
+	fate       fate
 }
 
 // neverSent is the version of a cluster whose objects cannot be read, and to which
@@ -34,6 +35,8 @@ func (e *entry) version() string {
 		return fmt.Sprintf("%s.%016x.%s.%x", e.applied, e.owned, e.membership, e.kept.Unix())
 	case e.applied == "":
 		return ""
+	case e.fate != fateUnknown:
+		return fmt.Sprintf("%s.%016x.%s..%c", e.applied, e.owned, e.membership, e.fate)
 	case e.unmarked || e.membership == "":
 		return fmt.Sprintf("%s.%016x", e.applied, e.owned)
 	}
@@ -43,7 +46,7 @@ func (e *entry) version() string {
 // parseVersion reads what version wrote; the zero value if it is not one of ours.
 func parseVersion(text string) (v version) {
 	parts := strings.Split(text, ".")
-	if len(parts) < 2 || len(parts) > 4 {
+	if len(parts) < 2 || len(parts) > 5 {
 		return version{}
 	}
 	owned, err := strconv.ParseUint(parts[1], 16, 64)
@@ -54,7 +57,12 @@ func parseVersion(text string) (v version) {
 	if len(parts) > 2 {
 		v.membership = parts[2]
 	}
-	if len(parts) > 3 {
+	if len(parts) > 4 {
+		if v.fate = parseFate(parts[4]); v.fate == fateUnknown {
+			return version{}
+		}
+	}
+	if len(parts) > 3 && parts[3] != "" {
 		seconds, err := strconv.ParseInt(parts[3], 16, 64)
 		if err != nil {
 			return version{}

@@ -24,6 +24,9 @@ type world struct {
 	ledger   *Ledger
 	wanted   Wanted
 	exact    bool
+	ends     bool // objects end by themselves
+	vanishes bool // and the clusters remove those that have
+	consumed federate.Consumption
 	template int
 	selected map[string]bool
 	deleted  time.Time
@@ -48,14 +51,22 @@ type member struct {
 	joined        time.Time
 	was           bool // it was selected in this membership
 
-	object *thing     // that is really there
-	events []Sighting // that the watch has not told yet
-	shown  Sighting   // what it has told
-	passed int        // the newest version it has told
+	object *thing   // that is really there
+	events []event  // that the watch has not told yet
+	shown  Sighting // what it has told
+	passed int      // the newest version it has told
+	past   past     // what has become of objects there
 
 	queued bool
 	timers []time.Time
 	flight *flight
+}
+
+// event is what a watch tells; last is how an object was that is gone.
+type event struct {
+	Sighting
+
+	last Sighting
 }
 
 // thing is an object in a cluster.
@@ -68,6 +79,7 @@ type thing struct {
 	byOthers          bool // somebody else has given it our label
 	stays             bool // something in the cluster holds it with a finalizer
 	deleting          bool
+	ended             federate.Ending
 	foreign           string // what others have added
 }
 
@@ -76,6 +88,7 @@ type flight struct {
 	task    Task
 	sent    bool // an apply, or a removal
 	arrived bool
+	parted  bool     // the connection it came through was let go
 	there   Sighting // what a removal was sent for
 	problem *Trouble
 }
@@ -90,10 +103,13 @@ func newWorld(t *testing.T, pick func(n int) int) *world {
 	if w.pick(3) == 0 {
 		w.settings.UnreadyDeletionTimeout = 10 * time.Second
 	}
+	w.ends = w.pick(2) == 0
+	w.vanishes = w.ends && w.pick(2) == 0
+	w.consumed = []federate.Consumption{0, 0, 0, federate.AlwaysConsumed, federate.NeverConsumed}[w.pick(5)]
 	w.wanted, w.exact = Wanted{UID: "u", Revision: "0", HasFinalizer: true}, w.pick(2) == 0
 	var status federate.Status
 	for _, name := range names {
-		m := &member{name: name, ready: true, probed: true, shown: Sighting{Listed: true}}
+		m := &member{name: name, ready: true, probed: true, shown: Sighting{Listed: true}, past: pastOf(nil)}
 		m.keeps = name == "c" && w.pick(2) == 0
 		w.members[name] = m
 		w.selected[name] = w.pick(3) > 0
@@ -137,24 +153,28 @@ func (w *world) failf(format string, args ...any) {
 
 func (w *world) hash(cluster string) string { return fmt.Sprintf("t%d-%s", w.template, cluster) }
 
-func (w *world) render(cluster string) (string, error) { return w.hash(cluster), nil }
+func (w *world) render(cluster string) (Rendering, error) {
+	return Rendering{Hash: w.hash(cluster), Vanishes: w.vanishes}, nil
+}
 
 func (w *world) changed() { w.wanted.Revision = federate.Revision(fmt.Sprint(w.wanted.Revision, "+")) }
 
 // What really happens in a cluster.
 
-func (m *member) tell() {
+func (m *member) tell() { m.tellOf(Sighting{}) }
+
+func (m *member) tellOf(last Sighting) {
 	s := Sighting{Listed: true}
 	if o := m.object; o != nil && o.labelled {
 		s = m.sighting()
 	}
 	s.Version = fmt.Sprint(m.version())
-	m.events = append(m.events, s)
+	m.events = append(m.events, event{s, last})
 }
 
 func (m *member) sighting() Sighting {
 	o := m.object
-	return Sighting{Listed: true, Shown: true, UID: o.uid, Version: fmt.Sprint(o.version), Owned: o.owned, Managed: o.managed, Deleting: o.deleting, Foreign: o.foreign}
+	return Sighting{Listed: true, Shown: true, UID: o.uid, Version: fmt.Sprint(o.version), Owned: o.owned, Managed: o.managed, Deleting: o.deleting, Ended: o.ended, Foreign: o.foreign}
 }
 
 var clock int // of versions and UIDs, of all clusters
@@ -163,9 +183,13 @@ func (m *member) version() int { clock++; return clock }
 
 func (w *world) write(m *member, hash string) {
 	if m.object == nil {
+		if m.past.done != "" && m.past.done == hash && w.consumed != federate.NeverConsumed {
+			w.failf("cluster %s: what has ended is made again", m.name)
+		}
 		m.object = &thing{uid: types.UID(fmt.Sprint("uid", m.version()))}
 	}
 	o := m.object
+	m.past.wrote(hash, o.ended)
 	o.hash, o.labelled, o.managed, o.byOthers = hash, true, true, false
 	if w.exact {
 		o.foreign = ""
@@ -188,9 +212,10 @@ func (m *member) delete() {
 		o.deleting = true
 		m.touch()
 	default:
+		last := m.sighting()
 		m.object = nil
 		if o.labelled {
-			m.tell()
+			m.tellOf(last)
 		}
 	}
 }
@@ -198,6 +223,10 @@ func (m *member) delete() {
 // observe is what a member's store does with an answer.
 func (m *member) observe(s Sighting) {
 	version := number(s.Version)
+	s.Ended = "" // answers are asked for as metadata alone
+	if s.UID == m.shown.UID {
+		s.Ended = m.shown.Ended
+	}
 	if version > m.passed && (!m.shown.Shown || version > number(m.shown.Version)) {
 		m.show(s)
 	}
@@ -225,14 +254,19 @@ func number(version string) (n int) {
 
 // watch has the watch tell the next event.
 func (w *world) watch(m *member) {
-	s := m.events[0]
+	s, last := m.events[0].Sighting, m.events[0].last
 	m.events = m.events[1:]
 	version := number(s.Version)
 	if m.shown.Shown && number(m.shown.Version) > version || !s.Shown && !m.shown.Shown {
 		return // a write of ours has returned a newer one, or there was none anyway
 	}
 	m.passed = version
+	if !s.Shown && w.ends {
+		w.ledger.Deleted(m.name, last)
+		m.past.lost = m.past.lost || last.Ended == ""
+	}
 	m.show(s)
+	w.saw(m, s, last)
 	expected := w.ledger.Seen(m.name, s)
 	w.note("%s: watch shows %+v, expected %t", m.name, s, expected)
 	if !expected {

@@ -18,6 +18,9 @@ func (w *world) decide() {
 	for _, name := range names {
 		m := w.members[name]
 		clusters = append(clusters, w.situation(m))
+		if !w.selected[name] {
+			m.past.done = ""
+		}
 		m.was = m.was || w.selected[name] && !w.wanted.Deleting
 		limit := w.settings.UnreadyDeletionTimeout
 		m.givenUp = m.givenUp || w.wanted.Deleting && limit > 0 && m.probed && !m.ready && w.now.Sub(w.deleted) > limit
@@ -31,7 +34,7 @@ func (w *world) decide() {
 	case w.wanted.Deleting:
 		queue, waiting = w.ledger.PlanDeletion(Deletion{At: w.deleted, Clusters: clusters}, w.now)
 	default:
-		work := w.ledger.Plan(Decision{Revision: w.wanted.Revision, Exact: w.exact, Clusters: clusters, Render: w.render}, w.now)
+		work := w.ledger.Plan(Decision{Revision: w.wanted.Revision, Exact: w.exact, Consumed: w.consumed, Clusters: clusters, Render: w.render}, w.now)
 		queue, record = work.Queue, work.Record
 	}
 	w.note("decided: queue %v, waiting %d", queue, waiting)
@@ -70,6 +73,7 @@ func (w *world) restart() {
 			w.arrive(m)
 		}
 		m.flight, m.queued, m.timers, m.events = nil, false, nil, nil
+		m.past.forget(status.Cluster(name))
 		m.shown = Sighting{Problem: m.problem}
 		if !m.ready {
 			m.probed = false
@@ -179,9 +183,11 @@ func (w *world) proceed(m *member) {
 func (w *world) answered(m *member, f *flight, removal bool) {
 	w.note("%s: answered", m.name)
 	switch {
+	case f.parted:
+		w.next(w.ledger.Parked(m.name))
 	case !removal && m.object != nil && m.object.hash == f.task.Hash() && m.object.managed:
 		m.observe(m.sighting())
-		w.next(w.ledger.Applied(f.task, Holding{Owned: m.object.owned}, w.now))
+		w.next(w.ledger.Applied(f.task, Holding{UID: m.object.uid, Owned: m.object.owned}, w.now))
 	case !removal: // it was there, and the answer says so
 		w.next(w.ledger.Applied(f.task, Holding{Owned: 1}, w.now))
 	case f.task.Action() == Unlabel || m.object == nil || m.object.uid != f.there.UID || !m.object.managed:
