@@ -140,6 +140,38 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
+const gpus = `
+apiVersion: policy.fedctl.io/v1alpha1
+kind: ClusterOverridePolicy
+metadata: {name: gpus}
+spec: {rules: [{deriveTolerations: {}}]}
+---
+apiVersion: cluster.fedctl.io/v1alpha1
+kind: ClusterCapacity
+metadata: {name: berlin, namespace: kube-federation-system}
+status:
+  conditions: [{type: Known, status: "True", reason: Followed, message: "", lastTransitionTime: "2026-01-01T00:00:00Z"}]
+  pools:
+  - {resource: nvidia.com/gpu, nodes: 2, largestNode: 8, taints: [{key: nvidia.com/gpu, value: present, effect: NoSchedule, meaning: Hardware}]}
+`
+
+// What a policy changes is told as what the object itself changes is, and a cluster of
+// which nothing is known is told apart.
+func TestPolicies(t *testing.T) {
+	train := strings.Replace(web, `image: "web:1"`, `image: "web:1", resources: {limits: {nvidia.com/gpu: 1}}`, 1)
+	p := previewOf(t, strings.TrimSuffix(host, "\n")+"\n---"+gpus, train)
+	want := []Change{{
+		Field: "spec.template.spec.tolerations", Origin: "ClusterOverridePolicy gpus: spec.rules[0]",
+		After: []any{map[string]any{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}},
+	}}
+	if got := p.Changes("berlin"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %#v\nwant %#v", got, want)
+	}
+	if err := p.Clusters[1].Err; err == nil || !strings.Contains(err.Error(), "the nodes of cluster oslo have not been read yet") {
+		t.Errorf("oslo: got %v", err)
+	}
+}
+
 func TestChanges(t *testing.T) {
 	p := previewOf(t, host, web)
 	if changes := p.Changes("berlin"); len(changes) != 0 {

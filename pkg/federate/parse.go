@@ -18,6 +18,7 @@ func (o *Object) parseMetadata(raw any) {
 	uid, _ := metadata["uid"].(string)
 	o.UID = types.UID(uid)
 	o.Generation = toInt64(metadata["generation"])
+	o.Labels = labelsOf(metadata["labels"])
 	deletion, _ := metadata["deletionTimestamp"].(string)
 	o.Deleting = deletion != ""
 	finalizers, _ := metadata["finalizers"].([]any)
@@ -31,6 +32,18 @@ func (o *Object) parseMetadata(raw any) {
 	if text, ok := annotations[DeleteOptionAnnotation].(string); ok {
 		o.DeleteOptions, o.DeleteOptionsError = parseDeleteOptions(text)
 	}
+}
+
+func labelsOf(raw any) map[string]string {
+	labels, _ := raw.(map[string]any)
+	if len(labels) == 0 {
+		return nil
+	}
+	read := make(map[string]string, len(labels))
+	for key, value := range labels {
+		read[key], _ = value.(string)
+	}
+	return read
 }
 
 // parseDeleteOptions takes the fields KubeFed takes. The rest has no business
