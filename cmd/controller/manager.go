@@ -21,6 +21,7 @@ import (
 	"github.com/fedctl/fedctl/internal/metricsauth"
 	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
+	"github.com/fedctl/fedctl/pkg/capacity"
 	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/membership"
@@ -62,6 +63,7 @@ func newControlPlane(host *rest.Config, c *config.Config, kubefed *fedcorev1beta
 		{"election of a leader", p.setUpElection},
 		{"manager", p.setUpHost},
 		{"members", p.setUpMembers},
+		{"capacity", p.setUpCapacity},
 		{"propagation", p.setUpPropagation},
 		{"replicas", p.setUpReplicas},
 		{"types", p.setUpTypes},
@@ -135,6 +137,11 @@ func (p *controlPlane) setUpMembers() (err error) {
 		return err
 	}
 	p.manager, err = mcmanager.WithMultiCluster(p.local, p.members)
+	return err
+}
+
+func (p *controlPlane) setUpCapacity() error {
+	_, err := capacity.New(p.manager, p.members, capacity.Options{KubeFedNamespace: p.KubeFedNamespace, RequestTimeout: p.Members.RequestTimeout})
 	return err
 }
 

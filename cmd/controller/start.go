@@ -10,6 +10,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
 
 // hostConfig finds the host cluster: a kubeconfig if one is named or there is
@@ -33,7 +35,7 @@ func hostConfig(kubeconfig, context string) (*rest.Config, error) {
 
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, fedcorev1beta1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, fedcorev1beta1.AddToScheme, clusterv1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			panic(err) // a type registered twice: a mistake of the program, seen at its first start
 		}

@@ -162,10 +162,12 @@ up() {
   wait_for "the host has heard of all recovery points" backed_up
   show_fedctl backup status -n demo
 
-  say "GPUs: the override for member-3 adds a toleration, and the scheduler binds the pods to a tainted node"
+  say "GPUs: a policy derives the tolerations from the taints of each member's nodes"
+  show_fedctl top accelerators
+  show_fedctl explain deployment/inference -n demo --cluster member-3
   show_kubectl member-3 -n demo get pods -l app=inference -o wide
   echo
-  echo "The same pods without the toleration stay Pending, although GPUs are free:"
+  echo "The same pods without the policy stay Pending, although GPUs are free:"
   show_kubectl member-3 -n demo get pods -l app=inference-untolerated
   member member-3 -n demo get events --field-selector reason=FailedScheduling -o 'jsonpath={.items[-1:].message}'
   echo

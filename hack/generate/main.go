@@ -1,7 +1,8 @@
 // Command generate writes what config/ ships of generated files:
 //
 //	config/crd/core    CustomResourceDefinitions of KubeFed's own API, from its Go types
-//	config/crd/backup  those of the backup API, from pkg/api (with its deep-copy code)
+//	config/crd/backup, config/crd/cluster, config/crd/policy
+//	                   those of our own API groups, from pkg/api (with its deep-copy code)
 //	config/crd/types   those of the default federated types, from the schemas of their targets
 //	config/types       the FederatedTypeConfigs of the same
 //
@@ -35,7 +36,7 @@ func main() {
 }
 
 func generate() error {
-	for _, step := range []func() error{deepCopy, backupCRDs, coreCRDs, federatedTypes} {
+	for _, step := range []func() error{deepCopy, ownCRDs, coreCRDs, federatedTypes} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -47,12 +48,17 @@ func deepCopy() error {
 	return runControllerGen("object", "paths=./pkg/api/...")
 }
 
-func backupCRDs() error {
-	dir := filepath.Join("config", "crd", "backup")
-	if err := os.RemoveAll(dir); err != nil {
-		return err
+func ownCRDs() error {
+	for _, group := range []string{"backup", "cluster", "policy"} {
+		dir := filepath.Join("config", "crd", group)
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+		if err := runControllerGen("crd", "paths=./pkg/api/"+group+"/...", "output:crd:dir="+dir); err != nil {
+			return err
+		}
 	}
-	return runControllerGen("crd", "paths=./pkg/api/...", "output:crd:dir="+dir)
+	return nil
 }
 
 func runControllerGen(args ...string) error {

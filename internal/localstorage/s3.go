@@ -40,13 +40,28 @@ func StartS3(ctx context.Context, options S3Options) (*S3, error) {
 		return nil, err
 	}
 	s := &S3{Process: process, Endpoint: "http://" + process.address, options: options}
-	process.args = []string{"--port", process.address, "--access", AccessKeyID, "--secret", SecretAccessKey, "--region", Region, "--quiet", "--health", "/health"}
 	if options.Certificate != "" {
 		s.Endpoint = "https://" + process.address
-		process.args = append(process.args, "--cert", options.Certificate, "--key", options.Key)
 	}
-	process.args = append(process.args, "posix", options.Dir)
+	process.args = s.arguments(SecretAccessKey)
 	return s, process.Restart(ctx)
+}
+
+func (s *S3) arguments(secretAccessKey string) []string {
+	args := []string{"--port", s.address, "--access", AccessKeyID, "--secret", secretAccessKey, "--region", Region, "--quiet", "--health", "/health"}
+	if s.options.Certificate != "" {
+		args = append(args, "--cert", s.options.Certificate, "--key", s.options.Key)
+	}
+	return append(args, "posix", s.options.Dir)
+}
+
+// Rotate replaces the secret key: who comes with the old one is refused from now on.
+func (s *S3) Rotate(ctx context.Context, secretAccessKey string) error {
+	if err := s.Stop(); err != nil {
+		return err
+	}
+	s.args = s.arguments(secretAccessKey)
+	return s.Restart(ctx)
 }
 
 // CreateBucket makes a bucket.

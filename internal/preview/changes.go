@@ -40,10 +40,11 @@ func (p *Preview) Changes(cluster string) []Change {
 	return changes
 }
 
-// step is one operation that changes a cluster's object.
+// step is one operation that changes a cluster's object: an override, or all that a
+// modifier does.
 type step struct {
 	layer    int
-	override federate.Override
+	override *federate.Override
 	origin   string
 }
 
@@ -51,16 +52,27 @@ type step struct {
 func (p *Preview) steps(cluster string) []step {
 	var steps []step
 	for i, layer := range p.intent.Layers {
+		if layer.Modifier != nil {
+			steps = append(steps, step{layer: i, origin: originOf(layer)})
+		}
 		for j := range layer.Overrides {
 			if layer.Overrides[j].ClusterName != cluster {
 				continue
 			}
-			for k, override := range layer.Overrides[j].Overrides {
-				steps = append(steps, step{i, override, fmt.Sprintf("spec.overrides[%d].clusterOverrides[%d]", j, k)})
+			for k := range layer.Overrides[j].Overrides {
+				steps = append(steps, step{i, &layer.Overrides[j].Overrides[k], fmt.Sprintf("spec.overrides[%d].clusterOverrides[%d]", j, k)})
 			}
 		}
 	}
 	return steps
+}
+
+// originOf names the rule of a policy.
+func originOf(layer federate.Layer) string {
+	if rule, ok := layer.Modifier.(interface{ Field() string }); ok {
+		return layer.Origin.String() + ": " + rule.Field()
+	}
+	return layer.Origin.String()
 }
 
 // objectAfter renders the cluster's object with the first n steps alone.
@@ -68,19 +80,25 @@ func (p *Preview) objectAfter(steps []step, n int, cluster string) (map[string]a
 	intent := p.intent
 	intent.Layers = make([]federate.Layer, len(p.intent.Layers))
 	for i := range intent.Layers {
+		layer := federate.Layer{Origin: p.intent.Layers[i].Origin}
 		overrides := federate.ClusterOverrides{ClusterName: cluster}
 		for _, step := range steps[:n] {
-			if step.layer == i {
-				overrides.Overrides = append(overrides.Overrides, step.override)
+			switch {
+			case step.layer != i:
+			case step.override == nil:
+				layer.Modifier = p.intent.Layers[i].Modifier
+			default:
+				overrides.Overrides = append(overrides.Overrides, *step.override)
 			}
 		}
-		intent.Layers[i] = federate.Layer{Origin: p.intent.Layers[i].Origin, Overrides: []federate.ClusterOverrides{overrides}}
+		layer.Overrides = []federate.ClusterOverrides{overrides}
+		intent.Layers[i] = layer
 	}
 	renderer, err := intent.Renderer(p.Type.RenderTarget())
 	if err != nil {
 		return nil, err
 	}
-	object, err := rendered(renderer, cluster)
+	object, _, err := rendered(renderer, cluster)
 	if err != nil {
 		return nil, err
 	}

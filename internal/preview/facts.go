@@ -17,23 +17,34 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+	"github.com/fedctl/fedctl/pkg/policy"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
-// The kinds that are facts, each with its API version.
-var factKinds = []schema.GroupVersionKind{
-	fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedConfig"),
-	fedcorev1beta1.SchemeGroupVersion.WithKind("FederatedTypeConfig"),
-	fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedCluster"),
-}
+// The kinds that are facts, each with its API version: those of the control plane's
+// namespace, and policies.
+var (
+	factKinds = []schema.GroupVersionKind{
+		fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedConfig"),
+		fedcorev1beta1.SchemeGroupVersion.WithKind("FederatedTypeConfig"),
+		fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedCluster"),
+	}
+	capacityKind = clusterv1alpha1.GroupVersion.WithKind("ClusterCapacity")
+	policyKinds  = []schema.GroupVersionKind{
+		policyv1alpha1.GroupVersion.WithKind(policy.KindClusterOverridePolicy),
+		policyv1alpha1.GroupVersion.WithKind(policy.KindOverridePolicy),
+	}
+)
 
 // Facts are what the host cluster holds beside a federated object, as far as it decides
 // where the object goes and what it becomes.
 type Facts struct {
 	// Objects are the facts as they are written to a file: KubeFedConfig,
-	// FederatedTypeConfigs, KubeFedClusters and FederatedNamespaces, without what
-	// decides nothing.
+	// FederatedTypeConfigs, KubeFedClusters, ClusterCapacities, policies and
+	// FederatedNamespaces, without what decides nothing.
 	Objects []*unstructured.Unstructured
 
 	// Types are the enabled types, sorted by name; Warnings say which cannot be read.
@@ -41,6 +52,8 @@ type Facts struct {
 	Warnings []string
 
 	clusters   []fedcorev1beta1.KubeFedCluster
+	capacities map[string]clusterv1alpha1.ClusterCapacityStatus
+	policies   []*policy.Policy
 	namespaces map[string]*unstructured.Unstructured
 	// namespacesFederated says whether the type namespaces is enabled.
 	namespacesFederated bool
@@ -56,6 +69,17 @@ func Read(ctx context.Context, host client.Reader, kubeFedNamespace string, name
 	for _, gvk := range factKinds {
 		found, err := list(ctx, host, gvk, kubeFedNamespace)
 		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, found...)
+	}
+	for _, gvk := range append([]schema.GroupVersionKind{capacityKind}, policyKinds...) {
+		namespace := ""
+		if gvk == capacityKind {
+			namespace = kubeFedNamespace
+		}
+		found, err := list(ctx, host, gvk, namespace)
+		if err != nil && !errors.Is(err, ErrNoControlPlane) { // a control plane of an earlier release has none
 			return nil, err
 		}
 		objects = append(objects, found...)
@@ -114,7 +138,10 @@ func federatedNamespaces(ctx context.Context, host client.Reader, t typeconfig.T
 // FromObjects takes the facts from objects; others among them are left alone. An error
 // names the object that cannot be read.
 func FromObjects(objects []*unstructured.Unstructured, kubeFedNamespace string) (*Facts, error) {
-	f := &Facts{kubeFedNamespace: kubeFedNamespace, namespaces: map[string]*unstructured.Unstructured{}}
+	f := &Facts{
+		kubeFedNamespace: kubeFedNamespace, namespaces: map[string]*unstructured.Unstructured{},
+		capacities: map[string]clusterv1alpha1.ClusterCapacityStatus{},
+	}
 	for _, object := range objects {
 		if err := f.take(object, kubeFedNamespace); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err)
@@ -124,6 +151,7 @@ func FromObjects(objects []*unstructured.Unstructured, kubeFedNamespace string) 
 	for _, object := range objects {
 		f.Adopt(object)
 	}
+	policy.Sort(f.policies)
 	return f, nil
 }
 
@@ -146,10 +174,20 @@ func (f *Facts) Namespaced(object *unstructured.Unstructured) bool {
 
 // IsFact says whether an object is of a kind that FromObjects reads.
 func IsFact(object *unstructured.Unstructured) bool {
-	return slices.Contains(factKinds, object.GroupVersionKind())
+	gvk := object.GroupVersionKind()
+	return slices.Contains(factKinds, gvk) || slices.Contains(policyKinds, gvk) || gvk == capacityKind
 }
 
 func (f *Facts) take(object *unstructured.Unstructured, kubeFedNamespace string) error {
+	if slices.Contains(policyKinds, object.GroupVersionKind()) {
+		read, _ := policy.Read(object)
+		f.policies = append(f.policies, read)
+		f.Objects = append(f.Objects, bare(object))
+		return nil
+	}
+	if object.GroupVersionKind() == capacityKind && object.GetNamespace() == kubeFedNamespace {
+		return f.takeCapacity(object)
+	}
 	if object.GroupVersionKind().Group != fedcorev1beta1.SchemeGroupVersion.Group || object.GetNamespace() != kubeFedNamespace {
 		return nil
 	}
@@ -188,6 +226,20 @@ func (f *Facts) take(object *unstructured.Unstructured, kubeFedNamespace string)
 	return nil
 }
 
+func (f *Facts) takeCapacity(object *unstructured.Unstructured) error {
+	capacity := clusterv1alpha1.ClusterCapacity{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &capacity); err != nil {
+		return err
+	}
+	f.capacities[capacity.Name] = capacity.Status
+	written := bare(object)
+	if status, found := object.Object["status"]; found {
+		written.Object["status"] = status
+	}
+	f.Objects = append(f.Objects, written)
+	return nil
+}
+
 // namespaceType is the type namespaces; zero unless it is enabled.
 func (f *Facts) namespaceType() typeconfig.Type {
 	for _, t := range f.Types {
@@ -219,7 +271,7 @@ func bare(object *unstructured.Unstructured) *unstructured.Unstructured {
 	switch object.GetKind() {
 	case "KubeFedCluster":
 		spec = nil
-	case "FederatedTypeConfig", "KubeFedConfig":
+	case "FederatedTypeConfig", "KubeFedConfig", "ClusterCapacity", policy.KindOverridePolicy, policy.KindClusterOverridePolicy:
 	default: // a FederatedNamespace
 		spec = map[string]any{"placement": spec["placement"]}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/policy"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -38,6 +39,8 @@ type Cluster struct {
 
 	// Object is what is sent; nil when the cluster is not selected or Err is set.
 	Object *unstructured.Unstructured
+	// Notes say what the user should know of it.
+	Notes []string
 	// Err is why the object cannot be made for this cluster.
 	Err error
 }
@@ -63,7 +66,7 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	if err != nil && !errors.As(err, &fault) {
 		return nil, err
 	}
-	p.intent = federate.IntentOf(parsed, fault, nil)
+	p.intent = f.changed(t, parsed, federate.IntentOf(parsed, fault, nil))
 	var decision placement.Decision
 	decision, p.Problem = f.place(t, p.intent)
 	p.Problem = cmp.Or(f.withdrawn(t, parsed), p.Problem)
@@ -77,17 +80,28 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	for _, verdict := range decision.Verdicts {
 		cluster := Cluster{Verdict: verdict}
 		if verdict.Selected && renderer != nil {
-			cluster.Object, cluster.Err = rendered(renderer, verdict.Cluster)
+			cluster.Object, cluster.Notes, cluster.Err = rendered(renderer, verdict.Cluster)
 		}
 		p.Clusters = append(p.Clusters, cluster)
 	}
 	return p, nil
 }
 
-func rendered(renderer *federate.Renderer, cluster string) (*unstructured.Unstructured, error) {
+// changed is an intent as the policies make it.
+func (f *Facts) changed(t typeconfig.Type, o *federate.Object, intent federate.Intent) federate.Intent {
+	clusters := policy.Clusters{}
+	for i := range f.clusters {
+		capacity := f.capacities[f.clusters[i].Name]
+		clusters[f.clusters[i].Name] = policy.Cluster{Labels: f.clusters[i].Labels, Known: len(capacity.Conditions) > 0, Pools: capacity.Pools}
+	}
+	object := policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: o.Namespace, Name: o.Name, Labels: o.Labels}
+	return intent.Beneath(policy.Layers(f.policies, object, o.Template, clusters)...)
+}
+
+func rendered(renderer *federate.Renderer, cluster string) (*unstructured.Unstructured, []string, error) {
 	made, err := renderer.For(cluster)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	data := made.JSON
 	if made.Initial != nil {
@@ -95,9 +109,9 @@ func rendered(renderer *federate.Renderer, cluster string) (*unstructured.Unstru
 	}
 	object := &unstructured.Unstructured{}
 	if err := json.Unmarshal(data, &object.Object); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return object, nil
+	return object, made.Notes, nil
 }
 
 // place decides where an object goes, and says why it cannot be decided.

@@ -1,12 +1,15 @@
 package preview
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 )
 
 const hostNamespace = "kube-federation-system"
@@ -137,6 +140,38 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
+const gpus = `
+apiVersion: policy.fedctl.io/v1alpha1
+kind: ClusterOverridePolicy
+metadata: {name: gpus}
+spec: {rules: [{deriveTolerations: {}}]}
+---
+apiVersion: cluster.fedctl.io/v1alpha1
+kind: ClusterCapacity
+metadata: {name: berlin, namespace: kube-federation-system}
+status:
+  conditions: [{type: Known, status: "True", reason: Followed, message: "", lastTransitionTime: "2026-01-01T00:00:00Z"}]
+  pools:
+  - {resource: nvidia.com/gpu, nodes: 2, largestNode: 8, taints: [{key: nvidia.com/gpu, value: present, effect: NoSchedule, meaning: Hardware}]}
+`
+
+// What a policy changes is told as what the object itself changes is, and a cluster of
+// which nothing is known is told apart.
+func TestPolicies(t *testing.T) {
+	train := strings.Replace(web, `image: "web:1"`, `image: "web:1", resources: {limits: {nvidia.com/gpu: 1}}`, 1)
+	p := previewOf(t, strings.TrimSuffix(host, "\n")+"\n---"+gpus, train)
+	want := []Change{{
+		Field: "spec.template.spec.tolerations", Origin: "ClusterOverridePolicy gpus: spec.rules[0]",
+		After: []any{map[string]any{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}},
+	}}
+	if got := p.Changes("berlin"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %#v\nwant %#v", got, want)
+	}
+	if err := p.Clusters[1].Err; err == nil || !strings.Contains(err.Error(), "the nodes of cluster oslo have not been read yet") {
+		t.Errorf("oslo: got %v", err)
+	}
+}
+
 func TestChanges(t *testing.T) {
 	p := previewOf(t, host, web)
 	if changes := p.Changes("berlin"); len(changes) != 0 {
@@ -203,5 +238,27 @@ func TestAnObjectOfNoFederatedType(t *testing.T) {
 	_, err = facts.Of(objects(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}")[0])
 	if err == nil || !strings.Contains(err.Error(), "ConfigMap") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatClustersRefuseIsWarnedOf(t *testing.T) {
+	data, err := os.ReadFile("../../hack/generate/openapi/apps_v1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	definitions, err := definition.ParseDefinitions(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := strings.Replace(web, "replicas: 2", "replicas: \"2\"\n      pause: true", 1)
+	p := previewOf(t, host, strings.Replace(object, "{path: /spec/replicas, value: 5}", "{path: /spec/paused, value: 1}", 1))
+	p.Judge(definition.PublishedOf(definitions, p.Type.Target.GVK))
+	want := []string{
+		"fields that the host does not know, and members of its version leave out: spec.pause",
+		"oslo: spec.paused must be true or false, is a number; the host refuses it, and so do members of its version",
+		"spec.replicas must be a whole number, is a string: write it without quotes; the host refuses it, and so do members of its version",
+	}
+	if !reflect.DeepEqual(p.Warnings, want) {
+		t.Errorf("warnings: %q", p.Warnings)
 	}
 }

@@ -18,6 +18,8 @@ type ExplanationRow struct {
 	Status string `json:"status,omitempty"`
 	// Error is why the object cannot be made for the cluster.
 	Error string `json:"error,omitempty"`
+	// Notes say what the user should know of an object that can be made.
+	Notes []string `json:"notes,omitempty"`
 	// Changes are in the order in which they are made; of one field the last counts.
 	Changes []FieldChange `json:"changes,omitempty"`
 }

@@ -49,7 +49,7 @@ func TestDerive(t *testing.T) {
 	present, execute := taint(gpu, "present", noSchedule), taint("hpc", "true", noExecute)
 	exists := corev1.Toleration{Key: gpu, Operator: corev1.TolerationOpExists, Effect: noSchedule}
 	tenant := corev1.Toleration{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "ml", Effect: noSchedule}
-	rules := Rules{Approvals: []Approval{{Key: "dedicated", Value: "ml", Effect: noSchedule}}}
+	approvals := []Approval{{Key: "dedicated", Value: "ml", Effect: noSchedule}, {Key: "capacity-reservation", AnyValue: true, Effect: noSchedule}}
 	tests := []struct {
 		name          string
 		requested     map[string]int64
@@ -57,19 +57,23 @@ func TestDerive(t *testing.T) {
 		tolerations   []corev1.Toleration
 		open, blocked int
 	}{
-		{name: "a pod that asks for none", nodes: []Node{gpuNode("a", 8, present)}},
-		{name: "a pod that asks for another resource", requested: map[string]int64{"amd.com/gpu": 1}, nodes: []Node{gpuNode("a", 8, present)}},
-		{name: "hardware", requested: map[string]int64{gpu: 1}, nodes: []Node{gpuNode("a", 8, present)}, tolerations: []corev1.Toleration{exists}, open: 1},
+		{name: "a pod that asks for none", nodes: []Node{gpuNode(8, present)}},
+		{name: "a pod that asks for another resource", requested: map[string]int64{"amd.com/gpu": 1}, nodes: []Node{gpuNode(8, present)}},
+		{name: "hardware", requested: map[string]int64{gpu: 1}, nodes: []Node{gpuNode(8, present)}, tolerations: []corev1.Toleration{exists}, open: 1},
 		{name: "pools that are tainted differently are merged", requested: map[string]int64{gpu: 1},
-			nodes:       []Node{gpuNode("a", 8, present), gpuNode("b", 8, taint("dedicated", "ml", noSchedule)), gpuNode("c", 8)},
+			nodes:       []Node{gpuNode(8, present), gpuNode(8, taint("dedicated", "ml", noSchedule)), gpuNode(8)},
 			tolerations: []corev1.Toleration{tenant, exists}, open: 3},
-		{name: "all or nothing: nothing of a pool that is blocked", requested: map[string]int64{gpu: 1}, nodes: []Node{gpuNode("a", 8, present, execute)}, blocked: 1},
+		{name: "all or nothing: nothing of a pool that is blocked", requested: map[string]int64{gpu: 1}, nodes: []Node{gpuNode(8, present, execute)}, blocked: 1},
+		{name: "a node that is too small", requested: map[string]int64{gpu: 9}, nodes: []Node{gpuNode(8, present)}},
+		{name: "approved values that rotate need one toleration", requested: map[string]int64{gpu: 1},
+			nodes:       []Node{gpuNode(8, taint("capacity-reservation", "cr-1", noSchedule)), gpuNode(8, taint("capacity-reservation", "cr-2", noSchedule))},
+			tolerations: []corev1.Toleration{{Key: "capacity-reservation", Operator: corev1.TolerationOpExists, Effect: noSchedule}}, open: 2},
 		{name: "what only passes is not tolerated", requested: map[string]int64{gpu: 1},
-			nodes: []Node{gpuNode("a", 8, present, taint("nvidia.com/gpu-xid-error", "79", noSchedule))}, tolerations: []corev1.Toleration{exists}, open: 1},
+			nodes: []Node{gpuNode(8, present, taint("nvidia.com/gpu-xid-error", "79", noSchedule))}, tolerations: []corev1.Toleration{exists}, open: 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Derive(tt.requested, Pools(tt.nodes, rules))
+			got := Derive(tt.requested, Pools(tt.nodes, nil), approvals)
 			if !reflect.DeepEqual(got.Tolerations, tt.tolerations) || len(got.Open) != tt.open || len(got.Blocked) != tt.blocked {
 				t.Errorf("got tolerations %v, %d open, %d blocked; want %v, %d, %d", got.Tolerations, len(got.Open), len(got.Blocked), tt.tolerations, tt.open, tt.blocked)
 			}
@@ -96,11 +100,11 @@ func FuzzDerive(f *testing.F) {
 	f.Add("", "", "", "x/gpu.shared.shared", true)
 	f.Fuzz(func(t *testing.T, key, value, effect, resource string, approve bool) {
 		taint := taint(key, value, corev1.TaintEffect(effect))
-		rules := Rules{}
+		var approvals []Approval
 		if approve {
-			rules.Approvals = []Approval{{Key: key, Value: value, Effect: corev1.TaintEffect(effect)}}
+			approvals = []Approval{{Key: key, Value: value, Effect: corev1.TaintEffect(effect)}}
 		}
-		d := Derive(map[string]int64{resource: 1}, Pools([]Node{{Name: "n", Ready: true, Taints: []corev1.Taint{taint}, Allocatable: map[string]int64{resource: 1}}}, rules))
+		d := Derive(map[string]int64{resource: 1}, Pools([]Node{{Ready: true, Taints: []corev1.Taint{taint}, Allocatable: map[string]int64{resource: 1}}}, nil), approvals)
 		for _, toleration := range d.Tolerations {
 			if toleration.Key == "" || toleration.Effect == "" || toleration.TolerationSeconds != nil || isPassing(taint, nil) {
 				t.Errorf("%v is tolerated with %v", taint, toleration)

@@ -4,7 +4,12 @@
 // are somebody's decision; the pools that nodes form; and the tolerations that let a pod
 // run in those of them that are open to it.
 //
+//	resources.go  which resources compute, and what their nodes' products are
+//	taints.go     what a taint means
+//	pools.go      nodes become pools, as a ClusterCapacity holds them
+//	derive.go     pools and what a pod asks for become tolerations
+//
 // It is pure: values in, values out. It has no client, no clock and no goroutine, and it
-// imports nothing of this module. What it knows of vendors and tools is data
-// (resources.go, taints.go), each row with its source.
+// imports nothing of this module but the types in which its results are written. What it
+// knows of vendors and tools is data (resources.go, taints.go), each row with its source.
 package accelerator

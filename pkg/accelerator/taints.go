@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
 
 // passing are the taints of nodes that are broken, starting, draining or about to go.
@@ -53,83 +55,34 @@ var passing = []struct{ key, source string }{
 // value open), GKE (present), NVIDIA's and AWS' own examples (true).
 var hardwareValues = []string{"", "present", "true"}
 
-// Approval opens what a taint closes and no hardware explains: a tenant's pool, spot
-// capacity, another architecture.
-type Approval struct {
-	Key string
-	// Value is compared unless AnyValue is set, which is for values that rotate, such as
-	// the id of a reservation.
-	Value    string
-	AnyValue bool
-	Effect   corev1.TaintEffect
+// meaning says what a taint that stays means for pods that ask for a node's accelerators.
+func meaning(taint corev1.Taint, offered map[string]int64) v1alpha1.TaintMeaning {
+	switch {
+	case taint.Effect == corev1.TaintEffectPreferNoSchedule:
+		return v1alpha1.TaintPreferred
+	case marksHardware(taint, offered):
+		return v1alpha1.TaintHardware
+	}
+	return v1alpha1.TaintRestricted
 }
 
-// opens nothing when key or effect are missing: a toleration without them would open all.
-func (a Approval) opens(taint corev1.Taint) bool {
-	return a.Key != "" && a.Effect != "" && a.Key == taint.Key && a.Effect == taint.Effect && (a.AnyValue || a.Value == taint.Value)
-}
-
-// toleration of what the approval opens: of its value alone, where that is fixed.
-func (a Approval) toleration() corev1.Toleration {
-	if a.AnyValue {
-		return corev1.Toleration{Key: a.Key, Operator: corev1.TolerationOpExists, Effect: a.Effect}
-	}
-	return corev1.Toleration{Key: a.Key, Operator: corev1.TolerationOpEqual, Value: a.Value, Effect: a.Effect}
-}
-
-// Judgement is what a taint means for pods that ask for a node's accelerators.
-type Judgement string
-
-// Judgements, in the order in which they are tried.
-const (
-	// Passing: the node is broken, starting, draining or about to go. Never tolerated.
-	Passing Judgement = "Passing"
-	// Preferred: PreferNoSchedule, which keeps no pod out.
-	Preferred Judgement = "Preferred"
-	// Hardware: the taint says what the resource says, and nothing else.
-	Hardware Judgement = "Hardware"
-	// Approved: a person has opened it.
-	Approved Judgement = "Approved"
-	// Blocking: a person decides, and none has.
-	Blocking Judgement = "Blocking"
-)
-
-// judge says what a taint of a node means for pods that ask for its accelerators, and
-// with which toleration they pass it: nil unless it is Hardware or Approved.
-func judge(taint corev1.Taint, node Node, rules Rules) (Judgement, *corev1.Toleration) {
-	if isPassing(taint, rules.StartupTaints) {
-		return Passing, nil
-	}
-	if taint.Effect == corev1.TaintEffectPreferNoSchedule {
-		return Preferred, nil
-	}
-	if marksHardware(taint, node) {
-		return Hardware, &corev1.Toleration{Key: taint.Key, Operator: corev1.TolerationOpExists, Effect: taint.Effect}
-	}
-	for _, approval := range rules.Approvals {
-		if approval.opens(taint) {
-			toleration := approval.toleration()
-			return Approved, &toleration
-		}
-	}
-	return Blocking, nil
-}
-
-func isPassing(taint corev1.Taint, startup []corev1.Taint) bool {
+// isPassing says whether a taint means that the node is broken, starting, draining or
+// about to go. What passes is never tolerated, whoever approves it.
+func isPassing(taint corev1.Taint, startup []v1alpha1.StartupTaint) bool {
 	known := slices.ContainsFunc(passing, func(p struct{ key, source string }) bool {
 		return taint.Key == p.key || strings.HasSuffix(p.key, "/") && strings.HasPrefix(taint.Key, p.key)
 	})
-	return known || slices.ContainsFunc(startup, func(s corev1.Taint) bool { return s.Key == taint.Key && s.Effect == taint.Effect })
+	return known || slices.ContainsFunc(startup, func(s v1alpha1.StartupTaint) bool { return s.Key == taint.Key && s.Effect == taint.Effect })
 }
 
 // marksHardware tells whether a taint's whole key is an accelerator that the node offers
 // or the one of which it offers shares, its effect NoSchedule and its value no decision
 // of anybody's. The key of another vendor's hardware is none: somebody has put it there.
-func marksHardware(taint corev1.Taint, node Node) bool {
+func marksHardware(taint corev1.Taint, offered map[string]int64) bool {
 	if taint.Effect != corev1.TaintEffectNoSchedule || !slices.Contains(hardwareValues, taint.Value) {
 		return false
 	}
-	for name, amount := range node.Allocatable {
+	for name, amount := range offered {
 		if amount > 0 && IsAccelerator(name) && (taint.Key == name || taint.Key == BaseName(name)) {
 			return true
 		}

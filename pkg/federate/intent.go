@@ -48,11 +48,30 @@ type Bounds struct {
 	Namespace *placement.Spec
 }
 
-// Layer is a set of changes that come from one place.
+// Layer is a set of changes that come from one place: overrides of single clusters, or a
+// Modifier, which knows itself what it does where.
 type Layer struct {
 	Origin    Origin
 	Overrides []ClusterOverrides
+	Modifier  Modifier
 }
+
+// Modifier changes objects on their way to clusters, as a policy does.
+type Modifier interface {
+	// Modify returns what the object is to be in a cluster, or tree itself where nothing
+	// changes. It does not modify tree, and what it returns may share parts of it. notes say
+	// what the user should know of an object that is well. The error says why the object
+	// cannot be made, without values of its fields; a *ModifyError says which field.
+	Modify(cluster string, tree map[string]any) (changed map[string]any, notes []string, err error)
+	// Revision stands for all that Modify depends on beside the tree.
+	Revision() string
+}
+
+// ModifyError is an error that one field of a Modifier's origin is to blame for.
+type ModifyError struct{ Field, Message string }
+
+// Error implements error.
+func (e *ModifyError) Error() string { return e.Field + ": " + e.Message }
 
 // Origin is where changes come from. The zero value is the federated object itself.
 type Origin struct {
@@ -65,11 +84,20 @@ func (o Origin) field(i int) string {
 	if o == (Origin{}) {
 		return field
 	}
+	return o.String() + ": " + field
+}
+
+// String is how an origin is called, such as "OverridePolicy shop/gpus"; empty for the
+// federated object itself.
+func (o Origin) String() string {
+	if o == (Origin{}) {
+		return ""
+	}
 	name := o.Name
 	if o.Namespace != "" {
 		name = o.Namespace + "/" + name
 	}
-	return o.Kind + " " + name + ": " + field
+	return o.Kind + " " + name
 }
 
 // IntentOf returns what a federated object asks for. fault is why it could not be read
@@ -130,6 +158,16 @@ func (i Intent) With(layers ...Layer) Intent {
 	return i
 }
 
+// Beneath puts layers under those that there are: what the object says itself wins.
+func (i Intent) Beneath(layers ...Layer) Intent {
+	if len(layers) == 0 {
+		return i
+	}
+	i.Layers = append(append(make([]Layer, 0, len(i.Layers)+len(layers)), layers...), i.Layers...)
+	i.revision = revisionOf(appendLayers([]byte("beneath "+i.revision), layers))
+	return i
+}
+
 // Renderer prepares the intent for rendering. The error concerns every cluster: a
 // *ParseError where the object could not be read, otherwise a *RenderError, because the
 // template cannot be an object of the target type.
@@ -165,6 +203,9 @@ func appendLayers(b []byte, layers []Layer) []byte {
 	for i := range layers {
 		origin := layers[i].Origin
 		b = appendText(appendText(appendText(b, origin.Kind), origin.Namespace), origin.Name)
+		if layers[i].Modifier != nil {
+			b = appendText(b, layers[i].Modifier.Revision())
+		}
 		b = strconv.AppendInt(b, int64(len(layers[i].Overrides)), 10)
 		for _, cluster := range layers[i].Overrides {
 			b = appendText(b, cluster.ClusterName)

@@ -97,7 +97,7 @@ func TestLayers(t *testing.T) {
 		return []ClusterOverrides{{ClusterName: cluster, Overrides: []Override{{Path: path, Value: value, HasValue: true}}}}
 	}
 	own := mustParse(t, benchObject()) // cluster-4: replicas 4 and a toleration
-	intent := IntentOf(own, nil, nil).With(Layer{policy, append(set("cluster-4", "/spec/replicas", int64(9)), set("cluster-1", "/spec/paused", true)...)})
+	intent := IntentOf(own, nil, nil).With(Layer{Origin: policy, Overrides: append(set("cluster-4", "/spec/replicas", int64(9)), set("cluster-1", "/spec/paused", true)...)})
 	renderer, err := intent.Renderer(deployments)
 	if err != nil {
 		t.Fatal(err)
@@ -121,11 +121,11 @@ func TestLayers(t *testing.T) {
 	if len(IntentOf(own, nil, nil).Layers) != 1 {
 		t.Error("the object's own layers have changed")
 	}
-	if intent.Revision() == IntentOf(own, nil, nil).Revision() || intent.Revision() == IntentOf(own, nil, nil).With(Layer{policy, nil}).Revision() {
+	if intent.Revision() == IntentOf(own, nil, nil).Revision() || intent.Revision() == IntentOf(own, nil, nil).With(Layer{Origin: policy}).Revision() {
 		t.Error("a layer is not in the revision")
 	}
 	// Who made the mistake is who has to mend it.
-	renderer, err = intent.With(Layer{policy, set("cluster-4", "no path", 1)}).Renderer(deployments)
+	renderer, err = intent.With(Layer{Origin: policy, Overrides: set("cluster-4", "no path", 1)}).Renderer(deployments)
 	if err != nil {
 		t.Fatal(err)
 	}

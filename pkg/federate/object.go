@@ -14,6 +14,8 @@ type Object struct {
 	Namespace, Name string
 	UID             types.UID
 	Generation      int64
+	// Labels are the federated object's own: policies select by them.
+	Labels map[string]string
 	// Deleting says that the object has a deletion timestamp.
 	Deleting bool
 	// HasFinalizer says that our Finalizer is on the object.

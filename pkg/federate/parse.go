@@ -18,6 +18,7 @@ func (o *Object) parseMetadata(raw any) {
 	uid, _ := metadata["uid"].(string)
 	o.UID = types.UID(uid)
 	o.Generation = toInt64(metadata["generation"])
+	o.Labels = labelsOf(metadata["labels"])
 	deletion, _ := metadata["deletionTimestamp"].(string)
 	o.Deleting = deletion != ""
 	finalizers, _ := metadata["finalizers"].([]any)
@@ -31,6 +32,18 @@ func (o *Object) parseMetadata(raw any) {
 	if text, ok := annotations[DeleteOptionAnnotation].(string); ok {
 		o.DeleteOptions, o.DeleteOptionsError = parseDeleteOptions(text)
 	}
+}
+
+func labelsOf(raw any) map[string]string {
+	labels, _ := raw.(map[string]any)
+	if len(labels) == 0 {
+		return nil
+	}
+	read := make(map[string]string, len(labels))
+	for key, value := range labels {
+		read[key], _ = value.(string)
+	}
+	return read
 }
 
 // parseDeleteOptions takes the fields KubeFed takes. The rest has no business
@@ -152,7 +165,7 @@ func (v *Override) parse(raw any, field string) error {
 }
 
 func placementError(field, want string, have any) error {
-	return &ParseError{Field: field, Message: want + ", is " + describe(have), Reason: ComputePlacementFailed}
+	return &ParseError{Field: field, Message: want + ", is " + DescribeValue(have), Reason: ComputePlacementFailed}
 }
 
 func overrideError(field, want string, have any) error {
@@ -160,7 +173,7 @@ func overrideError(field, want string, have any) error {
 }
 
 func resourceError(field, want string, have any, status PropagationStatus) error {
-	return &ParseError{Field: field, Message: want + ", is " + describe(have), Reason: CheckClusters, Status: status}
+	return &ParseError{Field: field, Message: want + ", is " + DescribeValue(have), Reason: CheckClusters, Status: status}
 }
 
 // asMap, asList and asString take null for absent and return the zero value for it.
@@ -200,9 +213,9 @@ func toInt64(raw any) int64 {
 	return 0
 }
 
-// describe says what kind of JSON value v is, with its article. It does not say the
+// DescribeValue says what kind of JSON value v is, with its article. It does not say the
 // value: it may be a part of a Secret, and many may read a message.
-func describe(v any) string {
+func DescribeValue(v any) string {
 	switch v.(type) {
 	case nil:
 		return "null"

@@ -208,7 +208,7 @@ func TestDescribe(t *testing.T) {
 		{[]any{"hunter2"}, "a list"},
 		{json.Number("3"), "a json.Number"},
 	} {
-		if got := describe(test.value); got != test.want {
+		if got := DescribeValue(test.value); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
 		}
 	}

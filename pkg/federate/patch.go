@@ -81,6 +81,17 @@ func applyOverrides(doc map[string]any, overrides []Override) (patched map[strin
 	return doc, hits, nil
 }
 
+// Patch carries out overrides on an object, which is not modified, as the Renderer does
+// for a cluster. The error is a *ModifyError whose field is [i] and the field of the
+// override in fault.
+func Patch(object map[string]any, overrides []Override) (map[string]any, error) {
+	patched, _, fault := applyOverrides(object, overrides)
+	if fault != nil {
+		return nil, &ModifyError{Field: "[" + strconv.Itoa(fault.index) + "]." + fault.field, Message: fault.message}
+	}
+	return patched, nil
+}
+
 var pointerEscapes = strings.NewReplacer("~1", "/", "~0", "~")
 
 // parsePointer splits a JSON pointer and refuses the ones that would change what
@@ -203,7 +214,7 @@ func (p *patch) apply(node any, depth int) (any, string) {
 	case []any:
 		return p.applyList(node, depth)
 	}
-	return nil, p.pointer(depth) + " is " + describe(node) + ", so there is nothing at " + p.pointer(len(p.tokens))
+	return nil, p.pointer(depth) + " is " + DescribeValue(node) + ", so there is nothing at " + p.pointer(len(p.tokens))
 }
 
 func (p *patch) applyMap(node map[string]any, depth int) (any, string) {

@@ -3,6 +3,8 @@ package federate
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,28 +111,43 @@ func (r *Renderer) Warnings() []string { return slices.Clone(r.warnings) }
 // Rendered, made once; its JSON must not be modified. With overrides it is made
 // on every call. The error is a *RenderError and concerns this cluster only.
 func (r *Renderer) For(cluster string) (Rendered, error) {
+	rendered, err := r.with(r.layers, cluster)
+	if err != nil || !Ends(r.gvk.GroupKind()) || !slices.ContainsFunc(r.layers, modifies) {
+		return rendered, err
+	}
+	// What runs to its end is as policies make it when it is created. It cannot be changed
+	// then, and has not to run again because a policy, or a taint, is another one.
+	own, err := r.with(slices.DeleteFunc(slices.Clone(r.layers), modifies), cluster)
+	rendered.Hash = own.Hash
+	return rendered, err
+}
+
+func modifies(l indexedLayer) bool { return l.Modifier != nil }
+
+// with renders the object for a cluster with some of the layers.
+func (r *Renderer) with(layers []indexedLayer, cluster string) (Rendered, error) {
 	tree, last := r.base, ""
 	var notes []string
-	for i := range r.layers {
-		patched, hits, field, bad := r.layers[i].applyTo(tree, cluster)
+	for i := range layers {
+		patched, said, field, bad := layers[i].applyTo(tree, cluster)
 		if bad != nil {
 			return Rendered{}, bad
 		}
 		if field != "" {
 			tree, last = patched, field
 		}
-		for _, hit := range hits {
-			notes = append(notes, field+": "+hit)
-		}
+		notes = append(notes, said...)
 	}
 	if last == "" {
-		return r.withoutOverrides()
+		rendered, err := r.withoutOverrides()
+		rendered.Notes = notes
+		return rendered, err
 	}
 	rendered, bad := r.finish(tree)
 	if bad != nil {
 		// The template alone was sound, so it is the overrides that broke it.
 		return Rendered{}, &RenderError{
-			Status: ApplyOverridesFailed, Cluster: cluster, Field: last + ".clusterOverrides",
+			Status: ApplyOverridesFailed, Cluster: cluster, Field: last,
 			Message: "the result is not valid: " + strings.TrimPrefix(bad.Field, templateField+".") + ": " + bad.Message,
 		}
 	}
@@ -140,7 +157,10 @@ func (r *Renderer) For(cluster string) (Rendered, error) {
 
 // applyTo makes the layer's changes for a cluster, on a copy. field is where they are
 // written; empty if there are none.
-func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map[string]any, hits []string, field string, bad *RenderError) {
+func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map[string]any, notes []string, field string, bad *RenderError) {
+	if l.Modifier != nil {
+		return l.modify(tree, cluster)
+	}
 	i, ok := l.item[cluster]
 	if !ok {
 		return tree, nil, "", nil
@@ -160,7 +180,30 @@ func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map
 		field += ".clusterOverrides[" + strconv.Itoa(fault.index) + "]." + fault.field
 		return nil, nil, "", &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: field, Message: fault.message}
 	}
-	return patched, hits, field, nil
+	for _, hit := range hits {
+		notes = append(notes, field+": "+hit)
+	}
+	return patched, notes, field + ".clusterOverrides", nil
+}
+
+// modify has the layer's Modifier make its changes.
+func (l *indexedLayer) modify(tree map[string]any, cluster string) (changed map[string]any, notes []string, field string, bad *RenderError) {
+	changed, said, err := l.Modifier.Modify(cluster, tree)
+	if err != nil {
+		bad := &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: l.Origin.String(), Message: err.Error()}
+		var fault *ModifyError
+		if errors.As(err, &fault) {
+			bad.Field, bad.Message = l.Origin.String()+": "+fault.Field, fault.Message
+		}
+		return nil, nil, "", bad
+	}
+	for _, note := range said {
+		notes = append(notes, l.Origin.String()+": "+note)
+	}
+	if reflect.ValueOf(changed).Pointer() != reflect.ValueOf(tree).Pointer() {
+		field = l.Origin.String()
+	}
+	return changed, notes, field, nil
 }
 
 func (r *Renderer) withoutOverrides() (Rendered, error) {

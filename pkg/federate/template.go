@@ -30,7 +30,7 @@ func (r *Renderer) prepare(template map[string]any, target schema.GroupVersionKi
 	}
 	metadata, ok := asMap(base["metadata"])
 	if !ok {
-		return templateFault(templateField+".metadata", "must be an object, is "+describe(base["metadata"]))
+		return templateFault(templateField+".metadata", "must be an object, is "+DescribeValue(base["metadata"]))
 	}
 	metadata = maps.Clone(metadata)
 	if metadata == nil {
@@ -56,14 +56,14 @@ func (r *Renderer) resolveType(base map[string]any, target schema.GroupVersionKi
 	r.gvk = target
 	kind, ok := asString(base["kind"])
 	if !ok {
-		return templateFault(templateField+".kind", "must be a string, is "+describe(base["kind"]))
+		return templateFault(templateField+".kind", "must be a string, is "+DescribeValue(base["kind"]))
 	}
 	if kind != "" && kind != target.Kind {
 		r.warnings = append(r.warnings, templateField+".kind: "+strconv.Quote(clip(kind, 60))+" has no effect, the kind is "+target.Kind)
 	}
 	apiVersion, ok := asString(base["apiVersion"])
 	if !ok {
-		return templateFault(templateField+".apiVersion", "must be a string, is "+describe(base["apiVersion"]))
+		return templateFault(templateField+".apiVersion", "must be a string, is "+DescribeValue(base["apiVersion"]))
 	}
 	if apiVersion == "" {
 		return nil
@@ -197,7 +197,7 @@ func stringMap(metadata map[string]any, field string) (map[string]any, *RenderEr
 	at := templateField + ".metadata." + field
 	values, ok := asMap(metadata[field])
 	if !ok {
-		return nil, templateFault(at, "must be an object, is "+describe(metadata[field]))
+		return nil, templateFault(at, "must be an object, is "+DescribeValue(metadata[field]))
 	}
 	if values == nil {
 		return nil, nil
@@ -213,7 +213,7 @@ func stringMap(metadata map[string]any, field string) (map[string]any, *RenderEr
 	}
 	if bad != nil {
 		key := slices.Min(bad) // the same one every time
-		return nil, templateFault(at+"["+key+"]", "must be a string, is "+describe(values[key])+": put it in quotes")
+		return nil, templateFault(at+"["+key+"]", "must be a string, is "+DescribeValue(values[key])+": put it in quotes")
 	}
 	return out, nil
 }

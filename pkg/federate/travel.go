@@ -86,6 +86,12 @@ var foreign = []struct {
 		why:   "it belongs to the claim of another cluster",
 	},
 	{
+		kind:    schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"},
+		applies: func(object map[string]any) bool { return object["aggregationRule"] != nil },
+		paths:   [][]string{{"rules"}},
+		why:     "each member cluster fills it in from the roles that its aggregationRule selects there",
+	},
+	{
 		kind:    schema.GroupKind{Group: "batch", Kind: "Job"},
 		applies: hasGeneratedSelector,
 		paths:   jobPaths(),
@@ -128,23 +134,35 @@ func (r *Renderer) leaveOutForeign(base map[string]any) {
 			continue
 		}
 		for _, path := range rule.paths {
-			if !present(base, path) {
+			value, present := valueAt(base, path)
+			if !present {
 				continue
 			}
 			copyPath(base, path)
 			remove(base, path[0], path[1:]...)
+			if list, isList := value.([]any); value == nil || isList && len(list) == 0 {
+				continue // nothing is lost
+			}
 			r.warnings = append(r.warnings, templateField+"."+strings.Join(path, ".")+": is not propagated, since "+rule.why)
 		}
 	}
 }
 
 func present(in map[string]any, path []string) bool {
-	value, ok := in[path[0]]
+	_, ok := valueAt(in, path)
+	return ok
+}
+
+func valueAt(in map[string]any, path []string) (value any, ok bool) {
+	value, ok = in[path[0]]
 	if !ok || len(path) == 1 {
-		return ok
+		return value, ok
 	}
 	inner, ok := value.(map[string]any)
-	return ok && present(inner, path[1:])
+	if !ok {
+		return nil, false
+	}
+	return valueAt(inner, path[1:])
 }
 
 // copyPath copies the maps on the way to a path below base, so that the last can

@@ -63,7 +63,9 @@ type Engine struct {
 	triggers *triggers
 	rights   *rights
 	// namespaces are the FederatedNamespaces, whose placement bounds that of what is in them.
-	namespaces    *namespaceStore
+	namespaces *namespaceStore
+	// policies change what members get.
+	policies      *policyStore
 	hostWorker    *hostWorker
 	memberWorker  *memberWorker
 	statusObjects *statusObjectWriter
@@ -91,6 +93,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 		return nil, err
 	}
 	e := newEngine(opts, log, inventory, host, &eventSender{recorder: eventnote.NewRecorder(local, "fedctl"), namespace: opts.KubeFedNamespace})
+	inventory.Subscribe(func(string) { e.policies.forgetClusters() })
 	inventory.Subscribe(e.triggers.clusterChanged)
 	if opts.ReportLeftovers != nil {
 		opts.ReportLeftovers(e.leftovers.in)
@@ -117,12 +120,16 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	e.triggers.rightsChanged = e.rights.changed
 	e.namespaces = &namespaceStore{host: host, onChange: e.triggers.namespaceChanged, onSynced: e.triggers.reconsiderAll}
 
+	e.policies = newPolicyStore(host, inventory, opts)
+	e.policies.onPolicy, e.policies.onFacts, e.policies.onSynced = e.triggers.policyChanged, e.triggers.factsChanged, e.triggers.reconsiderAll
+	e.triggers.selected = e.policies.selected
+
 	times := &ledger.Settings{
 		SettleTimeout: opts.SettleTimeout, RequestTimeout: opts.RequestTimeout, UnreadyDeletionTimeout: opts.UnreadyDeletionTimeout,
 		LeftoverRetention: opts.LeftoverRetention,
 	}
 	look := &lookout{inventory: inventory, members: e.members}
-	place := &placer{inventory: inventory, namespaces: e.namespaces, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
+	place := &placer{inventory: inventory, namespaces: e.namespaces, policies: e.policies, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
 	metrics := newMetrics(e.work, e.types, e.leftovers)
 	e.statusObjects = &statusObjectWriter{host: host, lookout: look, work: e.work, events: sender}
 	if recorded {
@@ -168,7 +175,9 @@ func (e *Engine) addController(mgr mcmanager.Manager) error {
 // Start implements manager.Runnable: types may run from now on until ctx ends.
 func (e *Engine) Start(ctx context.Context) error {
 	e.ctx = ctx
+	e.policies.follow(ctx)
 	close(e.starting)
+	go e.policies.report(ctx, e.types)
 	e.records.follow(ctx)
 	<-ctx.Done()
 	return nil

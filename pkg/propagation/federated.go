@@ -3,6 +3,7 @@ package propagation
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -24,7 +25,9 @@ type federated struct {
 	// fault is why it could not be read whole; the Object holds what could be read.
 	fault *federate.ParseError
 	// intent is what it is to be in each cluster, as far as it says so itself.
-	intent          federate.Intent
+	intent federate.Intent
+	// changed is what the policies make of the intent, kept as long as they are the same.
+	changed         *changedIntent
 	resourceVersion string
 	finalizers      []string
 	deletedAt       time.Time // zero: it is not being deleted
@@ -42,6 +45,7 @@ func (f *federated) asksTheSame(other *federated) bool {
 		f.Deleting == other.Deleting &&
 		f.Orphan == other.Orphan &&
 		f.Ownership == other.Ownership &&
+		maps.Equal(f.Labels, other.Labels) &&
 		f.Consumed == other.Consumed &&
 		reflect.DeepEqual(f.DeleteOptions, other.DeleteOptions) &&
 		reflect.DeepEqual(f.DeleteOptionsError, other.DeleteOptionsError) &&
@@ -94,7 +98,7 @@ func readFederated(obj metav1.Object, before *federated) (*federated, error) {
 	if !ok {
 		return nil, fmt.Errorf("watched federated object is a %T", obj)
 	}
-	f := &federated{resourceVersion: u.GetResourceVersion(), finalizers: u.GetFinalizers()}
+	f := &federated{changed: &changedIntent{}, resourceVersion: u.GetResourceVersion(), finalizers: u.GetFinalizers()}
 	if at := u.GetDeletionTimestamp(); at != nil {
 		f.deletedAt = at.Time
 	}

@@ -1,6 +1,7 @@
 package propagation
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -13,6 +14,7 @@ import (
 type placer struct {
 	inventory  fleet.Inventory
 	namespaces *namespaceStore
+	policies   *policyStore
 	// kubeFedNamespace is never federated.
 	kubeFedNamespace string
 	// limited says that the control plane is for one namespace.
@@ -35,7 +37,7 @@ func unplaced(message string) placed {
 // informed says whether all that a decision rests on has been read. A decision
 // on less could delete what a moment later turns out to be wanted.
 func (p *placer) informed(t *runningType) bool {
-	if !t.federated.Synced() || !p.inventory.Synced() {
+	if !t.federated.Synced() || !p.inventory.Synced() || !p.policies.informed() {
 		return false
 	}
 	if !t.Target.Namespaced {
@@ -52,21 +54,18 @@ func (p *placer) isSystemNamespace(name string) bool {
 
 // intent is what a federated object is to be in each cluster, within the bounds of its namespace.
 func (p *placer) intent(t *runningType, fed *federated) federate.Intent {
-	if fed == nil || !t.Target.Namespaced {
-		return intentOf(fed)
-	}
-	namespace, known := p.namespaces.get(t.FederatedNamespace, fed.Namespace)
-	if !known || namespace == nil {
-		return fed.intent
-	}
-	return fed.intent.Within(&namespace.intent)
-}
-
-func intentOf(fed *federated) federate.Intent {
 	if fed == nil {
 		return federate.Intent{}
 	}
-	return fed.intent
+	intent := p.policies.changed(t, fed)
+	if !t.Target.Namespaced {
+		return intent
+	}
+	namespace, known := p.namespaces.get(t.FederatedNamespace, fed.Namespace)
+	if !known || namespace == nil {
+		return intent
+	}
+	return intent.Within(&namespace.intent)
 }
 
 // place asks pkg/placement where an object belongs.
@@ -74,7 +73,7 @@ func (p *placer) place(t *runningType, fed *federated, intent federate.Intent) p
 	if fed.placementUnknown() {
 		return unplaced(fed.fault.Error())
 	}
-	if problem := p.unbounded(t, fed); problem != "" {
+	if problem := cmp.Or(p.policies.problem(), p.unbounded(t, fed)); problem != "" {
 		return unplaced(problem)
 	}
 	in := fleet.PlacementInput(p.inventory, intent.Bounds.Placement)

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/policy"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 )
 
@@ -24,6 +25,8 @@ type triggers struct {
 	interval time.Duration
 	// recordsVersions says that KubeFed's records repeat the versions of members' objects.
 	recordsVersions bool
+	// selected says whether any policy changes a federated object.
+	selected func(t *runningType, fed *federated) bool
 	// rightsChanged is told of a type that can be read in a member again, or no longer.
 	rightsChanged func(typeName string)
 }
@@ -47,6 +50,27 @@ func (g *triggers) namespaceChanged(namespace string) {
 		}
 		for _, key := range t.federated.Keys(namespace) {
 			g.work.decide(t, key)
+		}
+	}
+}
+
+// policyChanged is called when a policy is another one now, has come or gone.
+func (g *triggers) policyChanged(before, after *policy.Policy) {
+	g.decideThose(func(t *runningType, fed *federated) bool {
+		object := objectOf(t, fed)
+		return before != nil && before.Selects(object) || after != nil && after.Selects(object)
+	})
+}
+
+// factsChanged is called when something is new that policies may depend on.
+func (g *triggers) factsChanged() { g.decideThose(g.selected) }
+
+func (g *triggers) decideThose(concerned func(t *runningType, fed *federated) bool) {
+	for _, t := range g.types.all() {
+		for _, key := range t.federated.Keys("") {
+			if fed := t.federated.Get(key); fed != nil && concerned(t, fed) {
+				g.work.decide(t, key)
+			}
 		}
 	}
 }

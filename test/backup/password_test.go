@@ -77,6 +77,30 @@ var _ = Describe("The password of a repository", func() {
 		Eventually(ctx, func() *v1alpha1.PasswordStatus { return current(ctx, c, repo).Status.Password }).Should(BeNil())
 	}, SpecTimeout(3*time.Minute))
 
+	It("is not what it was after a restore of a run that knew another one", func(ctx SpecContext) {
+		c := clients[host.Name]
+		ns := namespace(ctx, c)
+		repo := store(ctx, c, ns)
+		b := backup(ctx, c, ns, once)
+		execute(nil, ns, often)
+		first := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "encryption"}}
+		change(ctx, c, secret, func(s *corev1.Secret) { s.Data["password.new"] = []byte(next) })
+		Eventually(ctx, func() *v1alpha1.PasswordStatus { return current(ctx, c, repo).Status.Password }).Should(HaveField("Key", "password.new"))
+		change(ctx, c, secret, func(s *corev1.Secret) { s.Data = map[string][]byte{"password": []byte(next)} })
+		data := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "data"}}
+		change(ctx, c, data, func(m *corev1.ConfigMap) { m.Data["key"] = "another" })
+
+		done := restored(ctx, c, ns, v1alpha1.RestoreSpec{Existing: "Update", From: v1alpha1.RestoreSource{
+			RepositoryRef: v1alpha1.LocalReference{Name: repo.Name}, Backup: b.Name, Run: first.Name,
+		}}).Status
+		Expect(done.Phase).To(Equal(v1alpha1.RunSucceeded), done.Message)
+		Expect(done.Warnings).To(ContainElement(And(HaveField("Name", "encryption"), HaveField("Message", ContainSubstring("BackupRepository store reads it")))))
+		Expect(current(ctx, c, data).Data).To(HaveKeyWithValue("key", "value"))
+		Expect(current(ctx, c, secret).Data).To(Equal(map[string][]byte{"password": []byte(next)}))
+		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+	}, SpecTimeout(3*time.Minute))
+
 	It("changes in all clusters that a FederatedSecret gives it to", func(ctx SpecContext) {
 		everywhere := map[string]any{"clusterSelector": map[string]any{}}
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "password-"}}

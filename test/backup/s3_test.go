@@ -230,6 +230,34 @@ var _ = Describe("On an S3 server", func() {
 		Expect(stored(ctx)).To(HaveLen(2))
 	}, SpecTimeout(5*time.Minute))
 
+	It("credentials that are replaced in the middle of a run are taken up", func(ctx SpecContext) {
+		const next = "the-next-secret-key"
+		repo := store(ctx, c, ns, onServer)
+		pod := pausing(ctx, c, ns)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			s.Retry = &v1alpha1.Retry{Limit: ptr.To[int32](20), Backoff: &metav1.Duration{Duration: 500 * time.Millisecond}}
+			s.Hooks = &v1alpha1.Hooks{Pre: []v1alpha1.Hook{pod.hook()}}
+		})
+		execute(nil, ns, often)
+		run := scheduledRun(ctx, c, b)
+		pod.waitForIt(ctx)
+		Expect(server.Rotate(ctx, next)).To(Succeed())
+		pod.goOn()
+		Eventually(ctx, func(g Gomega) {
+			status := current(ctx, c, run).Status
+			g.Expect(status.Reason).To(Equal("AccessDenied"), status.Message)
+			g.Expect(status.Message).To(ContainSubstring("check the credentials"))
+		}).Should(Succeed())
+		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionFalse, "AccessDenied")
+
+		change(ctx, c, credentials, func(s *corev1.Secret) { s.Data["secretAccessKey"] = []byte(next) })
+		run = expectPhase(ctx, c, run, v1alpha1.RunSucceeded)
+		Expect(run.Status.Attempts).To(BeNumerically(">", 1))
+		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
+		Expect(server.Rotate(ctx, localstorage.SecretAccessKey)).To(Succeed())
+		read(ctx, func(r *repository.Repository) { Expect(r.Verify(ctx, run.Status.SnapshotID, true)).To(Succeed()) })
+	}, SpecTimeout(5*time.Minute))
+
 	It("nothing more is deleted with a Backup once its policy is Retain", func(ctx SpecContext) {
 		store(ctx, c, ns, onServer)
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) { s.DeletionPolicy = v1alpha1.DeletionDelete })

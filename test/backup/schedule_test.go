@@ -124,6 +124,23 @@ var _ = Describe("Schedules", func() {
 		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(1))
 	}, SpecTimeout(4*time.Minute))
 
+	It("does nothing late when it goes on after a suspension that nobody saw", func(ctx SpecContext) {
+		store(ctx, c, ns)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) { s.Schedule, s.Suspend = "@daily", true })
+		clock := stopped(b.CreationTimestamp.Time)
+		stop := execute(clock, ns)
+		expectCondition(ctx, c, b, v1alpha1.ConditionScheduled, metav1.ConditionFalse, "Suspended")
+		stop()
+		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.Suspend = false })
+		clock.Step(31 * 24 * time.Hour)
+		execute(clock, ns)
+		expectCondition(ctx, c, b, v1alpha1.ConditionScheduled, metav1.ConditionTrue, "Scheduled")
+		Consistently(ctx, func() []v1alpha1.BackupRun { return runsIn(ctx, c, ns) }).Should(BeEmpty())
+		Expect(current(ctx, c, b).Status.Missed).To(BeZero())
+		clock.Step(24 * time.Hour)
+		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(1))
+	}, SpecTimeout(4*time.Minute))
+
 	It("does not run at once what a new schedule would have run before", func(ctx SpecContext) {
 		store(ctx, c, ns)
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) { s.Schedule = "@yearly" })

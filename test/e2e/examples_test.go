@@ -91,16 +91,18 @@ var _ = Describe("The examples", localOnly, Ordered, Serial, func() {
 		expectField(ctx, members[2], shop, "/spec/replicas", 0)
 	})
 
-	It("bind GPU pods where GPUs are, with the toleration only", func(ctx SpecContext) {
-		Eventually(ctx, func(g Gomega) {
-			phases, nodes := podPhases(ctx, members[2], "inference")
-			g.Expect(phases).To(Equal([]string{"Running", "Running"}))
-			for _, name := range nodes {
-				node := &corev1.Node{}
-				g.Expect(members[2].Get(ctx, client.ObjectKey{Name: name}, node)).To(Succeed())
-				g.Expect(node.Spec.Taints).To(ContainElement(corev1.Taint{Key: "nvidia.com/gpu", Value: "present", Effect: corev1.TaintEffectNoSchedule}))
-			}
-		}).Should(Succeed())
+	It("bind GPU pods where GPUs are, by a policy or an override only", func(ctx SpecContext) {
+		for app, pods := range map[string]int{"inference": 2, "inference-by-hand": 1} {
+			Eventually(ctx, func(g Gomega) {
+				phases, nodes := podPhases(ctx, members[2], app)
+				g.Expect(phases).To(And(HaveLen(pods), HaveEach("Running")))
+				for _, name := range nodes {
+					node := &corev1.Node{}
+					g.Expect(members[2].Get(ctx, client.ObjectKey{Name: name}, node)).To(Succeed())
+					g.Expect(node.Spec.Taints).To(ContainElement(corev1.Taint{Key: "nvidia.com/gpu", Value: "present", Effect: corev1.TaintEffectNoSchedule}))
+				}
+			}).Should(Succeed(), app)
+		}
 		expectPending := func(c *framework.Cluster, app string, pods int) {
 			GinkgoHelper()
 			Eventually(ctx, func() []string { phases, _ := podPhases(ctx, c, app); return phases }).Should(HaveLen(pods))

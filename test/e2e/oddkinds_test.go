@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -158,4 +159,23 @@ var _ = Describe("Types written by hand", Serial, func() {
 			expectField(ctx, second, f.target, "/spec/replicas", 1)
 		}
 	})
+})
+
+var _ = Describe("An aggregated ClusterRole", localOnly, func() {
+	It("has the rules that each member makes of it, and nobody fights for them", func(ctx SpecContext) {
+		label := "e2e-" + rand.String(5)
+		role := fields{"aggregationRule": fields{"clusterRoleSelectors": list{fields{"matchLabels": fields{label: "yes"}}}}, "rules": list{}}
+		rules := list{fields{"apiGroups": list{""}, "resources": list{"pods"}, "verbs": list{"get"}}}
+		whole := create(ctx, federate("ClusterRole", "", label, role).on(members[0]))
+		part := create(ctx, federate("ClusterRole", "", label+"-part", fields{"metadata": fields{"labels": fields{label: "yes"}}, "rules": rules}).on(members[0]))
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, whole); remove(ctx, part) })
+		expectField(ctx, members[0], whole.target, "/rules", rules)
+		expectSettled(ctx, whole, members[0])
+
+		By("changing it")
+		change(ctx, whole, func(f *federated) { set(f.template(), "/metadata", fields{"labels": fields{"x": "y"}}) })
+		expectField(ctx, members[0], whole.target, "/metadata/labels/x", "y")
+		expectSettled(ctx, whole, members[0])
+		Expect(at(found(ctx, members[0], whole.target).Object, "/rules")).To(Equal(rules))
+	}, NodeTimeout(2*time.Minute))
 })

@@ -94,6 +94,28 @@ var _ = Describe("A type that a member serves otherwise", Serial, func() {
 	}, NodeTimeout(3*time.Minute))
 })
 
+var _ = Describe("A template of a version that Kubernetes no longer serves", func() {
+	It("arrives in the one that is served, and what is missing there is said with it", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		old := workload(fields{"replicas": 1})
+		old["apiVersion"] = "apps/v1beta2"
+		f := create(ctx, federate("Deployment", ns, "old", old).on(members[0]))
+		expectField(ctx, members[0], f.target, "/spec/replicas", int64(1))
+		expectSettled(ctx, f, members[0])
+		Expect(conditionOf(found(ctx, host, f.ref()), "Accepted")).To(And(
+			HaveKeyWithValue("reason", "VersionNotServed"), HaveKeyWithValue("message", ContainSubstring("version v1"))))
+
+		incomplete := workload(fields{"replicas": 1})
+		incomplete["apiVersion"] = "apps/v1beta1"
+		delete(incomplete["spec"].(fields), "selector") //nolint:forcetypeassert // as it is made
+		g := create(ctx, federate("Deployment", ns, "older", incomplete).on(members[0]))
+		expectWord(ctx, g, members[0], "CreationFailed", "version v1beta1 is not served, and in version v1:", "spec.selector")
+		remove(ctx, g)
+		remove(ctx, f)
+		expectGone(ctx, members[0], f.target)
+	}, NodeTimeout(2*time.Minute))
+})
+
 var _ = Describe("A member that holds something else for a while", localOnly, func() {
 	It("is not OK while something there keeps changing what the template sets", func(ctx SpecContext) {
 		f := create(ctx, configMap(federatedNamespace(ctx), "fight", fields{"mode": "host"}).on(members[0]))

@@ -2,10 +2,12 @@ package hostile
 
 import (
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 )
 
 // reads does harm to whoever reads objects; writes are answered without.
@@ -37,7 +39,7 @@ func lists(harm Mode) Mode {
 func status(w http.ResponseWriter, code int, reason, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d,"message":%q}`, reason, code, message)
+	_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code, "message": message})
 }
 
 // object is the n-th of as many objects as are wanted, of about 1 KiB.
@@ -112,21 +114,6 @@ var (
 	WrongKinds = lists(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","items":{"a":[]}}`)
 	})
-	// Flood has watches that tell ever again that an object has changed.
-	Flood = reads(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("watch") == "" {
-			Harmless(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, err := io.WriteString(w, `{"type":"ADDED","object":`+object(0)+"}\n")
-		if r.URL.Query().Get("sendInitialEvents") == "true" {
-			_, err = io.WriteString(w, initialEnd)
-		}
-		for n := 1; err == nil && r.Context().Err() == nil; n++ {
-			_, err = io.WriteString(w, strings.Replace(`{"type":"MODIFIED","object":`+object(0)+"}\n", `"resourceVersion":"2"`, fmt.Sprintf(`"resourceVersion":"%d"`, n+2), 1))
-		}
-	})
 	// TooManyRequests answers everything with 429, and wants an hour's peace.
 	TooManyRequests = Mode(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3600")
@@ -137,6 +124,57 @@ var (
 		status(w, http.StatusInternalServerError, "InternalError", "broken")
 	})
 )
+
+// Flood has watches that tell ever again that an object has changed, and counts it.
+func Flood(told *atomic.Int64) Mode {
+	return reads(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("watch") == "" {
+			Harmless(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, err := io.WriteString(w, `{"type":"ADDED","object":`+object(0)+"}\n")
+		if r.URL.Query().Get("sendInitialEvents") == "true" {
+			_, err = io.WriteString(w, initialEnd)
+		}
+		for err == nil && r.Context().Err() == nil {
+			version := fmt.Sprintf(`"resourceVersion":"%d"`, 2+told.Add(1))
+			_, err = io.WriteString(w, strings.Replace(`{"type":"MODIFIED","object":`+object(0)+"}\n", `"resourceVersion":"2"`, version, 1))
+		}
+	})
+}
+
+// Ending has watches that tell of one object and end, over and over.
+var Ending = reads(func(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("watch") == "" {
+		Harmless(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"type":"ADDED","object":`+object(0)+"}\n")
+})
+
+// Quoting takes no object, and says why with all of it.
+func Quoting(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		Harmless(w, r)
+		return
+	}
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	status(w, http.StatusUnprocessableEntity, "Invalid", fmt.Sprintf("%s is not what is wanted here", body))
+}
+
+// Answering takes every object, and says that it has become the text.
+func Answering(text string) Mode {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			Harmless(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, text)
+	}
+}
 
 // Listing has a list that is the text, whatever it is.
 func Listing(text string) Mode {

@@ -35,6 +35,8 @@ type Server struct {
 	mode     atomic.Pointer[Mode]
 	// UID is that of the namespace kube-system, which tells who the cluster is.
 	uid atomic.Pointer[string]
+
+	written, watched atomic.Int64
 }
 
 // Start starts a server that means no harm yet, and will to those who ask for one
@@ -96,6 +98,12 @@ func (s *Server) Become(mode Mode) { s.mode.Store(&mode) }
 // SetUID changes which cluster the server says that it is.
 func (s *Server) SetUID(uid string) { s.uid.Store(&uid) }
 
+// Written is how many requests the server was sent that change something.
+func (s *Server) Written() int64 { return s.written.Load() }
+
+// Watched is how often somebody has asked to watch its resource.
+func (s *Server) Watched() int64 { return s.watched.Load() }
+
 // URL is the server's address.
 func (s *Server) URL() string { return s.https.URL }
 
@@ -114,6 +122,9 @@ func (s *Server) Close() {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		s.written.Add(1)
+	}
 	switch r.URL.Path {
 	case "/healthz":
 		_, _ = io.WriteString(w, "ok")
@@ -126,6 +137,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"kind":"NodeList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}`)
 	default:
 		if strings.HasSuffix(r.URL.Path, "/"+s.resource) || strings.Contains(r.URL.Path, "/"+s.resource+"/") {
+			if r.URL.Query().Get("watch") != "" {
+				s.watched.Add(1)
+			}
 			(*s.mode.Load())(w, r)
 			return
 		}

@@ -110,7 +110,7 @@ func (o *Options) explain(p *preview.Preview) explanation {
 		case cluster.Err != nil:
 			row.Error = cluster.Err.Error()
 		case cluster.Object != nil:
-			row.Changes = o.changes(p, cluster.Cluster)
+			row.Changes, row.Notes = o.changes(p, cluster.Cluster), cluster.Notes
 		}
 		e.Clusters = append(e.Clusters, row)
 	}
@@ -185,6 +185,9 @@ func (o *Options) printOne(e explanation) error {
 }
 
 func (o *Options) printCluster(row *view.ExplanationRow) error {
+	for _, note := range row.Notes {
+		_, _ = fmt.Fprintf(o.factory.Out, "\n%s: %s\n", row.Cluster, note)
+	}
 	changes := row.Changes
 	if o.Field == "" {
 		changes = view.LastOf(changes)

@@ -62,9 +62,10 @@ func (s *source) warnUnknown(batches []batch) {
 		if err != nil {
 			continue // it is a warning only
 		}
+		published := definition.PublishedOf(definitions, gvk)
 		for _, u := range batches[i].objects {
 			template, _, _ := unstructured.NestedMap(u.Object, "spec", "template")
-			if fields := definition.UnknownFields(definitions, gvk, template); len(fields) > 0 {
+			if fields := published.UnknownFields(template); len(fields) > 0 {
 				s.opts.warn("%s: fields that the host does not know, and members of its version leave out: %s", serverapply.Describe(u), strings.Join(fields, ", "))
 			}
 		}

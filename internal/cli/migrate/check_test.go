@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/fedctl/fedctl/config"
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/migrate/analysis"
 )
@@ -101,6 +102,13 @@ metadata: {name: mutation.core.kubefed.io}
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingWebhookConfiguration
 metadata: {name: mutation.core.kubefed.io-another-namespace}`
+
+// wrong is what KubeFed's definitions take, and no cluster does.
+const wrong = `
+apiVersion: types.kubefed.io/v1beta1
+kind: FederatedConfigMap
+metadata: {name: typed, namespace: default}
+spec: {template: {data: {port: 8080, tls: true, name: web}}, placement: {clusters: [{name: berlin}]}, overrides: [{clusterName: berlin, clusterOverrides: [{path: /data/name, value: 1}]}]}`
 
 func findingsOf(report *analysis.Report) []string {
 	var out []string
@@ -207,6 +215,44 @@ var _ = Describe("fedctl migrate check", Ordered, func() {
 		for _, out := range []string{text, wide, asYAML} {
 			Expect(out).NotTo(ContainSubstring(base64.RawURLEncoding.EncodeToString([]byte(legacy))))
 		}
+	})
+
+	It("finds values that clusters and the schema to come refuse, and what to write instead", func(ctx SpecContext) {
+		create(ctx, wrong)
+		r, err := report(ctx)
+		Expect(cmdutil.ExitCode(err)).To(Equal(2))
+		var found []string
+		for _, f := range r.Findings {
+			if f.Code == "wrong-type" {
+				Expect(f.Objects).To(Equal([]string{"default/typed"}))
+				found = append(found, f.Message)
+			}
+		}
+		Expect(found).To(ConsistOf(
+			"spec.template.data[port] must be a string, is a number: put it in quotes",
+			"spec.template.data[tls] must be a string, is a boolean: put it in quotes",
+			"spec.overrides[0] makes what cluster berlin refuses: data[name] must be a string, is a number: put it in quotes",
+		))
+
+		By("putting the definition in place that an installation brings")
+		content, err := config.Files.ReadFile("crd/types/federatedconfigmaps.types.kubefed.io.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		ours, theirs := &unstructured.Unstructured{}, &unstructured.Unstructured{}
+		Expect(yaml.Unmarshal(content, &ours.Object)).To(Succeed())
+		theirs.SetGroupVersionKind(ours.GroupVersionKind())
+		Expect(host.Get(ctx, client.ObjectKeyFromObject(ours), theirs)).To(Succeed())
+		ours.SetResourceVersion(theirs.GetResourceVersion())
+		Expect(host.Update(ctx, ours)).To(Succeed())
+		written := func(data map[string]any) error {
+			object := &unstructured.Unstructured{}
+			Expect(yaml.Unmarshal([]byte(wrong), &object.Object)).To(Succeed())
+			object.SetName("written-anew")
+			Expect(unstructured.SetNestedMap(object.Object, data, "spec", "template", "data")).To(Succeed())
+			return host.Create(ctx, object, client.DryRunAll)
+		}
+		Eventually(func() error { return written(map[string]any{"port": int64(8080), "tls": true}) }).WithTimeout(time.Minute).Should(MatchError(And(
+			ContainSubstring("spec.template.data.port"), ContainSubstring("spec.template.data.tls"))))
+		Expect(written(map[string]any{"port": "8080", "tls": "true"})).To(Succeed())
 	})
 
 	It("says what it may not read, instead of leaving it out", func(ctx SpecContext) {

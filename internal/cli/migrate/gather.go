@@ -203,7 +203,7 @@ func (g *gatherer) objects(ctx context.Context, crd *analysis.CRD) {
 	target := g.target(crd)
 	found := analysis.NewObjects(crd.Name, target, names, g.in.Served, g.in.Now)
 	if target != nil {
-		found.Judge(g.unknownFields(target.GVK))
+		found.Judge(g.published(target.GVK))
 	}
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(schema.GroupVersionKind{Group: crd.Group, Version: crd.Version, Kind: crd.Kind + "List"})
@@ -221,14 +221,13 @@ func (g *gatherer) objects(ctx context.Context, crd *analysis.CRD) {
 	g.in.Objects[crd.Name] = found
 }
 
-// unknownFields reads the schema of a kind, and returns what names fields that it does not
-// know. What is not published is not judged.
-func (g *gatherer) unknownFields(gvk schema.GroupVersionKind) func(object map[string]any) []string {
+// published is what the host publishes of a kind. What it does not is not judged.
+func (g *gatherer) published(gvk schema.GroupVersionKind) *definition.Published {
 	definitions, err := enablement.FetchDefinitions(g.discovery.OpenAPIV3(), gvk.GroupVersion())
 	if err != nil {
 		g.unreadable("the schema of "+gvk.String(), err)
 	}
-	return func(object map[string]any) []string { return definition.UnknownFields(definitions, gvk, object) }
+	return definition.PublishedOf(definitions, gvk)
 }
 
 // target is what a federated type federates; nil if nothing says so.

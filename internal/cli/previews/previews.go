@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/resource"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +21,8 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/preview"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // Options say which objects are meant.
@@ -77,7 +80,36 @@ func (o *Options) Load(ctx context.Context, args []string) ([]*preview.Preview, 
 	if err != nil {
 		return nil, err
 	}
+	o.judge(previews)
 	return previews, o.checkClusters(previews)
+}
+
+// judge adds what the host's schemas tell of the objects. A host that is not asked, or
+// does not say, tells nothing.
+func (o *Options) judge(previews []*preview.Preview) {
+	if o.FactsFile != "" {
+		return
+	}
+	config, err := o.factory.HostConfig()
+	if err != nil {
+		return
+	}
+	discoverer, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return
+	}
+	known := map[schema.GroupVersionKind]*definition.Published{}
+	for _, p := range previews {
+		gvk := p.Type.Target.GVK
+		if known[gvk] == nil {
+			definitions, err := enablement.FetchDefinitions(discoverer.OpenAPIV3(), gvk.GroupVersion())
+			if err != nil {
+				continue
+			}
+			known[gvk] = definition.PublishedOf(definitions, gvk)
+		}
+		p.Judge(known[gvk])
+	}
 }
 
 func (o *Options) fromHost(ctx context.Context, args []string) ([]*preview.Preview, error) {

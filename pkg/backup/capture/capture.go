@@ -15,6 +15,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/content"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -94,7 +95,11 @@ type capture struct {
 	dynamic   dynamic.Interface
 	config    *rest.Config
 	selector  string
-	progress  progress
+	// served is all that the cluster serves, whether it can be saved or not, and silent
+	// are the groups of which that is not known.
+	served   []content.Resource
+	silent   []string
+	progress progress
 }
 
 func newCapture(params Params) (*capture, error) {

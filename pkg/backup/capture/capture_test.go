@@ -23,6 +23,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/capture"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
 func decode(data []byte) map[string]any {
@@ -136,6 +137,22 @@ var _ = Describe("Saving a cluster", func() {
 		objects, _ = saved(ctx, r, result)
 		Expect(objects).To(HaveLen(1))
 		Expect(objects).To(HaveKey("secrets " + one + "/s"))
+
+		By("saving nothing where what was to be left out would be saved")
+		for wrong, meant := range map[string]string{
+			"secret": "secrets", "Secret": "secrets", "secrets.": "secrets", "secrts": "secrets", "cm": "configmaps",
+			"deployments": "deployments.apps", "Deployment.apps": "deployments.apps",
+		} {
+			before, err := r.Snapshots(ctx, repository.Filter{})
+			Expect(err).NotTo(HaveOccurred())
+			_, err = capture.Run(ctx, params(r, one, v1alpha1.BackupSource{ExcludedResources: []string{wrong}}))
+			Expect(err).To(MatchError(ContainSubstring("did you mean "+meant+"?")), wrong)
+			Expect(r.Snapshots(ctx, repository.Filter{})).To(HaveLen(len(before)))
+		}
+		result, err = capture.Run(ctx, params(r, one, v1alpha1.BackupSource{ExcludedResources: []string{"widgets.example.com", "*.example.com"}}))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Partial).To(BeFalse(), "other clusters may have them")
+		Expect(fmt.Sprint(result.Warnings)).To(ContainSubstring("the cluster has no such resource"))
 
 		By("saving what is in no namespace when asked")
 		name := "capture-" + one

@@ -37,6 +37,9 @@ func (c *capture) plan(ctx context.Context) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkExcluded(); err != nil {
+		return nil, err
+	}
 	p := &plan{resources: c.choose(resources), namespaces: c.namespaces(), claims: c.Source.Volumes == "Snapshot"}
 	c.reportUnknown(resources)
 	return p, ctx.Err()
@@ -71,12 +74,14 @@ func (c *capture) discover() ([]content.Resource, error) {
 		}
 		for i := range list.APIResources {
 			found := &list.APIResources[i]
-			if strings.Contains(found.Name, "/") || !slices.Contains(found.Verbs, "list") || !slices.Contains(found.Verbs, "create") {
+			if strings.Contains(found.Name, "/") {
 				continue
 			}
-			resources = append(resources, content.Resource{
-				Group: version.Group, Version: version.Version, Plural: found.Name, Kind: found.Kind, Namespaced: found.Namespaced,
-			})
+			resource := content.Resource{Group: version.Group, Version: version.Version, Plural: found.Name, Kind: found.Kind, Namespaced: found.Namespaced}
+			c.served = append(c.served, resource)
+			if slices.Contains(found.Verbs, "list") && slices.Contains(found.Verbs, "create") {
+				resources = append(resources, resource)
+			}
 		}
 	}
 	slices.SortFunc(resources, func(a, b content.Resource) int { return cmp.Compare(a.Name(), b.Name()) })
@@ -87,6 +92,7 @@ func (c *capture) discover() ([]content.Resource, error) {
 // of an aggregated API whose server is gone. Only what would have been saved counts.
 func (c *capture) reportSilent(groups map[schema.GroupVersion]error) {
 	for version, cause := range groups {
+		c.silent = append(c.silent, version.Group)
 		if !c.wants(version.Group) {
 			continue
 		}
@@ -107,6 +113,39 @@ func (c *capture) wants(group string) bool {
 		return of == group
 	})
 }
+
+// checkExcluded refuses what was to exclude a resource and does not: that would be saved.
+// A name that lacks its group, a kind or the like, and any without a group, since
+// resources of no group are there in every cluster. Others may be of a type that this
+// cluster does not have, and are told.
+func (c *capture) checkExcluded() error {
+	for _, name := range c.Source.ExcludedResources {
+		_, group, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), ".")
+		if slices.Contains(c.silent, group) || slices.ContainsFunc(c.served, func(r content.Resource) bool { return r.Matches([]string{name}) }) {
+			continue
+		}
+		meant := content.OtherName(name, c.served)
+		if meant != "" || group == "" {
+			return &NameError{fmt.Sprintf("spec.source.excludedResources: no resource is called %s, so nothing would be left out%s",
+				name, content.DidYouMean(cmp.Or(meant, content.MeantResource(name, c.served))))}
+		}
+		c.writer.Note(v1alpha1.ResourceWarning{Resource: name, Message: "spec.source.excludedResources: the cluster has no such resource" +
+			content.DidYouMean(content.MeantResource(name, c.served))})
+	}
+	return nil
+}
+
+// NameError is a name in a spec that matches nothing, though what it does not leave out
+// would be saved. Nothing was.
+type NameError struct{ message string }
+
+func (e *NameError) Error() string { return e.message }
+
+// StatusReason is the reason as a status has it.
+func (e *NameError) StatusReason() string { return ReasonMatchesNothing }
+
+// ReasonMatchesNothing is that of a NameError.
+const ReasonMatchesNothing = "MatchesNothing"
 
 // choose says which of the resources are read, and records which are not although
 // they were asked for. The namespaces themselves always are, unless excluded: their
@@ -135,7 +174,8 @@ func (c *capture) reportUnknown(resources []content.Resource) {
 		known := slices.ContainsFunc(resources, func(r content.Resource) bool { return r.Matches([]string{name}) })
 		if !known {
 			c.writer.Warn(v1alpha1.ResourceWarning{Resource: name,
-				Message: "the cluster has no such resource that can be listed and created: check spec.source.includedResources, each is <plural>[.<group>]"})
+				Message: "the cluster has no such resource that can be listed and created: check spec.source.includedResources, each is <plural>[.<group>]" +
+					content.DidYouMean(content.MeantResource(name, resources))})
 		}
 	}
 }

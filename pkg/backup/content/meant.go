@@ -9,21 +9,36 @@ import (
 // matches nothing: one that lacks its group, a kind, the singular, or a name that is
 // nearly right. Empty if none comes near.
 func MeantResource(name string, known []Resource) string {
-	wanted := strings.ToLower(strings.TrimSpace(name))
-	plural, group, _ := strings.Cut(wanted, ".")
+	if other := OtherName(name, known); other != "" {
+		return other
+	}
 	var names []string
 	for _, resource := range known {
-		same := group == "" || group == resource.Group
-		kind := strings.ToLower(resource.Kind)
-		if same && (plural == resource.Plural || plural == kind || plural+"s" == resource.Plural || plural+"es" == resource.Plural) {
-			return resource.Name()
-		}
-		if short := shortNames[plural]; same && short != "" && short == resource.Plural {
-			return resource.Name()
-		}
 		names = append(names, resource.Name())
 	}
-	return Meant(wanted, names)
+	return Meant(strings.ToLower(strings.TrimSpace(name)), names)
+}
+
+// OtherName is the name of the resource that another name of it stands for: one that
+// lacks its group, a kind, the singular or a short name. Empty if there is none.
+func OtherName(name string, known []Resource) string {
+	plural, group, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), ".")
+	for _, resource := range known {
+		names := []string{resource.Plural, strings.ToLower(resource.Kind), strings.TrimSuffix(resource.Plural, "s"), strings.TrimSuffix(resource.Plural, "es")}
+		short := shortNames[plural]
+		if (group == "" || group == resource.Group) && (slices.Contains(names, plural) || short != "" && short == resource.Plural) {
+			return resource.Name()
+		}
+	}
+	return ""
+}
+
+// DidYouMean asks for a name at the end of a message; for none, it is empty.
+func DidYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; did you mean " + name + "?"
 }
 
 // shortNames are those that kubectl knows, and a Restore does not.

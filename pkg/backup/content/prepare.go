@@ -23,6 +23,9 @@ type Options struct {
 	// Originals are the namespaces of the mapping, by their saved names, that exist in
 	// the cluster beside the ones that they are mapped to.
 	Originals map[string]bool
+	// Keys are the Secrets that BackupRepositories of the cluster read, by their
+	// namespaces and names, with the name of one that does.
+	Keys map[[2]string]string
 	// KeepBackups leaves Backups that go elsewhere as they were saved; otherwise they
 	// are suspended, since they would go on saving what the originals save.
 	KeepBackups bool

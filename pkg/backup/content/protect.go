@@ -25,9 +25,31 @@ var advice = map[string]string{
 
 const otherAdvice = "make one of another name for the copy, or add the copy to it"
 
-// protected says why a live object must not be updated: it serves a namespace that
-// stays, beside which a copy is made.
+// protected says why a live object must not be updated: backups rest on it, or it serves
+// a namespace that stays, beside which a copy is made.
 func (s *Situation) protected(step *Step) string {
+	if why := s.bearsBackups(step); why != "" {
+		return why
+	}
+	return s.servesOriginal(step)
+}
+
+// bearsBackups says why a live object must not be what it was: with a password of then,
+// nobody could read what has been saved since, nor write to it.
+func (s *Situation) bearsBackups(step *Step) string {
+	repository := s.Options.Keys[[2]string{namespace(s.Live), name(s.Live)}]
+	switch {
+	case len(step.Differences) == 0:
+		return ""
+	case s.Resource.Name() == secrets && repository != "":
+		return fmt.Sprintf("BackupRepository %s reads it, and it is left as it is, though %s: what it held then may not open what is saved now", repository, Summary(step.Differences))
+	case s.Resource.Name() == repositories && slices.ContainsFunc(step.Differences, func(d Difference) bool { return strings.HasPrefix(d.Path, "/spec") }):
+		return fmt.Sprintf("is what backups are kept in, and is left as it is, though %s: change it by hand if they are to be kept elsewhere", Summary(step.Differences))
+	}
+	return ""
+}
+
+func (s *Situation) servesOriginal(step *Step) string {
 	elsewhere := false // the object itself goes into another namespace
 	if s.Resource.Namespaced {
 		elsewhere = s.Options.to(namespace(s.Saved)) != namespace(s.Saved)
@@ -77,4 +99,13 @@ func (s *Situation) named() []string {
 		found[reference.From] = true
 	}
 	return slices.Sorted(maps.Keys(found))
+}
+
+// EachSecretOf calls use for the Secrets that the spec of a BackupRepository names.
+func EachSecretOf(spec map[string]any, use func(name string)) {
+	for _, path := range [][]string{{"encryptionSecretRef"}, {"s3", "credentialsSecretRef"}, {"gcs", "credentialsSecretRef"}, {"azure", "credentialsSecretRef"}} {
+		if name, _ := at(spec, append(path, "name")...).(string); name != "" {
+			use(name)
+		}
+	}
 }

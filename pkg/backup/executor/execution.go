@@ -169,7 +169,8 @@ func (x *execution) giveUp(run *v1alpha1.BackupRun, problem, cause error) {
 		x.finish(run, v1alpha1.RunCancelled, x.opts.Clock.Now())
 	case errors.Is(cause, errTimeout):
 		x.fail(run, x.backup.Spec.Retry, reasonTimeout, fmt.Sprintf("it took longer than spec.timeout, %s", x.backup.Spec.Timeout.Duration))
-	case !x.opened && run.Spec.ScheduledFor == nil && waitsForSomebody(reasonOf(problem)):
+	case reasonOf(problem) == capture.ReasonMatchesNothing, // until somebody changes the Backup
+		!x.opened && run.Spec.ScheduledFor == nil && waitsForSomebody(reasonOf(problem)):
 		status.Reason, status.Message = reasonOf(problem), said(problem.Error())
 		x.finish(run, v1alpha1.RunFailed, x.opts.Clock.Now())
 	default:

@@ -72,6 +72,9 @@ func endOf(run *v1alpha1.BackupRun, now time.Time) time.Time {
 // scheduleInput is the question of what is due.
 func scheduleInput(b *v1alpha1.Backup, runs []v1alpha1.BackupRun, s *schedule.Schedule, clusterUID string, now time.Time) schedule.Input {
 	in := schedule.Input{Schedule: s, Since: since(b, runs, now), Now: now, Suspended: b.Spec.Suspend, Offset: offset(b, clusterUID)}
+	if resumed := now.Add(-in.Offset); wasSuspended(b) && resumed.After(in.Since) {
+		in.Since = resumed // what has passed since anybody looked is not missed either
+	}
 	if missed := b.Spec.MissedRuns; missed != nil {
 		in.SkipMissed = missed.Policy == "Skip"
 		if missed.Deadline != nil {
@@ -79,6 +82,12 @@ func scheduleInput(b *v1alpha1.Backup, runs []v1alpha1.BackupRun, s *schedule.Sc
 		}
 	}
 	return in
+}
+
+// wasSuspended says whether the schedule was not followed when the status was written.
+func wasSuspended(b *v1alpha1.Backup) bool {
+	c := condition(b.Status.Conditions, v1alpha1.ConditionScheduled)
+	return c != nil && c.Reason == string(schedule.Suspended)
 }
 
 func offset(b *v1alpha1.Backup, clusterUID string) time.Duration {

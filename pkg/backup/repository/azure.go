@@ -114,8 +114,10 @@ func (a *Azure) connect(rules network.Rules) (backend, error) {
 	if err != nil {
 		return nil, invalid(err)
 	}
+	http := rules.Client(nil)
+	clock := watchClock(http)
 	options := &azblob.ClientOptions{ClientOptions: azcore.ClientOptions{
-		InsecureAllowCredentialWithHTTP: endpoint.Scheme == "http", Transport: rules.Client(nil),
+		InsecureAllowCredentialWithHTTP: endpoint.Scheme == "http", Transport: http,
 	}}
 	var client *azblob.Client
 	if a.SASToken != "" {
@@ -129,13 +131,16 @@ func (a *Azure) connect(rules network.Rules) (backend, error) {
 	if err != nil { // the cause may quote the key
 		return nil, &Error{Reason: AccessDenied, Message: "the storage key or the SAS token cannot be used: check what is in the Secret"}
 	}
-	return &inBucket{bucket: &azureContainer{config: a, client: client.ServiceClient().NewContainerClient(a.Container)}, prefix: directoryPrefix(a.Prefix), where: a.String()}, nil
+	return &inBucket{bucket: &azureContainer{config: a, clock: clock, client: client.ServiceClient().NewContainerClient(a.Container)}, prefix: directoryPrefix(a.Prefix), where: a.String()}, nil
 }
 
 type azureContainer struct {
 	config *Azure
 	client *container.Client
+	clock  *clock
 }
+
+func (b *azureContainer) fault(err error) error { return b.clock.explain(azureFault(err)) }
 
 func (b *azureContainer) close() error { return nil }
 
@@ -147,7 +152,7 @@ func (b *azureContainer) exists(ctx context.Context) error {
 		return &Error{Reason: BucketMissing, Message: fmt.Sprintf(
 			"the container %s does not exist in the storage account %s: create it, or correct its name", b.config.Container, b.config.StorageAccount)}
 	}
-	return wrap(ctx, azureFault(err), "cannot find the container %s of the storage account %s", b.config.Container, b.config.StorageAccount)
+	return wrap(ctx, b.fault(err), "cannot find the container %s of the storage account %s", b.config.Container, b.config.StorageAccount)
 }
 
 func (b *azureContainer) read(ctx context.Context, name string, offset, length int64, into io.Writer) error {
@@ -157,17 +162,17 @@ func (b *azureContainer) read(ctx context.Context, name string, offset, length i
 	}
 	response, err := b.client.NewBlobClient(name).DownloadStream(ctx, options)
 	if err != nil {
-		return azureFault(err)
+		return b.fault(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, err = io.Copy(into, response.Body)
-	return azureFault(err)
+	return b.fault(err)
 }
 
 func (b *azureContainer) stat(ctx context.Context, name string) (int64, time.Time, error) {
 	found, err := b.client.NewBlobClient(name).GetProperties(ctx, nil)
 	if err != nil {
-		return 0, time.Time{}, azureFault(err)
+		return 0, time.Time{}, b.fault(err)
 	}
 	return valueOf(found.ContentLength), valueOf(found.LastModified), nil
 }
@@ -181,12 +186,12 @@ func (b *azureContainer) write(ctx context.Context, name string, data io.ReadSee
 	if onlyNew && bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet) {
 		return blob.ErrBlobAlreadyExists
 	}
-	return azureFault(err)
+	return b.fault(err)
 }
 
 func (b *azureContainer) remove(ctx context.Context, name string) error {
 	_, err := b.client.NewBlobClient(name).Delete(ctx, nil)
-	if err = azureFault(err); errors.Is(err, blob.ErrBlobNotFound) {
+	if err = b.fault(err); errors.Is(err, blob.ErrBlobNotFound) {
 		return nil
 	}
 	return err
@@ -197,7 +202,7 @@ func (b *azureContainer) list(ctx context.Context, prefix string, use func(strin
 	for pager.More() {
 		page, err := pager.NextPage(ctx)
 		if err != nil {
-			return azureFault(err)
+			return b.fault(err)
 		}
 		if page.Segment == nil {
 			continue

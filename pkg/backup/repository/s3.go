@@ -127,12 +127,12 @@ func (s *S3) connect(rules network.Rules) (backend, error) {
 			return nil, &Error{Reason: InvalidConfiguration, Message: "s3.caBundle holds no certificate in PEM"}
 		}
 	}
-	transport := rules.Client(roots).Transport
-	client, err := minio.New(host, &minio.Options{Creds: s.credentials(), Secure: secure, Region: s.Region, Transport: transport})
+	clock := watchClock(rules.Client(roots))
+	client, err := minio.New(host, &minio.Options{Creds: s.credentials(), Secure: secure, Region: s.Region, Transport: clock})
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return &inBucket{bucket: &s3Bucket{config: s, client: client}, prefix: directoryPrefix(s.Prefix), where: s.String()}, nil
+	return &inBucket{bucket: &s3Bucket{config: s, client: client, clock: clock}, prefix: directoryPrefix(s.Prefix), where: s.String()}, nil
 }
 
 // credentials are those that were given, or those of the environment, which are asked
@@ -149,7 +149,10 @@ func (s *S3) credentials() *credentials.Credentials {
 type s3Bucket struct {
 	config *S3
 	client *minio.Client
+	clock  *clock
 }
+
+func (b *s3Bucket) fault(err error) error { return b.clock.explain(s3Fault(err)) }
 
 const blobType = "application/x-kopia"
 
@@ -158,7 +161,7 @@ func (b *s3Bucket) close() error { return nil }
 func (b *s3Bucket) exists(ctx context.Context) error {
 	exists, err := b.client.BucketExists(ctx, b.config.Bucket)
 	if err != nil {
-		return wrap(ctx, s3Fault(err), "cannot find the bucket %s at %s", b.config.Bucket, b.client.EndpointURL())
+		return wrap(ctx, b.fault(err), "cannot find the bucket %s at %s", b.config.Bucket, b.client.EndpointURL())
 	}
 	if !exists {
 		return &Error{Reason: BucketMissing, Message: fmt.Sprintf(
@@ -176,16 +179,16 @@ func (b *s3Bucket) read(ctx context.Context, name string, offset, length int64, 
 	}
 	object, err := b.client.GetObject(ctx, b.config.Bucket, name, options)
 	if err != nil {
-		return s3Fault(err)
+		return b.fault(err)
 	}
 	defer func() { _ = object.Close() }()
 	_, err = io.Copy(into, object)
-	return s3Fault(err)
+	return b.fault(err)
 }
 
 func (b *s3Bucket) stat(ctx context.Context, name string) (int64, time.Time, error) {
 	info, err := b.client.StatObject(ctx, b.config.Bucket, name, minio.StatObjectOptions{})
-	return info.Size, info.LastModified, s3Fault(err)
+	return info.Size, info.LastModified, b.fault(err)
 }
 
 func (b *s3Bucket) write(ctx context.Context, name string, data io.ReadSeeker, size int64, onlyNew bool) error {
@@ -201,15 +204,15 @@ func (b *s3Bucket) write(ctx context.Context, name string, data io.ReadSeeker, s
 		case http.StatusPreconditionFailed, http.StatusConflict:
 			return blob.ErrBlobAlreadyExists
 		case http.StatusNotImplemented:
-			return &Error{Reason: InvalidConfiguration, Err: s3Fault(err), Message: fmt.Sprintf(
+			return &Error{Reason: InvalidConfiguration, Err: b.fault(err), Message: fmt.Sprintf(
 				"the S3 server at %s has no conditional writes (If-None-Match), without which two clusters could take the same prefix", b.client.EndpointURL())}
 		}
 	}
-	return s3Fault(err)
+	return b.fault(err)
 }
 
 func (b *s3Bucket) remove(ctx context.Context, name string) error {
-	err := s3Fault(b.client.RemoveObject(ctx, b.config.Bucket, name, minio.RemoveObjectOptions{}))
+	err := b.fault(b.client.RemoveObject(ctx, b.config.Bucket, name, minio.RemoveObjectOptions{}))
 	if errors.Is(err, blob.ErrBlobNotFound) {
 		return nil
 	}
@@ -221,7 +224,7 @@ func (b *s3Bucket) list(ctx context.Context, prefix string, use func(string, int
 	defer cancel()
 	for object := range b.client.ListObjects(ctx, b.config.Bucket, minio.ListObjectsOptions{Prefix: prefix}) {
 		if object.Err != nil {
-			return s3Fault(object.Err)
+			return b.fault(object.Err)
 		}
 		if err := use(object.Key, object.Size, object.LastModified); err != nil {
 			return err
@@ -247,7 +250,7 @@ func s3Fault(err error) error {
 	case "QuotaExceeded", "StorageFull", "XMinioStorageFull", "InsufficientStorage", "ServiceQuotaExceededException":
 		f.reason, f.hint = DiskFull, hintRoom
 	case "RequestTimeTooSkewed":
-		f.reason, f.hint = AccessDenied, "the clock of this machine and the server's differ: set both right"
+		f.reason, f.hint = AccessDenied, "the clocks of this machine and of the storage differ: set both right"
 	}
 	return f
 }

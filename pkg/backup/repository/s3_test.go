@@ -2,6 +2,10 @@ package repository_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,6 +80,53 @@ func TestS3ThatHangs(t *testing.T) {
 	}
 	save(t, again, "run-3", 60, nil)
 }
+
+// TestS3ClockSkew: requests that are an hour old are refused, and the clocks are named.
+func TestS3ClockSkew(t *testing.T) {
+	server, config := onS3(t)
+	behind := false
+	target, err := url.Parse(server.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Who signs with a clock that is an hour behind, as the server sees it.
+	late := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host
+		if at, err := time.Parse(signatureTime, r.In.Header.Get("X-Amz-Date")); err == nil && behind {
+			r.Out.Header.Set("X-Amz-Date", at.Add(-time.Hour).Format(signatureTime))
+		}
+	}, ModifyResponse: func(response *http.Response) error {
+		if at, err := http.ParseTime(response.Header.Get("Date")); err == nil && behind {
+			response.Header.Set("Date", at.Add(time.Hour).Format(http.TimeFormat))
+		}
+		return nil
+	}})
+	defer late.Close()
+	storage := *config.Storage.(*repository.S3)
+	storage.Endpoint = late.URL
+	config.Storage = &storage
+	r := open(t, config)
+	saved := save(t, r, "run-1", 10, nil)
+
+	behind = true
+	_, err = r.Write(t.Context(), source("run-2"), oneObject)
+	wantReason(t, err, repository.AccessDenied)
+	_, err = repository.Open(t.Context(), config, owner)
+	wantReason(t, err, repository.AccessDenied)
+	if err == nil || !strings.Contains(err.Error(), "differ by 1h") {
+		t.Errorf("the clocks are not named: %v", err)
+	}
+
+	behind = false
+	again := open(t, config)
+	if err := again.Verify(t.Context(), saved.ID, true); err != nil {
+		t.Error(err)
+	}
+	save(t, again, "run-3", 20, nil)
+}
+
+const signatureTime = "20060102T150405Z"
 
 func TestS3ThatIsDown(t *testing.T) {
 	server, config := onS3(t)

@@ -73,12 +73,12 @@ func (r *run) checkNames() error {
 	}
 	for _, name := range r.spec.Namespaces {
 		if !f.namespaces[name] {
-			add("spec.namespaces: nothing of namespace %s was saved%s", name, didYouMean(content.Meant(name, known)))
+			add("spec.namespaces: nothing of namespace %s was saved%s", name, content.DidYouMean(content.Meant(name, known)))
 		}
 	}
 	for _, from := range slices.Sorted(maps.Keys(r.spec.NamespaceMapping)) {
 		if !f.used[from] {
-			add("spec.namespaceMapping: nothing of namespace %s is restored%s", from, didYouMean(content.Meant(from, known)))
+			add("spec.namespaceMapping: nothing of namespace %s is restored%s", from, content.DidYouMean(content.Meant(from, known)))
 		}
 	}
 	r.checkTransforms(add)
@@ -95,13 +95,6 @@ func (r *run) checkNames() error {
 	return &Error{Reason: ReasonNothing, Message: "nothing was restored, since something in the spec matches nothing: " + strings.Join(problems, "; ")}
 }
 
-func didYouMean(name string) string {
-	if name == "" {
-		return ""
-	}
-	return "; did you mean " + name + "?"
-}
-
 func (r *run) checkResources(add func(format string, args ...any)) {
 	var saved []content.Resource
 	for _, file := range r.manifest.Resources {
@@ -113,7 +106,7 @@ func (r *run) checkResources(add func(format string, args ...any)) {
 		if slices.ContainsFunc(saved, func(resource content.Resource) bool { return resource.Matches([]string{name}) }) {
 			continue
 		}
-		add("spec.includedResources: no %s were saved%s", name, didYouMean(content.MeantResource(name, saved)))
+		add("spec.includedResources: no %s were saved%s", name, content.DidYouMean(content.MeantResource(name, saved)))
 	}
 }
 
@@ -124,7 +117,7 @@ func (r *run) checkTransforms(add func(format string, args ...any)) {
 	}
 	for i, transform := range r.spec.Transforms {
 		if !slices.ContainsFunc(restored, func(resource content.Resource) bool { return r.transforms.Matches(i, resource) }) {
-			add("spec.transforms[%d].resource: no %s are restored%s", i, transform.Resource, didYouMean(content.MeantResource(transform.Resource, restored)))
+			add("spec.transforms[%d].resource: no %s are restored%s", i, transform.Resource, content.DidYouMean(content.MeantResource(transform.Resource, restored)))
 		}
 	}
 	r.transforms.Removals(func(operation content.Operation, path string) {

@@ -7,7 +7,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,6 +45,7 @@ type run struct {
 	transforms content.Transforms
 	selector   labels.Selector
 	originals  map[string]bool
+	keys       map[[2]string]string
 	namespaces *namespaces
 	plan       *plan
 	aside      aside
@@ -68,7 +71,29 @@ func newRun(ctx context.Context, params Params) (*run, error) {
 	}
 	r.same = string(system.UID) == r.manifest.Cluster.UID
 	r.namespaces = &namespaces{run: r, saved: map[string]map[string]any{}, known: map[string]*namespace{}}
+	if err := r.findKeys(ctx); err != nil {
+		return nil, err
+	}
 	return r, r.findOriginals(ctx)
+}
+
+// findKeys finds the Secrets that BackupRepositories read.
+func (r *run) findKeys(ctx context.Context) error {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(backupv1alpha1.GroupVersion.WithKind("BackupRepositoryList"))
+	err := r.retry(ctx, func(ctx context.Context) error { return r.client.List(ctx, list) })
+	switch {
+	case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return r.fatal("cannot find out which Secrets BackupRepositories read", err)
+	}
+	r.keys = map[[2]string]string{}
+	for _, repository := range list.Items {
+		spec, _, _ := unstructured.NestedMap(repository.Object, "spec")
+		content.EachSecretOf(spec, func(secret string) { r.keys[[2]string{repository.GetNamespace(), secret}] = repository.GetName() })
+	}
+	return nil
 }
 
 // readSpec reads what can be wrong by itself.
@@ -139,7 +164,7 @@ func (r *run) resource(ctx context.Context, resource content.Resource) error {
 
 func (r *run) options() content.Options {
 	return content.Options{
-		NamespaceMapping: r.spec.NamespaceMapping, SameCluster: r.same, NewUID: r.newUID, Originals: r.originals,
+		NamespaceMapping: r.spec.NamespaceMapping, SameCluster: r.same, NewUID: r.newUID, Originals: r.originals, Keys: r.keys,
 		KeepBackups: strings.EqualFold(r.spec.RestoredBackups, "Keep"), Scratch: r.verify != nil,
 	}
 }

@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -231,8 +232,17 @@ func withVersion(result ApplyResult, asked, used Ref) ApplyResult {
 	case TakenOver:
 		r.Version = version
 		return r
+	case Invalid:
+		return Invalid{inOther(asked, used, r.Cause)}
+	case Failed:
+		return Failed{inOther(asked, used, r.Cause)}
 	}
 	return result
+}
+
+// inOther says of an error that the object was given in another version.
+func inOther(asked, used Ref, cause error) error {
+	return fmt.Errorf("version %s is not served, and in version %s: %w", asked.Resource.GVR.Version, used.Resource.GVR.Version, cause)
 }
 
 // Late says that no answer came in time.

@@ -32,14 +32,15 @@ func notFound(err error, r Ref) bool {
 // asked for, which says nothing of objects.
 func Astray(err error) bool { return apierrors.IsNotFound(err) && notFoundDetails(err) == nil }
 
-// notFoundDetails is what an API server says was not found; nil if none has said so.
+// notFoundDetails is what an API server says was not found; nil if none has said so. For
+// a version that it no longer serves of a group of its own it names nothing.
 func notFoundDetails(err error) *metav1.StatusDetails {
 	var answer apierrors.APIStatus
 	if !apierrors.IsNotFound(err) || !errors.As(err, &answer) {
 		return nil
 	}
 	details := answer.Status().Details
-	if details == nil || slices.ContainsFunc(details.Causes, func(c metav1.StatusCause) bool { return c.Type == metav1.CauseTypeUnexpectedServerResponse }) {
+	if details == nil || details.Name == "" && details.Kind == "" || slices.ContainsFunc(details.Causes, func(c metav1.StatusCause) bool { return c.Type == metav1.CauseTypeUnexpectedServerResponse }) {
 		return nil
 	}
 	return details

@@ -3,13 +3,11 @@ package definition
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/kube-openapi/pkg/validation/spec"
-	"k8s.io/utils/ptr"
 
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -42,11 +40,13 @@ type Rollup struct {
 	Columns []apiextensionsv1.CustomResourceColumnDefinition
 }
 
+// deepest is how many levels of fields of a template are described at most.
+const deepest = 24
+
 // Generate returns the CustomResourceDefinition of a federated type. The same
 // input always gives the same result. Descriptions of template fields, and then
 // its deepest fields, are left out as far as it takes to stay under SizeBudget.
 func Generate(in Input) *apiextensionsv1.CustomResourceDefinition {
-	const deepest = 24
 	limits := templateLimits{Depth: deepest, Descriptions: deepest}
 	for {
 		crd := generate(in, limits)
@@ -125,21 +125,10 @@ func printerColumns(rollup *Rollup) []apiextensionsv1.CustomResourceColumnDefini
 // replicas that another controller of a member may want to set.
 func templateSchema(in Input, limits templateLimits) (schema apiextensionsv1.JSONSchemaProps, scalable bool) {
 	target := in.Type.Target.GVK
-	converter := &templateConverter{definitions: in.Definitions, limits: limits, expanding: map[string]bool{}}
-	schema = apiextensionsv1.JSONSchemaProps{
-		Type: "object",
-		Description: fmt.Sprintf("Template of the %s that every cluster of the placement gets. Name and namespace are those of this object; "+
-			"status is ignored.", target.Kind),
-		XPreserveUnknownFields: ptr.To(true),
-		Properties:             map[string]apiextensionsv1.JSONSchemaProps{},
-	}
-	if definition := definitionFor(in.Definitions, target.Group, target.Version, target.Kind); definition != nil {
-		converted := converter.convert(definition, 1)
-		maps.Copy(schema.Properties, converted.Properties)
-		scalable = converter.hasReplicas(definition)
-	}
-	delete(schema.Properties, "status")
-	schema.Properties["apiVersion"] = apiextensionsv1.JSONSchemaProps{Type: "string", Nullable: true}
-	schema.Properties["kind"] = apiextensionsv1.JSONSchemaProps{Type: "string", Nullable: true}
-	return schema, scalable
+	converter := newTemplateConverter(in.Definitions, limits)
+	definition := definitionFor(in.Definitions, target.Group, target.Version, target.Kind)
+	schema = converter.template(definition)
+	schema.Description = fmt.Sprintf("Template of the %s that every cluster of the placement gets. Name and namespace are those of this object; "+
+		"status is ignored.", target.Kind)
+	return schema, definition != nil && converter.hasReplicas(definition)
 }

@@ -40,6 +40,24 @@ type templateConverter struct {
 	expanding map[string]bool
 }
 
+func newTemplateConverter(definitions map[string]*spec.Schema, limits templateLimits) *templateConverter {
+	return &templateConverter{definitions: definitions, limits: limits, expanding: map[string]bool{}}
+}
+
+// template returns the schema of a template of the target that definition is; any object
+// is taken where there is none.
+func (c *templateConverter) template(definition *spec.Schema) apiextensionsv1.JSONSchemaProps {
+	out := apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: ptr.To(true), Properties: map[string]apiextensionsv1.JSONSchemaProps{}}
+	if definition != nil {
+		maps.Copy(out.Properties, c.convert(definition, 1).Properties)
+	}
+	delete(out.Properties, "status")
+	for _, name := range []string{"apiVersion", "kind"} {
+		out.Properties[name] = apiextensionsv1.JSONSchemaProps{Type: "string", Nullable: true}
+	}
+	return out
+}
+
 // convert returns the structural form of in, which lies level fields below the template.
 func (c *templateConverter) convert(in *spec.Schema, level int) apiextensionsv1.JSONSchemaProps {
 	in, names, description := c.resolve(in)

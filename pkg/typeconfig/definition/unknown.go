@@ -5,25 +5,22 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // UnknownFields names the fields of an object that the schema of its kind does not know,
 // sorted, as paths: an API server leaves them out. Where nothing is published of a kind, or
 // anything is taken, every field is known.
-func UnknownFields(definitions map[string]*spec.Schema, gvk schema.GroupVersionKind, object map[string]any) []string {
-	definition := definitionFor(definitions, gvk.Group, gvk.Version, gvk.Kind)
-	if definition == nil {
+func (p *Published) UnknownFields(object map[string]any) []string {
+	if p.kind == nil {
 		return nil
 	}
-	c := &templateConverter{definitions: definitions}
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		switch name {
 		case "apiVersion", "kind", "metadata", "status": // those are judged elsewhere, or not propagated
 		default:
-			unknown = append(unknown, c.unknownIn(definition, map[string]any{name: object[name]}, "")...)
+			unknown = append(unknown, p.converter.unknownIn(p.kind, map[string]any{name: object[name]}, "")...)
 		}
 	}
 	return unknown

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 )
 
 // stuckAfter is how long a deletion may take before it is called stuck.
@@ -24,20 +25,18 @@ type Objects struct {
 	// Propagation is not True, and Held of those with the finalizer of propagation.
 	Count, NotPropagated, Held int
 
-	findings []Finding
-	index    map[string]int
-	subject  string
-	target   *federate.Target // nil for a type without a FederatedTypeConfig
-	clusters []string
-	served   Served
-	now      time.Time
-	// unknown names the fields of an object of the target that the host does not know.
-	unknown func(object map[string]any) []string
+	findings  []Finding
+	index     map[string]int
+	subject   string
+	target    *federate.Target // nil for a type without a FederatedTypeConfig
+	clusters  []string
+	served    Served
+	now       time.Time
+	published *definition.Published
 }
 
-// Judge has the fields of templates judged: unknown names those of an object of the
-// target that the host does not know.
-func (o *Objects) Judge(unknown func(object map[string]any) []string) { o.unknown = unknown }
+// Judge has what clusters get judged by what the host publishes of the target.
+func (o *Objects) Judge(published *definition.Published) { o.published = published }
 
 // NewObjects prepares to judge the objects of the federated type whose CRD is
 // named subject. target is what it federates, nil if no FederatedTypeConfig says;
@@ -96,7 +95,11 @@ func (o *Objects) render(object *federate.Object, name string) {
 		o.find(Blocks, "template-refused", name, err.Error(), "mend the field; KubeFed may send it as it is, fedctl does not")
 		return
 	}
-	o.unknownFields("spec.template", rendered, name)
+	ofTemplate := o.content(rendered)
+	o.unknownFields("spec.template", ofTemplate, name)
+	for _, wrong := range ofTemplate.wrong {
+		o.find(Warning, "wrong-type", name, "spec.template."+wrong, "mend the template: "+refusedEverywhere)
+	}
 	o.unwritable(object, name)
 	for i := range object.Overrides {
 		cluster := object.Overrides[i].ClusterName
@@ -109,22 +112,40 @@ func (o *Objects) render(object *federate.Object, name string) {
 				"mend the override; until then fedctl leaves the object in that cluster as it is (ApplyOverridesFailed)")
 			continue
 		}
-		o.unknownFields("what is for cluster "+cluster, rendered, name)
+		there := o.content(rendered)
+		o.unknownFields("what is for cluster "+cluster, there, name)
+		for _, wrong := range there.wrong {
+			if !slices.Contains(ofTemplate.wrong, wrong) {
+				o.find(Warning, "wrong-type", name, fmt.Sprintf("spec.overrides[%d] makes what cluster %s refuses: %s", i, cluster, wrong),
+					"mend the override: the cluster does not take it, under KubeFed or fedctl")
+			}
+		}
 	}
+}
+
+// refusedEverywhere is what comes of a template with a value of the wrong type.
+const refusedEverywhere = "no cluster takes it, under KubeFed or fedctl, and after the move neither does the schema of the federated type when the template is written"
+
+// content is what is odd in an object as a cluster gets it.
+type content struct {
+	// unknown are fields that the host does not know, wrong those whose values are of
+	// another type.
+	unknown, wrong []string
+}
+
+func (o *Objects) content(rendered federate.Rendered) content {
+	object := map[string]any{}
+	if o.published == nil || json.Unmarshal(rendered.JSON, &object) != nil {
+		return content{}
+	}
+	return content{unknown: o.published.UnknownFields(object), wrong: o.published.WrongTypes(object)}
 }
 
 // unknownFields finds fields that the host does not know. Members of its version leave
 // them out.
-func (o *Objects) unknownFields(what string, rendered federate.Rendered, name string) {
-	if o.unknown == nil {
-		return
-	}
-	object := map[string]any{}
-	if err := json.Unmarshal(rendered.JSON, &object); err != nil {
-		return
-	}
-	if fields := o.unknown(object); len(fields) > 0 {
-		o.find(Warning, "unknown-fields", name, what+" has fields that the host does not know, and members of its version leave out: "+strings.Join(fields, ", "),
+func (o *Objects) unknownFields(what string, there content, name string) {
+	if len(there.unknown) > 0 {
+		o.find(Warning, "unknown-fields", name, what+" has fields that the host does not know, and members of its version leave out: "+strings.Join(there.unknown, ", "),
 			"look whether they are misspelt; fedctl names them in the condition Accepted")
 	}
 }

@@ -1,0 +1,136 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ClusterCapacity is what a member cluster's nodes offer. It has the name of the
+// KubeFedCluster, lives in the same namespace, and goes with it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,path=clustercapacities,shortName=capacity
+// +kubebuilder:printcolumn:name="Nodes",type=integer,JSONPath=`.status.nodes`
+// +kubebuilder:printcolumn:name="Ready",type=integer,JSONPath=`.status.readyNodes`
+// +kubebuilder:printcolumn:name="Known",type=string,JSONPath=`.status.conditions[?(@.type=="Known")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type ClusterCapacity struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +optional
+	Spec ClusterCapacitySpec `json:"spec,omitempty"`
+	// +optional
+	Status ClusterCapacityStatus `json:"status,omitempty"`
+}
+
+// ClusterCapacityList is a list of ClusterCapacities.
+//
+// +kubebuilder:object:root=true
+type ClusterCapacityList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ClusterCapacity `json:"items"`
+}
+
+// ClusterCapacitySpec is what people know of a cluster and its nodes do not say.
+type ClusterCapacitySpec struct {
+	// StartupTaints are put on new nodes and taken away when these are ready, such as
+	// the startupTaints of a Karpenter NodePool. Nothing ever tolerates them, and nodes
+	// that have one do not count as available. Values do not matter.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	StartupTaints []StartupTaint `json:"startupTaints,omitempty"`
+}
+
+// StartupTaint is a taint that passes.
+type StartupTaint struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=316
+	Key string `json:"key"`
+	// +kubebuilder:validation:Enum=NoSchedule;NoExecute;PreferNoSchedule
+	Effect corev1.TaintEffect `json:"effect"`
+}
+
+// ConditionKnown is True while the status says what the member's nodes are now. Otherwise
+// it says what they were when they could be read last.
+const ConditionKnown = "Known"
+
+// Reasons of ConditionKnown.
+const (
+	ReasonFollowed   = "Followed"
+	ReasonUnreadable = "NodesUnreadable"
+	// ReasonTooManyPools says that the status holds only the first pools.
+	ReasonTooManyPools = "TooManyPools"
+)
+
+// MostPools is how many pools a status holds.
+const MostPools = 256
+
+// ClusterCapacityStatus is what the controller sees.
+type ClusterCapacityStatus struct {
+	// Nodes is how many there are, ReadyNodes how many are Ready and not cordoned.
+	// +optional
+	Nodes int32 `json:"nodes,omitempty"`
+	// +optional
+	ReadyNodes int32 `json:"readyNodes,omitempty"`
+	// Pools are the nodes that offer accelerators, grouped by resource, product and
+	// taints, and sorted by these. Nodes that offer several resources are in a pool of each.
+	// +optional
+	// +listType=atomic
+	Pools []Pool `json:"pools,omitempty"`
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Pool is nodes that are alike to a pod which asks for a resource.
+type Pool struct {
+	// Resource is an extended resource such as nvidia.com/gpu.
+	Resource string `json:"resource"`
+	// Product is what the nodes say they are, and ProductLabel the label that says it.
+	// +optional
+	Product string `json:"product,omitempty"`
+	// +optional
+	ProductLabel string `json:"productLabel,omitempty"`
+	// Taints are those that stay, without those of nodes that are broken, starting or
+	// about to go.
+	// +optional
+	// +listType=atomic
+	Taints []PoolTaint `json:"taints,omitempty"`
+	// Nodes is how many there are; AvailableNodes how many of them are Ready, neither
+	// cordoned nor broken, starting or about to go.
+	Nodes int32 `json:"nodes"`
+	// +optional
+	AvailableNodes int32 `json:"availableNodes,omitempty"`
+	// Allocatable is how much of the resource the available nodes offer together, and
+	// LargestNode the most that one node of the pool offers.
+	// +optional
+	Allocatable int64 `json:"allocatable,omitempty"`
+	// +optional
+	LargestNode int64 `json:"largestNode,omitempty"`
+}
+
+// PoolTaint is a taint of a pool, and what it means to pods that ask for the resource.
+type PoolTaint struct {
+	Key string `json:"key"`
+	// +optional
+	Value  string             `json:"value,omitempty"`
+	Effect corev1.TaintEffect `json:"effect"`
+	// Meaning is Hardware where the taint says what the resource says and nothing else;
+	// Preferred where it keeps no pod out; Restricted where a person decides who gets in.
+	// +kubebuilder:validation:Enum=Hardware;Preferred;Restricted
+	Meaning TaintMeaning `json:"meaning"`
+}
+
+// TaintMeaning is what a taint means to pods that ask for the resource of its nodes.
+type TaintMeaning string
+
+// Meanings of taints.
+const (
+	TaintHardware   TaintMeaning = "Hardware"
+	TaintPreferred  TaintMeaning = "Preferred"
+	TaintRestricted TaintMeaning = "Restricted"
+)

@@ -1,0 +1,13 @@
+// Package capacity reads what the nodes of member clusters offer, and publishes it in the
+// host cluster as ClusterCapacities, one for each member.
+//
+//	nodes.go    what is kept of a node, and how nodes become a status: pure
+//	reader.go   a thin watch on the nodes of each engaged member
+//	publish.go  the ClusterCapacities: who writes them, and how often
+//
+// What a member says is bounded here. Whatever depends on nodes reads the ClusterCapacity:
+// so the controller and the commands of fedctl see the same, and what was known last stays
+// known while a member, or the controller, is away.
+//
+// It imports pkg/accelerator, pkg/fleet and pkg/membership; nothing of internal or cmd.
+package capacity

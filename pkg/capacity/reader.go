@@ -1,0 +1,167 @@
+package capacity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	mcmanager "sigs.k8s.io/multicluster-runtime/pkg/manager"
+	"sigs.k8s.io/multicluster-runtime/pkg/multicluster"
+
+	"github.com/fedctl/fedctl/pkg/accelerator"
+	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// Options configure a Reader.
+type Options struct {
+	// KubeFedNamespace is where the ClusterCapacities are written.
+	KubeFedNamespace string
+	// RequestTimeout bounds a request that is not a watch.
+	RequestTimeout time.Duration
+}
+
+// Reader follows the nodes of the engaged members and publishes what they offer. It
+// implements multicluster-runtime's Runnable.
+type Reader struct {
+	opts      Options
+	log       logr.Logger
+	inventory fleet.Inventory
+	host      client.Client
+	// published are the ClusterCapacities as the host tells them.
+	published *fleet.Table[v1alpha1.ClusterCapacity]
+	source    fleet.Source
+
+	mu      sync.Mutex
+	members map[string]*followed
+	news    chan struct{} // holds one
+}
+
+// followed is a member whose nodes are followed.
+type followed struct {
+	name  string
+	nodes *fleet.Table[accelerator.Node]
+	watch *fleet.Watch[accelerator.Node]
+	// changed says that there is something to publish; written is when that was done last.
+	changed bool
+	written time.Time
+}
+
+// New returns a reader and adds it to the manager.
+func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Reader, error) {
+	if opts.KubeFedNamespace == "" || opts.RequestTimeout <= 0 {
+		return nil, errors.New("capacity: the KubeFed namespace or the time-out of requests is not set")
+	}
+	local := mgr.GetLocalManager()
+	dyn, err := dynamic.NewForConfigAndClient(local.GetConfig(), local.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("capacity: host client: %w", err)
+	}
+	r := &Reader{
+		opts: opts, log: mgr.GetLogger().WithName("capacity"), inventory: inventory, host: local.GetClient(),
+		members: map[string]*followed{}, news: make(chan struct{}, 1),
+	}
+	r.published = fleet.NewTable(fleet.Rules[v1alpha1.ClusterCapacity]{
+		Read:     readCapacity,
+		OnChange: func(key types.NamespacedName, _, _ *v1alpha1.ClusterCapacity) { r.changed(key.Name) },
+	})
+	r.source = fleet.Objects(dyn, typeconfig.Resource{
+		GVR: v1alpha1.GroupVersion.WithResource("clustercapacities"), GVK: v1alpha1.GroupVersion.WithKind("ClusterCapacity"), Namespaced: true,
+	}, opts.KubeFedNamespace)
+	r.source.Name, r.source.Log = "host: clustercapacities", r.log
+	if err := mgr.Add(r); err != nil {
+		return nil, fmt.Errorf("capacity: %w", err)
+	}
+	return r, nil
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (r *Reader) NeedLeaderElection() bool { return true }
+
+// Engage implements multicluster.Aware: the nodes of a member are followed until ctx ends.
+func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl cluster.Cluster) error {
+	config := rest.CopyConfig(cl.GetConfig())
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	config.WarningHandler = rest.NoWarnings{}
+	core, err := corev1client.NewForConfigAndClient(config, cl.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("cluster %q: client of nodes: %w", name, err)
+	}
+	cluster := name.String()
+	m := &followed{name: cluster}
+	m.nodes = fleet.NewTable(fleet.Rules[accelerator.Node]{
+		Read: nodeOf,
+		Same: func(before, after *accelerator.Node) bool { return reflect.DeepEqual(before, after) },
+		OnChange: func(_ types.NamespacedName, before, after *accelerator.Node) {
+			if !reflect.DeepEqual(before, after) { // most of what is told of nodes is that they live
+				r.changed(cluster)
+			}
+		},
+		OnSynced: func() { r.changed(cluster) },
+	})
+	m.watch = fleet.Follow(ctx, fleet.Source{
+		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return core.Nodes().List(ctx, options)
+		},
+		Watch: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return core.Nodes().Watch(ctx, options)
+		},
+		Example: &corev1.Node{}, Type: "nodes", Name: "member " + cluster + ": nodes", Log: r.log.WithValues("cluster", cluster),
+		OnTrouble: func() { r.changed(cluster) },
+	}, m.nodes)
+	r.mu.Lock()
+	r.members[cluster] = m
+	r.mu.Unlock()
+	context.AfterFunc(ctx, func() { r.leave(m) })
+	return nil
+}
+
+func (r *Reader) leave(m *followed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.members[m.name] == m {
+		delete(r.members, m.name)
+	}
+}
+
+// changed notes that a member's ClusterCapacity may have to say something else.
+func (r *Reader) changed(cluster string) {
+	r.mu.Lock()
+	if m := r.members[cluster]; m != nil {
+		m.changed = true
+	}
+	r.mu.Unlock()
+	select {
+	case r.news <- struct{}{}:
+	default:
+	}
+}
+
+func readCapacity(obj metav1.Object) (*v1alpha1.ClusterCapacity, error) {
+	u, ok := obj.(*unstructured.Unstructured)
+	if !ok {
+		return nil, fmt.Errorf("a ClusterCapacity is a %T", obj)
+	}
+	read := &v1alpha1.ClusterCapacity{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, read); err != nil {
+		return nil, err
+	}
+	return read, nil
+}

@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
+)
+
+// Cluster is what rules select a member cluster by, and derive from.
+type Cluster struct {
+	Labels map[string]string
+	// Known says that its nodes have been read, now or earlier.
+	Known bool
+	// Pools are what its nodes offer.
+	Pools []clusterv1alpha1.Pool
+}
+
+// Clusters are the member clusters by name. The values are shared and not modified.
+type Clusters map[string]Cluster
+
+type clusterSelector struct {
+	v1alpha1.ClusterSelector
+
+	labels labels.Selector // nil selects all
+}
+
+func compileClusters(s *v1alpha1.ClusterSelector, field string) (*clusterSelector, error) {
+	if s == nil {
+		return nil, nil //nolint:nilnil // nil selects all
+	}
+	compiled, err := labelsOf(s.LabelSelector, field)
+	if err != nil {
+		return nil, err
+	}
+	return &clusterSelector{ClusterSelector: *s, labels: compiled}, nil
+}
+
+// selects says whether a cluster is selected. known is false where that depends on nodes
+// that have never been read.
+func (s *clusterSelector) selects(name string, c Cluster) (selected, known bool) {
+	if s == nil {
+		return true, true
+	}
+	if len(s.Names) > 0 && !slices.Contains(s.Names, name) || s.labels != nil && !s.labels.Matches(labels.Set(c.Labels)) {
+		return false, true
+	}
+	if !s.usesNodes() {
+		return true, true
+	}
+	offers := slices.ContainsFunc(c.Pools, func(p clusterv1alpha1.Pool) bool {
+		return (s.Accelerator == "" || p.Resource == s.Accelerator) && (s.Product == "" || p.Product == s.Product)
+	})
+	return offers, c.Known
+}
+
+func (s *clusterSelector) usesNodes() bool {
+	return s != nil && (s.Accelerator != "" || s.Product != "")
+}

@@ -1,0 +1,15 @@
+// Package policy carries out OverridePolicies and ClusterOverridePolicies: it says which
+// of them change a federated object, and makes of each rule a layer of the object's
+// intent, which pkg/federate renders beneath the object's own overrides.
+//
+//	policy.go    a policy, checked and made ready; which objects it selects
+//	layers.go    the layers of one object, and what they depend on
+//	clusters.go  the clusters that rules select, by name, label and what their nodes offer
+//	rule.go      what one rule does to an object
+//	pod.go       ... to a pod template
+//	derive.go    ... tolerations from the taints of nodes
+//	images.go    ... and images
+//
+// It is pure: no client, no clock, no goroutine. It imports pkg/federate, pkg/accelerator,
+// pkg/workload and the types of the policies. Its messages never hold values of fields.
+package policy

@@ -1,0 +1,126 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fedctl/fedctl/pkg/accelerator"
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/workload"
+)
+
+// Layers returns what the policies that select an object make of it, a layer for each rule,
+// in the order in which they are carried out. template is the object's own, without any
+// change. policies are sorted (Sort).
+func Layers(policies []*Policy, object Object, template map[string]any, clusters Clusters) []federate.Layer {
+	var layers []federate.Layer
+	for _, p := range policies {
+		if !p.Selects(object) {
+			continue
+		}
+		if p.problem != nil {
+			layers = append(layers, federate.Layer{Origin: p.Origin, Modifier: &modifier{problem: p.problem, revision: p.revision}})
+			continue
+		}
+		for i := range p.rules {
+			layers = append(layers, federate.Layer{Origin: p.Origin, Modifier: &modifier{
+				rule: &p.rules[i], clusters: clusters, paths: workload.PodTemplates(object.Target),
+				revision: p.revision + "/" + strconv.Itoa(i) + revisionOf(&p.rules[i], object, template, clusters),
+			}})
+		}
+	}
+	return layers
+}
+
+// modifier carries out one rule, or says why it cannot.
+type modifier struct {
+	problem  error
+	rule     *rule
+	clusters Clusters
+	paths    []workload.Path
+	revision string
+}
+
+// Revision implements federate.Modifier.
+func (m *modifier) Revision() string { return m.revision }
+
+// Field is the path of the rule in its policy.
+func (m *modifier) Field() string {
+	if m.rule == nil {
+		return "spec"
+	}
+	return m.rule.field
+}
+
+// Modify implements federate.Modifier.
+func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[string]any, notes []string, err error) {
+	if m.problem != nil {
+		return nil, nil, m.problem
+	}
+	facts := m.clusters[cluster]
+	selected, known := m.rule.clusters.selects(cluster, facts)
+	switch {
+	case !known:
+		return nil, nil, fault(m.rule.field+".clusters", notKnown(cluster))
+	case !selected:
+		return tree, nil, nil
+	}
+	w := work{rule: m.rule, cluster: cluster, facts: facts, paths: m.paths}
+	changed, err = w.do(tree)
+	return changed, w.notes, err
+}
+
+func notKnown(cluster string) string {
+	return "the nodes of cluster " + cluster + " have not been read yet; see: fedctl get clusters " + cluster
+}
+
+// revisionOf stands for what a rule depends on beside its policy and the object: the labels
+// of clusters, and those of their pools that the object or the rule asks for.
+func revisionOf(r *rule, object Object, template map[string]any, clusters Clusters) string {
+	if r.clusters == nil && r.derive == nil {
+		return ""
+	}
+	var asked map[string]bool
+	if r.derive != nil {
+		asked = requestedAnywhere(template, workload.PodTemplates(object.Target))
+	}
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(clusters)) {
+		c := clusters[name]
+		selected, known := r.clusters.selects(name, c)
+		b.WriteString(";" + name + "=" + strconv.FormatBool(selected && known) + strconv.FormatBool(c.Known))
+		if !selected || !known {
+			continue
+		}
+		for i := range c.Pools {
+			if asked[c.Pools[i].Resource] {
+				writePool(&b, &c.Pools[i])
+			}
+		}
+	}
+	return b.String()
+}
+
+// PoolsRevision stands for what rules may depend on of what a cluster's nodes offer; the
+// same for two that make no difference to any rule. c may be nil.
+func PoolsRevision(c *clusterv1alpha1.ClusterCapacity) string {
+	var b strings.Builder
+	if c != nil {
+		b.WriteString(strconv.FormatBool(len(c.Status.Conditions) > 0))
+		for i := range c.Status.Pools {
+			writePool(&b, &c.Status.Pools[i])
+		}
+	}
+	return b.String()
+}
+
+// writePool writes what derivation depends on, which is not how many nodes there are.
+func writePool(b *strings.Builder, p *clusterv1alpha1.Pool) {
+	b.WriteString("," + p.Resource + "|" + p.ProductLabel + "|" + p.Product + "|" + strconv.FormatInt(p.LargestNode, 10))
+	for _, taint := range p.Taints {
+		b.WriteString("|" + accelerator.TaintText(taint) + string(taint.Meaning))
+	}
+}

@@ -1,0 +1,208 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// pod changes one pod template. Both maps are copies, one level deep.
+func (w *work) pod(_, spec map[string]any, at string) error {
+	if w.derive != nil {
+		if err := w.deriveFor(spec); err != nil {
+			return err
+		}
+	}
+	addTolerations(spec, w.tolerations)
+	for _, list := range []string{"initContainers", "containers"} {
+		if err := w.containers(spec, list); err != nil {
+			return err
+		}
+	}
+	if err := w.addParts(spec, at); err != nil {
+		return err
+	}
+	if len(w.NodeSelector) > 0 {
+		maps.Copy(spec, withStrings(spec, "nodeSelector", w.NodeSelector))
+	}
+	for field, value := range map[string]string{
+		"priorityClassName": w.PriorityClassName, "schedulerName": w.SchedulerName, "runtimeClassName": w.RuntimeClassName,
+	} {
+		if value != "" {
+			spec[field] = value
+		}
+	}
+	if w.PriorityClassName != "" {
+		delete(spec, "priority") // the class says it
+	}
+	return nil
+}
+
+// addParts adds volumes, init containers and sidecars.
+func (w *work) addParts(spec map[string]any, at string) error {
+	for _, add := range []struct {
+		rule, list string
+		items      []any
+		first      bool
+	}{{"volumes", "volumes", w.volumes, false}, {"initContainers", "initContainers", w.inits, true}, {"sidecars", "containers", w.sidecars, false}} {
+		list, _ := spec[add.list].([]any)
+		var missing []any
+		for i, item := range add.items {
+			present := find(list, "name", item)
+			switch {
+			case present == nil:
+				missing = append(missing, item)
+			case !same(present, item):
+				return fault(w.field+"."+add.rule+"["+strconv.Itoa(i)+"].name", "there is another one of this name in "+join(at, "spec."+add.list))
+			}
+		}
+		if len(missing) == 0 {
+			continue
+		}
+		if add.first {
+			spec[add.list] = slices.Concat(missing, list)
+		} else {
+			spec[add.list] = slices.Concat(list, missing)
+		}
+	}
+	return nil
+}
+
+func join(at, field string) string {
+	if at == "" {
+		return field
+	}
+	return at + "." + field
+}
+
+// find returns the item of a list that has the same key as one; nil if none has.
+func find(list []any, key string, one any) any {
+	if i := index(list, key, one); i >= 0 {
+		return list[i]
+	}
+	return nil
+}
+
+func index(list []any, key string, one any) int {
+	wanted := one.(map[string]any)[key] // one is of a rule
+	return slices.IndexFunc(list, func(item any) bool {
+		m, ok := item.(map[string]any)
+		return ok && m[key] == wanted
+	})
+}
+
+// containers changes those of one list that the rule is for.
+func (w *work) containers(spec map[string]any, field string) error {
+	list, ok := spec[field].([]any)
+	if !ok {
+		return nil
+	}
+	changed := slices.Clone(list)
+	for i := range list {
+		container, ok := list[i].(map[string]any)
+		if !ok {
+			continue
+		}
+		name, _ := container["name"].(string)
+		if len(w.Containers) > 0 && !slices.Contains(w.Containers, name) {
+			continue
+		}
+		w.met[name] = true
+		container = maps.Clone(container)
+		if err := w.container(container, name); err != nil {
+			return err
+		}
+		changed[i] = container
+	}
+	spec[field] = changed
+	return nil
+}
+
+// container changes a copy of a container.
+func (w *work) container(container map[string]any, name string) error {
+	if err := w.images(container, name); err != nil {
+		return err
+	}
+	if len(w.env) > 0 {
+		container["env"] = replaced(container["env"], "name", w.env)
+	}
+	if len(w.envFrom) > 0 {
+		list, _ := container["envFrom"].([]any)
+		for _, item := range w.envFrom {
+			if !slices.ContainsFunc(list, func(present any) bool { return same(present, item) }) {
+				list = append(slices.Clip(list), item)
+			}
+		}
+		container["envFrom"] = list
+	}
+	if err := w.mountIn(container, name); err != nil {
+		return err
+	}
+	if w.Resources != nil {
+		w.setResources(container)
+	}
+	for field, value := range map[string][]string{"command": w.Command, "args": w.Args} {
+		if len(value) > 0 {
+			list := make([]any, len(value))
+			for i := range value {
+				list[i] = value[i]
+			}
+			container[field] = list
+		}
+	}
+	return nil
+}
+
+// replaced returns a list with items in the place of those of the same key, or at its end.
+func replaced(of any, key string, items []any) []any {
+	list, _ := of.([]any)
+	list = slices.Clone(list)
+	for _, item := range items {
+		if i := index(list, key, item); i >= 0 {
+			list[i] = item
+		} else {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+func (w *work) mountIn(container map[string]any, name string) error {
+	if len(w.mounts) == 0 {
+		return nil
+	}
+	list, _ := container["volumeMounts"].([]any)
+	list = slices.Clone(list)
+	for i, mount := range w.mounts {
+		present := find(list, "mountPath", mount)
+		switch {
+		case present == nil:
+			list = append(list, mount)
+		case !same(present, mount):
+			return fault(w.field+".volumeMounts["+strconv.Itoa(i)+"].mountPath", "container "+strconv.Quote(name)+" has something else mounted there")
+		}
+	}
+	container["volumeMounts"] = list
+	return nil
+}
+
+func (w *work) setResources(container map[string]any) {
+	resources, _ := container["resources"].(map[string]any)
+	resources = maps.Clone(resources)
+	if resources == nil {
+		resources = map[string]any{}
+	}
+	for field, values := range map[string]map[string]any{"requests": w.requests, "limits": w.limits} {
+		if len(values) == 0 {
+			continue
+		}
+		present, _ := resources[field].(map[string]any)
+		present = maps.Clone(present)
+		if present == nil {
+			present = map[string]any{}
+		}
+		maps.Copy(present, values)
+		resources[field] = present
+	}
+	container["resources"] = resources
+}

@@ -1,0 +1,270 @@
+package policy
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
+
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+func read(t *testing.T, text string) map[string]any {
+	t.Helper()
+	data, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := map[string]any{}
+	if err := utiljson.Unmarshal(data, &object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+// policyOf reads a ClusterOverridePolicy from its spec.
+func policyOf(t *testing.T, spec string) *Policy {
+	t.Helper()
+	p, _ := Read(&unstructured.Unstructured{Object: map[string]any{
+		"kind": KindClusterOverridePolicy, "metadata": map[string]any{"name": "p"}, "spec": read(t, spec),
+	}})
+	return p
+}
+
+var deployments = schema.GroupKind{Group: "apps", Kind: "Deployment"}
+
+const gpuWorkload = `
+metadata: {name: train}
+spec:
+  replicas: 2
+  template:
+    spec:
+      initContainers: [{name: fetch, image: "busybox:1.36"}]
+      containers:
+      - {name: train, image: "registry.example/ml/train:1.2@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", env: [{name: A, value: "1"}], resources: {limits: {nvidia.com/gpu: 4}}}
+      - {name: log, image: "fluentd"}
+      tolerations: [{key: mine, operator: Exists}]
+`
+
+var fleetOfOne = Clusters{"one": {Known: true, Labels: map[string]string{"region": "eu"}, Pools: []clusterv1alpha1.Pool{
+	{Resource: "nvidia.com/gpu", Product: "A100", ProductLabel: "nvidia.com/gpu.product", Nodes: 4, LargestNode: 8,
+		Taints: []clusterv1alpha1.PoolTaint{{Key: "nvidia.com/gpu", Value: "present", Effect: "NoSchedule", Meaning: clusterv1alpha1.TaintHardware}}},
+	{Resource: "nvidia.com/gpu", Product: "H100", ProductLabel: "nvidia.com/gpu.product", Nodes: 2, LargestNode: 8,
+		Taints: []clusterv1alpha1.PoolTaint{{Key: "dedicated", Value: "research", Effect: "NoSchedule", Meaning: clusterv1alpha1.TaintRestricted}}},
+}}, "new": {}}
+
+// made is what a policy makes of an object in a cluster.
+func made(t *testing.T, p *Policy, object, cluster string) (map[string]any, []string, error) {
+	t.Helper()
+	tree := read(t, object)
+	before, _ := json.Marshal(tree)
+	var notes []string
+	for _, layer := range Layers([]*Policy{p}, Object{Target: deployments, Name: "train"}, tree, fleetOfOne) {
+		changed, said, err := layer.Modifier.Modify(cluster, tree)
+		if after, _ := json.Marshal(tree); len(notes) == 0 && string(after) != string(before) {
+			t.Errorf("the object was modified:\n%s\n%s", before, after)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		tree, notes = changed, append(notes, said...)
+		before, _ = json.Marshal(tree)
+	}
+	return tree, notes, nil
+}
+
+func pod(tree map[string]any) map[string]any {
+	spec, _, _ := unstructured.NestedMap(tree, "spec", "template", "spec")
+	return spec
+}
+
+func TestRules(t *testing.T) {
+	tests := []struct {
+		name, rule string
+		cluster    string
+		// has and lacks are parts of the pod's spec, or of the object, as JSON.
+		has, lacks []string
+		notes      string
+		fault      string
+	}{
+		{name: "tolerations are added once", rule: `tolerations: [{key: mine, operator: Exists}, {key: spot, value: "true", effect: NoSchedule}]`,
+			has: []string{`"tolerations":[{"key":"mine","operator":"Exists"},{"effect":"NoSchedule","key":"spot","value":"true"}]`}},
+		{name: "derived", rule: `deriveTolerations: {}`,
+			has:   []string{`{"effect":"NoSchedule","key":"nvidia.com/gpu","operator":"Exists"}`},
+			lacks: []string{"research", "affinity"},
+			notes: `the pool nvidia.com/gpu H100 of 2 nodes is closed to it by dedicated=research:NoSchedule; what would open it is spec.rules[0].deriveTolerations.approve: [{key: dedicated, value: "research", effect: NoSchedule}]`},
+		{name: "derived, with an approval and kept to the nodes", rule: `deriveTolerations: {requireNodes: true, approve: [{key: dedicated, value: research, effect: NoSchedule}]}`,
+			has: []string{`{"effect":"NoSchedule","key":"dedicated","operator":"Equal","value":"research"}`,
+				`"nodeSelectorTerms":[{"matchExpressions":[{"key":"nvidia.com/gpu.product","operator":"In","values":["A100","H100"]}]}]`}},
+		{name: "nodes that were never read", rule: `deriveTolerations: {}`, cluster: "new", fault: "spec.rules[0].deriveTolerations: the nodes of cluster new have not been read yet"},
+		{name: "nodes that were never read, and are asked for", rule: "clusters: {accelerator: nvidia.com/gpu}\n  replicas: 1", cluster: "new", fault: "the nodes of cluster new have not been read yet"},
+		{name: "another cluster's rule", rule: "clusters: {labelSelector: {matchLabels: {region: us}}}\n  replicas: 7", has: []string{`"replicas":2`}},
+		{name: "by label and product", rule: "clusters: {labelSelector: {matchLabels: {region: eu}}, product: A100}\n  replicas: 7", has: []string{`"replicas":7`}},
+		{name: "registry of all images", rule: `images: [{registry: "mirror.example:5000"}]`,
+			has: []string{`"mirror.example:5000/library/busybox:1.36"`, `"mirror.example:5000/library/fluentd"`, `"mirror.example:5000/ml/train:1.2@sha256:0123`}},
+		{name: "tag of one image", rule: `images: [{from: registry.example/ml/train, tag: "2.0"}]`, has: []string{`"registry.example/ml/train:2.0"`, `"fluentd"`, `"busybox:1.36"`}},
+		{name: "digest", rule: "containers: [log]\n  images: [{digest: \"sha256:" + strings.Repeat("ab", 32) + "\"}]", has: []string{`"fluentd@sha256:abab`, `"busybox:1.36"`}},
+		{name: "a tag that is none", rule: `images: [{tag: "a b"}]`, fault: "spec.rules[0].images[0].tag: is no tag"},
+		{name: "env of all containers", rule: `env: [{name: A, value: "2"}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]`,
+			has: []string{`"env":[{"name":"A","value":"2"},{"name":"B","valueFrom":{"secretKeyRef":{"key":"k","name":"s"}}}]`}},
+		{name: "a container that is not there", rule: "containers: [nobody]\n  env: [{name: A}]", fault: `spec.rules[0].containers[0]: the object has no container "nobody"`},
+		{name: "volume, mount and sidecar", rule: "volumes: [{name: creds, secret: {secretName: s}}]\n  volumeMounts: [{name: creds, mountPath: /creds}]\n  sidecars: [{name: proxy, image: p}]",
+			has: []string{`"volumes":[{"name":"creds","secret":{"secretName":"s"}}]`, `"volumeMounts":[{"mountPath":"/creds","name":"creds"}]`, `{"image":"p","name":"proxy"}]`}},
+		{name: "a name that is taken", rule: `sidecars: [{name: log, image: other}]`, fault: "spec.rules[0].sidecars[0].name: there is another one of this name in spec.template.spec.containers"},
+		{name: "init containers come first", rule: `initContainers: [{name: setup, image: i}]`, has: []string{`"initContainers":[{"image":"i","name":"setup"},{"image":"busybox:1.36","name":"fetch"}]`}},
+		{name: "resources", rule: "containers: [log]\n  resources: {requests: {cpu: 100m}, limits: {memory: 1Gi}}", has: []string{`"limits":{"memory":"1Gi"},"requests":{"cpu":"100m"}`, `"limits":{"nvidia.com/gpu":4}`}},
+		{name: "scalars and a selector", rule: "nodeSelector: {a: b}\n  priorityClassName: high\n  schedulerName: volcano\n  runtimeClassName: nvidia",
+			has: []string{`"nodeSelector":{"a":"b"}`, `"priorityClassName":"high"`, `"schedulerName":"volcano"`, `"runtimeClassName":"nvidia"`}},
+		{name: "labels and annotations of the object", rule: "labels: {team: ml}\n  annotations: {x: \"y\"}", has: []string{`"annotations":{"x":"y"},"labels":{"team":"ml"}`}},
+		{name: "patches", rule: `patches: [{op: add, path: /spec/paused, value: true}]`, has: []string{`"paused":true`}},
+		{name: "a patch of nothing", rule: `patches: [{op: remove, path: /spec/nothing}]`, fault: "spec.rules[0].patches[0].path"},
+		{name: "a toleration of everything", rule: `tolerations: [{operator: Exists}]`, fault: "spec.rules[0].tolerations[0].key"},
+		{name: "a command for all containers", rule: `command: [sleep]`, fault: "spec.rules[0].containers: must name"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cluster := tt.cluster
+			if cluster == "" {
+				cluster = "one"
+			}
+			tree, notes, err := made(t, policyOf(t, "rules:\n- "+tt.rule), gpuWorkload, cluster)
+			if tt.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.fault) {
+					t.Fatalf("got %v, want %s", err, tt.fault)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, _ := json.Marshal(tree)
+			for _, part := range tt.has {
+				if !strings.Contains(string(data), part) {
+					t.Errorf("has no %s:\n%s", part, data)
+				}
+			}
+			for _, part := range tt.lacks {
+				if strings.Contains(string(data), part) {
+					t.Errorf("has %s:\n%s", part, data)
+				}
+			}
+			if tt.notes != "" && strings.Join(notes, "\n") != tt.notes {
+				t.Errorf("got notes\n%s\nwant\n%s", strings.Join(notes, "\n"), tt.notes)
+			}
+		})
+	}
+}
+
+// A pod that asks for none of a resource gets nothing, and no node has to be known for it.
+func TestNothingIsDerivedForOthers(t *testing.T) {
+	for _, limits := range []string{`{}`, `{nvidia.com/gpu: 0}`, `{cpu: 1}`} {
+		tree, _, err := made(t, policyOf(t, "rules: [{deriveTolerations: {requireNodes: true}}]"),
+			`{spec: {template: {spec: {containers: [{name: web, resources: {limits: `+limits+`}}]}}}}`, "new")
+		if err != nil || pod(tree)["tolerations"] != nil || pod(tree)["affinity"] != nil {
+			t.Errorf("%s: got %v, %v", limits, tree, err)
+		}
+	}
+}
+
+func TestSelects(t *testing.T) {
+	web := Object{Target: deployments, Namespace: "shop", Name: "web", Labels: map[string]string{"gpu": "yes"}}
+	for spec, want := range map[string]bool{
+		`rules: [{replicas: 1}]`: true,
+		`{selectors: [{kind: Deployment, group: apps, names: [web], namespaces: [shop], labelSelector: {matchLabels: {gpu: "yes"}}}], rules: [{replicas: 1}]}`: true,
+		`{selectors: [{kind: Job}, {names: [web]}], rules: [{replicas: 1}]}`:                                                                                   true,
+		`{selectors: [{kind: Job}], rules: [{replicas: 1}]}`:                                                                                                   false,
+		`{selectors: [{namespaces: [other]}], rules: [{replicas: 1}]}`:                                                                                         false,
+		`{selectors: [{labelSelector: {matchLabels: {gpu: "no"}}}], rules: [{replicas: 1}]}`:                                                                   false,
+	} {
+		if got := policyOf(t, spec).Selects(web); got != want {
+			t.Errorf("%s: got %t", spec, got)
+		}
+	}
+	all := policyOf(t, `rules: [{labels: {a: b}}]`)
+	if all.Selects(Object{Target: schema.GroupKind{Kind: "ConfigMap"}}) {
+		t.Error("without selectors, what has no pods is selected")
+	}
+	all.Origin.Namespace = "shop"
+	all.selectors = []selector{{}}
+	if !all.Selects(web) || all.Selects(Object{Target: deployments, Namespace: "other"}) || all.Selects(Object{Target: namespaceKind, Namespace: "shop", Name: "shop"}) {
+		t.Error("a policy of a namespace selects what is in it, not elsewhere, and not the namespace itself")
+	}
+}
+
+// What a policy selects that cannot be carried out is left as it is, not as if there were none.
+func TestABrokenPolicyHoldsWhatItSelects(t *testing.T) {
+	p := policyOf(t, `{selectors: [{labelSelector: {matchExpressions: [{key: a, operator: Near}]}}], rules: [{replicas: 1}]}`)
+	if p.Problem() == nil || !strings.Contains(p.Problem().Error(), "spec.selectors[0].labelSelector") {
+		t.Fatalf("got %v", p.Problem())
+	}
+	if _, _, err := made(t, p, gpuWorkload, "one"); err == nil {
+		t.Error("the object is made without the policy")
+	}
+}
+
+// The revision changes with what the object depends on, and with nothing else.
+func TestRevision(t *testing.T) {
+	p := policyOf(t, "rules: [{deriveTolerations: {}}]")
+	revision := func(template string, clusters Clusters) federate.Revision {
+		intent := federate.IntentOf(&federate.Object{Template: read(t, template)}, nil, nil)
+		return intent.Beneath(Layers([]*Policy{p}, Object{Target: deployments}, read(t, template), clusters)...).Revision()
+	}
+	with := func(change func(*clusterv1alpha1.Pool)) Clusters {
+		pools := append([]clusterv1alpha1.Pool{}, fleetOfOne["one"].Pools...)
+		change(&pools[0])
+		return Clusters{"one": {Known: true, Labels: fleetOfOne["one"].Labels, Pools: pools}, "new": {}}
+	}
+	was := revision(gpuWorkload, fleetOfOne)
+	if revision(gpuWorkload, with(func(p *clusterv1alpha1.Pool) { p.Nodes, p.AvailableNodes, p.Allocatable = 9, 9, 72 })) != was {
+		t.Error("the number of nodes matters")
+	}
+	if revision(gpuWorkload, with(func(p *clusterv1alpha1.Pool) { p.Taints = nil })) == was {
+		t.Error("a taint that is gone does not matter")
+	}
+	const web = `{spec: {template: {spec: {containers: [{name: web}]}}}}`
+	if revision(web, fleetOfOne) != revision(web, with(func(p *clusterv1alpha1.Pool) { p.Taints = nil })) {
+		t.Error("a taint matters to what asks for no accelerator")
+	}
+}
+
+// Whatever the template is, a rule does not panic, and touches nothing but pods.
+func FuzzModify(f *testing.F) {
+	f.Add(`{"spec":{"template":{"spec":{"containers":[{"name":"a","image":"b","resources":{"limits":{"nvidia.com/gpu":"1"}}}]}}}}`)
+	f.Add(`{"spec":{"template":{"spec":{"containers":{},"initContainers":[1,null],"tolerations":"x","affinity":[]}}}}`)
+	f.Add(`{"spec":{"template":{"spec":{"containers":[{"name":1,"image":2,"env":3,"volumeMounts":{},"resources":[]}]}}},"metadata":4}`)
+	data, _ := yaml.YAMLToJSON([]byte(`{deriveTolerations: {requireNodes: true}, tolerations: [{key: a}], images: [{tag: b}], env: [{name: c}], volumes: [{name: d}],
+ volumeMounts: [{name: d, mountPath: /d}], sidecars: [{name: e}], initContainers: [{name: f}], resources: {limits: {cpu: 1}}, nodeSelector: {g: h}}`))
+	p, _ := Read(&unstructured.Unstructured{Object: map[string]any{"kind": KindClusterOverridePolicy, "spec": map[string]any{"rules": []any{readJSON(data)}}}})
+	f.Fuzz(func(t *testing.T, text string) {
+		tree := map[string]any{}
+		if utiljson.Unmarshal([]byte(text), &tree) != nil {
+			return
+		}
+		for _, layer := range Layers([]*Policy{p}, Object{Target: deployments}, tree, fleetOfOne) {
+			changed, _, err := layer.Modifier.Modify("one", tree)
+			if err != nil {
+				continue
+			}
+			if spec, ok := changed["spec"].(map[string]any); ok {
+				delete(spec, "template")
+			}
+			if spec, ok := tree["spec"].(map[string]any); ok {
+				delete(spec, "template")
+			}
+			if !same(changed, tree) {
+				t.Errorf("%v became %v", tree, changed)
+			}
+		}
+	})
+}
+
+func readJSON(data []byte) any {
+	var value any
+	_ = utiljson.Unmarshal(data, &value)
+	return value
+}

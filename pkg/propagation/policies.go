@@ -1,0 +1,334 @@
+package propagation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/policy"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// policyResources are the policies there are; those of namespaces first.
+var policyResources = []typeconfig.Resource{
+	resourceOf(policyv1alpha1.GroupVersion, policy.KindOverridePolicy, "overridepolicies", true),
+	resourceOf(policyv1alpha1.GroupVersion, policy.KindClusterOverridePolicy, "clusteroverridepolicies", false),
+}
+
+var capacityResource = resourceOf(clusterv1alpha1.GroupVersion, "ClusterCapacity", "clustercapacities", true)
+
+func resourceOf(gv schema.GroupVersion, kind, plural string, namespaced bool) typeconfig.Resource {
+	return typeconfig.Resource{GVR: gv.WithResource(plural), GVK: gv.WithKind(kind), Namespaced: namespaced}
+}
+
+// policyStore holds the policies of the host cluster, and what rules are about: the member
+// clusters and what their nodes offer. Without policies it costs nothing.
+type policyStore struct {
+	host      *hostClient
+	inventory fleet.Inventory
+	// kubeFedNamespace is where the ClusterCapacities are; limited, that there is no other.
+	kubeFedNamespace string
+	limited          bool
+	// onPolicy is told that one of two versions of a policy, either may be nil, is another
+	// now; onFacts that rules may depend on something new; onSynced that policies have
+	// become known.
+	onPolicy func(before, after *policy.Policy)
+	onFacts  func()
+	onSynced func()
+
+	tables     []*fleet.Table[storedPolicy]
+	watches    []*fleet.Watch[storedPolicy]
+	capacities *fleet.Table[clusterv1alpha1.ClusterCapacity]
+	mu         sync.RWMutex
+	policies   []*policy.Policy // sorted
+	clusters   policy.Clusters  // nil: to be gathered anew
+	epoch      uint64           // another one for other policies or clusters
+	// changes holds one when the statuses of policies are to be looked at.
+	changes chan struct{}
+}
+
+// storedPolicy is a policy as the host holds it.
+type storedPolicy struct {
+	uid        types.UID
+	generation int64
+	status     policyv1alpha1.OverridePolicyStatus
+	resource   typeconfig.Resource
+	compiled   *policy.Policy
+}
+
+func newPolicyStore(host *hostClient, inventory fleet.Inventory, opts Options) *policyStore {
+	p := &policyStore{
+		host: host, inventory: inventory, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != "",
+		changes: make(chan struct{}, 1),
+	}
+	p.capacities = fleet.NewTable(fleet.Rules[clusterv1alpha1.ClusterCapacity]{
+		Read: readCapacity,
+		OnChange: func(_ types.NamespacedName, before, after *clusterv1alpha1.ClusterCapacity) {
+			if policy.PoolsRevision(before) != policy.PoolsRevision(after) {
+				p.factsChanged()
+			}
+		},
+		OnSynced: p.factsChanged,
+	})
+	return p
+}
+
+// follow begins to read policies and capacities; both end with ctx.
+func (p *policyStore) follow(ctx context.Context) {
+	resources := policyResources
+	if p.limited { // one namespace has no say in what is for all
+		resources = resources[:1]
+	}
+	tables := make([]*fleet.Table[storedPolicy], len(resources))
+	for i, resource := range resources {
+		tables[i] = fleet.NewTable(fleet.Rules[storedPolicy]{
+			Read: func(obj metav1.Object) (*storedPolicy, error) { return readPolicy(obj, resource) },
+			Same: func(before, after *storedPolicy) bool {
+				return before.uid == after.uid && before.generation == after.generation
+			},
+			OnChange: p.policyChanged, OnSynced: p.policiesListed,
+		})
+	}
+	p.mu.Lock()
+	p.tables = tables
+	p.mu.Unlock()
+	watches := make([]*fleet.Watch[storedPolicy], len(resources))
+	for i, resource := range resources {
+		source := p.source(resource, p.host.namespace)
+		source.OnTrouble = p.onSynced
+		watches[i] = fleet.Follow(ctx, source, tables[i])
+	}
+	p.mu.Lock()
+	p.watches = watches
+	p.mu.Unlock()
+	fleet.Follow(ctx, p.source(capacityResource, p.kubeFedNamespace), p.capacities)
+}
+
+// source is what is watched of a resource. A host on which an older release was installed
+// does not define it, so that there can be no object; that it is not served, or may not be
+// read, says nothing of what there is.
+func (p *policyStore) source(r typeconfig.Resource, namespace string) fleet.Source {
+	source, within := p.host.source(r), fleet.Objects(p.host.dynamic, r, namespace)
+	undefined := func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, p.host.timeout)
+		defer cancel()
+		_, err := p.host.metadata.Resource(definitions).Get(ctx, r.GVR.GroupResource().String(), metav1.GetOptions{})
+		return apierrors.IsNotFound(err)
+	}
+	source.Watch = within.Watch
+	source.List = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		found, err := within.List(ctx, options)
+		if apierrors.IsForbidden(err) && undefined(ctx) { // rights of an older release
+			err = apierrors.NewNotFound(r.GVR.GroupResource(), "")
+		}
+		return found, err
+	}
+	source.WhyNotFound = func(ctx context.Context, err error) fleet.Absence {
+		none := undefined(ctx)
+		return fleet.Absence{Why: err, Unserved: none, Undefined: none}
+	}
+	return source
+}
+
+var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+
+func readPolicy(obj metav1.Object, resource typeconfig.Resource) (*storedPolicy, error) {
+	u, ok := obj.(*unstructured.Unstructured)
+	if !ok {
+		return nil, errors.New("a policy is no object")
+	}
+	stored := &storedPolicy{uid: u.GetUID(), generation: u.GetGeneration(), resource: resource}
+	stored.compiled, stored.status = policy.Read(u)
+	return stored, nil
+}
+
+func readCapacity(obj metav1.Object) (*clusterv1alpha1.ClusterCapacity, error) {
+	u, ok := obj.(*unstructured.Unstructured)
+	if !ok {
+		return nil, errors.New("a ClusterCapacity is no object")
+	}
+	read := &clusterv1alpha1.ClusterCapacity{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, read); err != nil {
+		return nil, err
+	}
+	read.ManagedFields = nil
+	return read, nil
+}
+
+// policyChanged has what a policy selects, or has selected, decided anew.
+func (p *policyStore) policyChanged(_ types.NamespacedName, before, after *storedPolicy) {
+	defer p.lookAtStatuses()
+	var old, now *policy.Policy
+	if before != nil {
+		old = before.compiled
+	}
+	if after != nil {
+		now = after.compiled
+	}
+	if old == now || old != nil && now != nil && old.Revision() == now.Revision() {
+		return
+	}
+	p.gather()
+	p.onPolicy(old, now)
+}
+
+func (p *policyStore) policiesListed() {
+	p.gather()
+	p.onSynced()
+	p.lookAtStatuses()
+}
+
+// gather sorts the policies there are.
+func (p *policyStore) gather() {
+	var all []*policy.Policy
+	for _, stored := range p.stored() {
+		all = append(all, stored.compiled)
+	}
+	policy.Sort(all)
+	p.mu.Lock()
+	p.policies = all
+	p.epoch++
+	p.mu.Unlock()
+}
+
+// stored are all policies, by key; the tables' keys are unique together, since those of one
+// kind have no namespace.
+func (p *policyStore) stored() map[types.NamespacedName]*storedPolicy {
+	p.mu.RLock()
+	tables := p.tables
+	p.mu.RUnlock()
+	all := map[types.NamespacedName]*storedPolicy{}
+	for _, table := range tables {
+		for _, key := range table.Keys("") {
+			if stored := table.Get(key); stored != nil {
+				all[key] = stored
+			}
+		}
+	}
+	return all
+}
+
+// informed says whether it is known which policies there are, or why that is not so.
+func (p *policyStore) informed() bool {
+	if p == nil {
+		return true
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, watch := range p.watches {
+		if !watch.Synced() && watch.Problem() == nil {
+			return false
+		}
+	}
+	return len(p.watches) > 0
+}
+
+// problem says why it is not known which policies there are; empty if it is.
+func (p *policyStore) problem() string {
+	if p == nil {
+		return ""
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for i, watch := range p.watches {
+		if problem := watch.Problem(); problem != nil && !watch.Synced() {
+			return fmt.Sprintf("the %s cannot be read, and nothing is sent without them: %s; \"fedctl install\" gives the rights", policyResources[i].GVR.Resource, errtext.Stable(problem))
+		}
+	}
+	return ""
+}
+
+// factsChanged has the clusters gathered anew.
+func (p *policyStore) factsChanged() {
+	p.forgetClusters()
+	p.mu.RLock()
+	some := len(p.policies) > 0
+	p.mu.RUnlock()
+	if some {
+		p.onFacts()
+	}
+}
+
+// forgetClusters is called when a cluster comes, goes or is relabelled: whoever is told
+// of that as well decides anew what depends on it.
+func (p *policyStore) forgetClusters() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clusters = nil
+	p.epoch++
+}
+
+// changedIntent is what the policies of an epoch make of an object's intent.
+type changedIntent struct {
+	mu     sync.Mutex
+	epoch  uint64 // 0: of none
+	intent federate.Intent
+}
+
+// changed is the intent of a federated object as the policies make it.
+func (p *policyStore) changed(t *runningType, fed *federated) federate.Intent {
+	p.mu.RLock()
+	policies, clusters, epoch := p.policies, p.clusters, p.epoch
+	p.mu.RUnlock()
+	if len(policies) == 0 || fed.Deleting {
+		return fed.intent
+	}
+	if clusters == nil {
+		clusters, epoch = p.gatherClusters()
+	}
+	fed.changed.mu.Lock()
+	defer fed.changed.mu.Unlock()
+	if fed.changed.epoch != epoch {
+		layers := policy.Layers(policies, objectOf(t, fed), fed.Template, clusters)
+		fed.changed.intent, fed.changed.epoch = fed.intent.Beneath(layers...), epoch
+	}
+	return fed.changed.intent
+}
+
+// selected says whether any policy changes a federated object.
+func (p *policyStore) selected(t *runningType, fed *federated) bool {
+	p.mu.RLock()
+	policies := p.policies
+	p.mu.RUnlock()
+	object := objectOf(t, fed)
+	return slices.ContainsFunc(policies, func(one *policy.Policy) bool { return one.Selects(object) })
+}
+
+// objectOf is what policies select a federated object by.
+func objectOf(t *runningType, fed *federated) policy.Object {
+	return policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: fed.Namespace, Name: fed.Name, Labels: fed.Labels}
+}
+
+func (p *policyStore) gatherClusters() (clusters policy.Clusters, epoch uint64) {
+	p.mu.RLock()
+	epoch = p.epoch
+	p.mu.RUnlock()
+	clusters = policy.Clusters{}
+	for _, info := range p.inventory.Clusters() {
+		c := policy.Cluster{Labels: info.Labels}
+		if capacity := p.capacities.Get(types.NamespacedName{Namespace: p.kubeFedNamespace, Name: info.Name}); capacity != nil {
+			c.Known, c.Pools = len(capacity.Status.Conditions) > 0, capacity.Status.Pools
+		}
+		clusters[info.Name] = c
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.epoch == epoch { // otherwise there is something new meanwhile, and who is told of it asks again
+		p.clusters = clusters
+	}
+	return clusters, epoch
+}

@@ -1,0 +1,27 @@
+package definition
+
+import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+)
+
+// Published is what an API server publishes of a kind. It judges objects before they are
+// written: templates as the schema of their federated type will, and what clusters get as
+// those of the server's version will.
+type Published struct {
+	converter *templateConverter
+	kind      *spec.Schema // nil where nothing is published
+	// template is the schema of templates, with nothing left out for its size.
+	template apiextensionsv1.JSONSchemaProps
+}
+
+// PublishedOf takes a kind from the schemas of its group and version.
+func PublishedOf(definitions map[string]*spec.Schema, gvk schema.GroupVersionKind) *Published {
+	p := &Published{
+		converter: newTemplateConverter(definitions, templateLimits{Depth: deepest}),
+		kind:      definitionFor(definitions, gvk.Group, gvk.Version, gvk.Kind),
+	}
+	p.template = p.converter.template(p.kind)
+	return p
+}

@@ -1,0 +1,95 @@
+// Package workload says what kinds of workloads look like: where their pod templates are.
+//
+// What it knows is data (kinds.go), a row for each kind, with its source. It is pure, and
+// imports nothing of this module.
+package workload
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Path leads to pod templates, that is, to what has metadata and spec of pods. Each step is
+// the name of a field, or Each for every item of a list or value of a map. The empty path
+// is the object itself.
+type Path []string
+
+// Each stands for every item of a list, or every value of a map.
+const Each = "*"
+
+// PodTemplates returns where objects of a kind have their pod templates; nil for a kind
+// that is not known to have any.
+func PodTemplates(kind schema.GroupKind) []Path { return podTemplates[kind] }
+
+// Edit returns an object with its pod templates as edit makes them. edit is given a copy of
+// each template and of its spec, one level deep, and where it is, such as
+// spec.workerGroupSpecs[0].template. The object is not modified. A template that is absent, or that is
+// no object, is left alone.
+func Edit(object map[string]any, paths []Path, edit func(template, spec map[string]any, at string) error) (map[string]any, error) {
+	var node any = object
+	for _, path := range paths {
+		var err error
+		if node, err = editAt(node, path, "", edit); err != nil {
+			return nil, err
+		}
+	}
+	return node.(map[string]any), nil // editAt returns the kind that it is given
+}
+
+func editAt(node any, path Path, at string, edit func(template, spec map[string]any, at string) error) (any, error) {
+	if len(path) == 0 {
+		return editTemplate(node, at, edit)
+	}
+	switch node := node.(type) {
+	case map[string]any:
+		keys := []string{path[0]}
+		if path[0] == Each {
+			keys = slices.Sorted(maps.Keys(node))
+		}
+		changed := maps.Clone(node)
+		for _, key := range keys {
+			child, found := node[key]
+			if !found {
+				continue
+			}
+			edited, err := editAt(child, path[1:], strings.TrimPrefix(at+"."+key, "."), edit)
+			if err != nil {
+				return nil, err
+			}
+			changed[key] = edited
+		}
+		return changed, nil
+	case []any:
+		if path[0] != Each {
+			return node, nil
+		}
+		changed := slices.Clone(node)
+		for i := range node {
+			edited, err := editAt(node[i], path[1:], at+"["+strconv.Itoa(i)+"]", edit)
+			if err != nil {
+				return nil, err
+			}
+			changed[i] = edited
+		}
+		return changed, nil
+	}
+	return node, nil
+}
+
+func editTemplate(node any, at string, edit func(template, spec map[string]any, at string) error) (any, error) {
+	template, ok := node.(map[string]any)
+	if !ok {
+		return node, nil
+	}
+	spec, ok := template["spec"].(map[string]any)
+	if !ok {
+		return node, nil
+	}
+	template, spec = maps.Clone(template), maps.Clone(spec)
+	template["spec"] = spec
+	return template, edit(template, spec, at)
+}

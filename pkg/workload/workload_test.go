@@ -1,0 +1,71 @@
+package workload
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+func tree(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var object map[string]any
+	if err := json.Unmarshal([]byte(text), &object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+func TestEdit(t *testing.T) {
+	const pod = `{"spec":{"x":1}}`
+	tests := []struct {
+		name, group, kind, object string
+		want                      []string // where pods are
+	}{
+		{"a Deployment", "apps", "Deployment", `{"spec":{"template":` + pod + `}}`, []string{"spec.template"}},
+		{"a Pod", "", "Pod", pod, []string{""}},
+		{"a RayCluster", "ray.io", "RayCluster", `{"spec":{"headGroupSpec":{"template":` + pod + `},"workerGroupSpecs":[{"template":` + pod + `},{"other":1},{"template":` + pod + `}]}}`,
+			[]string{"spec.headGroupSpec.template", "spec.workerGroupSpecs[0].template", "spec.workerGroupSpecs[2].template"}},
+		{"a map of components", "kubeflow.org", "PyTorchJob", `{"spec":{"pytorchReplicaSpecs":{"Worker":{"template":` + pod + `},"Master":{"template":` + pod + `}}}}`,
+			[]string{"spec.pytorchReplicaSpecs.Master.template", "spec.pytorchReplicaSpecs.Worker.template"}},
+		{"what is no template", "apps", "Deployment", `{"spec":{"template":[1]}}`, nil},
+		{"nothing", "apps", "Deployment", `{}`, nil},
+		{"an unknown kind", "example.com", "Thing", `{"spec":{"template":` + pod + `}}`, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			object := tree(t, tt.object)
+			var got []string
+			changed, err := Edit(object, PodTemplates(schema.GroupKind{Group: tt.group, Kind: tt.kind}), func(_, spec map[string]any, at string) error {
+				got = append(got, at)
+				spec["x"] = 2
+				return nil
+			})
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %v, %v; want %v", got, err, tt.want)
+			}
+			if !reflect.DeepEqual(object, tree(t, tt.object)) {
+				t.Error("the object was modified")
+			}
+			if text, _ := json.Marshal(changed); strings.Count(string(text), `"x":2`) != len(tt.want) {
+				t.Errorf("got %s", text)
+			}
+		})
+	}
+	broken := errors.New("no")
+	if _, err := Edit(tree(t, `{"spec":{"template":`+pod+`}}`), []Path{{"spec", "template"}}, func(_, _ map[string]any, _ string) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Every row has a source.
+func TestKinds(t *testing.T) {
+	for _, row := range kinds {
+		if row.source == "" || len(row.templates) == 0 {
+			t.Errorf("%s.%s has no source or no template", row.kind, row.group)
+		}
+	}
+}
