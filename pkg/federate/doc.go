@@ -16,7 +16,10 @@
 // controller-runtime, no clock, no goroutine.
 package federate
 
-import "k8s.io/apimachinery/pkg/runtime/schema"
+import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+)
 
 // Names that are part of the contract with KubeFed's manifests and clients.
 const (
@@ -27,6 +30,12 @@ const (
 	// KeptOutMessage says that the owner of a member keeps an object out of the federation.
 	KeptOutMessage = "the object has the label " + ManagedLabel + " with another value than \"" + ManagedLabelValue +
 		"\": its owner keeps it out of the federation"
+	// StrippedMessage says that admission in a member takes the managed label off an object.
+	StrippedMessage = "the cluster's admission takes the label " + ManagedLabel + " off the object: it was written as it is wanted, " +
+		"but what becomes of it there is not seen, and when it is to go, it is deleted by its UID"
+	// UnknownUID stands for that of such an object where it could not be recorded: it is ours
+	// if we have applied it.
+	UnknownUID types.UID = "unknown"
 	// OrphanAnnotation set to "true" on a federated object leaves its objects in
 	// the member clusters when it is deleted.
 	OrphanAnnotation = "kubefed.io/orphan"

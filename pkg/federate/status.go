@@ -34,6 +34,10 @@ const (
 	LabelRemovalTimedOut PropagationStatus = "LabelRemovalTimedOut"
 )
 
+// LabelStripped is ours: the object is there as it is wanted, but admission in the cluster
+// takes our label off it.
+const LabelStripped PropagationStatus = "LabelStripped"
+
 // Completed is ours: the object was there as it is wanted, has ended or was consumed, and is
 // gone. It is not made again before something else is wanted.
 const Completed PropagationStatus = "Completed"

@@ -62,6 +62,7 @@ func (a *attempt) known() member.Known {
 		First:    a.task.First(),
 		Repair:   a.task.RepairVersion(),
 		Retained: a.task.Retained(),
+		Stripped: a.task.Stripped(),
 		Invalid:  a.task.Irreplaceable(),
 		Reported: a.seen != nil && a.seen.KubeFeds && a.reportedByKubeFed(),
 	}
@@ -86,6 +87,8 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 		return w.confirm(a, r.Object, ledger.Holding{Refusal: r.Refusal, Unknown: r.Unknown, ServedAs: r.Version, Retained: retained})
 	case member.TakenOver:
 		return w.confirm(a, r.Object, ledger.Holding{Unknown: r.Unknown, ServedAs: r.Version})
+	case member.Stripped:
+		return w.stripped(a, r.Object)
 	case member.Exists:
 		return w.fail(a, ledger.InTheWay, errNotAdopted)
 	case member.Unserved:
@@ -123,4 +126,16 @@ func (w *memberWorker) confirm(a *attempt, held metav1.Object, holding ledger.Ho
 	holding.UID, holding.Owned = held.GetUID(), observe(a.t, a.watch, held).Owned
 	w.tell(a, func(l *ledger.Ledger) ledger.Next { return l.Applied(a.task, holding, w.now()) })
 	return reconcile.Result{}, nil
+}
+
+// stripped tells the ledger that the member holds what is wanted without our label. The
+// table is of what bears it, so it does not take the object in.
+func (w *memberWorker) stripped(a *attempt, held metav1.Object) (reconcile.Result, error) {
+	if a.watch.Ended() {
+		return w.park(a)
+	}
+	w.tell(a, func(l *ledger.Ledger) ledger.Next {
+		return l.Stripped(a.task, ledger.Holding{UID: held.GetUID(), Owned: liveOf(a.t.Type, held).Owned}, member.ErrStripped.Error(), w.now())
+	})
+	return reconcile.Result{RequeueAfter: w.work.backoff.When(a.item)}, nil
 }

@@ -27,6 +27,7 @@ func (w *memberWorker) remove(ctx context.Context, a *attempt) (reconcile.Result
 		Ref:           member.Ref{Resource: a.t.Target, Key: a.target},
 		Keep:          keep,
 		KeepFound:     a.t.IsNamespace,
+		Stripped:      a.task.Stripped(),
 		DeleteOptions: a.fed.DeleteOptions,
 	}, a.seen.known(), member.Journal{
 		Sending: func(known *member.Live) bool {
@@ -84,6 +85,9 @@ func (w *memberWorker) awaitRemoval(a *attempt) (result reconcile.Result, err er
 		result.RequeueAfter, next = l.Removing(a.task, shown, w.now())
 		return next
 	})
+	if a.task.Stripped() != "" && result.RequeueAfter == 0 {
+		result.RequeueAfter = w.work.backoff.When(a.item) // no watch will tell
+	}
 	return result, nil
 }
 

@@ -166,7 +166,7 @@ func (w *world) valid(ctx context.Context, t *testing.T, candidates []*pairs.Pai
 				continue
 			}
 			group.Go(func() error {
-				err := w.try(limited, target(p.Seed, scratch, "scratch", template))
+				err := w.try(limited, target(p.Seed, scratch, "tried", template))
 				if err != nil && !isVerdict(err) {
 					return fmt.Errorf("%s: %w", p.Name, err)
 				}

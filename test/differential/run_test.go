@@ -154,7 +154,7 @@ func (r *run) settle(ctx context.Context, f *fleet, step *cases.Step) error {
 				return err
 			}
 		}
-		if missing == "" && allObserved(view) && time.Since(since) >= quiet {
+		if missing == "" && dealtWith(view) && time.Since(since) >= quiet {
 			return nil
 		}
 		if time.Now().After(deadline) {
@@ -169,10 +169,23 @@ func (r *run) settle(ctx context.Context, f *fleet, step *cases.Step) error {
 	}
 }
 
-func allObserved(view map[string]any) bool {
+// dealtWith says whether the statuses are of the objects as they are, and nothing in them
+// says that more is to come. Something may hold up what is to come for good: then it is
+// waited for in vain.
+func dealtWith(view map[string]any) bool {
 	hosted, _ := view["host"].(map[string]any)
 	for _, item := range hosted {
-		if fields, ok := item.(map[string]any); ok && fields["observed"] == false {
+		fields, ok := item.(map[string]any)
+		if !ok {
+			continue
+		}
+		clusters, _ := fields["clusters"].(map[string]any)
+		for _, word := range clusters {
+			if word == "WaitingForRemoval" {
+				return false
+			}
+		}
+		if fields["observed"] == false {
 			return false
 		}
 	}

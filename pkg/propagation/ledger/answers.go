@@ -63,6 +63,7 @@ func (l *Ledger) Applied(t Task, h Holding, now time.Time) Next {
 	}
 	e.applied, e.owned, e.updated, e.unmarked = t.hash, h.Owned, true, false
 	e.made(h.UID)
+	e.stripped = ""
 	e.refusal, e.unknown, e.servedAs, e.retained = h.Refusal, h.Unknown, h.ServedAs, h.Retained
 	return l.finish(e, federate.ClusterPropagationOK, "", now)
 }

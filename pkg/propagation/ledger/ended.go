@@ -48,7 +48,7 @@ func parseFate(text string) fate {
 // sight notes how the object that is there has ended.
 func (e *entry) sight(s Sighting) {
 	if s.Shown && s.Managed {
-		e.fate, e.fateOf = fateOf(s.Ended), s.UID
+		e.fate, e.fateOf, e.stripped = fateOf(s.Ended), s.UID, ""
 	}
 }
 
@@ -84,7 +84,7 @@ func (l *Ledger) done(e *entry, s Sighting) bool {
 	switch {
 	case e.goal != goalApplied || e.applied == "" || e.applied != e.hash, e.fate == fateElsewhere, l.consumed == federate.NeverConsumed:
 		return false
-	case s.Shown && (!s.Managed || !s.Deleting):
+	case s.Shown && (!s.Managed || !s.Deleting), e.stripped != "":
 		return false
 	case l.consumed == federate.AlwaysConsumed, e.fate == fateSucceeded, e.fate == fateFailed:
 		return true

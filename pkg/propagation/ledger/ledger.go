@@ -82,6 +82,9 @@ type entry struct {
 	recording bool
 	// retained says that we are known not to own spec.replicas.
 	retained bool
+	// stripped is the UID of the object whose label the cluster takes off when we write it;
+	// empty if it does not.
+	stripped types.UID
 	// irreplaceable is the hash of what the cluster refuses as an update as well.
 	irreplaceable string
 	// refusal says why the object was written, but not applied.
@@ -135,10 +138,13 @@ func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 		v := parseVersion(c.Version)
 		// What a status lists may be there, also without a version: KubeFed writes none.
 		e := &entry{
-			applied: v.applied, owned: v.owned, membership: v.membership, unmarked: v.membership == "", kept: v.kept, fate: v.fate,
+			applied: v.applied, owned: v.owned, membership: v.membership, unmarked: v.membership == "", kept: v.kept, fate: v.fate, stripped: v.stripped,
 			arrival: arrivedMaybe, refusal: refusal,
 			unknown: federate.ParseUnknown(said, c.Name), servedAs: federate.ParseServedAs(said, c.Name),
 			status: c.Status, message: c.Message,
+		}
+		if c.Status == federate.LabelStripped && e.stripped == "" {
+			e.stripped = federate.UnknownUID
 		}
 		if c.Version == neverSent {
 			e.arrival, e.untouched, e.recorded = arrivedNot, true, true

@@ -172,6 +172,10 @@ func (l *Ledger) planApplied(e *entry, s *Situation, now time.Time) (queue bool)
 		status, message := holding(s.Sighting)
 		l.settle(e, status, message)
 		return false
+	case l.isLost(e, s.Sighting):
+		e.retrying, e.until = false, time.Time{}
+		l.settle(e, federate.LabelStripped, notWrittenAgain)
+		return false
 	case l.done(e, s.Sighting):
 		e.retrying, e.until = false, time.Time{}
 		l.settle(e, federate.Completed, e.completion())

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
@@ -41,6 +43,7 @@ type Task struct {
 	irreplaceable bool
 	keeps         bool
 	version       string
+	stripped      types.UID
 }
 
 // Cluster is where it is to be done.
@@ -66,6 +69,10 @@ func (t Task) Retained() bool { return t.retained }
 
 // Irreplaceable says that the cluster has refused this object as an update as well.
 func (t Task) Irreplaceable() bool { return t.irreplaceable }
+
+// Stripped is the UID of the object, where the cluster takes our label off; empty where it
+// does not.
+func (t Task) Stripped() types.UID { return t.stripped }
 
 // RepairVersion is the version in which the watch has shown an object that is to be
 // repaired; empty for other actions.
@@ -140,6 +147,8 @@ func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 	case l.upToDate(e, in.Sighting):
 		status, message := holding(in.Sighting)
 		return Task{}, l.settled(e, status, message, now)
+	case l.isLost(e, in.Sighting):
+		return Task{}, l.finish(e, federate.LabelStripped, notWrittenAgain, now)
 	case !in.Unserved && l.done(e, in.Sighting):
 		return Task{}, l.finish(e, federate.Completed, e.completion(), now)
 	}
@@ -166,7 +175,7 @@ func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 	}
 	t := Task{
 		cluster: in.Name, action: Apply, goal: e.goal, hash: e.hash, first: e.applied == "",
-		shown: in.Shown, retained: e.retained, irreplaceable: e.irreplaceable == e.hash, keeps: in.Keeps,
+		shown: in.Shown, retained: e.retained, irreplaceable: e.irreplaceable == e.hash, keeps: in.Keeps, stripped: e.stripped,
 	}
 	if e.applied != e.hash {
 		return t, Next{}
@@ -233,7 +242,7 @@ func (l *Ledger) beginRemoval(e *entry, in Try) (Task, Next) {
 	case in.Unserved && !in.Undefined:
 		return Task{}, l.Parked(in.Name) // the status says so; when it is served, all is queued again
 	}
-	t := Task{cluster: in.Name, action: Remove, goal: e.goal, hash: e.hash, first: e.applied == "", shown: in.Shown, keeps: in.Keeps}
+	t := Task{cluster: in.Name, action: Remove, goal: e.goal, hash: e.hash, first: e.applied == "", shown: in.Shown, keeps: in.Keeps, stripped: e.stripped}
 	if in.Keeps {
 		t.action = Unlabel
 	}

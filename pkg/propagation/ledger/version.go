@@ -6,18 +6,21 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // version is what the status keeps of an entry, so that another process goes on from it:
 //
-//	<hash of what was applied>.<hash of the fields that are ours>[.<membership>[.<when it was found>[.<its fate>]]]
+//	<hash of what was applied>.<hash of the fields that are ours>[.<membership>[.<when it was found>[.<its fate>[.<its UID, where it is stripped>]]]]
 type version struct {
 	applied    string
 	owned      uint64
 	membership string
 	kept       time.Time
 	fate       fate
+	stripped   types.UID
 }
 
 // neverSent is the version of a cluster whose objects cannot be read, and to which
@@ -35,6 +38,8 @@ func (e *entry) version() string {
 		return fmt.Sprintf("%s.%016x.%s.%x", e.applied, e.owned, e.membership, e.kept.Unix())
 	case e.applied == "":
 		return ""
+	case e.stripped != "" && e.stripped != federate.UnknownUID:
+		return fmt.Sprintf("%s.%016x.%s...%s", e.applied, e.owned, e.membership, e.stripped)
 	case e.fate != fateUnknown:
 		return fmt.Sprintf("%s.%016x.%s..%c", e.applied, e.owned, e.membership, e.fate)
 	case e.unmarked || e.membership == "":
@@ -46,7 +51,7 @@ func (e *entry) version() string {
 // parseVersion reads what version wrote; the zero value if it is not one of ours.
 func parseVersion(text string) (v version) {
 	parts := strings.Split(text, ".")
-	if len(parts) < 2 || len(parts) > 5 {
+	if len(parts) < 2 || len(parts) > 6 {
 		return version{}
 	}
 	owned, err := strconv.ParseUint(parts[1], 16, 64)
@@ -57,7 +62,10 @@ func parseVersion(text string) (v version) {
 	if len(parts) > 2 {
 		v.membership = parts[2]
 	}
-	if len(parts) > 4 {
+	if len(parts) > 5 {
+		v.stripped = types.UID(parts[5])
+	}
+	if len(parts) > 4 && (parts[4] != "" || v.stripped == "") {
 		if v.fate = parseFate(parts[4]); v.fate == fateUnknown {
 			return version{}
 		}

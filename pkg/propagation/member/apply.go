@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -68,6 +69,9 @@ type Known struct {
 	Repair string
 	// Retained says that we do not own spec.replicas, as the last outcome has left them.
 	Retained bool
+	// Stripped is the UID of an object whose label the member takes off when we write it;
+	// empty if it does not.
+	Stripped types.UID
 	// Invalid says that what is wanted was found to be Invalid.
 	Invalid bool
 	// Reported says that KubeFed has reported the member to hold what is wanted.
@@ -129,7 +133,7 @@ func (a *Applier) applyServed(ctx context.Context, desired Desired, known Known,
 		if err != nil {
 			return Failed{err}
 		}
-		result := a.apply(ctx, w, journal)
+		result := stripped(a.apply(ctx, w, journal))
 		if !Astray(Err(result)) {
 			return withVersion(result, desired.Ref, w.Ref)
 		}
@@ -202,7 +206,7 @@ func (w *application) obstacle(ctx context.Context) ApplyResult {
 		return nil
 	case err != nil:
 		return Unread{err}
-	case isManaged(existing):
+	case isManaged(existing), isStripped(existing, w.Stripped):
 		return nil // ours; the watch has not told yet
 	}
 	return Exists{}

@@ -6,6 +6,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fedctl/fedctl/pkg/retries"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -18,6 +19,8 @@ type Unwanted struct {
 	Keep bool
 	// KeepFound says that the object stays if it was there before the federation.
 	KeepFound bool
+	// Stripped is the UID of an object whose label the member has taken off; empty of none.
+	Stripped types.UID
 	// DeleteOptions are the user's, nil if there are none.
 	DeleteOptions *metav1.DeleteOptions
 }
@@ -59,6 +62,8 @@ func (a *Applier) remove(ctx context.Context, unwanted Unwanted, known *Live, jo
 			return Gone{}
 		case err != nil:
 			return Unread{err}
+		case isStripped(existing, unwanted.Stripped):
+			return a.removeStripped(ctx, unwanted, existing, journal)
 		case !isManaged(existing):
 			return NotOurs{}
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // ApplyResult is what has become of an Apply: Applied, Updated or TakenOver where the
-// member holds what is wanted; Exists, Unread, KeptOut, Deleting or Withheld where
+// member holds what is wanted, and Stripped where it does without our label; Exists, Unread, KeptOut, Deleting or Withheld where
 // nothing was sent, or nothing more; Invalid or Failed.
 type ApplyResult interface {
 	Result
@@ -61,6 +61,9 @@ type (
 		// Version is the one that the member was given; empty if it is what was wanted.
 		Version string
 	}
+	// Stripped says that the member holds what is wanted, but that its admission has taken
+	// the managed label off: no watch tells of the object.
+	Stripped struct{ Object metav1.Object }
 	// Exists says that there is an object that is not managed, and none is to be
 	// adopted. Nothing was sent.
 	Exists struct{}
@@ -104,8 +107,11 @@ type (
 	Failed struct{ Cause error }
 )
 
-// ErrKeptOut says in words what KeptOut says.
-var ErrKeptOut = errors.New(federate.KeptOutMessage)
+// ErrKeptOut and ErrStripped say in words what KeptOut and Stripped say.
+var (
+	ErrKeptOut  = errors.New(federate.KeptOutMessage)
+	ErrStripped = errors.New(federate.StrippedMessage + "; it is written again now and then")
+)
 
 var (
 	errExists  = errors.New("the object exists in the cluster and is not managed by the federation")
@@ -117,6 +123,7 @@ var (
 func (Applied) applyResult()   {}
 func (Updated) applyResult()   {}
 func (TakenOver) applyResult() {}
+func (Stripped) applyResult()  {}
 func (Exists) applyResult()    {}
 func (Invalid) applyResult()   {}
 func (KeptOut) applyResult()   {}
@@ -140,6 +147,7 @@ func (Failed) removeResult()     {}
 func (Applied) err() error    { return nil }
 func (Updated) err() error    { return nil }
 func (TakenOver) err() error  { return nil }
+func (Stripped) err() error   { return ErrStripped }
 func (Exists) err() error     { return errExists }
 func (r Invalid) err() error  { return r.Cause }
 func (KeptOut) err() error    { return ErrKeptOut }
