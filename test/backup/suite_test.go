@@ -8,6 +8,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"testing"
@@ -44,7 +45,10 @@ func TestBackup(t *testing.T) {
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	SetDefaultConsistentlyDuration(2 * time.Second)
 	EnforceDefaultTimeoutsWhenUsingContexts()
-	RunSpecs(t, "backups on real clusters")
+	suite, reporter := GinkgoConfiguration()
+	// Those that take long are for "make backup-long", which asks for them.
+	suite.LabelFilter = cmp.Or(suite.LabelFilter, "!long")
+	RunSpecs(t, "backups on real clusters", suite, reporter)
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
