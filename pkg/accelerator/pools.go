@@ -28,10 +28,11 @@ type Node struct {
 func Pools(nodes []Node, startup []v1alpha1.StartupTaint) []v1alpha1.Pool {
 	pools := map[string]*v1alpha1.Pool{}
 	for i := range nodes {
-		taints, available := standing(&nodes[i], startup)
-		for name, amount := range nodes[i].Allocatable {
+		node := &nodes[i]
+		taints, available := standing(node, startup)
+		for name, amount := range node.Allocatable {
 			if amount > 0 && IsAccelerator(name) {
-				add(pools, &nodes[i], name, taints, available)
+				add(pools, node, name, taints, available)
 			}
 		}
 	}

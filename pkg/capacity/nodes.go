@@ -67,7 +67,7 @@ func isReady(n *corev1.Node) bool {
 // statusOf is what nodes say. previous is what was said before, whose times stay where
 // nothing has changed.
 func statusOf(nodes []accelerator.Node, startup []v1alpha1.StartupTaint, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1alpha1.ClusterCapacityStatus {
-	status := v1alpha1.ClusterCapacityStatus{Nodes: int32(min(len(nodes), 1<<30)), Conditions: slices.Clone(previous.Conditions)} //nolint:gosec // bounded
+	status := v1alpha1.ClusterCapacityStatus{Nodes: int32(min(len(nodes), 1<<30)), Conditions: slices.Clone(previous.Conditions)}
 	for i := range nodes {
 		if nodes[i].Ready {
 			status.ReadyNodes++

@@ -137,8 +137,9 @@ const (
 	// ConsumedWhenEnded is that of an object of which nobody says otherwise: when it has
 	// ended by itself.
 	ConsumedWhenEnded Consumption = iota
-	// AlwaysConsumed is when it is gone, and NeverConsumed is never.
+	// AlwaysConsumed is when it is gone.
 	AlwaysConsumed
+	// NeverConsumed is never.
 	NeverConsumed
 )
 

@@ -27,7 +27,7 @@ const kills = 20
 // points are moments within the time that something takes, and a little after it, one
 // in each part of it.
 func points(whole time.Duration) []time.Duration {
-	random := mathrand.New(mathrand.NewPCG(uint64(GinkgoRandomSeed()), 14)) //nolint:gosec // the seed of the suite
+	random := mathrand.New(mathrand.NewPCG(uint64(GinkgoRandomSeed()), 14))
 	var at []time.Duration
 	for i := range kills {
 		at = append(at, time.Duration((float64(i)+random.Float64())/kills*1.1*float64(whole)))

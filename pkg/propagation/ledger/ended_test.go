@@ -42,14 +42,14 @@ func TestWhatHasEndedIsNotMadeAgain(t *testing.T) {
 		"seen to have ended, and gone while nobody looks": {happens: func(b *book) { b.ends(succeeded); b.goes(false, "") }, done: true},
 		"seen to have ended, and being deleted": {happens: func(b *book) {
 			b.ends(succeeded)
-			b.set("m", func(s *Situation) { s.Sighting.Deleting = true })
+			b.set("m", func(s *Situation) { s.Deleting = true })
 		}, done: true},
 		"being deleted, and not ended": {happens: func(b *book) {
-			b.set("m", func(s *Situation) { s.Sighting.Deleting = true })
+			b.set("m", func(s *Situation) { s.Deleting = true })
 		}},
 		"ended, and a new one deleted before it has": {happens: func(b *book) {
 			b.ends(succeeded)
-			b.set("m", func(s *Situation) { s.Sighting.UID, s.Sighting.Ended = "V", "" })
+			b.set("m", func(s *Situation) { s.UID, s.Ended = "V", "" })
 			b.Seen("m", b.clusters["m"].Sighting)
 			b.goes(true, "")
 		}},
