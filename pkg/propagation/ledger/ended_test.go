@@ -83,7 +83,7 @@ func TestWhatHasEndedIsNotMadeAgain(t *testing.T) {
 
 // ends has the watch on m tell that the object has ended.
 func (b *book) ends(ending federate.Ending) {
-	b.set("m", func(s *Situation) { s.Sighting.Ended = ending })
+	b.set("m", func(s *Situation) { s.Ended = ending })
 	b.Seen("m", b.clusters["m"].Sighting)
 }
 
