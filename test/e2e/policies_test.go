@@ -173,6 +173,14 @@ var _ = Describe("Policies", localOnly, Serial, func() {
 		Expect(host.Delete(ctx, found(ctx, host, gpus))).To(Succeed())
 		Eventually(ctx, tolerationsIn(ctx, uniform, f.target)).Should(BeEmpty())
 		expectSettled(ctx, f, mixed, without, uniform)
+
+		// Pods end while their nodes are there: nobody else ends them.
+		remove(ctx, f)
+		Eventually(ctx, func(g Gomega) {
+			pods := &corev1.PodList{}
+			g.Expect(mixed.List(ctx, pods, client.InNamespace(ns))).To(Succeed())
+			g.Expect(pods.Items).To(BeEmpty())
+		}).WithTimeout(time.Minute).Should(Succeed())
 	}, SpecTimeout(4*time.Minute))
 
 	It("put what a team needs into workloads that others create, and yield to an object's own overrides", func(ctx SpecContext) {
