@@ -135,7 +135,7 @@ var _ = Describe("Deletions, in every order, end", func() {
 		finish(ctx, worlds)
 		expectGone(ctx, worlds)
 		expectUnmanaged(ctx, worlds, members...)
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("with the controller killed in between", func(ctx SpecContext) {
 		worlds := walk(ctx, []int{4}, clusters(), func() { Expect(system.Controller.Kill(ctx)).To(Succeed()) })
@@ -144,7 +144,7 @@ var _ = Describe("Deletions, in every order, end", func() {
 		finish(ctx, worlds)
 		expectGone(ctx, worlds)
 		expectUnmanaged(ctx, worlds, members...)
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("with a member unjoined in between", func(ctx SpecContext) {
 		worlds := walk(ctx, []int{5}, clusters(), func() { fedctl(ctx, "unjoin", members[1].Name) })
@@ -156,7 +156,7 @@ var _ = Describe("Deletions, in every order, end", func() {
 		By("joining it again: what it has kept loses the label")
 		Expect(system.Join(ctx, members[1].Name)).To(Succeed())
 		expectUnmanaged(ctx, worlds, members[1])
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	DescribeTable("with a member that does not answer, once it is given up",
 		func(ctx SpecContext, apart []int, breakIt func(ctx context.Context, c *framework.Cluster)) {
@@ -174,10 +174,10 @@ var _ = Describe("Deletions, in every order, end", func() {
 		},
 		Entry("stopped", []int{1}, func(ctx context.Context, c *framework.Cluster) {
 			Expect(system.Faults().StopMember(ctx, c.Name)).To(Succeed())
-		}, NodeTimeout(5*time.Minute)),
+		}, NodeTimeout(10*time.Minute)),
 		Entry("hung", []int{2}, func(_ context.Context, c *framework.Cluster) {
 			Expect(system.Faults().Pause(c.Name)).To(Succeed())
-		}, NodeTimeout(5*time.Minute)),
+		}, NodeTimeout(10*time.Minute)),
 	)
 
 	It("with a member stopped, by itself with unready-deletion-timeout", func(ctx SpecContext) {
@@ -195,5 +195,5 @@ var _ = Describe("Deletions, in every order, end", func() {
 		By("starting it again: what it has kept loses the label")
 		Expect(system.Faults().StartMember(ctx, broken.Name)).To(Succeed())
 		expectUnmanaged(ctx, worlds, members...)
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -183,6 +184,10 @@ func expectEnded(ctx context.Context, worlds []*world) {
 	expectEnd(ctx, worlds, func(u *unstructured.Unstructured) bool { return u.GetDeletionTimestamp() != nil })
 }
 
+// namespacesEnd is for the host's own namespace controller, which looks into every resource
+// of each namespace, with 20 requests a second, and has dozens of namespaces to end at once.
+const namespacesEnd = 3 * time.Minute
+
 func expectEnd(ctx context.Context, worlds []*world, of func(*unstructured.Unstructured) bool) {
 	GinkgoHelper()
 	for _, w := range worlds {
@@ -196,7 +201,7 @@ func expectEnd(ctx context.Context, worlds []*world, of func(*unstructured.Unstr
 				g.Expect(u.GetDeletionTimestamp()).To(BeNil(), "%s %s %s is still there: finalizers %v, status %v",
 					object.GetKind(), w.name, object.GetName(), u.GetFinalizers(), u.Object["status"])
 				g.Expect(of(u)).To(BeFalse(), "%s %s is still there", object.GetKind(), w.name)
-			}).Should(Succeed())
+			}).WithTimeout(namespacesEnd).Should(Succeed())
 		}
 	}
 }
