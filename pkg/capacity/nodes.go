@@ -22,6 +22,7 @@ const (
 	mostTaints       = 16
 	mostAccelerators = 32
 	mostOfKey        = validation.DNS1123SubdomainMaxLength + 1 + validation.LabelValueMaxLength
+	mostOfEffect     = 32
 	mostOfStatus     = 256 << 10
 )
 
@@ -33,7 +34,7 @@ func nodeOf(obj metav1.Object) (*accelerator.Node, error) {
 	}
 	kept := &accelerator.Node{Ready: !n.Spec.Unschedulable && isReady(n)}
 	for name, quantity := range n.Status.Allocatable {
-		if accelerator.IsAccelerator(string(name)) && quantity.Sign() > 0 && len(name) <= mostOfKey && len(kept.Allocatable) < mostAccelerators {
+		if accelerator.IsAccelerator(string(name)) && quantity.Sign() > 0 && isClean(string(name), mostOfKey) && len(kept.Allocatable) < mostAccelerators {
 			if kept.Allocatable == nil {
 				kept.Allocatable = map[string]int64{}
 			}
@@ -52,11 +53,15 @@ func nodeOf(obj metav1.Object) (*accelerator.Node, error) {
 			break
 		}
 		kept.Taints = append(kept.Taints, corev1.Taint{
-			Key: errtext.Bounded(taint.Key, mostOfKey), Value: errtext.Bounded(taint.Value, validation.LabelValueMaxLength), Effect: taint.Effect,
+			Key: errtext.Bounded(taint.Key, mostOfKey), Value: errtext.Bounded(taint.Value, validation.LabelValueMaxLength),
+			Effect: corev1.TaintEffect(errtext.Bounded(string(taint.Effect), mostOfEffect)),
 		})
 	}
 	return kept, nil
 }
+
+// isClean says whether a name is one that can be shown as it is.
+func isClean(name string, most int) bool { return errtext.Bounded(name, most) == name }
 
 func isReady(n *corev1.Node) bool {
 	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {

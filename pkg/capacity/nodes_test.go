@@ -42,6 +42,13 @@ func TestNodeOf(t *testing.T) {
 	if n := kept(func(n *corev1.Node) { n.Status.Conditions = nil }); n.Ready {
 		t.Error("a node that says nothing is Ready")
 	}
+	hostile := kept(func(n *corev1.Node) {
+		n.Status.Allocatable["nvidia.com/gpu\x1b[2J"] = resource.MustParse("1")
+		n.Spec.Taints = []corev1.Taint{{Key: "k", Effect: corev1.TaintEffect(strings.Repeat("\x1b", 1<<20))}}
+	})
+	if len(hostile.Allocatable) != 1 || len(hostile.Taints[0].Effect) > mostOfEffect || strings.Contains(string(hostile.Taints[0].Effect), "\x1b") {
+		t.Errorf("what a member says is taken as it is: %q", hostile.Taints[0].Effect)
+	}
 	many := kept(func(n *corev1.Node) {
 		for i := range 100 {
 			n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: fmt.Sprint(i) + strings.Repeat("k", 1000), Effect: corev1.TaintEffectPreferNoSchedule})

@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -156,9 +155,4 @@ func (r *Reader) write(ctx context.Context, key types.NamespacedName, stored *v1
 		return err
 	}
 	return r.host.Status().Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
-}
-
-// Known says whether a ClusterCapacity says what the nodes are now.
-func Known(c *v1alpha1.ClusterCapacity) bool {
-	return meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionKnown)
 }

@@ -62,7 +62,7 @@ func labelOf(node *corev1.Node, label, legacy string) string {
 
 func addAccelerator(sum map[string]int64, name string, quantity resource.Quantity) {
 	_, known := sum[name]
-	if accelerator.IsAccelerator(name) && quantity.Sign() > 0 && len(name) <= mostOfName && (known || len(sum) < mostAccelerators) {
+	if accelerator.IsAccelerator(name) && quantity.Sign() > 0 && errtext.Bounded(name, mostOfName) == name && (known || len(sum) < mostAccelerators) {
 		sum[name] += quantity.Value()
 	}
 }

@@ -64,7 +64,7 @@ func (p *policyStore) reportOne(ctx context.Context, running *typeSet, key types
 	if samePolicyStatus(stored.status, status) {
 		return
 	}
-	body, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": stored.uid}, "status": status})
+	body, err := policyStatusPatch(stored.uid, status)
 	if err != nil { // plain data
 		return
 	}
@@ -75,6 +75,13 @@ func (p *policyStore) reportOne(ctx context.Context, running *typeSet, key types
 	if err != nil && !apierrors.IsNotFound(err) && ctx.Err() == nil {
 		p.host.log.V(1).Info("Could not write the status of a policy; will retry", "policy", stored.compiled.Origin.String(), "error", errtext.Stable(err))
 	}
+}
+
+// policyStatusPatch sends all fields: what is left out would stay as it was.
+func policyStatusPatch(uid types.UID, status policyv1alpha1.OverridePolicyStatus) ([]byte, error) {
+	return json.Marshal(map[string]any{"metadata": map[string]any{"uid": uid}, "status": map[string]any{
+		"observedGeneration": status.ObservedGeneration, "objects": status.Objects, "conditions": status.Conditions,
+	}})
 }
 
 // countSelected is how many federated objects a policy selects.
