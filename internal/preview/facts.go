@@ -17,6 +17,7 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/accelerator"
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
@@ -52,7 +53,7 @@ type Facts struct {
 	Warnings []string
 
 	clusters   []fedcorev1beta1.KubeFedCluster
-	capacities map[string]clusterv1alpha1.ClusterCapacityStatus
+	capacities map[string]*clusterv1alpha1.ClusterCapacity
 	policies   []*policy.Policy
 	namespaces map[string]*unstructured.Unstructured
 	// namespacesFederated says whether the type namespaces is enabled.
@@ -140,7 +141,7 @@ func federatedNamespaces(ctx context.Context, host client.Reader, t typeconfig.T
 func FromObjects(objects []*unstructured.Unstructured, kubeFedNamespace string) (*Facts, error) {
 	f := &Facts{
 		kubeFedNamespace: kubeFedNamespace, namespaces: map[string]*unstructured.Unstructured{},
-		capacities: map[string]clusterv1alpha1.ClusterCapacityStatus{},
+		capacities: map[string]*clusterv1alpha1.ClusterCapacity{},
 	}
 	for _, object := range objects {
 		if err := f.take(object, kubeFedNamespace); err != nil {
@@ -227,11 +228,11 @@ func (f *Facts) take(object *unstructured.Unstructured, kubeFedNamespace string)
 }
 
 func (f *Facts) takeCapacity(object *unstructured.Unstructured) error {
-	capacity := clusterv1alpha1.ClusterCapacity{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &capacity); err != nil {
+	capacity, err := accelerator.ReadCapacity(object)
+	if err != nil {
 		return err
 	}
-	f.capacities[capacity.Name] = capacity.Status
+	f.capacities[capacity.Name] = capacity
 	written := bare(object)
 	if status, found := object.Object["status"]; found {
 		written.Object["status"] = status

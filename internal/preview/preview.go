@@ -91,8 +91,8 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 func (f *Facts) changed(t typeconfig.Type, o *federate.Object, intent federate.Intent) federate.Intent {
 	clusters := policy.Clusters{}
 	for i := range f.clusters {
-		capacity := f.capacities[f.clusters[i].Name]
-		clusters[f.clusters[i].Name] = policy.Cluster{Labels: f.clusters[i].Labels, Known: len(capacity.Conditions) > 0, Pools: capacity.Pools}
+		name := f.clusters[i].Name
+		clusters[name] = policy.ClusterOf(f.clusters[i].Labels, f.capacities[name])
 	}
 	object := policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: o.Namespace, Name: o.Name, Labels: o.Labels}
 	return intent.Beneath(policy.Layers(f.policies, object, o.Template, clusters)...)

@@ -7,6 +7,7 @@
 //	resources.go  which resources compute, and what their nodes' products are
 //	taints.go     what a taint means
 //	pools.go      nodes become pools, as a ClusterCapacity holds them
+//	capacity.go   ... and how it is read
 //	derive.go     pools and what a pod asks for become tolerations
 //
 // It is pure: values in, values out. It has no client, no clock and no goroutine, and it

@@ -11,7 +11,6 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -78,7 +77,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Reade
 		members: map[string]*followed{}, news: make(chan struct{}, 1),
 	}
 	r.published = fleet.NewTable(fleet.Rules[v1alpha1.ClusterCapacity]{
-		Read:     readCapacity,
+		Read:     accelerator.ReadCapacity,
 		OnChange: func(key types.NamespacedName, _, _ *v1alpha1.ClusterCapacity) { r.changed(key.Name) },
 	})
 	r.source = fleet.Objects(dyn, typeconfig.Resource{
@@ -152,16 +151,4 @@ func (r *Reader) changed(cluster string) {
 	case r.news <- struct{}{}:
 	default:
 	}
-}
-
-func readCapacity(obj metav1.Object) (*v1alpha1.ClusterCapacity, error) {
-	u, ok := obj.(*unstructured.Unstructured)
-	if !ok {
-		return nil, fmt.Errorf("a ClusterCapacity is a %T", obj)
-	}
-	read := &v1alpha1.ClusterCapacity{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, read); err != nil {
-		return nil, err
-	}
-	return read, nil
 }

@@ -18,6 +18,15 @@ type Cluster struct {
 	Pools []clusterv1alpha1.Pool
 }
 
+// ClusterOf is what is known of a cluster; capacity is nil where there is none.
+func ClusterOf(labels map[string]string, capacity *clusterv1alpha1.ClusterCapacity) Cluster {
+	c := Cluster{Labels: labels}
+	if capacity != nil {
+		c.Known, c.Pools = len(capacity.Status.Conditions) > 0, capacity.Status.Pools
+	}
+	return c
+}
+
 // Clusters are the member clusters by name. The values are shared and not modified.
 type Clusters map[string]Cluster
 

@@ -93,7 +93,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 		return nil, err
 	}
 	e := newEngine(opts, log, inventory, host, &eventSender{recorder: eventnote.NewRecorder(local, "fedctl"), namespace: opts.KubeFedNamespace})
-	inventory.Subscribe(func(string) { e.policies.forgetClusters() })
+	inventory.Subscribe(e.policies.clusterChanged)
 	inventory.Subscribe(e.triggers.clusterChanged)
 	if opts.ReportLeftovers != nil {
 		opts.ReportLeftovers(e.leftovers.in)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fedctl/fedctl/pkg/accelerator"
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/errtext"
@@ -76,7 +78,7 @@ func newPolicyStore(host *hostClient, inventory fleet.Inventory, opts Options) *
 		changes: make(chan struct{}, 1),
 	}
 	p.capacities = fleet.NewTable(fleet.Rules[clusterv1alpha1.ClusterCapacity]{
-		Read: readCapacity,
+		Read: accelerator.ReadCapacity,
 		OnChange: func(_ types.NamespacedName, before, after *clusterv1alpha1.ClusterCapacity) {
 			if policy.PoolsRevision(before) != policy.PoolsRevision(after) {
 				p.factsChanged()
@@ -154,19 +156,6 @@ func readPolicy(obj metav1.Object, resource typeconfig.Resource) (*storedPolicy,
 	stored := &storedPolicy{uid: u.GetUID(), generation: u.GetGeneration(), resource: resource}
 	stored.compiled, stored.status = policy.Read(u)
 	return stored, nil
-}
-
-func readCapacity(obj metav1.Object) (*clusterv1alpha1.ClusterCapacity, error) {
-	u, ok := obj.(*unstructured.Unstructured)
-	if !ok {
-		return nil, errors.New("a ClusterCapacity is no object")
-	}
-	read := &clusterv1alpha1.ClusterCapacity{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, read); err != nil {
-		return nil, err
-	}
-	read.ManagedFields = nil
-	return read, nil
 }
 
 // policyChanged has what a policy selects, or has selected, decided anew.
@@ -263,8 +252,18 @@ func (p *policyStore) factsChanged() {
 	}
 }
 
-// forgetClusters is called when a cluster comes, goes or is relabelled: whoever is told
-// of that as well decides anew what depends on it.
+// clusterChanged is called when something is new of a cluster: what rules may depend on
+// is gathered anew if it is one of those. Whoever is told of it as well decides anew.
+func (p *policyStore) clusterChanged(name string) {
+	info, joined := p.inventory.Info(name)
+	p.mu.RLock()
+	known, had := p.clusters[name]
+	p.mu.RUnlock()
+	if !had || !joined || !maps.Equal(info.Labels, known.Labels) {
+		p.forgetClusters()
+	}
+}
+
 func (p *policyStore) forgetClusters() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -319,11 +318,8 @@ func (p *policyStore) gatherClusters() (clusters policy.Clusters, epoch uint64) 
 	p.mu.RUnlock()
 	clusters = policy.Clusters{}
 	for _, info := range p.inventory.Clusters() {
-		c := policy.Cluster{Labels: info.Labels}
-		if capacity := p.capacities.Get(types.NamespacedName{Namespace: p.kubeFedNamespace, Name: info.Name}); capacity != nil {
-			c.Known, c.Pools = len(capacity.Status.Conditions) > 0, capacity.Status.Pools
-		}
-		clusters[info.Name] = c
+		capacity := p.capacities.Get(types.NamespacedName{Namespace: p.kubeFedNamespace, Name: info.Name})
+		clusters[info.Name] = policy.ClusterOf(info.Labels, capacity)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/view"
+	"github.com/fedctl/fedctl/pkg/accelerator"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
 
@@ -103,12 +103,12 @@ func (o *AcceleratorsOptions) list(ctx context.Context) ([]v1alpha1.ClusterCapac
 	o.factory.NoteLeaderless(ctx, host)
 	var capacities []v1alpha1.ClusterCapacity
 	for i := range list.Items {
-		var read v1alpha1.ClusterCapacity
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &read); err != nil {
+		read, err := accelerator.ReadCapacity(&list.Items[i])
+		if err != nil {
 			return nil, fmt.Errorf("ClusterCapacity %s: %w", list.Items[i].GetName(), err)
 		}
 		if len(o.Names) == 0 || slices.Contains(o.Names, read.Name) {
-			capacities = append(capacities, read)
+			capacities = append(capacities, *read)
 		}
 	}
 	for _, name := range o.Names {

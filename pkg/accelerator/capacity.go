@@ -1,0 +1,25 @@
+package accelerator
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+)
+
+// ReadCapacity reads a ClusterCapacity from an object as a watch or a file tells it.
+func ReadCapacity(obj metav1.Object) (*v1alpha1.ClusterCapacity, error) {
+	u, ok := obj.(*unstructured.Unstructured)
+	if !ok {
+		return nil, fmt.Errorf("a ClusterCapacity is a %T", obj)
+	}
+	read := &v1alpha1.ClusterCapacity{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, read); err != nil {
+		return nil, err
+	}
+	read.ManagedFields = nil
+	return read, nil
+}
