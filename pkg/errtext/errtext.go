@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"regexp"
+	"strings"
 )
 
 // Stable is an error's text without what differs from try to try: the request's
@@ -36,5 +38,31 @@ func stable(err error) string {
 	if errors.As(err, &request) {
 		return request.Err.Error()
 	}
-	return err.Error()
+	return withoutGoValues(err.Error())
+}
+
+// goValue is how the library that merges what is applied quotes a value of the wrong type:
+// as Go would write it down.
+//
+// Source: sigs.k8s.io/structured-merge-diff/v6/typed, validate.go and helpers.go.
+var goValue = regexp.MustCompile(`(?m)(expected (?:string|list|map)), got &(?:value\.valueUnstructured\{Value:(.)|\{).*$`)
+
+// withoutGoValues names the kind of such a value instead: the value itself may be long, and a secret.
+func withoutGoValues(text string) string {
+	return goValue.ReplaceAllStringFunc(text, func(match string) string {
+		groups := goValue.FindStringSubmatch(match)
+		switch first := groups[2]; {
+		case first == "":
+			return groups[1]
+		case strings.Contains("-0123456789", first):
+			return groups[1] + ", got a number"
+		case strings.Contains("tf", first):
+			return groups[1] + ", got a boolean"
+		case first == "m":
+			return groups[1] + ", got a map"
+		case first == "[":
+			return groups[1] + ", got a list"
+		}
+		return groups[1] + ", got another value"
+	})
 }

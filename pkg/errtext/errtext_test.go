@@ -26,6 +26,9 @@ func TestStable(t *testing.T) {
 		"a broken connection":      {broken, "read: connection reset by peer"},
 		"of a request":             {&url.Error{Op: "Get", URL: "https://m:6443/api?resourceVersion=7", Err: broken}, "read: connection reset by peer"},
 		"a request otherwise":      {&url.Error{Op: "Get", URL: "https://m:6443/api?resourceVersion=7", Err: errors.New("http2: closed")}, "http2: closed"},
+		"a value as Go has it":     {errors.New(`failed to create typed patch object (a/b; /v1, Kind=ConfigMap): .data.a: expected string, got &value.valueUnstructured{Value:1}`), "failed to create typed patch object (a/b; /v1, Kind=ConfigMap): .data.a: expected string, got a number"},
+		"several of them":          {errors.New("errors:\n  .data.a: expected string, got &value.valueUnstructured{Value:map[string]interface {}{\"a\":\"}\"}}\n  .data.b: expected string, got &value.valueUnstructured{Value:true}"), "errors: .data.a: expected string, got a map .data.b: expected string, got a boolean"},
+		"one in short":             {errors.New(`.data: expected map, got &{hidden}`), ".data: expected map"},
 		"a request, in a chain":    {fmt.Errorf("watching: %w", &url.Error{Op: "Get", URL: "https://m", Err: errors.New("EOF")}), "EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {

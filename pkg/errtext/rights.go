@@ -15,14 +15,5 @@ func LacksRight(err error) bool {
 	return err != nil && apierrors.IsForbidden(err) && mayNot.MatchString(err.Error())
 }
 
-// InMember is Stable for what a member cluster has answered, with what gives the
-// controller the rights there if it lacks one.
-func InMember(err error, cluster string) string {
-	if !LacksRight(err) {
-		return Stable(err)
-	}
-	return Stable(err) + RenewRights(cluster)
-}
-
 // RenewRights names the command that gives the controller its rights in a member.
 func RenewRights(cluster string) string { return ": fedctl join " + cluster + " renews its rights" }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/distribution/reference"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -24,7 +25,7 @@ var completions = map[schema.GroupKind]func(object map[string]any){
 	{Kind: "Secret"}: mergeStringData,
 	{Group: "networking.k8s.io", Kind: "NetworkPolicy"}: derivePolicyTypes,
 	{Kind: "PodTemplate"}:                               completePods("template", "spec"),
-	{Kind: "ReplicationController"}:                     completePods("spec", "template", "spec"),
+	{Kind: "ReplicationController"}:                     inOrder(deriveSelector, completePods("spec", "template", "spec")),
 	{Group: "apps", Kind: "Deployment"}:                 completePods("spec", "template", "spec"),
 	{Group: "apps", Kind: "ReplicaSet"}:                 completePods("spec", "template", "spec"),
 	{Group: "apps", Kind: "StatefulSet"}:                completePods("spec", "template", "spec"),
@@ -87,6 +88,22 @@ func derivePolicyTypes(object map[string]any) {
 	if egress, _ := spec["egress"].([]any); len(egress) > 0 {
 		spec["policyTypes"] = []any{"Ingress", "Egress"}
 	}
+	object["spec"] = spec
+}
+
+// deriveSelector says which pods a ReplicationController has: those that its template labels.
+//
+// Source: SetDefaults_ReplicationController in k8s.io/kubernetes/pkg/apis/core/v1.
+func deriveSelector(object map[string]any) {
+	spec, ok := object["spec"].(map[string]any)
+	selector, isMap := asMap(spec["selector"])
+	node, _, _ := unstructured.NestedFieldNoCopy(spec, "template", "metadata", "labels")
+	labels, _ := asMap(node)
+	if !ok || !isMap || len(selector) > 0 || len(labels) == 0 {
+		return
+	}
+	spec = maps.Clone(spec)
+	spec["selector"] = labels
 	object["spec"] = spec
 }
 

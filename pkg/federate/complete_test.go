@@ -25,6 +25,11 @@ func TestComplete(t *testing.T) {
 			pods + `{initContainers: [{image: "r:5000/i", imagePullPolicy: Always}], containers: [{image: "i:latest", imagePullPolicy: Always}, {image: "i:latest", imagePullPolicy: Never}, {image: "i:1", imagePullPolicy: IfNotPresent}, 7]}}}}`},
 		"a container without an image": {"apps/Deployment", pods + `{containers: [{name: a}]}}}}`, pods + `{containers: [{name: a}]}}}}`},
 
+		"a controller that names no pods":          {"ReplicationController", `{spec: {template: {metadata: {labels: {a: b}}}}}`, `{spec: {selector: {a: b}, template: {metadata: {labels: {a: b}}}}}`},
+		"a controller that names pods":             {"ReplicationController", `{spec: {selector: {a: c}, template: {metadata: {labels: {a: b}}}}}`, `{spec: {selector: {a: c}, template: {metadata: {labels: {a: b}}}}}`},
+		"a controller whose labels are none":       {"ReplicationController", `{spec: {template: {metadata: [a]}}}`, `{spec: {template: {metadata: [a]}}}`},
+		"a controller whose selector is no object": {"ReplicationController", `{spec: {selector: a, template: {metadata: {labels: {a: b}}}}}`, `{spec: {selector: a, template: {metadata: {labels: {a: b}}}}}`},
+
 		"a Service that routes":              {"Service", `{spec: {ports: []}}`, `{spec: {ports: [], internalTrafficPolicy: Cluster}}`},
 		"a Service that says how":            {"Service", `{spec: {type: NodePort, internalTrafficPolicy: Local}}`, `{spec: {type: NodePort, internalTrafficPolicy: Local}}`},
 		"a Service that is a name elsewhere": {"Service", `{spec: {type: ExternalName}}`, `{spec: {type: ExternalName}}`},

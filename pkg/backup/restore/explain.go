@@ -26,7 +26,7 @@ func explain(resource content.Resource, err error) string {
 		if !isSecret(resource) {
 			text = refusedFields(err)
 		}
-		if isImmutable(err.Error()) {
+		if errtext.IsImmutable(err.Error()) {
 			text += "; this cannot be changed in an object that exists: delete it and restore again"
 		}
 		return text
@@ -37,12 +37,6 @@ func explain(resource content.Resource, err error) string {
 		}
 	}
 	return text
-}
-
-// isImmutable says whether the server refuses to change a field, and not its value.
-func isImmutable(text string) bool {
-	return strings.Contains(text, "immutable") || strings.Contains(text, "Forbidden: updates to") || strings.Contains(text, "may not change fields") ||
-		strings.Contains(text, "may not be changed") || strings.Contains(text, "cannot be changed")
 }
 
 // refusedFields says what is wrong with which fields. The values that the server quotes

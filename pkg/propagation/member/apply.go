@@ -225,7 +225,7 @@ func (w *application) write(ctx context.Context) (applied *metav1.PartialObjectM
 			return applied, err
 		}
 	}
-	applied, err = w.apply(ctx, w.Ref, w.body(), federate.FieldManager, false)
+	applied, err = w.send(ctx, w.body(), false)
 	switch {
 	case !apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict):
 		return applied, err
@@ -258,7 +258,7 @@ func (w *application) force(ctx context.Context, version string) (*metav1.Partia
 	if err != nil {
 		return nil, err
 	}
-	return w.apply(ctx, w.Ref, body, federate.FieldManager, true)
+	return w.send(ctx, body, true)
 }
 
 // conflictsInLabel says whether somebody else's value of the managed label is in the way of an apply.

@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,6 +35,27 @@ func stateful(template fields) fields {
 	return template
 }
 
+// controller is a ReplicationController's template that names its pods by their labels alone.
+func controller(label string) fields {
+	template := workload(1)
+	template["spec"].(fields)["template"].(fields)["metadata"] = fields{"labels": fields{"app": label}}
+	delete(template["spec"].(fields), "selector")
+	return template
+}
+
+// job is a Job's template with this in its spec.
+func job(spec fields) fields {
+	spec["suspend"] = true
+	spec["template"] = fields{"spec": fields{"restartPolicy": "Never", "containers": list{fields{"name": "c", "image": "a"}}}}
+	return fields{"spec": spec}
+}
+
+// service is a Service's template with this in its spec.
+func service(spec fields) fields {
+	spec["ports"] = list{fields{"port": int64(80)}}
+	return fields{"spec": spec}
+}
+
 func policy(spec fields) fields {
 	spec["podSelector"] = fields{}
 	return fields{"spec": spec}
@@ -53,6 +75,7 @@ var pairs = []struct {
 	{"a service account by its new name", "Deployment", with(nil, fields{"serviceAccount": "a"}), with(nil, fields{"serviceAccountName": "b"}), 0},
 	{"a policy that gains egress", "NetworkPolicy", policy(fields{"ingress": everywhere}), policy(fields{"ingress": everywhere, "egress": everywhere}), 0},
 	{"a policy that loses egress", "NetworkPolicy", policy(fields{"ingress": everywhere, "egress": everywhere}), policy(fields{"ingress": everywhere}), 0},
+	{"labels that a controller's selector follows", "ReplicationController", controller("a"), controller("b"), 0},
 	{"a strategy that has no parameters", "Deployment", workload(1), with(fields{"strategy": fields{"type": "Recreate"}}, fields{"hostNetwork": true}), 5},
 	{"a strategy that has parameters again", "Deployment", with(fields{"strategy": fields{"type": "Recreate"}}, nil), workload(1), 0},
 	{"an update strategy that has no parameters", "StatefulSet", stateful(workload(1)), stateful(with(fields{"updateStrategy": fields{"type": "OnDelete"}}, nil)), 5},
@@ -127,6 +150,34 @@ var _ = Describe("An update", func() {
 		Expect(result).To(BeAssignableToTypeOf(member.Invalid{}), "%v", member.Err(result))
 		Expect(member.Err(result)).To(MatchError(ContainSubstring("field is immutable")))
 		Expect(live(ctx, ref)).To(Equal(known))
+	})
+
+	DescribeTable("of what the API server keeps without a word says so, and arrives with the rest", func(ctx SpecContext, kind string, before, after fields, field string) {
+		b, ref := newBench(), newRef(ctx, kind)
+		known := b.held(ctx, desired(ref, before))
+		after["metadata"] = fields{"annotations": fields{"a": "1"}}
+		for range 2 { // and again, when nothing changes any more
+			result := b.Apply(ctx, desired(ref, after), member.Known{Live: known}, anyJournal)
+			Expect(b.requests()).To(Equal([]string{"APPLY"}))
+			Expect(result).To(BeAssignableToTypeOf(member.Invalid{}), "%v", member.Err(result))
+			Expect(member.Err(result)).To(MatchError(HavePrefix(field + ": field is immutable: stays ")))
+			known = live(ctx, ref)
+		}
+		Expect(found(ctx, ref).GetAnnotations()).To(HaveKeyWithValue("a", "1"))
+
+		By("deleting the object, which makes way for what is wanted")
+		Expect(cluster.Delete(ctx, found(ctx, ref), client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+		result := b.Apply(ctx, desired(ref, after), member.Known{}, anyJournal)
+		Expect(member.Err(result)).To(Succeed())
+	},
+		Entry("a headless Service", "Service", service(fields{"clusterIP": "None"}), service(fields{}), "spec.clusterIP"),
+		Entry("a Job's completions", "Job", job(fields{}), job(fields{"parallelism": int64(3)}), "spec.completions"))
+
+	It("leaves a Service headless that somebody else has made so", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Service")
+		plant(ctx, ref, "somebody", nil, service(fields{"clusterIP": "None"}))
+		there := applied(ctx, b.Apply(ctx, desired(ref, service(fields{})), member.Known{First: true}, anyJournal), ref)
+		Expect(at(there, "spec", "clusterIP")).To(Equal("None"))
 	})
 
 	It("shows drift of what was written in clear text", func(ctx SpecContext) {

@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -29,6 +30,8 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 			return failed(writeErr)
 		}
 		return Updated{Object: written, Refusal: describeRefusal(err)}
+	case errors.As(err, &keptError{}):
+		return Invalid{err}
 	case !apierrors.IsInvalid(err):
 		return failed(err)
 	case w.Invalid:

@@ -55,6 +55,13 @@ func (c *requests) apply(ctx context.Context, r Ref, body []byte, manager string
 	return c.resource(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: manager, Force: ptr.To(force)})
 }
 
+// applyWhole is apply for the template, with the whole object as the answer.
+func (c *requests) applyWhole(ctx context.Context, r Ref, body []byte, force bool) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.whole(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: federate.FieldManager, Force: ptr.To(force)})
+}
+
 // get reads an object's metadata.
 func (c *requests) get(ctx context.Context, r Ref) (*metav1.PartialObjectMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)

@@ -73,8 +73,11 @@ var resources = map[string]typeconfig.Resource{
 	"Namespace":     resource("", "namespaces", "Namespace", false),
 	"Deployment":    resource("apps", "deployments", "Deployment", true),
 	"StatefulSet":   resource("apps", "statefulsets", "StatefulSet", true),
+	"Job":           resource("batch", "jobs", "Job", true),
 	"NetworkPolicy": resource("networking.k8s.io", "networkpolicies", "NetworkPolicy", true),
 	"Widget":        resource("member.test", "widgets", "Widget", true), // a custom resource, see widgets
+
+	"ReplicationController": resource("", "replicationcontrollers", "ReplicationController", true),
 
 	"ResourceQuota":       resource("", "resourcequotas", "ResourceQuota", true),
 	"LimitRange":          resource("", "limitranges", "LimitRange", true),

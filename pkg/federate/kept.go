@@ -1,0 +1,72 @@
+package federate
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// An API server refuses to change some fields, and keeps the value of others when an
+// update does not name them, without a word: what is applied then succeeds, and the object
+// is another than one that would be created.
+
+// keeps are those fields. is says whether the object that is there keeps
+// what one that were created as desired would not have.
+var keeps = map[schema.GroupKind]struct {
+	path []string
+	is   func(live, desired map[string]any) bool
+}{
+	// Source: patchAllocatedValues in k8s.io/kubernetes/pkg/registry/core/service/storage.
+	{Kind: "Service"}: {[]string{"spec", "clusterIP"}, keepsHeadless},
+	// Source: SetDefaults_Job in k8s.io/kubernetes/pkg/apis/batch/v1.
+	{Group: "batch", Kind: "Job"}: {[]string{"spec", "completions"}, keepsCompletions},
+}
+
+// MayKeep says whether an API server keeps fields of objects of a kind without a word.
+func MayKeep(gk schema.GroupKind) bool {
+	_, may := keeps[gk]
+	return may
+}
+
+// Kept says which field of an object in a member, as it is after desired was applied to it,
+// stands against what is wanted; empty if none does. What another manager has written is
+// the member's.
+func Kept(gk schema.GroupKind, live *unstructured.Unstructured, desired map[string]any) string {
+	rule, may := keeps[gk]
+	if !may || !rule.is(live.Object, desired) || othersOwn(live.GetManagedFields(), rule.path) {
+		return ""
+	}
+	value, _, _ := unstructured.NestedFieldNoCopy(live.Object, rule.path...)
+	return fmt.Sprintf("%s.%s: field is immutable: stays %v, which is not in the template", rule.path[0], rule.path[1], value)
+}
+
+func keepsHeadless(live, desired map[string]any) bool {
+	is, _, _ := unstructured.NestedString(live, "spec", "clusterIP")
+	wanted, _, _ := unstructured.NestedString(desired, "spec", "clusterIP")
+	return is == "None" && wanted == ""
+}
+
+// keepsCompletions: a Job of which neither is said has both at 1; one of which only the
+// parallelism is said ends when one pod has succeeded and all have ended.
+func keepsCompletions(live, desired map[string]any) bool {
+	is, _, _ := unstructured.NestedFieldNoCopy(live, "spec", "completions")
+	wanted, _, _ := unstructured.NestedFieldNoCopy(desired, "spec", "completions")
+	parallelism, _, _ := unstructured.NestedFieldNoCopy(desired, "spec", "parallelism")
+	return is != nil && wanted == nil && parallelism != nil
+}
+
+func othersOwn(entries []metav1.ManagedFieldsEntry, path []string) bool {
+	field := fieldpath.MakePathOrDie(path[0], path[1])
+	for i := range entries {
+		if isOwn(&entries[i]) {
+			continue
+		}
+		if fields, err := FieldsOf(&entries[i]); err != nil || fields.Has(field) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,44 @@
+package federate
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+func TestKept(t *testing.T) {
+	service, job := schema.GroupKind{Kind: "Service"}, schema.GroupKind{Group: "batch", Kind: "Job"}
+	spec := func(fields map[string]any) map[string]any { return map[string]any{"spec": fields} }
+	headless := map[string]any{"clusterIP": "None"}
+	for name, test := range map[string]struct {
+		gk            schema.GroupKind
+		live, desired map[string]any
+		others        string
+		want          string
+	}{
+		"a headless Service that is not any more": {service, headless, map[string]any{"type": "ClusterIP"}, "", "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+		"a headless Service":                      {service, headless, headless, "", ""},
+		"one that somebody else made so":          {service, headless, map[string]any{}, `{"f:spec":{"f:clusterIP":{}}}`, ""},
+		"one of which somebody has other fields":  {service, headless, map[string]any{}, `{"f:spec":{"f:type":{}}}`, "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+		"a Service with an address":               {service, map[string]any{"clusterIP": "10.0.0.1"}, map[string]any{}, "", ""},
+		"an ExternalName":                         {service, map[string]any{}, map[string]any{"type": "ExternalName"}, "", ""},
+		"a Job that has gained parallelism":       {job, map[string]any{"completions": int64(1)}, map[string]any{"parallelism": int64(3)}, "", "spec.completions: field is immutable: stays 1, which is not in the template"},
+		"a Job with both":                         {job, map[string]any{"completions": int64(1)}, map[string]any{"parallelism": int64(3), "completions": int64(1)}, "", ""},
+		"a Job with neither":                      {job, map[string]any{"completions": int64(1)}, map[string]any{}, "", ""},
+		"a Job without completions":               {job, map[string]any{"parallelism": int64(3)}, map[string]any{"parallelism": int64(3)}, "", ""},
+		"another kind":                            {schema.GroupKind{Kind: "ConfigMap"}, headless, map[string]any{}, "", ""},
+		"a spec that is none":                     {service, headless, nil, "", "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live := &unstructured.Unstructured{Object: spec(test.live)}
+			if test.others != "" {
+				live.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "somebody", Operation: metav1.ManagedFieldsOperationUpdate, FieldsV1: metav1.NewFieldsV1(test.others)}})
+			}
+			if got := Kept(test.gk, live, spec(test.desired)); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
