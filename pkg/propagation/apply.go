@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
@@ -101,6 +103,9 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 		w.tell(a, func(l *ledger.Ledger) ledger.Next { l.CannotReplace(a.task); return ledger.Next{} })
 		return w.fail(a, ledger.Refused, r.Cause)
 	case member.Failed:
+		if info, _ := w.lookout.inventory.Info(a.cluster()); info.NamespaceRights != (types.NamespacedName{}) && a.t.Target.Namespaced && errtext.LacksRight(r.Cause) {
+			return w.fail(a, ledger.Unbound, r.Cause) // an API server takes a moment to hear of a RoleBinding
+		}
 		return w.fail(a, troubleOf(r), r.Cause)
 	case member.Deleting, member.Withheld:
 		return reconcile.Result{}, nil // decided anew: that has queued its own item

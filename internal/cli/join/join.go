@@ -62,7 +62,7 @@ ClusterRoles or Roles gives the right to grant any right, which such types need.
   fedctl join member-1 --dry-run -o yaml`
 )
 
-var rbacModes = []string{string(join.RBACTypes), string(join.RBACUsual), string(join.RBACAdmin)}
+var rbacModes = []string{string(join.RBACNamespaces), string(join.RBACTypes), string(join.RBACUsual), string(join.RBACAdmin)}
 
 // Options are the flags of the command.
 type Options struct {
@@ -109,7 +109,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.HostClusterName, "host-cluster-name", "", "Name of the host cluster in the names of objects in the member; by default the one noted by an earlier join, or made from its context.")
 	flags.StringVar(&o.Join.SecretName, "secret-name", "", "Name of the Secret in the host that holds the cluster's token; by default made from the cluster's name.")
 	flags.StringVar(&o.Join.APIEndpoint, "api-endpoint", "", "URL of the joining cluster's API server as the host's controller reaches it; by default the one stored by an earlier join, or the one in the kubeconfig.")
-	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the enabled types need), usual (that, and what the usual types need) or admin (everything); by default as an earlier join was told, or types.")
+	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: namespaces (what the enabled types need, to write only in the namespaces that are federated to it), types (that, in all namespaces), usual (that, and what the usual types need) or admin (everything); by default as an earlier join was told, or types.")
 	flags.DurationVar(&o.tokenLifetime, "token-lifetime", join.DefaultTokenLifetime, "How long a token lives that the controller renews after half of that time; 0 makes one that does not end. A cluster that has joined keeps the kind it has.")
 	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one.")
 	flags.StringToStringVar(&o.Join.Labels, "labels", nil, "Labels of the KubeFedCluster, such as region=eu,tier=gold; others that it has stay.")
@@ -125,7 +125,7 @@ func (o *Options) Complete(args []string) error {
 		return err
 	}
 	if o.rbac != "" && !slices.Contains(rbacModes, o.rbac) {
-		return fmt.Errorf("--rbac takes types, usual or admin, not %q", o.rbac)
+		return fmt.Errorf("--rbac takes namespaces, types, usual or admin, not %q", o.rbac)
 	}
 	o.Join.ClusterName = args[0]
 	if err := o.checkClusterName(); err != nil {
