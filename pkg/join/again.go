@@ -84,7 +84,15 @@ func (h *hostSide) rights(ctx context.Context, member *side, existing *fedcorev1
 			o.Say("kept the rights to the usual types in " + o.ClusterName + ", which an earlier join was told to give (--rbac=types leaves those of enabled types)")
 		}
 	}
-	return h.plan(ctx, mode, o.Types...)
+	if mode == RBACNamespaces && existing != nil && existing.Annotations[reach.CredentialPluginAnnotation] != "" {
+		return memberRules{}, errPluginRights
+	}
+	plan, err := h.plan(ctx, mode, o.Types...)
+	if err == nil && mode == RBACNamespaces {
+		guarded, problem := member.guards()
+		plan.unguarded, err = !guarded, problem
+	}
+	return plan, err
 }
 
 // specAgain is the spec of a member that joins again: what is stored, but for what it is

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 func isEverything(rule rbacv1.PolicyRule) bool {
@@ -43,7 +45,11 @@ func (r memberRules) amountBound() (lines []string) {
 	if len(r.Bound) == 0 {
 		return lines
 	}
-	return append(lines, "the controller may write in the namespaces that are federated to the member, and binds that right there itself: who has its token could do so in any other namespace but those of Kubernetes (kube-*) and the control plane's")
+	where := "any other namespace, kube-system included: the cluster knows no ValidatingAdmissionPolicies, which would bar it"
+	if !r.unguarded {
+		where = "any other but those of Kubernetes (" + reach.KubernetesPrefix + "*) and the control plane's"
+	}
+	return append(lines, "the controller may write in the namespaces that are federated to the member, and binds that right there itself; who has its token could do so in "+where)
 }
 
 // granting lists the rights to give what one does not have.

@@ -7,15 +7,19 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // errOneNamespace says that there is nothing to be limited.
 var errOneNamespace = errors.New("--rbac=namespaces is for control planes of scope Cluster: this one has rights in a single namespace only; use --rbac=types")
 
-// dropBoundRights removes the rights that the account had by namespace: the role, and what
-// the controller has bound to it.
-func (s steps) dropBoundRights(ctx context.Context, serviceAccount string) error {
+// errPluginRights says that the controller would not be who the rights are bound to.
+var errPluginRights = errors.New("--rbac=namespaces binds rights to the ServiceAccount of the cluster, and this one is used with a credential plugin: use --rbac=types")
+
+// dropBoundRights removes the rights that the account had by namespace: what the controller
+// has bound, and the role with its guard.
+func (s steps) dropBoundRights(ctx context.Context, namespace, serviceAccount string) error {
 	role := boundRole(serviceAccount, nil)
 	if err := s.client.Get(ctx, client.ObjectKeyFromObject(role), &rbacv1.ClusterRole{}); apierrors.IsNotFound(err) {
 		return nil // it goes last
@@ -33,6 +37,11 @@ func (s steps) dropBoundRights(ctx context.Context, serviceAccount string) error
 		}
 		binding.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("RoleBinding"))
 		if err := s.remove(ctx, binding); err != nil {
+			return err
+		}
+	}
+	for _, object := range guardObjects(namespace, serviceAccount) {
+		if err := s.remove(ctx, object); err != nil && !meta.IsNoMatchError(err) {
 			return err
 		}
 	}

@@ -187,7 +187,7 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 		return err
 	}
 	if plan.mode != RBACNamespaces { // the host has been told, so nothing is bound anew
-		if err := inMember.dropBoundRights(ctx, account); err != nil {
+		if err := inMember.dropBoundRights(ctx, o.KubeFedNamespace, account); err != nil {
 			return err
 		}
 	}

@@ -52,6 +52,9 @@ func roleObjects(namespace, serviceAccount string, rules memberRules) []client.O
 	if rules.mode == RBACNamespaces {
 		objects = append(objects, boundRole(serviceAccount, rules.Bound))
 	}
+	if rules.mode == RBACNamespaces && !rules.unguarded {
+		objects = append(guardObjects(namespace, serviceAccount), objects...) // before there is anything to guard
+	}
 	if rules.inNamespace {
 		objects = append(objects, roleAndBinding(roleName(serviceAccount), namespace, serviceAccount, rules.Namespaced)...)
 	}

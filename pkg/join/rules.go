@@ -80,6 +80,8 @@ type memberRules struct {
 	Cluster, Namespaced []rbacv1.PolicyRule
 	// Bound is for a ClusterRole that the controller binds by namespace.
 	Bound []rbacv1.PolicyRule
+	// unguarded says that nothing in the member holds the account to where it may bind them.
+	unguarded bool
 	// mode is what they were computed for, and inNamespace says that the control plane is
 	// a Namespaced one, though there may be no rule.
 	mode        RBACMode

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -184,6 +183,9 @@ func (b *binder) bind(ctx context.Context, account types.NamespacedName, namespa
 		}); err != nil {
 			refused[namespace] = errtext.InMember(err, b.cluster)
 			errs = append(errs, err)
+			if !answered(err) {
+				break // the others would take as long
+			}
 		}
 	}
 	b.mu.Lock()
@@ -196,7 +198,7 @@ func (b *binder) bind(ctx context.Context, account types.NamespacedName, namespa
 func (b *binder) unbind(ctx context.Context, account types.NamespacedName, watch *fleet.Watch[binding], namespaces []string) error {
 	var errs []error
 	name := reach.NamespaceRole(account.Name)
-	for _, namespace := range slices.Clone(namespaces) {
+	for _, namespace := range namespaces {
 		known := watch.Get(types.NamespacedName{Namespace: namespace, Name: name})
 		if known == nil {
 			continue
@@ -207,9 +209,18 @@ func (b *binder) unbind(ctx context.Context, account types.NamespacedName, watch
 		})
 		if err != nil && !apierrors.IsNotFound(err) {
 			errs = append(errs, err)
+			if !answered(err) {
+				break
+			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// answered says whether an error is what the member has answered.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status)
 }
 
 func (b *binder) request(ctx context.Context, do func(ctx context.Context) error) error {
@@ -217,4 +228,3 @@ func (b *binder) request(ctx context.Context, do func(ctx context.Context) error
 	defer cancel()
 	return do(ctx)
 }
-

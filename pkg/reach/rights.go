@@ -29,8 +29,11 @@ func NamespaceRole(account string) string { return RoleName(account) + ":namespa
 // RoleName is KubeFed's name of the role of an account in a member, and of its binding.
 func RoleName(account string) string { return "kubefed-controller-manager:" + account }
 
+// KubernetesPrefix begins the names of namespaces that are Kubernetes' own.
+const KubernetesPrefix = "kube-"
+
 // MayBind says whether the right to write is ever bound in a namespace: in those of
 // Kubernetes, and where the account itself is, it would be the right to everything.
 func MayBind(account types.NamespacedName, namespace string) bool {
-	return namespace != account.Namespace && !strings.HasPrefix(namespace, "kube-")
+	return namespace != account.Namespace && !strings.HasPrefix(namespace, KubernetesPrefix)
 }

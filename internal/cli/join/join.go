@@ -44,13 +44,19 @@ which placements select the cluster, are set with --labels; those that unjoin ha
 left in the cluster are taken up. --rbac=usual
 adds what the types need that most fleets enable sooner or later. Federating
 ClusterRoles or Roles gives the right to grant any right, which such types need.
---rbac=admin allows everything, as kubefedctl does. What the rights amount to is said.`
+--rbac=admin allows everything, as kubefedctl does. --rbac=namespaces is less than
+types: the controller reads the enabled types everywhere, but writes only in the
+namespaces that are federated to the cluster, in each of which it binds that right.
+What the rights amount to is said.`
 
 	example = `  # Join the cluster of the context member-1 under the name of its context
   fedctl join member-1 --host-cluster-context host
 
   # Under another name, to be reached by the controller at another address
   fedctl join berlin --cluster-context admin@member-1 --api-endpoint https://10.0.0.7:6443
+
+  # Let the federation write only in the namespaces that are federated to the cluster
+  fedctl join member-1 --rbac=namespaces
 
   # End a token that may be in wrong hands
   fedctl join member-1 --rotate
@@ -211,8 +217,10 @@ func (o *Options) printRBAC(objects []client.Object) error {
 		if err != nil {
 			return err
 		}
-		for _, field := range []string{"spec", "status"} { // empty in all of these
-			delete(fields, field)
+		for _, field := range []string{"spec", "status"} {
+			if content, _ := fields[field].(map[string]any); len(content) == 0 || field == "status" {
+				delete(fields, field)
+			}
 		}
 		list[i] = &unstructured.Unstructured{Object: fields}
 	}
