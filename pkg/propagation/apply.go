@@ -7,10 +7,8 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
@@ -103,7 +101,7 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 		w.tell(a, func(l *ledger.Ledger) ledger.Next { l.CannotReplace(a.task); return ledger.Next{} })
 		return w.fail(a, ledger.Refused, r.Cause)
 	case member.Failed:
-		if info, _ := w.lookout.inventory.Info(a.cluster()); info.NamespaceRights != (types.NamespacedName{}) && a.t.Target.Namespaced && errtext.LacksRight(r.Cause) {
+		if w.refused(a, r.Cause) {
 			return w.fail(a, ledger.Unbound, r.Cause) // an API server takes a moment to hear of a RoleBinding
 		}
 		return w.fail(a, troubleOf(r), r.Cause)
@@ -111,6 +109,12 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 		return reconcile.Result{}, nil // decided anew: that has queued its own item
 	}
 	return reconcile.Result{}, fmt.Errorf("unknown outcome %T of applying %s in cluster %s", result, a.target, a.cluster())
+}
+
+// refused says whether a write has failed for lack of a right that is bound by namespace.
+func (w *memberWorker) refused(a *attempt, err error) bool {
+	info, _ := w.lookout.inventory.Info(a.cluster())
+	return w.lookout.bindings.refused(a.t, info, err)
 }
 
 func troubleOf(failed member.Failed) ledger.Trouble {

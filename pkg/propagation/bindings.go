@@ -83,11 +83,22 @@ func (s *bindings) changed() {
 	}
 }
 
-// namespaceThere is told of a namespace that has appeared in a member.
-func (s *bindings) namespaceThere(cluster string) {
+// look has it looked at what is to be bound in a member: a namespace has appeared there, or
+// something was refused.
+func (s *bindings) look(cluster string) {
 	if b := s.binder(cluster); b != nil {
 		b.wake()
 	}
+}
+
+// refused says whether a write of an object in a namespace has failed for lack of a right
+// that is to be bound, and has that looked at.
+func (s *bindings) refused(t *runningType, info membership.Info, err error) bool {
+	if info.NamespaceRights == (types.NamespacedName{}) || !t.Target.Namespaced || !errtext.LacksRight(err) {
+		return false
+	}
+	s.look(info.Name)
+	return true
 }
 
 func (s *bindings) binder(cluster string) *binder {

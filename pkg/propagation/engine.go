@@ -125,7 +125,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 		log: log, inventory: inventory, namespaces: e.namespaces, members: e.members, types: e.types, timeout: opts.RequestTimeout,
 		onBound: e.triggers.namespaceUsable, binders: map[string]*binder{},
 	}
-	e.triggers.namespaceThere = e.bindings.namespaceThere
+	e.triggers.namespaceThere = e.bindings.look
 	e.namespaces.onChange = func(namespace string) {
 		e.triggers.namespaceChanged(namespace)
 		e.bindings.changed()

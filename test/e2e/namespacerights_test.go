@@ -10,6 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -106,6 +107,69 @@ var _ = Describe("A member that gives rights by namespace", Serial, Ordered, fun
 		expectGone(ctx, c, rightsIn(c, name))
 		Expect(found(ctx, c, ns.target).GetUID()).To(Equal(theirs.UID))
 		Eventually(ctx, func() error { return mayWrite(ctx, c, name) }).Should(beForbidden())
+	}, NodeTimeout(2*time.Minute))
+
+	It("finds its way whatever is done to the namespace, or to the rights in it", func(ctx SpecContext) {
+		name := plainNamespace(ctx)
+		By("somebody has another RoleBinding of that name")
+		theirs := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		Expect(c.Create(ctx, theirs)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, theirs))).To(Succeed()) }, NodeTimeout(time.Minute))
+		Expect(c.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: rightsIn(c, name).Name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
+		})).To(Succeed())
+		ns := create(ctx, federate("Namespace", name, name, nil).on(c))
+		f := create(ctx, configMap(name, "first", fields{"a": "1"}).on(c))
+		expectSettled(ctx, f, c)
+		expectField(ctx, c, rightsIn(c, name), "/roleRef/name", rightsIn(c, name).Name)
+
+		By("the namespace is deleted in the member")
+		Expect(c.Delete(ctx, theirs)).To(Succeed())
+		Eventually(ctx, func(g Gomega) {
+			u, err := read(ctx, c, f.target)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(u.GetDeletionTimestamp()).To(BeNil())
+			g.Expect(found(ctx, c, ns.target).GetUID()).NotTo(Equal(theirs.UID))
+		}).Should(Succeed())
+		expectSettled(ctx, f, c)
+
+		By("the placement goes back and forth")
+		for range 10 {
+			change(ctx, ns, func(ns *federated) { ns.on(other) })
+			change(ctx, ns, func(ns *federated) { ns.on(c) })
+		}
+		expectSettled(ctx, ns, c)
+		change(ctx, f, func(f *federated) { set(f.Object, "/spec/template/data/a", "2") })
+		expectField(ctx, c, f.target, "/data/a", "2")
+		expectSettled(ctx, f, c)
+
+		By("all is left to the member")
+		for _, object := range []*federated{f, ns} {
+			change(ctx, object, func(f *federated) { f.SetAnnotations(map[string]string{"kubefed.io/orphan": "true"}) })
+			remove(ctx, object)
+		}
+		expectGone(ctx, c, rightsIn(c, name))
+		Expect(found(ctx, c, f.target).GetLabels()).NotTo(HaveKey(managed))
+		Expect(c.Delete(ctx, found(ctx, c, ns.target))).To(Succeed())
+	}, NodeTimeout(3*time.Minute))
+
+	It("waits, and says so, where the host says so of a member that gives none", func(ctx SpecContext) {
+		note := func(value any) {
+			GinkgoHelper()
+			tamper(ctx, host, kubeFedCluster(other), func(u *unstructured.Unstructured) {
+				set(u.Object, "/metadata/annotations/fedctl.io~1namespace-rights", value)
+			})
+		}
+		note(framework.KubeFedNamespace + "/nobody")
+		DeferCleanup(func() { note(nil) })
+		name := plainNamespace(ctx)
+		create(ctx, federate("Namespace", name, name, nil).on(c, other))
+		f := create(ctx, configMap(name, "waits", fields{"a": "1"}).on(c, other))
+		o := expectStatus(ctx, f, "CheckClusters", map[string]string{c.Name: "", other.Name: "WaitingForRights"})
+		Expect(o.Messages[other.Name]).To(ContainSubstring("rolebindings"))
+		note(nil)
+		expectSettled(ctx, f, c, other)
 	}, NodeTimeout(2*time.Minute))
 
 	It("never gives them where Kubernetes itself runs", func(ctx SpecContext) {
