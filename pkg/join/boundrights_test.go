@@ -70,6 +70,11 @@ var _ = Describe("rights by namespace", func() {
 		Expect(apply(ctx, as, binding(in, boundName, boundName, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: in, Name: "default"}))).To(
 			MatchError(ContainSubstring("to nobody else")))
 		Expect(apply(ctx, as, binding(in, boundName, "cluster-admin", account))).To(forbidden())
+		By("nor give its right to bind to others, who are not held to that")
+		for _, namespace := range []string{in, "kube-system"} {
+			Expect(apply(ctx, as, binding(namespace, boundName, "kubefed-controller-manager:member-1-host", rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: in, Name: "default"}))).To(forbidden(), namespace)
+		}
+		Expect(apply(ctx, as, binding(in, boundName, "kubefed-controller-manager:member-1-host", account))).To(MatchError(ContainSubstring("binds no other role")))
 		Expect(apply(ctx, as, binding(in, "another", boundName, account))).To(forbidden())
 		Expect(as.List(ctx, &rbacv1.RoleBindingList{})).To(forbidden())
 
