@@ -23,7 +23,7 @@ func guardObjects(namespace, serviceAccount string) []client.Object {
 	name := "fedctl-namespace-rights." + serviceAccount
 	metadata := metav1.ObjectMeta{Name: name}
 	version := admissionv1.SchemeGroupVersion.String()
-	bound := fmt.Sprintf("object.roleRef.kind == 'ClusterRole' && object.roleRef.name == '%s'", namespaceRoleName(serviceAccount))
+	role := namespaceRoleName(serviceAccount)
 	return []client.Object{
 		&admissionv1.ValidatingAdmissionPolicy{
 			TypeMeta: metav1.TypeMeta{APIVersion: version, Kind: "ValidatingAdmissionPolicy"}, ObjectMeta: metadata,
@@ -41,9 +41,16 @@ func guardObjects(namespace, serviceAccount string) []client.Object {
 				},
 				MatchConditions: []admissionv1.MatchCondition{
 					{Name: "the-account", Expression: fmt.Sprintf("request.userInfo.username == 'system:serviceaccount:%s:%s'", namespace, serviceAccount)},
-					{Name: "its-role", Expression: bound},
+					{Name: "its-binding", Expression: fmt.Sprintf("object.metadata.name == '%s' || object.roleRef.name == '%s'", role, role)},
 				},
 				Validations: []admissionv1.Validation{
+					{
+						// RBAC lets everybody give away what he has, such as the right to bind, and
+						// others are not held to this policy.
+						Expression: fmt.Sprintf("object.roleRef.kind == 'ClusterRole' && object.roleRef.name == '%s'", role),
+						Message:    "the federation binds no other role by this name",
+						Reason:     ptr.To(metav1.StatusReasonForbidden),
+					},
 					{
 						Expression: fmt.Sprintf("!request.namespace.startsWith('%s') && request.namespace != '%s'", reach.KubernetesPrefix, namespace),
 						Message:    fmt.Sprintf("the federation gets no rights in namespaces that begin with %s, nor in %s", reach.KubernetesPrefix, namespace),
