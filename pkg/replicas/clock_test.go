@@ -35,7 +35,7 @@ func TestClockListens(t *testing.T) {
 	}))
 	defer server.Close()
 	c := &clock{}
-	response, err := c.listening(server.Client()).Get(server.URL) //nolint:noctx // ends with the server
+	response, err := c.listening(server.Client()).Get(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
