@@ -54,7 +54,9 @@ func (p *controlPlane) setUpElection() (err error) {
 		return nil
 	}
 	p.fence = fence.New(p.KubeFedNamespace+"/"+kubefedconfig.Controller, p.Election.LeaseDuration)
-	if err := p.setUpLock(rest.AddUserAgent(p.host, "leader-election")); err != nil {
+	own := rest.CopyConfig(p.host)
+	own.UserAgent += "/leader-election"
+	if err := p.setUpLock(own); err != nil {
 		return err
 	}
 	p.host = rest.CopyConfig(p.host)
