@@ -51,15 +51,26 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 	return w.takeShared(ctx, applied)
 }
 
-// duplicateKeys is how API servers say, with the status of an internal error, that
-// two items of a list have the same key, such as two variables of one name. Create
-// and update accept that, apply does not.
-const duplicateKeys = "duplicate entries for key"
+// refusals are how API servers say, with the status of an internal error, that a list cannot
+// be merged by its items' keys: two items have the same, such as two variables of one name,
+// or one is null. Create and update accept that, apply does not. An item that lacks its key is
+// another matter: of an object with one an API server cannot even tell whose its fields are.
+//
+// Source: sigs.k8s.io/structured-merge-diff/v6/typed, merge.go and helpers.go.
+var refusals = []string{"duplicate entries for key", "associative list with keys may not have a null element"}
 
 // refused says whether an object can never be applied, but may be created. Fields that the
 // schema does not know come first: the same object without them is tried next.
-func refused(err error) bool {
-	return err != nil && strings.Contains(err.Error(), duplicateKeys) && !isUndeclared(err)
+func refused(err error) bool { return err != nil && refusalIn(err.Error()) != "" && !isUndeclared(err) }
+
+// refusalIn is which of the refusals a text holds.
+func refusalIn(text string) string {
+	for _, refusal := range refusals {
+		if strings.Contains(text, refusal) {
+			return refusal
+		}
+	}
+	return ""
 }
 
 // describeRefusal says it for the user.

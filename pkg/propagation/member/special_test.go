@@ -50,6 +50,19 @@ var _ = Describe("What is refused by apply", func() {
 		Expect(live(ctx, ref).Replaced).To(BeFalse())
 	})
 
+	It("is also an item of a list that is null", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		result := b.Apply(ctx, desired(ref, with(nil, fields{"imagePullSecrets": list{nil, fields{"name": "a"}}})), member.Known{First: true}, anyJournal)
+		Expect(result).To(BeAssignableToTypeOf(member.Updated{}), "%v", member.Err(result))
+		Expect(result.(member.Updated).Refusal).To(And(HavePrefix("spec.template: "), ContainSubstring("may not have a null element")))
+		Expect(at(found(ctx, ref), "spec", "template", "spec", "imagePullSecrets")).To(Equal(list{fields{}, fields{"name": "a"}}))
+
+		By("leaving with the template")
+		there := applied(ctx, b.Apply(ctx, desired(ref, workload(1)), member.Known{Live: live(ctx, ref)}, anyJournal), ref)
+		Expect(at(there, "spec", "template", "spec", "imagePullSecrets")).To(BeNil())
+		Expect(live(ctx, ref).Replaced).To(BeFalse())
+	})
+
 	It("is created with the replicas that are the member's later", func(ctx SpecContext) {
 		b, ref := newBench(), newRef(ctx, "Deployment")
 		result := b.Apply(ctx, desired(ref, twice, true), member.Known{First: true}, anyJournal)
