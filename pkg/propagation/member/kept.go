@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -45,5 +44,5 @@ func (w *application) sendAndLook(ctx context.Context, body []byte, force bool) 
 	if field := federate.Kept(w.Resource.GVK.GroupKind(), applied, desired.Object); field != "" {
 		return nil, keptError{field}
 	}
-	return meta.AsPartialObjectMetadata(applied), nil
+	return metadataOf(applied), nil
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -29,7 +28,7 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 		if writeErr != nil {
 			return failed(writeErr)
 		}
-		return Updated{Object: written, Refusal: describeRefusal(err)}
+		return Updated{Object: metadataOf(written), Refusal: describeRefusal(err)}
 	case errors.As(err, &keptError{}):
 		return Invalid{err}
 	case !apierrors.IsInvalid(err):
@@ -84,7 +83,7 @@ func describeRefusal(err error) string {
 
 // createOrUpdate writes the object without apply, as KubeFed did. It is taken over
 // when it can be applied again.
-func (w *application) createOrUpdate(ctx context.Context) (metav1.Object, error) {
+func (w *application) createOrUpdate(ctx context.Context) (*unstructured.Unstructured, error) {
 	object, err := w.readToWrite(ctx, w.Ref)
 	if notFound(err, w.Ref) {
 		initial, err := w.initial()
