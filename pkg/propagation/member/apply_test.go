@@ -21,7 +21,7 @@ func applied(ctx context.Context, result member.ApplyResult, ref member.Ref) *un
 	GinkgoHelper()
 	Expect(result).To(BeAssignableToTypeOf(member.Applied{}), "%v", member.Err(result))
 	there := found(ctx, ref)
-	Expect(member.LiveOf(result.(member.Applied).Object)).To(Equal(member.LiveOf(there)))
+	Expect(member.LiveOf(result.(member.Applied).Object)).To(Equal(*live(ctx, ref)))
 	return there
 }
 
