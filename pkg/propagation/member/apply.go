@@ -260,11 +260,7 @@ func (w *application) forceOnRead(ctx context.Context) (applied *metav1.PartialO
 		if keptOut(existing) {
 			return ErrKeptOut
 		}
-		var only types.UID
-		if w.only() != "" {
-			only = existing.UID
-		}
-		applied, err = w.force(ctx, existing.ResourceVersion, only)
+		applied, err = w.force(ctx, existing.ResourceVersion, w.onlyThis(existing.UID))
 		return err
 	})
 	return applied, err
@@ -288,6 +284,14 @@ func (w *application) only() types.UID {
 		return w.Live.UID
 	}
 	return ""
+}
+
+// onlyThis is only once the object of this UID has been seen in its place.
+func (w *application) onlyThis(uid types.UID) types.UID {
+	if w.only() == "" {
+		return ""
+	}
+	return uid
 }
 
 // vanished is the error of a read, where it means that what was to be repaired has gone.
