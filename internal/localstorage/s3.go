@@ -31,6 +31,7 @@ type S3 struct {
 	// Endpoint is http://host:port, or https.
 	Endpoint string
 	options  S3Options
+	readOnly bool
 }
 
 // StartS3 starts a server on a free port.
@@ -52,7 +53,16 @@ func (s *S3) arguments(secretAccessKey string) []string {
 	if s.options.Certificate != "" {
 		args = append(args, "--cert", s.options.Certificate, "--key", s.options.Key)
 	}
+	if s.readOnly {
+		args = append(args, "--readonly")
+	}
 	return append(args, "posix", s.options.Dir)
+}
+
+// SetReadOnly makes the server refuse whatever would change something, or take it again.
+func (s *S3) SetReadOnly(ctx context.Context, readOnly bool) error {
+	s.readOnly = readOnly
+	return s.Rotate(ctx, SecretAccessKey)
 }
 
 // Rotate replaces the secret key: who comes with the old one is refused from now on.

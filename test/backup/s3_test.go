@@ -230,6 +230,32 @@ var _ = Describe("On an S3 server", func() {
 		Expect(stored(ctx)).To(HaveLen(2))
 	}, SpecTimeout(5*time.Minute))
 
+	It("a server that only lets us read is not said to be usable, and is when it lets us write again", func(ctx SpecContext) {
+		repo := store(ctx, c, ns, onServer)
+		b := backup(ctx, c, ns, once)
+		// It looks often, and does not try to write each time: who asks gets to know it.
+		execute(nil, ns, often)
+		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		before := files()
+		Expect(server.SetReadOnly(ctx, true)).To(Succeed())
+		change(ctx, c, repo, func(r *v1alpha1.BackupRepository) {
+			metav1.SetMetaDataAnnotation(&r.ObjectMeta, v1alpha1.CheckAnnotation, "now")
+		})
+		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionFalse, "NotWritable")).To(ContainSubstring("allow the credentials to write"))
+		expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionFalse, "NotWritable")
+		Expect(expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed).Status.Reason).To(Equal("NotWritable"))
+		Expect(files()).To(Equal(before))
+
+		Expect(server.SetReadOnly(ctx, false)).To(Succeed())
+		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
+		Expect(server.SetReadOnly(ctx, true)).To(Succeed())
+		Expect(expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed).Status.Reason).To(Equal("NotWritable"))
+		// Nobody has asked: the run has said so.
+		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionFalse, "NotWritable")
+		change(ctx, c, repo, func(r *v1alpha1.BackupRepository) { r.Spec.ReadOnly = true })
+		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
+	}, SpecTimeout(5*time.Minute))
+
 	It("credentials that are replaced in the middle of a run are taken up", func(ctx SpecContext) {
 		const next = "the-next-secret-key"
 		repo := store(ctx, c, ns, onServer)

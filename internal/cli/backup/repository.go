@@ -33,8 +33,9 @@ func newCheckCommand(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check NAME",
 		Short: "Have a BackupRepository looked at now",
-		Long: `Have the cluster's executor open a BackupRepository now, and say whether it can be used.
-It is looked at by itself every two minutes, and more often while it cannot be used.`,
+		Long: `Have the cluster's executor open a BackupRepository now, and say whether it can be used. Unless
+its spec says readOnly, that is tried by writing a small blob and removing it. It is looked at by
+itself every two minutes, and more often while it cannot be used.`,
 		Example: `  fedctl backup repository check store -n shop --cluster member-1`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return t.check(cmd.Context(), args[0]) },

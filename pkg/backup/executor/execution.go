@@ -67,6 +67,10 @@ func (x *execution) attempt(ctx context.Context) (result *capture.Result, check 
 		return nil, nil, err
 	}
 	defer closeRepository(ctx, r)
+	if err := r.Try(ctx); repository.ReasonOf(err) == repository.NotWritable {
+		x.suspect(x.backup.Namespace, x.backup.Spec.RepositoryRef.Name)
+		return nil, nil, err
+	}
 	x.opened = true
 	lost, err := x.examine(ctx, r)
 	if err != nil {
@@ -185,7 +189,7 @@ func (x *execution) giveUp(run *v1alpha1.BackupRun, problem, cause error) {
 func waitsForSomebody(reason string) bool {
 	switch repository.Reason(reason) {
 	case repository.InvalidConfiguration, repository.NotFound, repository.WrongPassword, repository.ForeignOwner,
-		repository.AddressNotAllowed, repository.AccessDenied, repository.BucketMissing,
+		repository.AddressNotAllowed, repository.AccessDenied, repository.NotWritable, repository.BucketMissing,
 		reasonRepository, reasonReadOnly, reasonSecretNotFound, reasonSecretIncomplete, reasonNotAllowed:
 		return true
 	}

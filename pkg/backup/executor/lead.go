@@ -34,6 +34,7 @@ type core struct {
 	jobs     *jobs
 	// suspects are BackupRepositories that are to be looked at soon.
 	suspects chan event.GenericEvent
+	trials   trials
 }
 
 // maxSuspects repositories wait to be looked at before their time.

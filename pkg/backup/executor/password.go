@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
@@ -39,6 +40,7 @@ func changePassword(ctx context.Context, object *v1alpha1.BackupRepository, open
 func (c *core) suspect(namespace, name string) {
 	object := &v1alpha1.BackupRepository{}
 	object.Namespace, object.Name = namespace, name
+	c.trials.forget(types.NamespacedName{Namespace: namespace, Name: name})
 	select {
 	case c.suspects <- event.GenericEvent{Object: object}:
 	default: // it is looked at in a while, anyhow

@@ -49,6 +49,7 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 	// Read live: a cache that is late does not know yet that the repository has been
 	// there, and one that is lost would be begun anew.
 	if err := r.live.Get(ctx, request.NamespacedName, object); err != nil || !object.DeletionTimestamp.IsZero() {
+		r.trials.forget(request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	found, err := r.look(ctx, object)
@@ -112,6 +113,11 @@ func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupReposito
 		return nil, err
 	}
 	defer closeRepository(ctx, open)
+	if !object.Spec.ReadOnly {
+		if err := r.try(ctx, object, config, open); err != nil {
+			return nil, err
+		}
+	}
 	snapshots, err := open.Snapshots(ctx, repository.Filter{})
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (v *verification) unfinished() bool {
 	var typed *repository.Error
 	if errors.As(v.err, &typed) {
 		switch typed.Reason {
-		case repository.Unreachable, repository.Cancelled, repository.AccessDenied, repository.StorageError:
+		case repository.Unreachable, repository.Cancelled, repository.AccessDenied, repository.NotWritable, repository.StorageError:
 			return true
 		}
 	}

@@ -71,6 +71,8 @@ func (b *inBucket) putNew(ctx context.Context, id blob.ID, data []byte) error {
 	return b.write(ctx, b.name(id), bytes.NewReader(data), int64(len(data)), true)
 }
 
+func (b *inBucket) erase(ctx context.Context, id blob.ID) error { return b.remove(ctx, b.name(id)) }
+
 func (b *inBucket) get(ctx context.Context, id blob.ID) ([]byte, error) {
 	var data bytes.Buffer
 	err := b.read(answers.Limit(ctx, maxSmallBytes), b.name(id), 0, -1, &limitedWriter{to: &data, left: maxSmallBytes})

@@ -34,6 +34,8 @@ const (
 	AddressNotAllowed Reason = "AddressNotAllowed"
 	// AccessDenied is a storage that refuses us.
 	AccessDenied Reason = "AccessDenied"
+	// NotWritable is a storage that lets us read, and neither write nor delete.
+	NotWritable Reason = "NotWritable"
 	// BucketMissing is a bucket, or a directory, that does not exist (any more).
 	BucketMissing Reason = "BucketMissing"
 	// DiskFull is a storage that has no room.

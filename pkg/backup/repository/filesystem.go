@@ -145,6 +145,16 @@ func (b *filesystemBackend) putNew(_ context.Context, id blob.ID, data []byte) e
 	return err
 }
 
+func (b *filesystemBackend) erase(_ context.Context, id blob.ID) error {
+	if err := b.rules.Writable(); err != nil {
+		return err
+	}
+	if err := os.Remove(b.fileName(id)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 func (b *filesystemBackend) get(_ context.Context, id blob.ID) ([]byte, error) {
 	file, err := os.Open(b.fileName(id))
 	if errors.Is(err, fs.ErrNotExist) {

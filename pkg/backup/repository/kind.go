@@ -77,6 +77,8 @@ type backend interface {
 	putNew(ctx context.Context, id blob.ID, data []byte) error
 	// get reads a small blob; without one it returns blob.ErrBlobNotFound.
 	get(ctx context.Context, id blob.ID) ([]byte, error)
+	// erase removes a blob that putNew has written; one that is not there is no error.
+	erase(ctx context.Context, id blob.ID) error
 	// check says whether the bucket or the directory is there, as an *Error.
 	check(ctx context.Context) error
 	// cancellable says that requests end with their context.

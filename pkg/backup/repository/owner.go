@@ -87,7 +87,7 @@ func own(ctx context.Context, target backend, config Config, owner Owner) error 
 			"bring the data back, or make a new BackupRepository to start afresh"}
 	}
 	if err := putMark(ctx, target, owner); err != nil {
-		return err
+		return notWritable(wrap(ctx, err, "cannot create the repository at %s", config), config, "written")
 	}
 	return create(ctx, target, config)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/content"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
@@ -46,7 +47,7 @@ func Choose(snapshots []repository.Snapshot, from backupv1alpha1.RestoreSource, 
 		}
 	}
 	if chosen == nil {
-		return repository.Snapshot{}, "", &Error{Reason: ReasonNotFound, Message: notFound(from, namespace+"/"+backup, seen, partial, ahead)}
+		return repository.Snapshot{}, "", &Error{Reason: ReasonNotFound, Message: notFound(from, namespace+"/"+backup, meantBackup(snapshots, from.Cluster, namespace, backup), seen, partial, ahead)}
 	}
 	if len(ahead) > 0 {
 		note = fmt.Sprintf("runs that have ended in the future by this clock (%s) were not taken for the newest, since a clock was wrong; to restore one of them, name it in spec.from.run: %s",
@@ -55,14 +56,42 @@ func Choose(snapshots []repository.Snapshot, from backupv1alpha1.RestoreSource, 
 	return *chosen, note, nil
 }
 
-func notFound(from backupv1alpha1.RestoreSource, backup string, seen, partial, ahead []*repository.Snapshot) string {
+// meantBackup is the Backup that the repository has something of and that was probably
+// meant, as <namespace>/<name>: one with a name that is nearly this one, or one with this
+// name in another namespace. Empty if there is none, or no single one.
+func meantBackup(snapshots []repository.Snapshot, cluster, namespace, backup string) string {
+	var here, elsewhere []string
+	for i := range snapshots {
+		s := &snapshots[i]
+		switch {
+		case cluster != "" && s.ClusterUID != cluster:
+		case s.Namespace == namespace:
+			here = append(here, s.Backup)
+		case s.Backup == backup:
+			elsewhere = append(elsewhere, s.Namespace)
+		}
+	}
+	if name := content.Meant(backup, here); name != "" {
+		return namespace + "/" + name
+	}
+	slices.Sort(elsewhere)
+	if elsewhere = slices.Compact(elsewhere); len(elsewhere) == 1 {
+		return elsewhere[0] + "/" + backup
+	}
+	if of := content.Meant(namespace, elsewhere); of != "" {
+		return of + "/" + backup
+	}
+	return ""
+}
+
+func notFound(from backupv1alpha1.RestoreSource, backup, meant string, seen, partial, ahead []*repository.Snapshot) string {
 	of := "Backup " + backup
 	if from.Cluster != "" {
 		of += " of the cluster with the UID " + from.Cluster
 	}
 	switch {
 	case len(seen) == 0:
-		return "the repository holds nothing of " + of + ": compare spec.from with the Backup's namespace and name"
+		return "the repository holds nothing of " + of + ": compare spec.from with the Backup's namespace and name" + content.DidYouMean(meant)
 	case from.Run != "":
 		return fmt.Sprintf("the repository holds no run %s of %s; it holds %s", from.Run, of, runNames(seen))
 	case len(ahead) > 0:
