@@ -52,14 +52,19 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		}
 		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")
 
-		third := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		verified := func(run *v1alpha1.BackupRun) string {
 			found := meta.FindStatusCondition(current(ctx, c, run).Status.Conditions, v1alpha1.ConditionVerified)
 			Expect(found).NotTo(BeNil())
 			return string(found.Status) + " " + found.Reason
 		}
+		Expect(verified(first)).To(Equal("False Corrupt"), "whoever needs it before the next run is told")
+		Expect(verified(second)).To(Equal("False Corrupt"))
+		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionFalse, "Corrupt")
+		Eventually(ctx, func() any { return current(ctx, c, b).Status.LastSuccess }).Should(BeNil())
+
+		third := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Expect(verified(first)).To(Equal("False Corrupt"), "what is gone from the cluster, too, is lost")
-		Expect(verified(second)).To(Equal("True Quick"), "everything that it saved was saved again")
+		Expect(verified(second)).To(Equal("True Checksum"), "everything that it saved was saved again")
 		Expect(verified(third)).To(Equal("True Quick"))
 		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionTrue, "Quick")).To(ContainSubstring("older runs are damaged"))
 		Eventually(ctx, func() string { return current(ctx, c, b).Status.LastSuccess.Name }).Should(Equal(third.Name))
