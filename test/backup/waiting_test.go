@@ -38,11 +38,11 @@ var _ = Describe("Who waits for a run", func() {
 
 		By("mistyping names")
 		_, err = system.Run(ctx, "backup", "run", "nighlty", "-n", ns, "--cluster", member)
-		Expect(err).To(MatchError(HaveSuffix("did you mean nightly?")))
+		Expect(err).To(MatchError(ContainSubstring("did you mean nightly?")))
 		_, err = system.Run(ctx, "backup", "repository", "check", "stroe", "-n", ns, "--cluster", member)
-		Expect(err).To(MatchError(HaveSuffix("did you mean store?")))
+		Expect(err).To(MatchError(ContainSubstring("did you mean store?")))
 		_, err = system.Run(ctx, "backup", "restore", "nighlty", "-n", ns, "--cluster", member, "--repository", "store", "--wait")
-		Expect(err).To(MatchError(HaveSuffix("did you mean " + ns + "/nightly?")))
+		Expect(err).To(MatchError(ContainSubstring("did you mean " + ns + "/nightly?")))
 
 		By("losing it, long before it is looked at again")
 		Expect(os.Rename(path, path+"-aside")).To(Succeed())
