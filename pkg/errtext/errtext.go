@@ -54,9 +54,9 @@ func withoutGoValues(text string) string {
 		switch first := groups[2]; {
 		case first == "":
 			return groups[1]
-		case strings.Contains("-0123456789", first):
+		case strings.ContainsAny(first, "-0123456789"):
 			return groups[1] + ", got a number"
-		case strings.Contains("tf", first):
+		case strings.ContainsAny(first, "tf"):
 			return groups[1] + ", got a boolean"
 		case first == "m":
 			return groups[1] + ", got a map"

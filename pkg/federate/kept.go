@@ -70,3 +70,22 @@ func othersOwn(entries []metav1.ManagedFieldsEntry, path []string) bool {
 	}
 	return false
 }
+
+// Emptied says whether an object lacks a field that is wanted as an empty object. An apply
+// that takes away all that was in one takes it away too, also where it says that it is there;
+// the next apply puts it there. Metadata, and what is in lists, is not looked at.
+//
+// Source: doMap in sigs.k8s.io/structured-merge-diff/v6/typed/remove.go.
+func Emptied(live, desired map[string]any) bool {
+	for field, value := range desired {
+		want, isObject := value.(map[string]any)
+		if !isObject || field == "metadata" || field == "status" {
+			continue
+		}
+		have, there := live[field].(map[string]any)
+		if !there && len(want) == 0 || there && Emptied(have, want) {
+			return true
+		}
+	}
+	return false
+}

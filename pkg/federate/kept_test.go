@@ -42,3 +42,25 @@ func TestKept(t *testing.T) {
 		})
 	}
 }
+
+func TestEmptied(t *testing.T) {
+	for name, test := range map[string]struct {
+		live, desired string
+		want          bool
+	}{
+		"nothing empty":          {`{spec: {}}`, `{spec: {a: {b: c}}}`, false},
+		"there":                  {`{spec: {a: {}}}`, `{spec: {a: {}}}`, false},
+		"there, with defaults":   {`{spec: {a: {b: c}}}`, `{spec: {a: {}}}`, false},
+		"gone":                   {`{spec: {}}`, `{spec: {a: {}}}`, true},
+		"null":                   {`{spec: {a: null}}`, `{spec: {a: {}}}`, true},
+		"gone below":             {`{spec: {a: {c: d}}}`, `{spec: {a: {b: {}, c: d}}}`, true},
+		"empty metadata":         {`{spec: {}}`, `{metadata: {}, status: {}, spec: {metadata: {}}}`, false},
+		"something else instead": {`{spec: {a: [b]}}`, `{spec: {a: {}}}`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Emptied(object(t, test.live).Object, object(t, test.desired).Object); got != test.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}

@@ -314,8 +314,8 @@ func (w *world) compare(ctx context.Context, p *pair) error {
 	switch {
 	case !p.Generated && words[0] != "OK":
 		p.differences = []outcome.Difference{{Path: "/status", Left: "OK, for what the API server would take", Right: words[0]}}
-	case len(p.differences) > 0 && p.fixed != "" && told:
-		p.differences = nil // it cannot be changed, and it is said
+	case len(p.differences) > 0 && told && (p.fixed != "" || strings.Contains(words[1], "field is immutable")):
+		p.differences = nil // it cannot be changed, though an update may seem to, and it is said
 	case len(p.differences) > 0 && p.fixed != "":
 		p.differences = append(p.differences, outcome.Difference{Path: "/status", Left: "not OK, because: " + p.fixed, Right: words[1]})
 	case firstWord(words[0]) != firstWord(words[1]):

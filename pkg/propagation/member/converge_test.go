@@ -85,6 +85,8 @@ var pairs = []struct {
 	{"another source of a volume that had none", "Deployment", with(nil, fields{"volumes": list{fields{"name": "v"}}}), with(nil, fields{"volumes": list{fields{"name": "v", "configMap": fields{"name": "c"}}}}), 5},
 	{"a key in clear text that leaves", "Secret", fields{"stringData": fields{"a": "x", "b": "y"}}, fields{"stringData": fields{"a": "x"}}, 0},
 	{"a key in clear text that is encoded", "Secret", fields{"stringData": fields{"a": "x", "b": "y"}}, data(fields{"b": "eg=="}), 0},
+	{"an object in it that is emptied", "Deployment", with(nil, fields{"securityContext": fields{"runAsUser": int64(1)}}), with(nil, fields{"affinity": fields{}}), 0},
+	{"an object in it that stays, empty", "Deployment", with(nil, fields{"affinity": fields{"podAffinity": fields{"requiredDuringSchedulingIgnoredDuringExecution": list{fields{"topologyKey": "a"}}}}}), with(nil, fields{"affinity": fields{}}), 2},
 	{"a custom resource that is emptied", "Widget", fields{"spec": fields{"groups": list{"g"}}}, fields{"spec": fields{}}, 4},
 	{"a Service of another type", "Service", fields{"spec": fields{"type": "ExternalName", "externalName": "a.b"}}, fields{"spec": fields{"clusterIP": "None", "ports": list{fields{"port": int64(80)}}}}, 0},
 	{"two variables of one name of which one leaves", "Deployment", workload(1, variable("A", "1"), variable("B", "1")), workload(1, variable("A", "1"), variable("A", "2")), 3},

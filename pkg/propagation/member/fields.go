@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -51,6 +53,22 @@ func ownedHash(entries []metav1.ManagedFieldsEntry) (hash uint64, replaced bool)
 		replaced = replaced || updated
 	}
 	return hash, replaced
+}
+
+// metadataOf is the metadata of an object that was read whole, as it is when it is read alone:
+// with whose the fields are in the bytes of the API server, which ownedHash compares. An
+// unstructured object has them in another order.
+func metadataOf(object *unstructured.Unstructured) *metav1.PartialObjectMetadata {
+	m := meta.AsPartialObjectMetadata(object)
+	for i := range m.ManagedFields {
+		entry := &m.ManagedFields[i]
+		if fields, err := federate.FieldsOf(entry); err == nil && entry.FieldsV1 != nil {
+			if raw, err := fieldsV1(fields); err == nil {
+				entry.FieldsV1 = raw
+			}
+		}
+	}
+	return m
 }
 
 // wroteByKubeFed says whether KubeFed's controller owns fields of the object.

@@ -1,9 +1,9 @@
 package member
 
 import (
+	"bytes"
 	"context"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -14,23 +14,35 @@ type keptError struct{ field string }
 
 func (e keptError) Error() string { return e.field }
 
-// send applies the object. Of a kind of which API servers keep fields without a word the
-// answer is read whole, to see whether this one has.
+// send applies the object. The answer is read whole where an API server may have made
+// something else of it without a word, to see whether this one has.
 func (w *application) send(ctx context.Context, body []byte, force bool) (*metav1.PartialObjectMetadata, error) {
-	gk := w.Resource.GVK.GroupKind()
-	if !federate.MayKeep(gk) {
+	mayLose := w.Live != nil && bytes.Contains(body, []byte(":{}"))
+	if !mayLose && !federate.MayKeep(w.Resource.GVK.GroupKind()) {
 		return w.apply(ctx, w.Ref, body, federate.FieldManager, force)
+	}
+	return w.sendAndLook(ctx, body, force)
+}
+
+func (w *application) sendAndLook(ctx context.Context, body []byte, force bool) (*metav1.PartialObjectMetadata, error) {
+	desired, err := w.object()
+	if err != nil {
+		return nil, err
 	}
 	applied, err := w.applyWhole(ctx, w.Ref, body, force)
 	if err != nil {
 		return nil, err
 	}
-	desired, err := w.object()
-	if err != nil {
-		return nil, err
+	if w.Live != nil && federate.Emptied(applied.Object, desired.Object) {
+		if body, err = w.bodyOf(applied.GetResourceVersion(), w.onlyThis(applied.GetUID())); err != nil {
+			return nil, err
+		}
+		if applied, err = w.applyWhole(ctx, w.Ref, body, force); err != nil {
+			return nil, err
+		}
 	}
-	if field := federate.Kept(gk, applied, desired.Object); field != "" {
+	if field := federate.Kept(w.Resource.GVK.GroupKind(), applied, desired.Object); field != "" {
 		return nil, keptError{field}
 	}
-	return meta.AsPartialObjectMetadata(applied), nil
+	return metadataOf(applied), nil
 }

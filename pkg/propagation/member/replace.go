@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -29,7 +28,7 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 		if writeErr != nil {
 			return failed(writeErr)
 		}
-		return Updated{Object: written, Refusal: describeRefusal(err)}
+		return Updated{Object: metadataOf(written), Refusal: describeRefusal(err)}
 	case errors.As(err, &keptError{}):
 		return Invalid{err}
 	case !apierrors.IsInvalid(err):
@@ -51,15 +50,26 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 	return w.takeShared(ctx, applied)
 }
 
-// duplicateKeys is how API servers say, with the status of an internal error, that
-// two items of a list have the same key, such as two variables of one name. Create
-// and update accept that, apply does not.
-const duplicateKeys = "duplicate entries for key"
+// refusals are how API servers say, with the status of an internal error, that a list cannot
+// be merged by its items' keys: two items have the same, such as two variables of one name,
+// or one is null. Create and update accept that, apply does not. An item that lacks its key is
+// another matter: of an object with one an API server cannot even tell whose its fields are.
+//
+// Source: sigs.k8s.io/structured-merge-diff/v6/typed, merge.go and helpers.go.
+var refusals = []string{"duplicate entries for key", "associative list with keys may not have a null element"}
 
 // refused says whether an object can never be applied, but may be created. Fields that the
 // schema does not know come first: the same object without them is tried next.
-func refused(err error) bool {
-	return err != nil && strings.Contains(err.Error(), duplicateKeys) && !isUndeclared(err)
+func refused(err error) bool { return err != nil && refusalIn(err.Error()) != "" && !isUndeclared(err) }
+
+// refusalIn is which of the refusals a text holds.
+func refusalIn(text string) string {
+	for _, refusal := range refusals {
+		if strings.Contains(text, refusal) {
+			return refusal
+		}
+	}
+	return ""
 }
 
 // describeRefusal says it for the user.
@@ -73,9 +83,9 @@ func describeRefusal(err error) string {
 
 // createOrUpdate writes the object without apply, as KubeFed did. It is taken over
 // when it can be applied again.
-func (w *application) createOrUpdate(ctx context.Context) (metav1.Object, error) {
+func (w *application) createOrUpdate(ctx context.Context) (*unstructured.Unstructured, error) {
 	object, err := w.readToWrite(ctx, w.Ref)
-	if notFound(err, w.Ref) {
+	if err = w.vanished(err); notFound(err, w.Ref) {
 		initial, err := w.initial()
 		if err != nil {
 			return nil, err

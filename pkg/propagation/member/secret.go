@@ -22,7 +22,7 @@ func discreet[R Result](ref Ref, outcome R) R {
 	case Failed:
 		said = Failed{errtext.OfSecret(r.Cause)}
 	case Updated:
-		r.Refusal = "spec.template: " + duplicateKeys + ": it is updated instead of applied"
+		r.Refusal = "spec.template: " + refusalIn(r.Refusal) + ": it is updated instead of applied"
 		said = r
 	}
 	same, _ := said.(R) // its type is the same

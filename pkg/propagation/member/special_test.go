@@ -28,7 +28,7 @@ var _ = Describe("What is refused by apply", func() {
 		Expect(result.(member.Updated).Refusal).To(And(HavePrefix("spec.template: "), ContainSubstring("duplicate entries for key")))
 		Expect(b.requests()).To(Equal([]string{"APPLY", "GET", "POST"}))
 		there := found(ctx, ref)
-		Expect(member.LiveOf(result.(member.Updated).Object)).To(Equal(member.LiveOf(there)))
+		Expect(member.LiveOf(result.(member.Updated).Object)).To(Equal(*live(ctx, ref)))
 		Expect(managers(there)).To(Equal([]string{"Update fedctl-replace"}))
 		Expect(container(there)["env"]).To(HaveLen(2))
 		known := live(ctx, ref)
@@ -47,6 +47,34 @@ var _ = Describe("What is refused by apply", func() {
 		Expect(b.requests()).To(Equal([]string{"GET", "PATCH json", "APPLY"}))
 		Expect(managers(there)).To(Equal([]string{"Apply fedctl"}))
 		Expect(container(there)["env"]).To(Equal(list{variable("A", "1")}))
+		Expect(live(ctx, ref).Replaced).To(BeFalse())
+	})
+
+	It("is known as the watch will tell of it", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Service")
+		// Their keys are in another order as numbers and as texts.
+		ports := list{fields{"name": "a", "port": int64(443)}, fields{"name": "b", "port": int64(80)}, fields{"name": "c", "port": int64(9)}}
+		applied(ctx, b.Apply(ctx, desired(ref, fields{"spec": fields{"ports": ports}}), member.Known{First: true}, anyJournal), ref)
+
+		pod := with(nil, fields{"containers": list{fields{"name": "c", "image": "a", "env": list{variable("A", "1"), variable("A", "2")}, "ports": list{
+			fields{"containerPort": int64(443)}, fields{"containerPort": int64(80)},
+		}}}})
+		ref = newRef(ctx, "Deployment")
+		result := b.Apply(ctx, desired(ref, pod), member.Known{First: true}, anyJournal)
+		Expect(result).To(BeAssignableToTypeOf(member.Updated{}), "%v", member.Err(result))
+		Expect(member.LiveOf(result.(member.Updated).Object)).To(Equal(*live(ctx, ref)))
+	})
+
+	It("is also an item of a list that is null", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		result := b.Apply(ctx, desired(ref, with(nil, fields{"imagePullSecrets": list{nil, fields{"name": "a"}}})), member.Known{First: true}, anyJournal)
+		Expect(result).To(BeAssignableToTypeOf(member.Updated{}), "%v", member.Err(result))
+		Expect(result.(member.Updated).Refusal).To(And(HavePrefix("spec.template: "), ContainSubstring("may not have a null element")))
+		Expect(at(found(ctx, ref), "spec", "template", "spec", "imagePullSecrets")).To(Equal(list{fields{}, fields{"name": "a"}}))
+
+		By("leaving with the template")
+		there := applied(ctx, b.Apply(ctx, desired(ref, workload(1)), member.Known{Live: live(ctx, ref)}, anyJournal), ref)
+		Expect(at(there, "spec", "template", "spec", "imagePullSecrets")).To(BeNil())
 		Expect(live(ctx, ref).Replaced).To(BeFalse())
 	})
 

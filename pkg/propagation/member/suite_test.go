@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -163,7 +164,10 @@ func isGone(ctx context.Context, ref member.Ref) bool {
 // live is what a watch would tell of an object now.
 func live(ctx context.Context, ref member.Ref) *member.Live {
 	GinkgoHelper()
-	l := member.LiveOf(found(ctx, ref))
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(ref.Resource.GVK)
+	Expect(cluster.Get(ctx, ref.Key, object)).To(Succeed())
+	l := member.LiveOf(object)
 	return &l
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -32,7 +33,8 @@ func (s *Seed) Generate(schema *Schema, chance *rand.Rand, n int) ([]*Pair, erro
 	if schema == nil {
 		return all, nil
 	}
-	for _, f := range some(schema.fields(base), chance, n) {
+	fields := slices.DeleteFunc(schema.fields(base), func(f field) bool { return slices.Contains(s.Single, strings.Join(f.path, ".")) })
+	for _, f := range some(fields, chance, n) {
 		var set []map[string]any
 		for _, value := range f.values {
 			with := runtime.DeepCopyJSON(base)

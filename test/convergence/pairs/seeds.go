@@ -26,6 +26,9 @@ type Seed struct {
 	// Full is a merge patch of Base that names much: each field of it is taken away and
 	// put back.
 	Full map[string]any `json:"full,omitempty"`
+	// Single are fields that one object of a cluster may have set, and no second: no pairs
+	// of them are made, since both ends of a pair are in the cluster at once.
+	Single []string `json:"single,omitempty"`
 	// Pairs are those by hand.
 	Pairs []Manual `json:"pairs,omitempty"`
 }
