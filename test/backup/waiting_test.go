@@ -37,11 +37,11 @@ var _ = Describe("Who waits for a run", func() {
 		Expect(run()).To(ContainSubstring("Succeeded"))
 
 		By("mistyping names")
-		_, err = system.Run(ctx, "backup", "run", "nighlty", "-n", ns, "--cluster", member)
+		_, err = system.Run(ctx, "backup", "run", "nightyl", "-n", ns, "--cluster", member)
 		Expect(err).To(MatchError(ContainSubstring("did you mean nightly?")))
 		_, err = system.Run(ctx, "backup", "repository", "check", "stroe", "-n", ns, "--cluster", member)
 		Expect(err).To(MatchError(ContainSubstring("did you mean store?")))
-		_, err = system.Run(ctx, "backup", "restore", "nighlty", "-n", ns, "--cluster", member, "--repository", "store", "--wait")
+		_, err = system.Run(ctx, "backup", "restore", "nightyl", "-n", ns, "--cluster", member, "--repository", "store", "--wait")
 		Expect(err).To(MatchError(ContainSubstring("did you mean " + ns + "/nightly?")))
 
 		By("losing it, long before it is looked at again")
