@@ -113,6 +113,9 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 		w.tell(a, func(l *ledger.Ledger) ledger.Next { l.CannotReplace(a.task); return ledger.Next{} })
 		return w.fail(a, ledger.Refused, r.Cause)
 	case member.Failed:
+		if w.refused(a, r.Cause) {
+			return w.fail(a, ledger.Unbound, r.Cause) // an API server takes a moment to hear of a RoleBinding
+		}
 		return w.fail(a, troubleOf(r), r.Cause)
 	case member.Vanished:
 		return reconcile.Result{RequeueAfter: w.work.backoff.When(a.item)}, nil // the watch tells before that
@@ -120,6 +123,12 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 		return reconcile.Result{}, nil // decided anew: that has queued its own item
 	}
 	return reconcile.Result{}, fmt.Errorf("unknown outcome %T of applying %s in cluster %s", result, a.target, a.cluster())
+}
+
+// refused says whether a write has failed for lack of a right that is bound by namespace.
+func (w *memberWorker) refused(a *attempt, err error) bool {
+	info, _ := w.lookout.inventory.Info(a.cluster())
+	return w.lookout.bindings.refused(a.t, info, err)
 }
 
 func troubleOf(failed member.Failed) ledger.Trouble {
