@@ -84,6 +84,27 @@ var _ = Describe("a leader that was paused for longer than its Lease", Ordered, 
 			}
 		}
 	}, SpecTimeout(8*time.Minute))
+
+	It("deletes nothing either that is wanted again by the time its turn comes, while it leads", func(ctx SpecContext) {
+		Expect(limited.Start(ctx)).To(Succeed())
+		setPlacements(ctx, `[]`)
+		Eventually(ctx, namespaces).ShouldNot(HaveLen(count))
+		setPlacements(ctx, `[{"name":"`+member.Name+`"}]`)
+		left, err := namespaces(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(len(left)).To(BeNumerically(">", count/2), "it has sent everything already")
+		// One that is let pass while the host's news is on its way cannot be called back.
+		Consistently(ctx, func() (int, error) {
+			now, err := namespaces(ctx)
+			gone := 0
+			for name, uid := range left {
+				if now[name] != uid {
+					gone++
+				}
+			}
+			return gone, err
+		}).WithTimeout(30 * time.Second).Should(BeNumerically("<=", 1))
+	}, SpecTimeout(8*time.Minute))
 })
 
 var _ = Describe("a controller without an election", func() {

@@ -253,13 +253,13 @@ func newBench(user ...string) *bench {
 	disco, err := discovery.NewDiscoveryClientForConfigAndClient(c, connection)
 	Expect(err).NotTo(HaveOccurred())
 	b.discovery = disco.RESTClient()
-	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 15*time.Second)
+	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 15*time.Second, nil)
 	return b
 }
 
 // unanswered has every request arrive, and none be answered in time.
 func (b *bench) unanswered() {
-	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 250*time.Millisecond)
+	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 250*time.Millisecond, nil)
 	b.after = func(r *http.Request) error {
 		<-r.Context().Done()
 		return r.Context().Err()
