@@ -4,6 +4,7 @@
 package fencing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,6 +29,8 @@ var (
 	// limited sends one request in five seconds to a member, so that most of what it
 	// has decided waits; quick is not limited.
 	limited, quick *framework.Controller
+	// audit is the directory of what the API servers write down.
+	audit string
 )
 
 func TestFencing(t *testing.T) {
@@ -37,12 +40,16 @@ func TestFencing(t *testing.T) {
 	SetDefaultConsistentlyDuration(3 * time.Second)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	ctrl.SetLogger(klog.NewKlogr())
-	RunSpecs(t, "fencing on real clusters")
+	suite, reporter := GinkgoConfiguration()
+	// Those that take long are for "make fencing", which asks for them.
+	suite.LabelFilter = cmp.Or(suite.LabelFilter, "!long")
+	RunSpecs(t, "fencing on real clusters", suite, reporter)
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
-	system, err = framework.Prepare(ctx, GinkgoWriter, 1)
+	audit = GinkgoT().TempDir()
+	system, err = framework.Prepare(ctx, GinkgoWriter, 1, audited(audit))
 	Expect(err).NotTo(HaveOccurred())
 	host, member = system.Host(), system.Members()[0]
 	for _, args := range [][]string{{"install", "--without-controller"}, {"install", "--member", member.Name}, {"join", member.Name, "--cluster-context", member.Name}} {
