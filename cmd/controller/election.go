@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/fedctl/fedctl/internal/version"
 	"github.com/fedctl/fedctl/pkg/fence"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
@@ -29,6 +30,22 @@ type election struct {
 	events record.EventBroadcaster
 }
 
+// newIdentity is how one process is called in the Lease, and who it says that it is in its
+// requests, so that the audit log of a cluster tells which of several has written.
+func newIdentity() (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("the name of this controller in the Lease: %w", err)
+	}
+	return host + "_" + string(uuid.NewUUID()), nil
+}
+
+// userAgent is what requests to the host and to members say; what is before the slash is
+// the field manager where a request names none.
+func userAgent(identity string) string {
+	return kubefedconfig.Controller + "/" + version.Get() + " (" + identity + ")"
+}
+
 // setUpElection makes the Lease, and puts the fence in front of all other requests to
 // the host. The standard lock of the manager would share their clients.
 func (p *controlPlane) setUpElection() (err error) {
@@ -37,7 +54,9 @@ func (p *controlPlane) setUpElection() (err error) {
 		return nil
 	}
 	p.fence = fence.New(p.KubeFedNamespace+"/"+kubefedconfig.Controller, p.Election.LeaseDuration)
-	if err := p.setUpLock(rest.AddUserAgent(p.host, "leader-election")); err != nil {
+	own := rest.CopyConfig(p.host)
+	own.UserAgent += "/leader-election"
+	if err := p.setUpLock(own); err != nil {
 		return err
 	}
 	p.host = rest.CopyConfig(p.host)
@@ -46,11 +65,6 @@ func (p *controlPlane) setUpElection() (err error) {
 }
 
 func (p *controlPlane) setUpLock(config *rest.Config) error {
-	host, err := os.Hostname()
-	if err != nil {
-		return fmt.Errorf("the name of this controller in the Lease: %w", err)
-	}
-	identity := host + "_" + string(uuid.NewUUID())
 	config.Timeout = p.Election.RenewDeadline / 2 // one request that hangs loses no Lease
 	core, err := corev1client.NewForConfig(config)
 	if err != nil {
@@ -64,8 +78,8 @@ func (p *controlPlane) setUpLock(config *rest.Config) error {
 	p.events.StartRecordingToSink(&corev1client.EventSinkImpl{Interface: core.Events("")})
 	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, p.KubeFedNamespace, kubefedconfig.Controller, core, coordination,
 		resourcelock.ResourceLockConfig{
-			Identity:      identity,
-			EventRecorder: p.events.NewRecorder(newScheme(), corev1.EventSource{Component: identity}),
+			Identity:      p.identity,
+			EventRecorder: p.events.NewRecorder(newScheme(), corev1.EventSource{Component: p.identity}),
 		})
 	if err != nil {
 		return err

@@ -37,6 +37,8 @@ import (
 // manager and leaves here what later ones need of it.
 type controlPlane struct {
 	*config.Config
+	// identity is the name of this process in the Lease.
+	identity string
 	// host is the client configuration of all but the election.
 	host *rest.Config
 	*election
@@ -53,9 +55,13 @@ type controlPlane struct {
 // newControlPlane puts the control plane together.
 func newControlPlane(host *rest.Config, c *config.Config, kubefed *fedcorev1beta1.KubeFedConfig) (*controlPlane, error) {
 	host = rest.CopyConfig(host)
-	host.UserAgent = kubefedconfig.Controller
+	identity, err := newIdentity()
+	if err != nil {
+		return nil, err
+	}
+	host.UserAgent = userAgent(identity)
 	host.QPS, host.Burst = -1, -1 // the API server's own priority and fairness decides
-	p := &controlPlane{Config: c, host: host, kubefed: kubefed}
+	p := &controlPlane{Config: c, identity: identity, host: host, kubefed: kubefed}
 	for _, part := range []struct {
 		name  string
 		setUp func() error

@@ -69,6 +69,9 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		b.pages, _ = r.Context().Value(pagesKey{}).(*Pages)
 	}
 	response.Body = b
+	if response.StatusCode >= http.StatusMultipleChoices {
+		response.Body = withoutToken(b, r)
+	}
 	return response, nil
 }
 

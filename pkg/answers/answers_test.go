@@ -191,3 +191,27 @@ func TestRetryAfter(t *testing.T) {
 		}
 	}
 }
+
+// An error that quotes the request is told without the token, and otherwise as it is.
+func TestNoErrorQuotesTheToken(t *testing.T) {
+	c, url := client(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "sent: "+r.Header.Get("Authorization")+", "+r.Header.Get("Accept"))
+	})
+	for header, want := range map[string]string{"Bearer planted": "sent: Bearer (the token), a", "": "sent: , a"} {
+		request := get(t, url)
+		request.Header.Set("Accept", "a")
+		if header != "" {
+			request.Header.Set("Authorization", header)
+		}
+		response, err := c.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(response.Body)
+		if err != nil || string(got) != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+		_ = response.Body.Close()
+	}
+}

@@ -45,8 +45,10 @@ type patchFault struct {
 }
 
 // applyOverrides returns the patched tree; doc is not modified. hits says which fields
-// paths with negative indices mean.
-func applyOverrides(doc map[string]any, overrides []Override) (patched map[string]any, hits []string, fault *patchFault) {
+// paths with negative indices mean. What both say of a Secret names the fields of Secrets
+// and the keys that there are: who has mistaken one field of an override for another has
+// the password in a path, or in an op.
+func applyOverrides(doc map[string]any, overrides []Override, secret bool) (patched map[string]any, hits []string, fault *patchFault) {
 	if len(overrides) > MaxOverrides {
 		return nil, nil, &patchFault{MaxOverrides, "path", fmt.Sprintf("is one too many: a cluster can have %d overrides, and has %d", MaxOverrides, len(overrides))}
 	}
@@ -55,26 +57,30 @@ func applyOverrides(doc map[string]any, overrides []Override) (patched map[strin
 	for i := range overrides {
 		override := &overrides[i]
 		if first, again := seen[override.Path]; again {
-			return nil, nil, &patchFault{i, "path", fmt.Sprintf("%s appears more than once for the cluster, first in clusterOverrides[%d]", clip(override.Path, 200), first)}
+			return nil, nil, &patchFault{i, "path", fmt.Sprintf("%s appears more than once for the cluster, first in clusterOverrides[%d]", shownPath(override.Path, secret), first)}
 		}
 		seen[override.Path] = i
 		switch override.operation() {
 		case opAdd, opRemove, opReplace:
 		default:
-			return nil, nil, &patchFault{i, "op", strconv.Quote(clip(override.Op, 40)) + " is not supported, use add, remove or replace"}
+			said := strconv.Quote(clip(override.Op, 40))
+			if secret {
+				said = "this"
+			}
+			return nil, nil, &patchFault{i, "op", said + " is not supported, use add, remove or replace"}
 		}
-		tokens, message := parsePointer(override.Path)
+		tokens, message := parsePointer(override.Path, secret)
 		if message != "" {
 			return nil, nil, &patchFault{i, "path", message}
 		}
-		p := patch{op: override.operation(), tokens: tokens, value: override.Value, own: &own}
+		p := patch{op: override.operation(), tokens: tokens, value: override.Value, own: &own, secret: secret}
 		patched, message := p.apply(p.withParent(doc), 0)
 		if message != "" {
 			return nil, nil, &patchFault{i, "path", message}
 		}
 		doc = patched.(map[string]any) // apply returns the kind of container it is given
 		if p.hit != nil {
-			hit := patch{tokens: p.hit}
+			hit := patch{tokens: p.hit, secret: secret}
 			hits = append(hits, p.pointer(len(p.tokens))+" is "+hit.pointer(len(p.hit)))
 		}
 	}
@@ -85,7 +91,8 @@ func applyOverrides(doc map[string]any, overrides []Override) (patched map[strin
 // for a cluster. The error is a *ModifyError whose field is [i] and the field of the
 // override in fault.
 func Patch(object map[string]any, overrides []Override) (map[string]any, error) {
-	patched, _, fault := applyOverrides(object, overrides)
+	kind, _ := object["kind"].(string)
+	patched, _, fault := applyOverrides(object, overrides, object["apiVersion"] == "v1" && kind == secretKind)
 	if fault != nil {
 		return nil, &ModifyError{Field: "[" + strconv.Itoa(fault.index) + "]." + fault.field, Message: fault.message}
 	}
@@ -97,12 +104,12 @@ var pointerEscapes = strings.NewReplacer("~1", "/", "~0", "~")
 // parsePointer splits a JSON pointer and refuses the ones that would change what
 // the object is: kind and name tie it to the federated object. The apiVersion may
 // be another version of the same group, which finish sees to.
-func parsePointer(path string) (tokens []string, fault string) {
+func parsePointer(path string, secret bool) (tokens []string, fault string) {
 	switch {
 	case path == "":
 		return nil, "is empty: the whole object cannot be overridden, name a field, e.g. /spec/replicas"
 	case path[0] != '/':
-		return nil, strconv.Quote(clip(path, 200)) + " must start with /, e.g. /spec/replicas"
+		return nil, strconv.Quote(shownPath(path, secret)) + " must start with /, e.g. /spec/replicas"
 	}
 	tokens = strings.Split(path[1:], "/")
 	if strings.Contains(path, "~") {
@@ -112,14 +119,14 @@ func parsePointer(path string) (tokens []string, fault string) {
 	}
 	switch tokens[0] {
 	case "kind":
-		return nil, clip(path, 200) + " cannot be overridden: the type is the same in every cluster"
+		return nil, shownPath(path, secret) + " cannot be overridden: the type is the same in every cluster"
 	case "metadata":
 		if len(tokens) == 1 {
 			return nil, path + " cannot be overridden as a whole, name a field in it, e.g. /metadata/labels"
 		}
 		switch tokens[1] {
 		case "name", "namespace", "generateName":
-			return nil, clip(path, 200) + " cannot be overridden: name and namespace are those of the federated object"
+			return nil, shownPath(path, secret) + " cannot be overridden: name and namespace are those of the federated object"
 		}
 	}
 	return tokens, ""
@@ -184,6 +191,7 @@ type patch struct {
 	tokens []string
 	value  any
 	own    *copies
+	secret bool // what is patched
 	// hit are the tokens with the indices that negative ones mean; nil if there are none.
 	hit []string
 }
@@ -283,16 +291,17 @@ func (p *patch) applyList(node []any, depth int) (any, string) {
 // place after it: as KubeFed's library counted.
 func (p *patch) index(depth, limit, length int) (int, string) {
 	token, list := p.tokens[depth], p.pointer(depth)
+	shown := p.shown(token)
 	index, err := strconv.Atoi(token)
 	switch {
 	case token == "-":
 		return 0, "- stands for the end of the list " + list + " and can only be the last part of the path of an add"
 	case err == nil && index < -limit:
-		return 0, fmt.Sprintf("the index %s is out of range: %s has %d elements, and negative indices count from its end", token, list, length)
+		return 0, fmt.Sprintf("the index %s is out of range: %s has %d elements, and negative indices count from its end", shown, list, length)
 	case err != nil || token[0] == '+':
-		return 0, fmt.Sprintf("%s is a list of %d elements, so %s must be an index", list, length, strconv.Quote(clip(token, 40)))
+		return 0, fmt.Sprintf("%s is a list of %d elements, so %s must be an index", list, length, strconv.Quote(clip(shown, 40)))
 	case index >= limit:
-		return 0, fmt.Sprintf("the index %d is out of range: %s has %d elements, counted from 0", index, list, length)
+		return 0, fmt.Sprintf("the index %s is out of range: %s has %d elements, counted from 0", shown, list, length)
 	case index < 0:
 		if p.hit == nil {
 			p.hit = slices.Clone(p.tokens)
@@ -306,7 +315,7 @@ func (p *patch) index(depth, limit, length int) (int, string) {
 // slashHint says how to write a key that holds a slash, where the path seems to
 // mean one: in a JSON pointer an unescaped slash begins the next part.
 func (p *patch) slashHint(node map[string]any, depth int) string {
-	for end := depth + 2; end <= len(p.tokens); end++ {
+	for end := depth + 2; end <= len(p.tokens) && !p.secret; end++ {
 		key := strings.Join(p.tokens[depth:end], "/")
 		_, there := node[key]
 		if there || depth == 2 && end == len(p.tokens) && p.tokens[0] == "metadata" {
@@ -346,7 +355,7 @@ func (p *patch) pointer(n int) string {
 	var b strings.Builder
 	for _, token := range p.tokens[:n] {
 		b.WriteByte('/')
-		b.WriteString(pointerEscaper.Replace(clip(token, 60)))
+		b.WriteString(pointerEscaper.Replace(clip(p.shown(token), 60)))
 		if b.Len() > 300 {
 			return b.String() + "…"
 		}

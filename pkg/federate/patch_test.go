@@ -12,6 +12,7 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 const patchedTemplate = `{"metadata":{"labels":{"app":"web"}},"spec":{"replicas":3,"none":null,"empty":{},"a/b":{"c~d":1},` +
@@ -219,7 +220,7 @@ func TestLongMessagesAreCut(t *testing.T) {
 		many[fmt.Sprintf("%03d%s", i, long)] = 1
 	}
 	for _, path := range []string{long, long[1:], "/kind" + long, "/spec/x/" + long, "/spec/list" + long} {
-		_, _, fault := applyOverrides(map[string]any{"spec": many}, []Override{{Op: "add", Path: path}})
+		_, _, fault := applyOverrides(map[string]any{"spec": many}, []Override{{Op: "add", Path: path}}, false)
 		if fault == nil || len(fault.message) > 1500 {
 			t.Errorf("%+v", fault)
 		}
@@ -235,7 +236,7 @@ func TestOverridesAgreeWithTheLibrary(t *testing.T) {
 		doc := map[string]any{"m": randomValue(r, 3), "l": []any{randomValue(r, 2), randomValue(r, 1)}, "s": "x"}
 		overrides := randomOverrides(r, doc)
 		before, values := string(must(json.Marshal(doc))), string(must(json.Marshal(overrides)))
-		got, _, fault := applyOverrides(doc, overrides)
+		got, _, fault := applyOverrides(doc, overrides, false)
 		if after := string(must(json.Marshal(doc))); after != before {
 			t.Fatalf("seed %d: the document changed from %s to %s", seed, before, after)
 		}
@@ -284,7 +285,7 @@ func TestManyOverridesAreCopiedOnce(t *testing.T) {
 	}
 	doc := map[string]any{"data": data, "list": []any{}}
 	allocations := testing.AllocsPerRun(1, func() {
-		if _, _, fault := applyOverrides(doc, overrides); fault != nil {
+		if _, _, fault := applyOverrides(doc, overrides, false); fault != nil {
 			t.Fatal(fault.message)
 		}
 	})
@@ -295,7 +296,7 @@ func TestManyOverridesAreCopiedOnce(t *testing.T) {
 	if data["k00000"] != "v" {
 		t.Error("the template was changed")
 	}
-	_, _, fault := applyOverrides(doc, append(overrides, Override{Path: "/data/one-more", Value: "w"}))
+	_, _, fault := applyOverrides(doc, append(overrides, Override{Path: "/data/one-more", Value: "w"}), false)
 	if want := "is one too many: a cluster can have 5000 overrides, and has 5001"; fault == nil || fault.index != MaxOverrides || fault.message != want {
 		t.Errorf("%+v, want %s", fault, want)
 	}
@@ -387,4 +388,49 @@ func randomPath(r *rand.Rand, doc map[string]any) string {
 		path += "/" + pointerEscaper.Replace(token)
 	}
 	return path
+}
+
+// TestSecretsInWordsAboutOverrides: whatever is mistaken for what in an override of a
+// Secret, the words about it say where the mistake is, and nothing of what it holds.
+func TestSecretsInWordsAboutOverrides(t *testing.T) {
+	const planted = "hunter2"
+	for name, test := range map[string]struct {
+		override Override
+		want     string
+	}{
+		"an operation":            {Override{Op: planted, Path: "/data/a"}, "this is not supported, use add, remove or replace"},
+		"no pointer":              {Override{Path: planted}, `"…" must start with /, e.g. /spec/replicas`},
+		"a key that is not there": {Override{Op: "remove", Path: "/data/" + planted}, "there is no /data/… to remove: /data has a"},
+		"a parent that is not":    {Override{Path: "/" + planted + "/a"}, "there is no /…: the object has data, metadata"},
+		"below a value":           {Override{Path: "/data/a/" + planted}, "/data/… is a string, so there is nothing at /data/…/…"},
+		"below the kind":          {Override{Path: "/kind/" + planted}, "… cannot be overridden: the type is the same in every cluster"},
+		"the name":                {Override{Path: "/metadata/name", Value: planted}, "/metadata/name cannot be overridden: name and namespace are those of the federated object"},
+		"below the name":          {Override{Path: "/metadata/name/" + planted}, "… cannot be overridden: name and namespace are those of the federated object"},
+		"no index":                {Override{Path: "/metadata/finalizers/" + planted}, `/metadata/finalizers is a list of 1 elements, so "…" must be an index`},
+		"an index":                {Override{Path: "/metadata/finalizers/48151623"}, "the index … is out of range: /metadata/finalizers has 1 elements, counted from 0"},
+		"a negative index":        {Override{Path: "/metadata/finalizers/-48151623"}, "the index … is out of range: /metadata/finalizers has 1 elements, and negative indices count from its end"},
+	} {
+		doc := map[string]any{"data": map[string]any{"a": "b"}, "metadata": map[string]any{"finalizers": []any{"x"}}}
+		_, _, fault := applyOverrides(doc, []Override{test.override}, true)
+		if fault == nil || fault.message != test.want {
+			t.Errorf("%s: got %+v, want %s", name, fault, test.want)
+		}
+	}
+}
+
+// TestSecretsInWordsAboutTypes: the same of what a template says that it is.
+func TestSecretsInWordsAboutTypes(t *testing.T) {
+	const planted = "hunter2"
+	object := func(template map[string]any) (*Renderer, error) {
+		return NewRenderer(&Object{Namespace: "a", Name: "b", Template: template}, Target{GVK: schema.GroupVersionKind{Version: "v1", Kind: secretKind}, Namespaced: true})
+	}
+	r, err := object(map[string]any{"kind": planted})
+	if err != nil || !slices.Equal(r.Warnings(), []string{"spec.template.kind: this has no effect, the kind is Secret"}) {
+		t.Errorf("kind: %v, %v", r.Warnings(), err)
+	}
+	for _, version := range []string{planted, "v1/" + planted, planted + "/v1"} {
+		if _, err := object(map[string]any{"apiVersion": version}); err == nil || strings.Contains(err.Error(), planted) {
+			t.Errorf("apiVersion: %v", err)
+		}
+	}
 }

@@ -56,6 +56,8 @@ type Renderer struct {
 type indexedLayer struct {
 	Layer
 
+	// secret: what it changes is a Secret.
+	secret bool
 	// item finds a cluster's overrides; repeated the second item of the same cluster.
 	item     map[string]int
 	repeated map[string]int
@@ -77,14 +79,14 @@ func newRenderer(intent Intent, t Target) (*Renderer, error) {
 		return nil, err
 	}
 	for _, layer := range intent.Layers {
-		r.layers = append(r.layers, indexLayer(layer))
+		r.layers = append(r.layers, indexLayer(layer, isSecret(t.GVK)))
 		r.warnOverrides(layer)
 	}
 	return r, nil
 }
 
-func indexLayer(layer Layer) indexedLayer {
-	l := indexedLayer{Layer: layer, item: make(map[string]int, len(layer.Overrides))}
+func indexLayer(layer Layer, secret bool) indexedLayer {
+	l := indexedLayer{Layer: layer, secret: secret, item: make(map[string]int, len(layer.Overrides))}
 	for i := range layer.Overrides {
 		cluster := layer.Overrides[i].ClusterName
 		if _, seen := l.item[cluster]; !seen {
@@ -175,7 +177,7 @@ func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map
 	if len(l.Overrides[i].Overrides) == 0 {
 		return tree, nil, "", nil
 	}
-	patched, hits, fault := applyOverrides(tree, l.Overrides[i].Overrides)
+	patched, hits, fault := applyOverrides(tree, l.Overrides[i].Overrides, l.secret)
 	if fault != nil {
 		field += ".clusterOverrides[" + strconv.Itoa(fault.index) + "]." + fault.field
 		return nil, nil, "", &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: field, Message: fault.message}

@@ -59,7 +59,11 @@ func (r *Renderer) resolveType(base map[string]any, target schema.GroupVersionKi
 		return templateFault(templateField+".kind", "must be a string, is "+DescribeValue(base["kind"]))
 	}
 	if kind != "" && kind != target.Kind {
-		r.warnings = append(r.warnings, templateField+".kind: "+strconv.Quote(clip(kind, 60))+" has no effect, the kind is "+target.Kind)
+		said := strconv.Quote(clip(kind, 60))
+		if isSecret(target) {
+			said = "this"
+		}
+		r.warnings = append(r.warnings, templateField+".kind: "+said+" has no effect, the kind is "+target.Kind)
 	}
 	apiVersion, ok := asString(base["apiVersion"])
 	if !ok {
@@ -69,6 +73,9 @@ func (r *Renderer) resolveType(base map[string]any, target schema.GroupVersionKi
 		return nil
 	}
 	gv, err := schema.ParseGroupVersion(apiVersion)
+	if isSecret(target) && !isVersion.MatchString(apiVersion) {
+		return templateFault(templateField+".apiVersion", "is no version of Secrets, must be "+target.GroupVersion().String()+" or left out")
+	}
 	if err != nil || gv.Group != target.Group || gv.Version == "" {
 		return templateFault(templateField+".apiVersion", "is "+apiVersion+", must be "+target.GroupVersion().String()+" or left out")
 	}
@@ -130,7 +137,7 @@ func (r *Renderer) versionOf(raw any) (string, *RenderError) {
 		return r.gvk.Version, nil
 	}
 	gv, err := schema.ParseGroupVersion(apiVersion)
-	if !ok || err != nil || gv.Group != r.gvk.Group || gv.Version == "" {
+	if !ok || err != nil || gv.Group != r.gvk.Group || gv.Version == "" || isSecret(r.gvk) && !isVersion.MatchString(gv.Version) {
 		return "", templateFault(templateField+".apiVersion", "must be a version of the same group, such as "+r.gvk.GroupVersion().String())
 	}
 	return gv.Version, nil

@@ -185,6 +185,9 @@ func (r registration) spec(ctx context.Context) (fedcorev1beta1.KubeFedClusterSp
 		return r.specAgain(ctx)
 	}
 	spec, err := r.freshSpec()
+	if err == nil && r.member.config.Insecure {
+		r.options.Say(fmt.Sprintf("the certificate of %s is not verified, by the controller neither: the kubeconfig says insecure-skip-tls-verify (spec.disabledTLSValidations of the KubeFedCluster)", r.options.ClusterName))
+	}
 	if err != nil || r.options.DryRun {
 		return spec, err
 	}

@@ -157,6 +157,10 @@ func Harmless(w http.ResponseWriter, r *http.Request) {
 		}
 		flush(w)
 		<-r.Context().Done()
+	case r.Method == http.MethodGet && ofOne(r.URL.Path):
+		notFound(w, r)
+	case r.Method == http.MethodDelete:
+		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Success"}`)
 	case r.Method == http.MethodGet:
 		_, _ = io.WriteString(w, listBegin+"]}")
 	default:
@@ -170,6 +174,32 @@ func Harmless(w http.ResponseWriter, r *http.Request) {
 		object["metadata"] = metadata
 		_ = json.NewEncoder(w).Encode(object)
 	}
+}
+
+// notFound says that an object is not there, as an API server does that knows the resource.
+func notFound(w http.ResponseWriter, r *http.Request) {
+	steps := strings.Split(r.URL.Path, "/")
+	resource, name := steps[len(steps)-2], steps[len(steps)-1]
+	w.WriteHeader(http.StatusNotFound)
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": http.StatusNotFound,
+		"message": fmt.Sprintf("%s %q not found", resource, name), "details": map[string]any{"name": name, "kind": resource},
+	})
+}
+
+// ofOne says whether a path is that of one object, and not of a resource in a namespace
+// or in all: /api/v1 and /apis/GROUP/VERSION come before the resource.
+func ofOne(path string) bool {
+	steps := strings.Split(strings.Trim(path, "/"), "/")
+	version := 2
+	if steps[0] == "apis" {
+		version = 3
+	}
+	steps = steps[min(version, len(steps)):]
+	if len(steps) > 2 && steps[0] == "namespaces" {
+		steps = steps[2:]
+	}
+	return len(steps) == 2
 }
 
 // initialEnd is the event after the objects that were there before a watch.

@@ -39,6 +39,7 @@ var _ = Describe("A member that becomes another one in the middle", func() {
 		itself(e)
 		Expect(system.WaitForMember(ctx, e.name, true)).To(Succeed())
 		Eventually(ctx, e.verdict).WithArguments(settings).Should(understood)
+		kit.ExpectGone(ctx, host, of)
 	}
 
 	It("by its UID is a stranger, and nothing is changed there", func(ctx SpecContext) {

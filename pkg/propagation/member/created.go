@@ -42,6 +42,8 @@ func (w *application) noteCreation(ctx context.Context) ApplyResult {
 	namespace.SetKind("Namespace")
 	namespace.SetName(w.Key.Name)
 	namespace.SetAnnotations(map[string]string{federate.CreatedAnnotation: "true"})
+	// With our label, it goes with its federated object also where the member refuses the rest.
+	namespace.SetLabels(map[string]string{federate.ManagedLabel: "true"})
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	_, err := w.whole(w.Ref).Create(ctx, namespace, metav1.CreateOptions{FieldManager: creatingManager})

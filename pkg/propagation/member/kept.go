@@ -34,7 +34,7 @@ func (w *application) sendAndLook(ctx context.Context, body []byte, force bool) 
 		return nil, err
 	}
 	if w.Live != nil && federate.Emptied(applied.Object, desired.Object) {
-		if body, err = w.bodyOf(applied.GetResourceVersion()); err != nil {
+		if body, err = w.bodyOf(applied.GetResourceVersion(), w.onlyThis(applied.GetUID())); err != nil {
 			return nil, err
 		}
 		if applied, err = w.applyWhole(ctx, w.Ref, body, force); err != nil {
