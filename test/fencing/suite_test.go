@@ -59,7 +59,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	onlyTypes(ctx, "namespaces", "configmaps")
 	// What waits for the limit must not end with its own time-out.
 	flags := []string{
-		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=4s", "--leader-elect-retry-period=1s",
+		"--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=12s", "--leader-elect-retry-period=1s",
 		"--request-timeout=10m", "--backups=false",
 	}
 	limited = prepare(ctx, "limited", append(flags, "--member-qps=0.2", "--member-burst=1")...)
@@ -70,7 +70,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 	if system != nil {
 		Expect(system.Close(ctx)).To(Succeed())
 	}
-}, NodeTimeout(2*time.Minute))
+}, NodeTimeout(5*time.Minute))
 
 var _ = JustAfterEach(func() {
 	if !CurrentSpecReport().Failed() {

@@ -43,6 +43,7 @@ func TestMember(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	RunSpecs(t, "member")
 }
 
@@ -59,7 +60,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	config.WarningHandler = rest.NoWarnings{}
 	cluster, err = client.New(config, client.Options{Scheme: scheme.Scheme})
 	Expect(err).NotTo(HaveOccurred())
-}, NodeTimeout(3*time.Minute))
+}, NodeTimeout(8*time.Minute))
 
 type (
 	fields = map[string]any
