@@ -23,7 +23,7 @@ import (
 
 // controllerTimeout is how long the member's controllers may take: for a token, and
 // for the end of a namespace.
-const controllerTimeout = 30 * time.Second
+const controllerTimeout = time.Minute
 
 // Options say which cluster is joined, as what.
 type Options struct {

@@ -21,7 +21,7 @@ var _ = Describe("Who waits for a run", func() {
 		repo := store(ctx, c, ns, func(r *v1alpha1.BackupRepository) { r.Spec.Filesystem.Path = path })
 		b := backup(ctx, c, ns)
 		run := func() (string, error) {
-			return system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--cluster", member, "--wait", "--timeout", "40s")
+			return system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--cluster", member, "--wait", "--timeout", "2m")
 		}
 
 		By("naming a directory without the one above it")
@@ -36,6 +36,14 @@ var _ = Describe("Who waits for a run", func() {
 		Expect(fedctl(ctx, "backup", "repository", "check", repo.Name, "-n", ns, "--cluster", member)).To(ContainSubstring("Ready=True"))
 		Expect(run()).To(ContainSubstring("Succeeded"))
 
+		By("mistyping names")
+		_, err = system.Run(ctx, "backup", "run", "nightyl", "-n", ns, "--cluster", member)
+		Expect(err).To(MatchError(ContainSubstring("did you mean nightly?")))
+		_, err = system.Run(ctx, "backup", "repository", "check", "stroe", "-n", ns, "--cluster", member)
+		Expect(err).To(MatchError(ContainSubstring("did you mean store?")))
+		_, err = system.Run(ctx, "backup", "restore", "nightyl", "-n", ns, "--cluster", member, "--repository", "store", "--wait")
+		Expect(err).To(MatchError(ContainSubstring("did you mean " + ns + "/nightly?")))
+
 		By("losing it, long before it is looked at again")
 		Expect(os.Rename(path, path+"-aside")).To(Succeed())
 		_, err = run()
@@ -44,5 +52,5 @@ var _ = Describe("Who waits for a run", func() {
 		Expect(os.Rename(path+"-aside", path)).To(Succeed())
 		Expect(run()).To(ContainSubstring("Succeeded"))
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

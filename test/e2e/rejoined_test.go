@@ -146,4 +146,25 @@ var _ = Describe("What holds data", localOnly, Serial, Ordered, func() {
 		expectAll(ctx, map[string]string{c.Name: ""})
 		there.expect(ctx, c)
 	}, NodeTimeout(2*time.Minute))
+
+	It("outlives that the host is put back to what it was before", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		f := create(ctx, claim(ns, "data").on(members[0]))
+		expectSettled(ctx, f, members[0])
+		before := found(ctx, host, f.ref())
+		change(ctx, f, func(f *federated) { f.on(members[0], c) })
+		expectSettled(ctx, f, members[0], c)
+		there := keep(ctx, c, f)
+
+		Expect(system.Controller.Stop(ctx)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Restart(ctx)).To(Succeed()) })
+		u := found(ctx, host, f.ref())
+		u.Object["spec"] = before.Object["spec"]
+		Expect(host.Update(ctx, u)).To(Succeed())
+		u.Object["status"] = before.Object["status"]
+		Expect(host.Status().Update(ctx, u)).To(Succeed())
+		Expect(system.Controller.Start(ctx)).To(Succeed())
+		expectStatus(ctx, f, "", map[string]string{members[0].Name: "", c.Name: "NotSelected"})
+		there.expect(ctx, c)
+	}, NodeTimeout(2*time.Minute))
 })
