@@ -163,6 +163,40 @@ var _ = Describe("A member that gives rights by namespace", Serial, Ordered, fun
 		remove(ctx, f)
 	}, NodeTimeout(2*time.Minute))
 
+	It("is left, and entered, by many namespaces while it is away and the controller dies", localOnly, func(ctx SpecContext) {
+		const each = 10
+		var leaving, staying, coming [each]*federated
+		place := func(of *framework.Cluster) (namespace, content *federated) {
+			name := plainNamespace(ctx)
+			return create(ctx, federate("Namespace", name, name, nil).on(of)), create(ctx, configMap(name, "in", fields{"a": "1"}).on(c, other))
+		}
+		var spaces [each]*federated
+		for i := range each {
+			spaces[i], leaving[i] = place(c)
+			_, staying[i] = place(c)
+		}
+		for i := range each {
+			expectSettled(ctx, leaving[i], c)
+			expectSettled(ctx, staying[i], c)
+		}
+		stop(ctx, c)
+		for i := range each {
+			change(ctx, spaces[i], func(ns *federated) { ns.on(other) })
+			_, coming[i] = place(c)
+		}
+		Expect(system.Controller.Kill(ctx)).To(Succeed())
+		Expect(system.Faults().StartMember(ctx, c.Name)).To(Succeed())
+		Expect(system.Controller.Start(ctx)).To(Succeed())
+		for i := range each {
+			expectSettled(ctx, coming[i], c)
+			expectSettled(ctx, leaving[i], other)
+			expectGone(ctx, c, leaving[i].target)
+			expectGone(ctx, c, rightsIn(c, leaving[i].GetNamespace()))
+			expectSettled(ctx, staying[i], c)
+			Expect(mayWrite(ctx, c, staying[i].GetNamespace())).To(Succeed())
+		}
+	}, NodeTimeout(3*time.Minute))
+
 	It("stays so when it joins again, and when the controller starts anew", localOnly, func(ctx SpecContext) {
 		name := plainNamespace(ctx)
 		ns := create(ctx, federate("Namespace", name, name, nil).on(c))
