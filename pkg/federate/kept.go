@@ -2,6 +2,7 @@ package federate
 
 import (
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,40 +14,57 @@ import (
 // update does not name them, without a word: what is applied then succeeds, and the object
 // is another than one that would be created.
 
-// keeps are those fields. is says whether the object that is there keeps
-// what one that were created as desired would not have.
-var keeps = map[schema.GroupKind]struct {
-	path []string
-	is   func(live, desired map[string]any) bool
-}{
-	// Source: patchAllocatedValues in k8s.io/kubernetes/pkg/registry/core/service/storage.
-	{Kind: "Service"}: {[]string{"spec", "clusterIP"}, keepsHeadless},
+// keeps are those fields. is says whether the object that is there keeps what one that were
+// created as desired would not have; advice is what can be done about it.
+type keeps struct {
+	path   []string
+	is     func(live, desired map[string]any) bool
+	advice string
+}
+
+// cannot is the advice for a field that no update changes: errtext.InMember says the rest.
+const cannot = "field is immutable"
+
+var keepers = map[schema.GroupKind][]keeps{
+	// Source: patchAllocatedValues and defaultOnReadIPFamilies in
+	// k8s.io/kubernetes/pkg/registry/core/service/storage.
+	{Kind: "Service"}: {
+		{[]string{"spec", "clusterIP"}, keepsHeadless, cannot},
+		{[]string{"spec", "ipFamilyPolicy"}, keepsFamilies, "name it there, SingleStack as for a new Service, to change it"},
+	},
 	// Source: SetDefaults_Job in k8s.io/kubernetes/pkg/apis/batch/v1.
-	{Group: "batch", Kind: "Job"}: {[]string{"spec", "completions"}, keepsCompletions},
+	{Group: "batch", Kind: "Job"}: {{[]string{"spec", "completions"}, keepsCompletions, cannot}},
 }
 
 // MayKeep says whether an API server keeps fields of objects of a kind without a word.
-func MayKeep(gk schema.GroupKind) bool {
-	_, may := keeps[gk]
-	return may
-}
+func MayKeep(gk schema.GroupKind) bool { return len(keepers[gk]) > 0 }
 
 // Kept says which field of an object in a member, as it is after desired was applied to it,
 // stands against what is wanted; empty if none does. What another manager has written is
 // the member's.
 func Kept(gk schema.GroupKind, live *unstructured.Unstructured, desired map[string]any) string {
-	rule, may := keeps[gk]
-	if !may || !rule.is(live.Object, desired) || othersOwn(live.GetManagedFields(), rule.path) {
-		return ""
+	for _, rule := range keepers[gk] {
+		if rule.is(live.Object, desired) && !othersOwn(live.GetManagedFields(), rule.path) {
+			value, _, _ := unstructured.NestedFieldNoCopy(live.Object, rule.path...)
+			return fmt.Sprintf("%s: stays %v, which is not in the template: %s", strings.Join(rule.path, "."), value, rule.advice)
+		}
 	}
-	value, _, _ := unstructured.NestedFieldNoCopy(live.Object, rule.path...)
-	return fmt.Sprintf("%s.%s: field is immutable: stays %v, which is not in the template", rule.path[0], rule.path[1], value)
+	return ""
 }
 
 func keepsHeadless(live, desired map[string]any) bool {
 	is, _, _ := unstructured.NestedString(live, "spec", "clusterIP")
 	wanted, _, _ := unstructured.NestedString(desired, "spec", "clusterIP")
 	return is == "None" && wanted == ""
+}
+
+// keepsFamilies: a Service with an address that says nothing of IP families has one. A
+// headless one may have got more by having no selector once.
+func keepsFamilies(live, desired map[string]any) bool {
+	is, _, _ := unstructured.NestedString(live, "spec", "ipFamilyPolicy")
+	address, _, _ := unstructured.NestedString(live, "spec", "clusterIP")
+	spec, _ := desired["spec"].(map[string]any)
+	return is != "" && is != "SingleStack" && address != "None" && spec["ipFamilyPolicy"] == nil && spec["ipFamilies"] == nil && spec["clusterIPs"] == nil
 }
 
 // keepsCompletions: a Job of which neither is said has both at 1; one of which only the

@@ -18,18 +18,22 @@ func TestKept(t *testing.T) {
 		others        string
 		want          string
 	}{
-		"a headless Service that is not any more": {service, headless, map[string]any{"type": "ClusterIP"}, "", "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+		"a headless Service that is not any more": {service, headless, map[string]any{"type": "ClusterIP"}, "", "spec.clusterIP: stays None, which is not in the template: field is immutable"},
 		"a headless Service":                      {service, headless, headless, "", ""},
 		"one that somebody else made so":          {service, headless, map[string]any{}, `{"f:spec":{"f:clusterIP":{}}}`, ""},
-		"one of which somebody has other fields":  {service, headless, map[string]any{}, `{"f:spec":{"f:type":{}}}`, "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+		"one of which somebody has other fields":  {service, headless, map[string]any{}, `{"f:spec":{"f:type":{}}}`, "spec.clusterIP: stays None, which is not in the template: field is immutable"},
 		"a Service with an address":               {service, map[string]any{"clusterIP": "10.0.0.1"}, map[string]any{}, "", ""},
+		"a Service of two families":               {service, map[string]any{"ipFamilyPolicy": "PreferDualStack"}, map[string]any{}, "", "spec.ipFamilyPolicy: stays PreferDualStack, which is not in the template: name it there, SingleStack as for a new Service, to change it"},
+		"one that says so":                        {service, map[string]any{"ipFamilyPolicy": "PreferDualStack"}, map[string]any{"ipFamilyPolicy": "PreferDualStack"}, "", ""},
+		"one that names the families":             {service, map[string]any{"ipFamilyPolicy": "RequireDualStack"}, map[string]any{"ipFamilies": []any{"IPv4", "IPv6"}}, "", ""},
+		"a headless one of two families":          {service, map[string]any{"clusterIP": "None", "ipFamilyPolicy": "RequireDualStack"}, headless, "", ""},
 		"an ExternalName":                         {service, map[string]any{}, map[string]any{"type": "ExternalName"}, "", ""},
-		"a Job that has gained parallelism":       {job, map[string]any{"completions": int64(1)}, map[string]any{"parallelism": int64(3)}, "", "spec.completions: field is immutable: stays 1, which is not in the template"},
+		"a Job that has gained parallelism":       {job, map[string]any{"completions": int64(1)}, map[string]any{"parallelism": int64(3)}, "", "spec.completions: stays 1, which is not in the template: field is immutable"},
 		"a Job with both":                         {job, map[string]any{"completions": int64(1)}, map[string]any{"parallelism": int64(3), "completions": int64(1)}, "", ""},
 		"a Job with neither":                      {job, map[string]any{"completions": int64(1)}, map[string]any{}, "", ""},
 		"a Job without completions":               {job, map[string]any{"parallelism": int64(3)}, map[string]any{"parallelism": int64(3)}, "", ""},
 		"another kind":                            {schema.GroupKind{Kind: "ConfigMap"}, headless, map[string]any{}, "", ""},
-		"a spec that is none":                     {service, headless, nil, "", "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+		"a spec that is none":                     {service, headless, nil, "", "spec.clusterIP: stays None, which is not in the template: field is immutable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			live := &unstructured.Unstructured{Object: spec(test.live)}
