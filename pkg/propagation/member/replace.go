@@ -28,7 +28,7 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 		if writeErr != nil {
 			return failed(writeErr)
 		}
-		return Updated{Object: metadataOf(written), Refusal: describeRefusal(err)}
+		return Updated{Object: written, Refusal: describeRefusal(err)}
 	case errors.As(err, &keptError{}):
 		return Invalid{err}
 	case !apierrors.IsInvalid(err):
@@ -90,7 +90,7 @@ func (w *application) createOrUpdate(ctx context.Context) (*unstructured.Unstruc
 		if err != nil {
 			return nil, err
 		}
-		return w.create(ctx, w.Ref, initial)
+		return w.create(ctx, w.Ref, initial, replacingManager)
 	}
 	if err != nil {
 		return nil, err
