@@ -2,6 +2,7 @@ package federate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,21 +90,36 @@ func othersOwn(entries []metav1.ManagedFieldsEntry, path []string) bool {
 	return false
 }
 
-// Emptied says whether an object lacks a field that is wanted as an empty object. An apply
-// that takes away all that was in one takes it away too, also where it says that it is there;
-// the next apply puts it there. Metadata, and what is in lists, is not looked at.
+// Emptied are the paths of objects that are wanted, and of empty lists, which a live object
+// lacks, sorted. An apply that takes away all that was in one takes it away too, also where
+// it says that it is there; the next apply puts it there. Some an API server never keeps, such
+// as an empty nodeSelector. Metadata, and what is in lists, is not looked at.
 //
-// Source: doMap in sigs.k8s.io/structured-merge-diff/v6/typed/remove.go.
-func Emptied(live, desired map[string]any) bool {
+// Source: doMap and doList in sigs.k8s.io/structured-merge-diff/v6/typed/remove.go.
+func Emptied(live, desired map[string]any) []string {
+	paths := appendEmptied(nil, live, desired, "")
+	slices.Sort(paths)
+	return paths
+}
+
+func appendEmptied(paths []string, live, desired map[string]any, at string) []string {
 	for field, value := range desired {
-		want, isObject := value.(map[string]any)
-		if !isObject || field == "metadata" || field == "status" {
+		if field == "metadata" || field == "status" {
 			continue
 		}
-		have, there := live[field].(map[string]any)
-		if !there && len(want) == 0 || there && Emptied(have, want) {
-			return true
+		path := at + "." + field
+		switch want := value.(type) {
+		case map[string]any:
+			if have, there := live[field].(map[string]any); there {
+				paths = appendEmptied(paths, have, want, path)
+			} else {
+				paths = append(paths, path)
+			}
+		case []any:
+			if len(want) == 0 && live[field] == nil {
+				paths = append(paths, path)
+			}
 		}
 	}
-	return false
+	return paths
 }

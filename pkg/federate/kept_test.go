@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,20 +51,22 @@ func TestKept(t *testing.T) {
 func TestEmptied(t *testing.T) {
 	for name, test := range map[string]struct {
 		live, desired string
-		want          bool
+		want          []string
 	}{
-		"nothing empty":          {`{spec: {}}`, `{spec: {a: {b: c}}}`, false},
-		"there":                  {`{spec: {a: {}}}`, `{spec: {a: {}}}`, false},
-		"there, with defaults":   {`{spec: {a: {b: c}}}`, `{spec: {a: {}}}`, false},
-		"gone":                   {`{spec: {}}`, `{spec: {a: {}}}`, true},
-		"null":                   {`{spec: {a: null}}`, `{spec: {a: {}}}`, true},
-		"gone below":             {`{spec: {a: {c: d}}}`, `{spec: {a: {b: {}, c: d}}}`, true},
-		"empty metadata":         {`{spec: {}}`, `{metadata: {}, status: {}, spec: {metadata: {}}}`, false},
-		"something else instead": {`{spec: {a: [b]}}`, `{spec: {a: {}}}`, true},
+		"nothing empty":          {`{spec: {a: {b: c}}}`, `{spec: {a: {b: c}}}`, nil},
+		"there":                  {`{spec: {a: {}, b: []}}`, `{spec: {a: {}, b: []}}`, nil},
+		"there, with defaults":   {`{spec: {a: {b: c}}}`, `{spec: {a: {}}}`, nil},
+		"gone":                   {`{spec: {}}`, `{spec: {b: {}, a: []}}`, []string{".spec.a", ".spec.b"}},
+		"null":                   {`{spec: {a: null, b: null}}`, `{spec: {a: {}, b: []}}`, []string{".spec.a", ".spec.b"}},
+		"gone below":             {`{spec: {a: {c: d}}}`, `{spec: {a: {b: {}, c: d}}}`, []string{".spec.a.b"}},
+		"gone with what was in":  {`{spec: {}}`, `{spec: {a: {b: []}}}`, []string{".spec.a"}},
+		"a list that is not":     {`{spec: {}}`, `{spec: {a: [b]}}`, nil},
+		"empty metadata":         {`{spec: {}}`, `{metadata: {}, status: {}, spec: {metadata: {}}}`, nil},
+		"something else instead": {`{spec: {a: [b]}}`, `{spec: {a: {}}}`, []string{".spec.a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Emptied(object(t, test.live).Object, object(t, test.desired).Object); got != test.want {
-				t.Errorf("got %t", got)
+			if got := Emptied(object(t, test.live).Object, object(t, test.desired).Object); !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -141,6 +141,17 @@ var _ = Describe("An update", func() {
 		Expect(at(there, "spec", "template", "spec", "hostNetwork")).To(BeNil())
 	})
 
+	It("learns what the API server drops, and asks for it no more", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		known := b.held(ctx, desired(ref, workload(1)))
+		for i, made := range [][]string{{"APPLY", "APPLY"}, {"APPLY"}} {
+			want := with(fields{"minReadySeconds": int64(i + 1)}, fields{"nodeSelector": fields{}, "tolerations": list{}})
+			applied(ctx, b.Apply(ctx, desired(ref, want), member.Known{Live: known}, anyJournal), ref)
+			Expect(b.requests()).To(Equal(made))
+			known = live(ctx, ref)
+		}
+	})
+
 	It("of what cannot be changed says so", func(ctx SpecContext) {
 		b, ref := newBench(), newRef(ctx, "Deployment")
 		known := b.held(ctx, desired(ref, workload(1)))

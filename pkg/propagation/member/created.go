@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -42,9 +41,7 @@ func (w *application) noteCreation(ctx context.Context) ApplyResult {
 	namespace.SetKind("Namespace")
 	namespace.SetName(w.Key.Name)
 	namespace.SetAnnotations(map[string]string{federate.CreatedAnnotation: "true"})
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
-	defer cancel()
-	_, err := w.whole(w.Ref).Create(ctx, namespace, metav1.CreateOptions{FieldManager: creatingManager})
+	_, err := w.create(ctx, w.Ref, namespace, creatingManager)
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return failed(err)
 	}
