@@ -141,6 +141,29 @@ var _ = Describe("An update", func() {
 		Expect(at(there, "spec", "template", "spec", "hostNetwork")).To(BeNil())
 	})
 
+	It("refuses a number that the API server would make another one of", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		known := b.held(ctx, desired(ref, workload(1)))
+		for range 2 {
+			result := b.Apply(ctx, desired(ref, with(fields{"revisionHistoryLimit": int64(99999999999)}, nil)), member.Known{Live: known}, anyJournal)
+			Expect(result).To(BeAssignableToTypeOf(member.Invalid{}), "%v", member.Err(result))
+			Expect(member.Err(result)).To(MatchError("spec.revisionHistoryLimit: 99999999999 is too large: the cluster would make 1215752191 of it"))
+			Expect(b.requests()).To(Equal([]string{"APPLY"}))
+		}
+		Expect(*live(ctx, ref)).To(Equal(*known))
+	})
+
+	It("takes large numbers where they are quantities, and asks no more", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		limits := func(memory int64) fields {
+			return with(nil, fields{"activeDeadlineSeconds": nil, "containers": list{fields{"name": "c", "image": "a", "resources": fields{"limits": fields{"memory": memory}}}}})
+		}
+		applied(ctx, b.Apply(ctx, desired(ref, limits(8589934592)), member.Known{First: true}, anyJournal), ref)
+		Expect(b.requests()).To(Equal([]string{"APPLY", "APPLY"}))
+		applied(ctx, b.Apply(ctx, desired(ref, limits(1_000_000_000_000)), member.Known{Live: live(ctx, ref)}, anyJournal), ref)
+		Expect(b.requests()).To(Equal([]string{"APPLY"}))
+	})
+
 	It("learns what the API server drops, and asks for it no more", func(ctx SpecContext) {
 		b, ref := newBench(), newRef(ctx, "Deployment")
 		known := b.held(ctx, desired(ref, workload(1)))
@@ -186,6 +209,14 @@ var _ = Describe("An update", func() {
 		Entry("a headless Service", "Service", service(fields{"clusterIP": "None"}), service(fields{}), "spec.clusterIP", "field is immutable"),
 		Entry("a Service's IP families", "Service", service(fields{"ipFamilyPolicy": "PreferDualStack", "selector": fields{"a": "b"}}), service(fields{"selector": fields{"a": "b"}}), "spec.ipFamilyPolicy", "to change it"),
 		Entry("a Job's completions", "Job", job(fields{}), job(fields{"parallelism": int64(3)}), "spec.completions", "field is immutable"))
+
+	It("says what is kept that stands against another type of Service", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Service")
+		known := b.held(ctx, desired(ref, service(fields{"clusterIP": "None"})))
+		result := b.Apply(ctx, desired(ref, service(fields{"type": "NodePort"})), member.Known{Live: known}, anyJournal)
+		Expect(result).To(BeAssignableToTypeOf(member.Invalid{}), "%v", member.Err(result))
+		Expect(member.Err(result)).To(MatchError(HaveSuffix("spec.clusterIP stays None, which is not in the template: field is immutable")))
+	})
 
 	It("leaves a Service headless that somebody else has made so", func(ctx SpecContext) {
 		b, ref := newBench(), newRef(ctx, "Service")

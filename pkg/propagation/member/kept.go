@@ -13,7 +13,8 @@ import (
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
-// keptError says which field the member's API server has kept, against what is wanted.
+// keptError says which field the member's API server has kept, or would change, against what
+// is wanted.
 type keptError struct{ field string }
 
 func (e keptError) Error() string { return e.field }
@@ -22,10 +23,14 @@ func (e keptError) Error() string { return e.field }
 // something else of it without a word, to see whether this one has.
 func (w *application) send(ctx context.Context, body []byte, force bool) (*metav1.PartialObjectMetadata, error) {
 	mayLose := w.Live != nil && (bytes.Contains(body, []byte(":{}")) || bytes.Contains(body, []byte(":[]")))
-	if !mayLose && !federate.MayKeep(w.Resource.GVK.GroupKind()) {
+	mayWrap := hasLargeNumber(body)
+	if !mayLose && !mayWrap && !federate.MayKeep(w.Resource.GVK.GroupKind()) {
 		return w.apply(ctx, w.Ref, body, federate.FieldManager, force)
 	}
 	desired, err := w.object()
+	if err == nil && mayWrap {
+		err = w.tryNumbers(ctx, body, desired, force)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +45,52 @@ func (w *application) send(ctx context.Context, body []byte, force bool) (*metav
 		return nil, keptError{field}
 	}
 	return metadataOf(applied), nil
+}
+
+// hasLargeNumber says whether JSON has a whole number that may not fit into 32 bits: ten
+// digits in a row that begin a value. In a text they may be none, which costs a closer look.
+func hasLargeNumber(body []byte) bool {
+	const digits = 10
+	run := 0
+	for i, c := range body {
+		if c < '0' || c > '9' {
+			run = 0
+			continue
+		}
+		if run++; run != digits {
+			continue
+		}
+		before := i - digits
+		if before > 0 && body[before] == '-' {
+			before--
+		}
+		if before >= 0 && (body[before] == ':' || body[before] == ',' || body[before] == '[') {
+			return true
+		}
+	}
+	return false
+}
+
+// tryNumbers is an error if the API server would make another number of a large one, found
+// out by a dry run; once for each field of a type that takes them.
+func (w *application) tryNumbers(ctx context.Context, body []byte, desired *unstructured.Unstructured, force bool) error {
+	large := federate.LargeIn(desired.Object)
+	paths := make([]string, len(large))
+	for i, l := range large {
+		paths[i] = l.Path
+	}
+	if !w.wide.misses(w.Resource.GVR, paths) {
+		return nil
+	}
+	answer, err := w.try(ctx, w.Ref, body, force)
+	if err != nil {
+		return err
+	}
+	if wrapped := federate.Wrapped(answer.Object, large); wrapped != "" {
+		return keptError{wrapped}
+	}
+	w.wide.learn(w.Resource.GVR, paths)
+	return nil
 }
 
 // putBack applies the object again if what was applied lacks what is wanted as empty. What
@@ -58,31 +109,33 @@ func (w *application) putBack(ctx context.Context, applied, desired *unstructure
 	return applied, err
 }
 
-// dropped are the paths of empty objects and lists that the member's API server drops, for
-// each type.
-type dropped struct {
+// paths are those of fields of which something is known of the member's API server, for each
+// type.
+type paths struct {
 	mu sync.Mutex
 	of map[schema.GroupVersionResource]map[string]bool
 }
 
-// mostDropped bounds what is remembered of a type: schemas have an end, but keys of their
-// objects may be anything.
-const mostDropped = 1000
+func newPaths() paths { return paths{of: map[schema.GroupVersionResource]map[string]bool{}} }
 
-// misses says whether one of the paths is not known to be dropped.
-func (d *dropped) misses(gvr schema.GroupVersionResource, paths []string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.ContainsFunc(paths, func(path string) bool { return !d.of[gvr][path] })
+// mostPaths bounds what is remembered of a type: schemas have an end, but keys of their
+// objects may be anything.
+const mostPaths = 1000
+
+// misses says whether one of the paths is not known.
+func (p *paths) misses(gvr schema.GroupVersionResource, these []string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(these, func(path string) bool { return !p.of[gvr][path] })
 }
 
-func (d *dropped) learn(gvr schema.GroupVersionResource, paths []string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.of[gvr] == nil || len(d.of[gvr]) > mostDropped {
-		d.of[gvr] = map[string]bool{}
+func (p *paths) learn(gvr schema.GroupVersionResource, these []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of[gvr] == nil || len(p.of[gvr]) > mostPaths {
+		p.of[gvr] = map[string]bool{}
 	}
-	for _, path := range paths {
-		d.of[gvr][path] = true
+	for _, path := range these {
+		p.of[gvr][path] = true
 	}
 }

@@ -80,6 +80,14 @@ func (c *requests) applyWhole(ctx context.Context, r Ref, body []byte, manager s
 	return c.dry.note(c.whole(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, options))
 }
 
+// try is applyWhole for the template, with nothing written.
+func (c *requests) try(ctx context.Context, r Ref, body []byte, force bool) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	options := metav1.PatchOptions{FieldManager: federate.FieldManager, Force: ptr.To(force), DryRun: []string{metav1.DryRunAll}}
+	return c.whole(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, options)
+}
+
 // get reads an object's metadata.
 func (c *requests) get(ctx context.Context, r Ref) (*metav1.PartialObjectMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
@@ -162,7 +170,9 @@ func (c *requests) delete(ctx context.Context, r Ref, known *Live, options *meta
 	if opts.Preconditions == nil {
 		opts.Preconditions = &metav1.Preconditions{}
 	}
-	opts.Preconditions.UID = &known.UID
+	if opts.Preconditions.UID == nil { // else another object is meant, or this one
+		opts.Preconditions.UID = &known.UID
+	}
 	if version := known.ResourceVersion(); opts.Preconditions.ResourceVersion == nil && version != "" {
 		opts.Preconditions.ResourceVersion = &version
 	}
