@@ -17,7 +17,7 @@ func TestUsageErrorsSayWhatFits(t *testing.T) {
 		"backup nosuch":     `unknown command "nosuch" for "fedctl backup"; see fedctl backup --help`,
 		"migrate nosuch":    `unknown command "nosuch" for "fedctl migrate"; see fedctl migrate --help`,
 		"nosuch":            `unknown command "nosuch" for "fedctl"`,
-		"join x --rbac all": `--rbac takes types, usual or admin, not "all"`,
+		"join x --rbac all": `--rbac takes namespaces, types, usual or admin, not "all"`,
 		"join x -o wide":    `--output takes json, yaml or name, not "wide"`,
 		"unjoin x -o yaml":  `--output takes name, not "yaml"`,
 		"disable x -o json": `--output takes name, not "json"`,

@@ -83,7 +83,7 @@ type Options struct {
 	// DieWithParent kills every process when the program that started it ends in
 	// whatever way (Linux only). Without it, processes outlive the program.
 	DieWithParent bool
-	// Timeout bounds the start of each cluster. 0: two minutes.
+	// Timeout bounds the start of each cluster. 0: five minutes.
 	Timeout time.Duration
 	// Log receives progress, one line at a time; nil: none.
 	Log io.Writer
@@ -105,7 +105,7 @@ func (o *Options) complete() error {
 		o.Controllers = DefaultControllers
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 2 * time.Minute
+		o.Timeout = 5 * time.Minute
 	}
 	if o.Log == nil {
 		o.Log = io.Discard

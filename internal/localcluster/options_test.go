@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestOptionsAreChecked(t *testing.T) {
@@ -240,24 +239,25 @@ func TestLockWaitsForOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said strings.Builder
+	said, saying := io.Pipe()
 	locked := make(chan struct{})
 	go func() {
 		defer close(locked)
-		if second, err := lock(t.Context(), dir, &said); err == nil {
+		if second, err := lock(t.Context(), dir, saying); err == nil {
 			second()
 		}
+		_ = saying.Close() // it ends what is read below
 	}()
-	select {
-	case <-locked:
+	text := make([]byte, 1000)
+	n, err := said.Read(text)
+	if err != nil {
 		t.Fatal("two owners at the same time")
-	case <-time.After(200 * time.Millisecond):
+	}
+	if !strings.Contains(string(text[:n]), "another program") {
+		t.Errorf("said %q", text[:n])
 	}
 	unlock()
 	<-locked
-	if !strings.Contains(said.String(), "another program") {
-		t.Errorf("said %q", said.String())
-	}
 }
 
 func TestSummary(t *testing.T) {

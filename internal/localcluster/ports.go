@@ -39,6 +39,10 @@ func freePort(taken map[int]bool) (int, error) {
 	return 0, errors.New("no free port between 20000 and 30000 was found")
 }
 
+// FreePort returns a port of the loopback address that nobody listens on, from the same
+// range as those of clusters, for a program that runs beside them.
+func FreePort() (int, error) { return freePort(nil) }
+
 // assignPorts returns a port for each of n clusters, the host first: base,
 // base+1 …, or free ones when base is 0. The error names the ports in use.
 func assignPorts(base, n int) ([]int, error) {

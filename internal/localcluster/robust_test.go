@@ -112,7 +112,7 @@ var _ = Describe("A program that is killed", func() {
 		}
 		fleet, err := localcluster.Up(ctx, localcluster.Options{Dir: dir, DieWithParent: true, Log: GinkgoWriter})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(fleet.Status(ctx).Clusters[0].State).To(Equal(localcluster.Running))
+		Eventually(func() localcluster.State { return fleet.Status(ctx).Clusters[0].State }).Should(Equal(localcluster.Running))
 		Expect(processesOf(dir)).To(HaveLen(5))
 		Expect(localcluster.Down(ctx, dir)).To(Succeed())
 		Expect(processesOf(dir)).To(BeEmpty())

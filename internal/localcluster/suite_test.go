@@ -26,7 +26,7 @@ func TestLocalClusters(t *testing.T) {
 		t.Fatal(err)
 	}
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute) // machines under load are slow
+	SetDefaultEventuallyTimeout(2 * time.Minute) // machines under load are slow
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	RunSpecs(t, "local clusters")
 }

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -35,11 +37,25 @@ func newProcess(ctx context.Context, name, variable string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Process{binary: binary, address: listener.Addr().String()}, listener.Close()
+	return &Process{binary: binary, address: address}, nil
+}
+
+// freeAddress returns an address that nothing listens on, from below the ports that
+// systems give to outgoing connections: one of those could be lost to a connection while
+// the server is stopped.
+func freeAddress(ctx context.Context) (string, error) {
+	const first, ports = 10000, 10000
+	for range 1000 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(ports))) //nolint:gosec // no secret: a port to try
+		if listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address); err == nil {
+			return address, listener.Close()
+		}
+	}
+	return "", errors.New("no free port between 10000 and 20000 was found")
 }
 
 // Binary finds a program: what the environment variable names, or bin/<name> of the

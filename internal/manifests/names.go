@@ -10,9 +10,13 @@ import (
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
-// sharedPolicies is how policies on federated objects are called: they hold in all
-// namespaces, for all control planes.
-const sharedPolicies = ".types.kubefed.io"
+// sharedPolicies is how policies on federated objects, and on what schedules them, are
+// called: they hold in all namespaces, for all control planes.
+var sharedPolicies = []string{".types.kubefed.io", ".scheduling.kubefed.io"}
+
+func isSharedPolicy(name string) bool {
+	return slices.ContainsFunc(sharedPolicies, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+}
 
 // takenWords are how names of the default control plane go on after those that
 // others get their namespace appended to: fedctl-controller-metrics is a binding
@@ -46,7 +50,7 @@ func ownNames(object *unstructured.Unstructured, namespace string) {
 	}
 	perControlPlane := []string{"ClusterRoleBinding", "ValidatingAdmissionPolicyBinding"}
 	switch {
-	case object.GetKind() == "ValidatingAdmissionPolicyBinding" && strings.HasSuffix(object.GetName(), sharedPolicies):
+	case object.GetKind() == "ValidatingAdmissionPolicyBinding" && isSharedPolicy(object.GetName()):
 		return
 	case !slices.Contains(perControlPlane, object.GetKind()):
 		return

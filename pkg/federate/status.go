@@ -46,6 +46,10 @@ const Completed PropagationStatus = "Completed"
 // again, so that it is put right after a while only.
 const Drifted PropagationStatus = "Drifted"
 
+// WaitingForRights is ours: the cluster gives the right to write by namespace, and has not
+// given it in the namespace of the object yet.
+const WaitingForRights PropagationStatus = "WaitingForRights"
+
 // Trouble says whether a status tells that something is not as wanted.
 func (s PropagationStatus) Trouble() bool {
 	return s != ClusterPropagationOK && s != NotSelected && s != Completed

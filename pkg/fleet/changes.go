@@ -48,5 +48,5 @@ func (c *Changes) Of(inventory Inventory, name string) Change {
 // samePlacement says whether a and b are the same to placement and to those who
 // carry it out.
 func samePlacement(a, b membership.Info) bool {
-	return a.UID == b.UID && a.Prune.Equal(b.Prune) && a.Ready == b.Ready && a.Probed == b.Probed && a.Host == b.Host && maps.Equal(a.Labels, b.Labels)
+	return a.UID == b.UID && a.Prune.Equal(b.Prune) && a.NamespaceRights == b.NamespaceRights && a.Ready == b.Ready && a.Probed == b.Probed && a.Host == b.Host && maps.Equal(a.Labels, b.Labels)
 }

@@ -33,11 +33,10 @@ func (o *Options) account(existing *fedcorev1beta1.KubeFedCluster) string {
 }
 
 // modeOf is how much an earlier join was told to allow, or empty when there was none.
-// What KubeFed's own join has granted counts as none: it knows only one way.
+// What KubeFed's own join has granted counts as none: it knows only one way. Where the
+// host does not know of the earlier join any more, only the narrowest is kept.
 func (s *side) modeOf(ctx context.Context, existing *fedcorev1beta1.KubeFedCluster, namespace, account string) (RBACMode, error) {
-	if existing == nil || existing.Annotations[ServiceAccountAnnotation] != namespace+"/"+account {
-		return "", nil
-	}
+	noted := existing != nil && existing.Annotations[ServiceAccountAnnotation] == namespace+"/"+account
 	name := roleName(account)
 	var role rbacv1.ClusterRole
 	err := s.client.Get(ctx, client.ObjectKey{Name: name}, &role)
@@ -52,7 +51,13 @@ func (s *side) modeOf(ctx context.Context, existing *fedcorev1beta1.KubeFedClust
 	} else if err != nil {
 		return "", fmt.Errorf("reading role %s in %s: %w", name, s.name, err)
 	}
-	if mode := RBACMode(annotations[RBACAnnotation]); slices.Contains(RBACModes, mode) {
+	mode := RBACMode(annotations[RBACAnnotation])
+	switch {
+	case mode == RBACNamespaces:
+		return mode, nil
+	case !noted:
+		return "", nil
+	case slices.Contains(RBACModes, mode):
 		return mode, nil
 	}
 	if slices.ContainsFunc(rules, isEverything) {
@@ -73,11 +78,21 @@ func (h *hostSide) rights(ctx context.Context, member *side, existing *fedcorev1
 		switch mode = cmp.Or(earlier, RBACTypes); mode {
 		case RBACAdmin:
 			o.Say("kept the right to do everything in " + o.ClusterName + ", which an earlier join was told to give (--rbac=types takes it away)")
+		case RBACNamespaces:
+			o.Say("kept the rights in " + o.ClusterName + " to the namespaces that are federated to it, as an earlier join was told (--rbac=types gives them in all)")
 		case RBACUsual:
 			o.Say("kept the rights to the usual types in " + o.ClusterName + ", which an earlier join was told to give (--rbac=types leaves those of enabled types)")
 		}
 	}
-	return h.plan(ctx, mode, o.Types...)
+	if mode == RBACNamespaces && existing != nil && existing.Annotations[reach.CredentialPluginAnnotation] != "" {
+		return memberRules{}, errPluginRights
+	}
+	plan, err := h.plan(ctx, mode, o.Types...)
+	if err == nil && mode == RBACNamespaces {
+		guarded, problem := member.guards()
+		plan.unguarded, err = !guarded, problem
+	}
+	return plan, err
 }
 
 // specAgain is the spec of a member that joins again: what is stored, but for what it is

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 func isEverything(rule rbacv1.PolicyRule) bool {
@@ -26,10 +28,28 @@ func (r memberRules) amountTo() []string {
 	if what := granting(rules); len(what) > 0 {
 		return []string{fmt.Sprintf("the controller may do anything %s, because it may grant any right: %s. Disable what you do not need of these types (fedctl disable) and join again", where, strings.Join(what, ", "))}
 	}
+	if r.mode == RBACNamespaces {
+		return r.amountBound()
+	}
 	if what := runningAs(rules); len(what) > 0 && !r.inNamespace {
 		return []string{fmt.Sprintf("the controller may write %s in all namespaces, kube-system included: that is enough to get an administrator's rights in the member", strings.Join(what, ", "))}
 	}
 	return nil
+}
+
+// amountBound is amountTo for rights by namespace.
+func (r memberRules) amountBound() (lines []string) {
+	if slices.ContainsFunc(r.Cluster, func(rule rbacv1.PolicyRule) bool { return slices.Contains(rule.Resources, "secrets") }) {
+		lines = append(lines, "the controller may read secrets in all namespaces, kube-system included: where they hold an administrator's token, that is enough to get his rights (fedctl disable secrets, and join again, if you do not need it)")
+	}
+	if len(r.Bound) == 0 {
+		return lines
+	}
+	where := "any other namespace, kube-system included: the cluster knows no ValidatingAdmissionPolicies, which would bar it"
+	if !r.unguarded {
+		where = "any other but those of Kubernetes (" + reach.KubernetesPrefix + "*) and the control plane's"
+	}
+	return append(lines, "the controller may write in the namespaces that are federated to the member, and binds that right there itself; who has its token could do so in "+where)
 }
 
 // granting lists the rights to give what one does not have.

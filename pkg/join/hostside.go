@@ -65,6 +65,9 @@ func (h *hostSide) plan(ctx context.Context, mode RBACMode, more ...fedcorev1bet
 	if err != nil {
 		return memberRules{}, err
 	}
+	if mode == RBACNamespaces && scope == apiextensionsv1.NamespaceScoped {
+		return memberRules{}, errOneNamespace
+	}
 	var types fedcorev1beta1.FederatedTypeConfigList
 	if err := h.client.List(ctx, &types, client.InNamespace(h.namespace)); err != nil {
 		return memberRules{}, h.explain("listing FederatedTypeConfigs", err)

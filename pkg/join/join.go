@@ -23,7 +23,7 @@ import (
 
 // controllerTimeout is how long the member's controllers may take: for a token, and
 // for the end of a namespace.
-const controllerTimeout = 30 * time.Second
+const controllerTimeout = time.Minute
 
 // Options say which cluster is joined, as what.
 type Options struct {
@@ -134,7 +134,7 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if o.ErrorOnExisting && existing != nil {
 		return fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
 	}
-	r := registration{options: o, existing: existing, member: memberSide, account: o.KubeFedNamespace + "/" + account}
+	r := registration{options: o, existing: existing, member: memberSide, account: o.KubeFedNamespace + "/" + account, mode: plan.mode}
 	if o.Rotate && existing == nil {
 		return fmt.Errorf("%s has not joined: there is no token to replace; leave out --rotate", o.ClusterName)
 	}
@@ -185,6 +185,11 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	}
 	if err := inMember.dropOther(ctx, o.KubeFedNamespace, account, token.lifetime); err != nil {
 		return err
+	}
+	if plan.mode != RBACNamespaces { // the host has been told, so nothing is bound anew
+		if err := inMember.dropBoundRights(ctx, o.KubeFedNamespace, account); err != nil {
+			return err
+		}
 	}
 	for _, line := range plan.amountTo() {
 		o.Say(o.ClusterName + ": " + line)

@@ -45,7 +45,16 @@ func roleObjects(namespace, serviceAccount string, rules memberRules) []client.O
 	if rules.inNamespace {
 		clusterRole = healthRoleName(serviceAccount, namespace)
 	}
+	if rules.mode == RBACNamespaces {
+		rules.Cluster = append(rules.Cluster, bindingRules(serviceAccount)...)
+	}
 	objects := clusterRoleAndBinding(clusterRole, namespace, serviceAccount, rules.Cluster)
+	if rules.mode == RBACNamespaces {
+		objects = append(objects, boundRole(serviceAccount, rules.Bound))
+	}
+	if rules.mode == RBACNamespaces && !rules.unguarded {
+		objects = append(guardObjects(namespace, serviceAccount), objects...) // before there is anything to guard
+	}
 	if rules.inNamespace {
 		objects = append(objects, roleAndBinding(roleName(serviceAccount), namespace, serviceAccount, rules.Namespaced)...)
 	}
@@ -55,6 +64,15 @@ func roleObjects(namespace, serviceAccount string, rules memberRules) []client.O
 		}
 	}
 	return objects
+}
+
+// boundRole is what the controller binds by namespace.
+func boundRole(serviceAccount string, rules []rbacv1.PolicyRule) *rbacv1.ClusterRole {
+	return &rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+		ObjectMeta: metav1.ObjectMeta{Name: namespaceRoleName(serviceAccount)},
+		Rules:      rules,
+	}
 }
 
 func isRole(object client.Object) bool {

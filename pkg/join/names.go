@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // serviceAccountName is KubeFed's name of the account in the member, and of its
@@ -15,9 +17,10 @@ func serviceAccountName(clusterName, hostClusterName string) string {
 }
 
 // roleName is KubeFed's name of the role and its binding in the member.
-func roleName(serviceAccount string) string {
-	return "kubefed-controller-manager:" + serviceAccount
-}
+func roleName(serviceAccount string) string { return reach.RoleName(serviceAccount) }
+
+// namespaceRoleName is the name of the cluster role that is bound by namespace, and of its bindings.
+func namespaceRoleName(serviceAccount string) string { return reach.NamespaceRole(serviceAccount) }
 
 // healthRoleName is KubeFed's name of the cluster role for health checks that
 // goes with a role limited to one namespace.

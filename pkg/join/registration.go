@@ -24,6 +24,7 @@ type registration struct {
 	member      *side
 	credentials credentials
 	account     string
+	mode        RBACMode
 }
 
 func (r registration) secretName() string {
@@ -142,6 +143,9 @@ func (h *hostSide) storeCluster(ctx context.Context, s steps, r registration, sp
 		annotations = map[string]string{}
 	}
 	maps.Copy(annotations, desired.Annotations)
+	if r.mode != RBACNamespaces {
+		delete(annotations, reach.NamespaceRightsAnnotation)
+	}
 	r.sayChanges(desired, existing.Spec, spec)
 	if apiequality.Semantic.DeepEqual(existing.Spec, spec) && maps.Equal(existing.Annotations, annotations) && maps.Equal(existing.Labels, desired.Labels) {
 		s.say(fmt.Sprintf("unchanged %s in %s", describeObject(desired), s.where))
@@ -175,6 +179,9 @@ func (r registration) annotations() map[string]string {
 	if r.member.uid != "" {
 		annotations[reach.ClusterUIDAnnotation] = r.member.uid
 	}
+	if r.mode == RBACNamespaces {
+		annotations[reach.NamespaceRightsAnnotation] = r.account
+	}
 	return annotations
 }
 
@@ -185,6 +192,9 @@ func (r registration) spec(ctx context.Context) (fedcorev1beta1.KubeFedClusterSp
 		return r.specAgain(ctx)
 	}
 	spec, err := r.freshSpec()
+	if err == nil && r.member.config.Insecure {
+		r.options.Say(fmt.Sprintf("the certificate of %s is not verified, by the controller neither: the kubeconfig says insecure-skip-tls-verify (spec.disabledTLSValidations of the KubeFedCluster)", r.options.ClusterName))
+	}
 	if err != nil || r.options.DryRun {
 		return spec, err
 	}

@@ -15,6 +15,9 @@ import (
 type RBACMode string
 
 const (
+	// RBACNamespaces lets the controller write what the enabled types need in the namespaces
+	// alone that the federation places in the member, and read it in all.
+	RBACNamespaces RBACMode = "namespaces"
 	// RBACTypes grants what the enabled types need, and no more.
 	RBACTypes RBACMode = "types"
 	// RBACUsual grants that and what the usual types need, enabled or not.
@@ -24,7 +27,7 @@ const (
 )
 
 // RBACModes are all there are, the narrowest first.
-var RBACModes = []RBACMode{RBACTypes, RBACUsual, RBACAdmin}
+var RBACModes = []RBACMode{RBACNamespaces, RBACTypes, RBACUsual, RBACAdmin}
 
 type groupResource struct{ group, resource string }
 
@@ -53,6 +56,8 @@ var usualTypes = []groupResource{
 var (
 	readVerbs = []string{"get", "list", "watch"}
 	allVerbs  = []string{"get", "list", "watch", "create", "update", "patch", "delete"}
+	// writeVerbs are all others than readVerbs.
+	writeVerbs = []string{"create", "update", "patch", "delete"}
 
 	healthRule = rbacv1.PolicyRule{
 		NonResourceURLs: []string{"/healthz", "/livez", "/readyz", "/version", "/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"},
@@ -73,6 +78,10 @@ type memberRules struct {
 	// Cluster is for a ClusterRole, Namespaced for a Role in the KubeFed namespace;
 	// a control plane of Cluster scope has no Namespaced ones.
 	Cluster, Namespaced []rbacv1.PolicyRule
+	// Bound is for a ClusterRole that the controller binds by namespace.
+	Bound []rbacv1.PolicyRule
+	// unguarded says that nothing in the member holds the account to where it may bind them.
+	unguarded bool
 	// mode is what they were computed for, and inNamespace says that the control plane is
 	// a Namespaced one, though there may be no rule.
 	mode        RBACMode
@@ -84,53 +93,88 @@ type memberRules struct {
 // cluster's health, nodes and identity.
 func rulesFor(mode RBACMode, scope apiextensionsv1.ResourceScope, types []fedcorev1beta1.FederatedTypeConfig) memberRules {
 	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, identityRule, definitionsRule}
-	if scope == apiextensionsv1.NamespaceScoped {
-		rules := memberRules{Cluster: inventory, Namespaced: []rbacv1.PolicyRule{everythingRule}, mode: mode, inNamespace: true}
-		if mode != RBACAdmin {
-			rules.Namespaced = typeRules(mode, types, true)
-		}
-		return rules
-	}
-	if mode == RBACAdmin {
+	namespaced, others := targetsOf(mode, types)
+	switch {
+	case scope == apiextensionsv1.NamespaceScoped && mode == RBACAdmin:
+		return memberRules{Cluster: inventory, Namespaced: []rbacv1.PolicyRule{everythingRule}, mode: mode, inNamespace: true}
+	case scope == apiextensionsv1.NamespaceScoped:
+		return memberRules{Cluster: inventory, Namespaced: rulesOf(namespaced, allVerbs), mode: mode, inNamespace: true}
+	case mode == RBACAdmin:
 		return memberRules{Cluster: []rbacv1.PolicyRule{everythingRule, allPathsRule}, mode: mode}
+	case mode == RBACNamespaces:
+		reads := append(resourceRules(namespaced, readVerbs), podsRules(namespaced)...)
+		return memberRules{
+			Cluster: slices.Concat(inventory, rulesOf(others, allVerbs), reads),
+			Bound:   append(resourceRules(namespaced, writeVerbs), grantingRules(namespaced)...), mode: mode,
+		}
 	}
-	return memberRules{Cluster: append(inventory, typeRules(mode, types, false)...), mode: mode}
+	return memberRules{Cluster: append(inventory, rulesOf(append(namespaced, others...), allVerbs)...), mode: mode}
 }
 
-// typeRules lists one rule per API group, sorted, for the types that propagate, and with
-// RBACUsual for the usual ones; then what some types need besides.
-func typeRules(mode RBACMode, types []fedcorev1beta1.FederatedTypeConfig, namespacedOnly bool) []rbacv1.PolicyRule {
-	var targets []groupResource
+// targetsOf lists the types that propagate, and with RBACUsual the usual ones: those in
+// namespaces, and others.
+func targetsOf(mode RBACMode, types []fedcorev1beta1.FederatedTypeConfig) (namespaced, others []groupResource) {
 	if mode == RBACUsual {
-		targets = slices.Clone(usualTypes)
+		namespaced = slices.Clone(usualTypes)
 	}
 	for i := range types {
 		target := types[i].Spec.TargetType
-		if types[i].Spec.Propagation != fedcorev1beta1.PropagationEnabled || (namespacedOnly && target.Scope != apiextensionsv1.NamespaceScoped) {
+		if types[i].Spec.Propagation != fedcorev1beta1.PropagationEnabled {
 			continue
 		}
-		targets = append(targets, groupResource{target.Group, pluralOf(types[i])})
+		resource := groupResource{target.Group, pluralOf(types[i])}
+		if target.Scope == apiextensionsv1.NamespaceScoped {
+			namespaced = append(namespaced, resource)
+		} else {
+			others = append(others, resource)
+		}
 	}
-	if namespacedOnly {
-		targets = slices.DeleteFunc(targets, func(t groupResource) bool { return t == groupResource{"", "namespaces"} })
+	namespaces := groupResource{"", "namespaces"}
+	if slices.Contains(namespaced, namespaces) { // whatever is said of their scope
+		namespaced = slices.DeleteFunc(namespaced, func(t groupResource) bool { return t == namespaces })
+		others = append(others, namespaces)
 	}
+	return namespaced, others
+}
+
+// rulesOf lists the rules for types, then what some types need besides.
+func rulesOf(targets []groupResource, verbs []string) []rbacv1.PolicyRule {
+	return slices.Concat(resourceRules(targets, verbs), podsRules(targets), grantingRules(targets))
+}
+
+// resourceRules lists one rule per API group, sorted.
+func resourceRules(targets []groupResource, verbs []string) []rbacv1.PolicyRule {
+	targets = slices.Clone(targets)
 	slices.SortFunc(targets, func(a, b groupResource) int {
 		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.resource, b.resource))
 	})
-	targets = slices.Compact(targets)
-
 	var rules []rbacv1.PolicyRule
-	for _, t := range targets {
+	for _, t := range slices.Compact(targets) {
 		if last := len(rules) - 1; last >= 0 && rules[last].APIGroups[0] == t.group {
 			rules[last].Resources = append(rules[last].Resources, t.resource)
 			continue
 		}
-		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{t.group}, Resources: []string{t.resource}, Verbs: allVerbs})
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{t.group}, Resources: []string{t.resource}, Verbs: verbs})
 	}
-	if slices.ContainsFunc(targets, hasReplicas) && !slices.Contains(targets, groupResource{"", "pods"}) {
-		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: readVerbs})
+	return rules
+}
+
+// podsRules let the pods of types with replicas be looked at.
+func podsRules(targets []groupResource) []rbacv1.PolicyRule {
+	if !slices.ContainsFunc(targets, hasReplicas) || slices.Contains(targets, groupResource{"", "pods"}) {
+		return nil
 	}
-	return append(rules, grantingRules(targets)...)
+	return []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: readVerbs}}
+}
+
+// bindingRules let an account bind the rights that it has by namespace, and nothing else:
+// an API server checks the name also where an object is created by being applied.
+func bindingRules(serviceAccount string) []rbacv1.PolicyRule {
+	name := []string{namespaceRoleName(serviceAccount)}
+	return []rbacv1.PolicyRule{
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings"}, ResourceNames: name, Verbs: []string{"get", "list", "watch", "create", "patch", "delete"}},
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, ResourceNames: name, Verbs: []string{"bind"}},
+	}
 }
 
 // hasReplicas: a ReplicaSchedulingPreference shares out the replicas of the type, and
@@ -155,6 +199,7 @@ func grantingRules(targets []groupResource) []rbacv1.PolicyRule {
 	}
 	var rules []rbacv1.PolicyRule
 	if len(escalate) > 0 {
+		slices.Sort(escalate)
 		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: escalate, Verbs: []string{"bind", "escalate"}})
 	}
 	if len(bind) > 0 {

@@ -41,8 +41,9 @@ func render(rules []rbacv1.PolicyRule) []string {
 
 func TestRulesFor(t *testing.T) {
 	const (
-		all  = ": get,list,watch,create,update,patch,delete"
-		read = ": get,list,watch"
+		all   = ": get,list,watch,create,update,patch,delete"
+		read  = ": get,list,watch"
+		write = ": create,update,patch,delete"
 	)
 	usual := []string{
 		": configmaps,namespaces,secrets,serviceaccounts,services" + all,
@@ -65,7 +66,26 @@ func TestRulesFor(t *testing.T) {
 		scope               apiextensionsv1.ResourceScope
 		types               []fedcorev1beta1.FederatedTypeConfig
 		cluster, namespaced []string
+		bound               []string
 	}{
+		{
+			name: "by namespace", mode: RBACNamespaces, scope: apiextensionsv1.ClusterScoped,
+			types: []fedcorev1beta1.FederatedTypeConfig{
+				typeConfig("namespaces", apiextensionsv1.ClusterScoped, true),
+				typeConfig("secrets", apiextensionsv1.NamespaceScoped, true),
+				typeConfig("deployments.apps", apiextensionsv1.NamespaceScoped, true),
+				typeConfig("rolebindings.rbac.authorization.k8s.io", apiextensionsv1.NamespaceScoped, true),
+				typeConfig("configmaps", apiextensionsv1.NamespaceScoped, false),
+			},
+			cluster: concat(health, []string{": namespaces" + all, ": secrets" + read, "apps: deployments" + read, "rbac.authorization.k8s.io: rolebindings" + read, pods}),
+			bound: []string{": secrets" + write, "apps: deployments" + write, "rbac.authorization.k8s.io: rolebindings" + write,
+				"rbac.authorization.k8s.io: clusterroles,roles: bind"},
+		},
+		{
+			name: "by namespace, though the type of Namespaces is said to be in namespaces", mode: RBACNamespaces, scope: apiextensionsv1.ClusterScoped,
+			types:   []fedcorev1beta1.FederatedTypeConfig{typeConfig("namespaces", apiextensionsv1.NamespaceScoped, true)},
+			cluster: concat(health, []string{": namespaces" + all}),
+		},
 		{
 			name: "no types", mode: RBACTypes, scope: apiextensionsv1.ClusterScoped,
 			cluster: health,
@@ -148,6 +168,9 @@ func TestRulesFor(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.namespaced, render(got.Namespaced)); diff != "" {
 				t.Errorf("rules of the Role (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.bound, render(got.Bound)); diff != "" {
+				t.Errorf("rules of the ClusterRole that is bound by namespace (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -66,7 +66,11 @@ func openSide(ctx context.Context, config *rest.Config, name string) (*side, err
 	case err == nil:
 		s.uid = string(namespace.UID)
 	case apierrors.IsUnauthorized(err):
-		return nil, fmt.Errorf("%s at %s does not accept the credentials in the kubeconfig (401 Unauthorized)", name, config.Host)
+		why := "401 Unauthorized"
+		if ended := endedCertificate(config, time.Now()); ended != "" {
+			why += "; " + ended
+		}
+		return nil, fmt.Errorf("%s at %s does not accept the credentials in the kubeconfig (%s)", name, config.Host, why)
 	case !apierrors.IsForbidden(err):
 		return nil, &UnreachableError{Cluster: name, Endpoint: config.Host, message: reach.Describe(err, config.Host, firstAnswer)}
 	}

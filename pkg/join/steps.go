@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -165,6 +166,12 @@ func bring(existing, desired client.Object) (change, error) {
 			return changeReplace, nil
 		}
 		return assign(&have.Subjects, want.Subjects), nil
+	case *admissionv1.ValidatingAdmissionPolicy:
+		have, _ := existing.(*admissionv1.ValidatingAdmissionPolicy)
+		return assign(&have.Spec, want.Spec), nil
+	case *admissionv1.ValidatingAdmissionPolicyBinding:
+		have, _ := existing.(*admissionv1.ValidatingAdmissionPolicyBinding)
+		return assign(&have.Spec, want.Spec), nil
 	case *corev1.Secret:
 		have, _ := existing.(*corev1.Secret)
 		if have.Type != want.Type || have.Annotations[corev1.ServiceAccountNameKey] != want.Annotations[corev1.ServiceAccountNameKey] {

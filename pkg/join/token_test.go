@@ -100,21 +100,22 @@ var _ = Describe("the token of a member", func() {
 	})
 })
 
+// enableType enables a type for the spec.
+func enableType(ctx context.Context, name, group, kind string, scope apiextensionsv1.ResourceScope) {
+	GinkgoHelper()
+	config := &fedcorev1beta1.FederatedTypeConfig{ObjectMeta: objectMeta(namespace, name)}
+	config.Spec.Propagation = fedcorev1beta1.PropagationEnabled
+	config.Spec.TargetType = fedcorev1beta1.APIResource{Group: group, Version: "v1", Kind: kind, Scope: scope}
+	config.Spec.FederatedType = fedcorev1beta1.APIResource{Group: "types.kubefed.io", Version: "v1beta1", Kind: "Federated" + kind, Scope: scope}
+	Expect(host.Create(ctx, config)).To(Succeed())
+	DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, config)).To(Succeed()) })
+}
+
 var _ = Describe("the rights of a member", func() {
 	AfterEach(func(ctx context.Context) { leave(ctx, member1) })
 
-	enable := func(ctx context.Context, name, group, kind string, scope apiextensionsv1.ResourceScope) {
-		GinkgoHelper()
-		config := &fedcorev1beta1.FederatedTypeConfig{ObjectMeta: objectMeta(namespace, name)}
-		config.Spec.Propagation = fedcorev1beta1.PropagationEnabled
-		config.Spec.TargetType = fedcorev1beta1.APIResource{Group: group, Version: "v1", Kind: kind, Scope: scope}
-		config.Spec.FederatedType = fedcorev1beta1.APIResource{Group: "types.kubefed.io", Version: "v1beta1", Kind: "Federated" + kind, Scope: scope}
-		Expect(host.Create(ctx, config)).To(Succeed())
-		DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, config)).To(Succeed()) })
-	}
-
 	It("are those of the enabled types alone", func(ctx context.Context) {
-		enable(ctx, "configmaps", "", "ConfigMap", apiextensionsv1.NamespaceScoped)
+		enableType(ctx, "configmaps", "", "ConfigMap", apiextensionsv1.NamespaceScoped)
 		mustJoin(ctx, member1, member1)
 		account := asMemberAccount(ctx, member1, member1)
 		Expect(account.List(ctx, &corev1.ConfigMapList{})).To(Succeed())
@@ -139,7 +140,7 @@ var _ = Describe("the rights of a member", func() {
 	It("follow the types without another token", func(ctx context.Context) {
 		mustJoin(ctx, member1, member1)
 		token, _ := storedToken(ctx)
-		enable(ctx, "clusterroles.rbac.authorization.k8s.io", rbacv1.GroupName, "ClusterRole", apiextensionsv1.ClusterScoped)
+		enableType(ctx, "clusterroles.rbac.authorization.k8s.io", rbacv1.GroupName, "ClusterRole", apiextensionsv1.ClusterScoped)
 		var said []string
 		o := join.Options{ClusterName: member1, HostClusterName: hostName, KubeFedNamespace: namespace, Say: func(line string) { said = append(said, line) }}
 		Expect(join.UpdateRights(ctx, configOf(hostName), configOf(member1), o)).To(Succeed())

@@ -205,7 +205,7 @@ func (h *hostSide) namespaceUID(ctx context.Context) types.UID {
 // UID is hostUID.
 func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID types.UID, o UnjoinOptions) error {
 	did := steps{client: s.client, where: s.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
-	var errs []error
+	errs := []error{did.dropBoundRights(ctx, account.Namespace, account.Name)}
 	for _, object := range accessObjects(account.Namespace, account.Name) {
 		errs = append(errs, did.remove(ctx, object))
 	}

@@ -168,8 +168,9 @@ func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster)
 			p.wakeBarred()
 		}
 		prune := reach.PruneTime(kfc)
-		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels) || !prune.Equal(m.info.Prune)
-		m.object, m.info.Labels, m.info.Prune = kfc, kfc.Labels, prune
+		rights := reach.NamespaceRights(kfc)
+		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels) || !prune.Equal(m.info.Prune) || rights != m.info.NamespaceRights
+		m.object, m.info.Labels, m.info.Prune, m.info.NamespaceRights = kfc, kfc.Labels, prune, rights
 	}
 	p.renewSnapshot()
 	p.mu.Unlock()

@@ -61,6 +61,9 @@ type Info struct {
 	Labels map[string]string
 	// Prune is the time up to which what was found when it joined is to be removed.
 	Prune time.Time
+	// NamespaceRights is the account there whose right to write is bound by namespace; the
+	// zero value if it needs no RoleBindings of ours.
+	NamespaceRights types.NamespacedName
 	// Probed is false until the first probe since this process started has
 	// ended: Ready is then false because nothing is known yet.
 	Probed bool

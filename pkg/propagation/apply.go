@@ -61,11 +61,23 @@ func (a *attempt) known() member.Known {
 		Live:     a.seen.known(),
 		First:    a.task.First(),
 		Repair:   a.task.RepairVersion(),
+		Once:     a.endsOnce(),
 		Retained: a.task.Retained(),
 		Stripped: a.task.Stripped(),
 		Invalid:  a.task.Irreplaceable(),
 		Reported: a.seen != nil && a.seen.KubeFeds && a.reportedByKubeFed(),
 	}
+}
+
+// endsOnce says whether the object may be done when it is gone.
+func (a *attempt) endsOnce() bool {
+	switch a.fed.consumption() {
+	case federate.AlwaysConsumed:
+		return true
+	case federate.NeverConsumed:
+		return false
+	}
+	return federate.Ends(a.t.Target.GVK.GroupKind())
 }
 
 // reportedByKubeFed says whether the status is that of what is wanted, and says that
@@ -101,11 +113,22 @@ func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile
 		w.tell(a, func(l *ledger.Ledger) ledger.Next { l.CannotReplace(a.task); return ledger.Next{} })
 		return w.fail(a, ledger.Refused, r.Cause)
 	case member.Failed:
+		if w.refused(a, r.Cause) {
+			return w.fail(a, ledger.Unbound, r.Cause) // an API server takes a moment to hear of a RoleBinding
+		}
 		return w.fail(a, troubleOf(r), r.Cause)
+	case member.Vanished:
+		return reconcile.Result{RequeueAfter: w.work.backoff.When(a.item)}, nil // the watch tells before that
 	case member.Deleting, member.Withheld:
 		return reconcile.Result{}, nil // decided anew: that has queued its own item
 	}
 	return reconcile.Result{}, fmt.Errorf("unknown outcome %T of applying %s in cluster %s", result, a.target, a.cluster())
+}
+
+// refused says whether a write has failed for lack of a right that is bound by namespace.
+func (w *memberWorker) refused(a *attempt, err error) bool {
+	info, _ := w.lookout.inventory.Info(a.cluster())
+	return w.lookout.bindings.refused(a.t, info, err)
 }
 
 func troubleOf(failed member.Failed) ledger.Trouble {

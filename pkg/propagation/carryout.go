@@ -92,6 +92,7 @@ func (w *memberWorker) begin(a *attempt, info membership.Info) {
 		}
 		a.task, next = l.Begin(ledger.Try{
 			Situation: a.situation, Wanted: a.fed.wanted(intent, a.situation.Membership), Namespace: namespace,
+			Lacking: w.lookout.lacking(a.t, a.target, info),
 			Render: func(cluster string) (_ ledger.Rendering, err error) {
 				a.manifest, err = a.acc.render(a.t, intent, cluster)
 				return a.manifest.rendering(), err

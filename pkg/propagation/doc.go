@@ -27,6 +27,8 @@
 //	carryout.go    member items: what is to be done, and what has become of it
 //	apply.go       ... the object is to be there
 //	remove.go      ... it is to be gone, or to lose the label
+//	bindings.go    the right to write, where members give it by namespace
+//	binder.go      ... in one member, and bindingplan.go where it is to be given
 //	memberclient.go the connection to a member; pkg/propagation/member makes the writes
 //	status.go      folding the outcomes and writing the status
 //	statuspatch.go ... what has to be written of it
@@ -39,6 +41,6 @@
 // Nothing here decides what is to become of an object: pkg/propagation/ledger does.
 //
 // It imports the pure packages, its own packages member and ledger, pkg/fleet,
-// pkg/membership and pkg/typeconfig; nothing of internal or cmd. No request to an API
+// pkg/membership, pkg/reach and pkg/typeconfig; nothing of internal or cmd. No request to an API
 // server is made while a lock is held.
 package propagation

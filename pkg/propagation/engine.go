@@ -62,6 +62,7 @@ type Engine struct {
 	members  *memberSet
 	triggers *triggers
 	rights   *rights
+	bindings *bindings
 	// namespaces are the FederatedNamespaces, whose placement bounds that of what is in them.
 	namespaces *namespaceStore
 	// policies change what members get.
@@ -95,6 +96,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 	e := newEngine(opts, log, inventory, host, &eventSender{recorder: eventnote.NewRecorder(local, "fedctl"), namespace: opts.KubeFedNamespace})
 	inventory.Subscribe(e.policies.clusterChanged)
 	inventory.Subscribe(e.triggers.clusterChanged)
+	inventory.Subscribe(e.bindings.clusterChanged)
 	if opts.ReportLeftovers != nil {
 		opts.ReportLeftovers(e.leftovers.in)
 	}
@@ -118,8 +120,20 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	e.triggers.members = e.members
 	e.rights = &rights{members: e.members, inventory: inventory}
 	e.triggers.rightsChanged = e.rights.changed
-	e.namespaces = &namespaceStore{host: host, onChange: e.triggers.namespaceChanged, onSynced: e.triggers.reconsiderAll}
-
+	e.namespaces = &namespaceStore{host: host}
+	e.bindings = &bindings{
+		log: log, inventory: inventory, namespaces: e.namespaces, members: e.members, types: e.types, timeout: opts.RequestTimeout,
+		onBound: e.triggers.namespaceUsable, binders: map[string]*binder{},
+	}
+	e.triggers.namespaceThere = e.bindings.look
+	e.namespaces.onChange = func(namespace string) {
+		e.triggers.namespaceChanged(namespace)
+		e.bindings.changed()
+	}
+	e.namespaces.onSynced = func() {
+		e.triggers.reconsiderAll()
+		e.bindings.changed()
+	}
 	e.policies = newPolicyStore(host, inventory, opts)
 	e.policies.onPolicy, e.policies.onFacts, e.policies.onSynced = e.triggers.policyChanged, e.triggers.factsChanged, e.triggers.reconsiderAll
 	e.triggers.selected = e.policies.selected
@@ -128,7 +142,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 		SettleTimeout: opts.SettleTimeout, RequestTimeout: opts.RequestTimeout, UnreadyDeletionTimeout: opts.UnreadyDeletionTimeout,
 		LeftoverRetention: opts.LeftoverRetention,
 	}
-	look := &lookout{inventory: inventory, members: e.members}
+	look := &lookout{inventory: inventory, members: e.members, bindings: e.bindings}
 	place := &placer{inventory: inventory, namespaces: e.namespaces, policies: e.policies, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
 	metrics := newMetrics(e.work, e.types, e.leftovers)
 	e.statusObjects = &statusObjectWriter{host: host, lookout: look, work: e.work, events: sender}
@@ -195,6 +209,7 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	}
 	client.applier.Served().OnReturn(func() { e.triggers.versionReturned(name.String()) })
 	e.members.Engage(ctx, name.String(), client)
+	e.bindings.engage(ctx, name.String(), client)
 	return nil
 }
 

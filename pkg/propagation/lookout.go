@@ -16,6 +16,7 @@ import (
 type lookout struct {
 	inventory fleet.Inventory
 	members   *memberSet
+	bindings  *bindings
 }
 
 // situations are all joined clusters, by name, as a decision about a federated object
@@ -106,4 +107,13 @@ func (o *lookout) namespace(t *runningType, target types.NamespacedName, info me
 		return ledger.NamespaceLeaving
 	}
 	return ledger.NamespaceThere
+}
+
+// lacking says why we may not write in an object's namespace in a cluster yet; empty if
+// nothing is known to be in the way.
+func (o *lookout) lacking(t *runningType, target types.NamespacedName, info membership.Info) string {
+	if !t.Target.Namespaced {
+		return ""
+	}
+	return o.bindings.lacking(info, target.Namespace)
 }

@@ -73,3 +73,19 @@ func (n *namespaceStore) get(resource typeconfig.Resource, namespace string) (fe
 	}
 	return n.store.Get(types.NamespacedName{Namespace: namespace, Name: namespace}), true
 }
+
+// all are the FederatedNamespaces that stand for a namespace; they are not known as long as
+// they have not been listed.
+func (n *namespaceStore) all() (list []*federated, known bool) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.resource == (typeconfig.Resource{}) || !n.store.Synced() {
+		return nil, false
+	}
+	for _, key := range n.store.Keys("") {
+		if fed := n.store.Get(key); fed != nil && key.Namespace == key.Name {
+			list = append(list, fed)
+		}
+	}
+	return list, true
+}

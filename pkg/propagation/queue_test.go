@@ -29,7 +29,7 @@ func get(t *testing.T, q *fairQueue) Item {
 	select {
 	case i := <-got:
 		return i
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no item came")
 		return Item{}
 	}
@@ -115,7 +115,7 @@ func TestFairQueueLimitsALane(t *testing.T) {
 		if i == first || i == second || i.ClusterName != "hung" {
 			t.Errorf("got %v after a place in the lane was free", i)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("no item came after a place in the lane was free")
 	}
 }
@@ -210,7 +210,7 @@ func TestFairQueueLosesNothing(t *testing.T) {
 		})
 	}
 	producers.Wait()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		mu.Lock()
 		all := len(done) == 4*items
 		mu.Unlock()

@@ -60,6 +60,7 @@ func (w *memberWorker) remove(ctx context.Context, a *attempt) (reconcile.Result
 	case member.Unread:
 		return w.fail(a, ledger.Unreadable, r.Cause)
 	case member.Failed:
+		w.refused(a, r.Cause) // what was written as the namespace left is bound to be removed
 		return w.fail(a, troubleOf(r), r.Cause)
 	}
 	return reconcile.Result{}, fmt.Errorf("unknown outcome %T of removing %s from cluster %s", result, a.target, a.cluster())
@@ -115,6 +116,7 @@ func (w *memberWorker) release(ctx context.Context, a *attempt) (reconcile.Resul
 	w.metrics.observe(a, "unlabel", member.Err(result), w.now().Sub(start))
 	switch result.(type) {
 	case member.Failed, member.Unserved:
+		w.refused(a, member.Err(result))
 		w.log.Info("Could not remove the managed label from an object without a federated object; trying again",
 			"cluster", a.cluster(), "type", a.t.Name, "object", a.target, "error", errtext.Stable(member.Err(result)))
 		return reconcile.Result{RequeueAfter: w.work.backoff.When(a.item)}, nil

@@ -29,6 +29,8 @@ type triggers struct {
 	selected func(t *runningType, fed *federated) bool
 	// rightsChanged is told of a type that can be read in a member again, or no longer.
 	rightsChanged func(typeName string)
+	// namespaceThere is told of a namespace that has appeared in a member.
+	namespaceThere func(cluster string)
 }
 
 // federatedChanged is called when a federated object differs from what was known of it.
@@ -165,7 +167,8 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 		return
 	}
 	if t.IsNamespace && before == nil && after != nil {
-		g.namespaceAppeared(cluster, target.Name)
+		g.namespaceThere(cluster)
+		g.namespaceUsable(cluster, target.Name)
 	}
 	key := t.federatedKey(target)
 	if t.federated.Get(key) != nil {
@@ -197,8 +200,9 @@ func (g *triggers) memberDeleted(cluster, typeName string, target types.Namespac
 	}
 }
 
-// namespaceAppeared releases the objects that wait for their namespace in a member.
-func (g *triggers) namespaceAppeared(cluster, namespace string) {
+// namespaceUsable releases the objects that wait for their namespace in a member, or for
+// the right to write there.
+func (g *triggers) namespaceUsable(cluster, namespace string) {
 	for _, t := range g.types.all() {
 		if !t.Target.Namespaced {
 			continue

@@ -122,7 +122,11 @@ func TestProbeAnswers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			server := httptest.NewTLSServer(tc.handler)
 			defer server.Close()
-			p, err := NewProber(Access{Endpoint: server.URL, CA: pemOf(server), Token: "t"}, "fed/s", "", 200*time.Millisecond)
+			limit := time.Minute
+			if tc.name == "silent" {
+				limit = 200 * time.Millisecond
+			}
+			p, err := NewProber(Access{Endpoint: server.URL, CA: pemOf(server), Token: "t"}, "fed/s", "", limit)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -80,6 +80,7 @@ type hostWatches struct{ federated, namespaces *fleet.Watch[version] }
 type member struct {
 	dynamic dynamic.Interface
 	core    corev1client.CoreV1Interface
+	clock   *clock
 }
 
 var (
@@ -182,11 +183,12 @@ func (c *Controller) Engage(ctx context.Context, name multicluster.ClusterName, 
 	config.WarningHandler = rest.NoWarnings{}
 	dyn, dynErr := dynamic.NewForConfigAndClient(config, cl.GetHTTPClient())
 	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
-	core, coreErr := corev1client.NewForConfigAndClient(config, cl.GetHTTPClient())
+	theirs := &clock{}
+	core, coreErr := corev1client.NewForConfigAndClient(config, theirs.listening(cl.GetHTTPClient()))
 	if err := errors.Join(dynErr, coreErr); err != nil {
 		return fmt.Errorf("cluster %q: %w", name, err)
 	}
-	c.members.Engage(ctx, name.String(), &member{dynamic: dyn, core: core})
+	c.members.Engage(ctx, name.String(), &member{dynamic: dyn, core: core, clock: theirs})
 	c.enqueueAll()
 	return nil
 }

@@ -91,5 +91,5 @@ func (c *Controller) countPods(ctx context.Context, m *member, key types.Namespa
 	if err != nil {
 		return podCounts{}, err
 	}
-	return countPods(pods.Items, time.Now(), c.opts.UnschedulableAfter), nil
+	return countPods(pods.Items, m.clock.at(time.Now()), c.opts.UnschedulableAfter), nil
 }

@@ -31,5 +31,5 @@ var _ = Describe("What is the host controller's own", func() {
 		})
 		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionFalse, "StorageNotAllowed")).To(Equal(
 			"spec.s3.credentialsSecretRef is missing: the controller that executes the backups of this cluster uses its own identity only where its setting backup-own-identity is true"))
-	}, SpecTimeout(2*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 })

@@ -52,7 +52,7 @@ var _ = Describe("A member that does not let backups be executed", func() {
 			fedctl(ctx, "install", "--member", member.Name, "--backup-rights", rights)
 		}
 		grant(ctx, "none")
-		DeferCleanup(func(ctx SpecContext) { grant(ctx, "restore") }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { grant(ctx, "restore") }, NodeTimeout(3*time.Minute))
 		Eventually(ctx, func() string { return events(ctx, member.Name, "BackupsForbidden") }).Should(And(
 			ContainSubstring("create leases.coordination.k8s.io"), ContainSubstring("fedctl install --member "+member.Name+" --backup-rights save")))
 		Eventually(ctx, func() string { return blockedBy(ctx, member.Name) }).Should(HavePrefix("Forbidden: "))
@@ -83,7 +83,7 @@ var _ = Describe("A member that does not let backups be executed", func() {
 		grant(ctx, "restore")
 		expectPhase(ctx, c, run, v1alpha1.RunSucceeded)
 		Eventually(ctx, func() string { return blockedBy(ctx, member.Name) }).Should(BeEmpty())
-		Expect(events(ctx, member.Name, "BackupsExecuted")).NotTo(BeEmpty())
+		Eventually(ctx, func() string { return events(ctx, member.Name, "BackupsExecuted") }).ShouldNot(BeEmpty())
 		Eventually(ctx, func() map[string]any { return status(ctx, member.Name, ns) }).Should(HaveKeyWithValue("ready", "True"))
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

@@ -45,7 +45,7 @@ var _ = Describe("On Google Cloud Storage", func() {
 			r.Spec.GCS.CredentialsSecretRef = &v1alpha1.LocalReference{Name: secret.Name}
 		})
 		Expect(expectCondition(ctx, c, repository, "Ready", metav1.ConditionFalse, "AccessDenied")).To(And(ContainSubstring("bucket backups"), ContainSubstring("service account")))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })
 
 // That data gets there and back is the part of pkg/backup/repository's tests.
@@ -74,5 +74,5 @@ var _ = Describe("On Azure Blob Storage", func() {
 			Expect(expectCondition(ctx, c, repository, "Ready", metav1.ConditionFalse, "Unreachable")).To(And(
 				ContainSubstring("container backups of the storage account fedctl"), Not(ContainSubstring("bG9j"))), key)
 		}
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

@@ -31,7 +31,7 @@ var _ = Describe("The commands for backups", func() {
 		everywhere := map[string]any{"clusterSelector": map[string]any{}}
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "commands-"}}
 		Expect(host.Create(ctx, ns)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, ns)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, ns)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		Expect(host.Create(ctx, federated("FederatedNamespace", ns.Name, ns.Name, map[string]any{"placement": everywhere}))).To(Succeed())
 		Expect(host.Create(ctx, federated("FederatedBackup", ns.Name, "nightly", map[string]any{
 			"template": map[string]any{"spec": map[string]any{
@@ -78,7 +78,7 @@ var _ = Describe("The commands for backups", func() {
 		Expect(fedctl(ctx, "backup", "verify", run, "-n", ns.Name, "--cluster", first, "--wait")).To(ContainSubstring("Verified=True"))
 		Expect(items(fedctl(ctx, "backup", "list", "nightly", "-n", ns.Name, "--request-timeout", "30s", "-o", "json"))[first]).To(HaveKey("verified"))
 		target := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns.Name + "-copy"}}
-		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, target))).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, target))).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		Expect(fedctl(ctx, "backup", "restore", "nightly", "-n", ns.Name, "--cluster", first, "--repository", "store",
 			"--namespace-mapping", ns.Name+"="+target.Name, "--resources", "configmaps", "--wait")).To(ContainSubstring("Succeeded"))
 		data := &corev1.ConfigMap{}
@@ -94,5 +94,5 @@ var _ = Describe("The commands for backups", func() {
 		Expect(fedctl(ctx, "backup", "describe", "nightly", "-n", ns.Name, "--request-timeout", "5s")).To(ContainSubstring("no answer within 5s"))
 		_, err := system.Run(ctx, "backup", "status", "-n", ns.Name, "--request-timeout", "5s", "--exit-code")
 		Expect(err).To(MatchError(ContainSubstring("not all backups are within their objective")))
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

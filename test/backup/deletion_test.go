@@ -38,7 +38,7 @@ var _ = Describe("Deleting a Backup", func() {
 		expectGone(ctx, c, b)
 		Expect(snapshots(ctx, ns)).To(HaveLen(1))
 		Expect(runsIn(ctx, c, ns)).To(HaveLen(1))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("deletes what is stored, where the policy is Delete", func(ctx SpecContext) {
 		b := saved(ctx, v1alpha1.DeletionDelete)
@@ -46,7 +46,7 @@ var _ = Describe("Deleting a Backup", func() {
 		expectGone(ctx, c, b)
 		Expect(snapshots(ctx, ns)).To(BeEmpty())
 		Expect(runsIn(ctx, c, ns)).To(BeEmpty())
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	// expectHowToLetGo waits for the message that a Backup ends up with when its data is out of
 	// reach: that there is no repository may have been said before, for another reason.
@@ -74,7 +74,7 @@ var _ = Describe("Deleting a Backup", func() {
 		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.DeletionPolicy = v1alpha1.DeletionRetain })
 		expectGone(ctx, c, b)
 		Expect(snapshots(ctx, ns)).To(HaveLen(1))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("says how to let it go also while others write to it", func(ctx SpecContext) {
 		b := saved(ctx, v1alpha1.DeletionDelete)
@@ -95,12 +95,12 @@ var _ = Describe("Deleting a Backup", func() {
 		stop()
 		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.DeletionPolicy = v1alpha1.DeletionRetain })
 		expectGone(ctx, c, b)
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("does not keep its namespace", func(ctx SpecContext) {
 		b := saved(ctx, v1alpha1.DeletionDelete)
 		Expect(c.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})).To(Succeed())
 		expectGone(ctx, c, b)
 		expectGone(ctx, c, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

@@ -41,7 +41,7 @@ var _ = Describe("Runs", func() {
 		Eventually(ctx, func() int32 { return current(ctx, c, b).Status.Missed }).Should(Equal(int32(1)))
 		Expect(runsIn(ctx, c, ns)).To(HaveLen(1))
 		Expect(current(ctx, c, first).Status.Phase).To(Equal(v1alpha1.RunRunning))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("take the place of another one, with Replace", func(ctx SpecContext) {
 		_, first, tick := concurrent(ctx, v1alpha1.ConcurrencyReplace)
@@ -50,7 +50,7 @@ var _ = Describe("Runs", func() {
 		Expect(replaced.Status.Reason).To(Equal("Replaced"))
 		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunRunning) }).Should(HaveLen(1))
 		Expect(runsIn(ctx, c, ns)).To(HaveLen(2))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("wait for another one, with Queue, one at most", func(ctx SpecContext) {
 		b, first, tick := concurrent(ctx, v1alpha1.ConcurrencyQueue)
@@ -62,7 +62,7 @@ var _ = Describe("Runs", func() {
 		waiting := &v1alpha1.BackupRun{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: inPhase(runsIn(ctx, c, ns), v1alpha1.RunPending)[0]}}
 		Expect(c.Delete(ctx, first)).To(Succeed())
 		expectPhase(ctx, c, waiting, v1alpha1.RunRunning)
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("end after spec.timeout", func(ctx SpecContext) {
 		store(ctx, c, ns, hanging)
@@ -72,7 +72,7 @@ var _ = Describe("Runs", func() {
 		Expect(run.Status.Reason).To(Equal("Timeout"))
 		Expect(run.Status.Attempts).To(Equal(int32(1)))
 		expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionFalse, "Timeout")
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("are tried again, and succeed when the cause is gone", func(ctx SpecContext) {
 		// The directory above the repository is missing.
@@ -96,7 +96,7 @@ var _ = Describe("Runs", func() {
 		Expect(os.MkdirAll(filepath.Dir(path), 0o700)).To(Succeed())
 		expectPhase(ctx, c, run, v1alpha1.RunSucceeded)
 		expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("say which Secret or repository is missing or wrong", func(ctx SpecContext) {
 		b := backup(ctx, c, ns, once)
@@ -119,7 +119,7 @@ var _ = Describe("Runs", func() {
 		Expect(failed.Status.Reason).To(Equal("WrongPassword"))
 		Expect(failed.Status.Message).NotTo(ContainSubstring("correct horse"))
 		Expect(current(ctx, c, b).Status.LastSuccess).NotTo(BeNil(), "a failure pushes nothing out")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("are read back when asked for, and tell when their data is damaged", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -155,5 +155,5 @@ var _ = Describe("Runs", func() {
 		damaged := verify(second, "Checksum")
 		Expect(damaged.Status.Conditions).To(ContainElement(And(HaveField("Type", "Verified"), HaveField("Status", metav1.ConditionFalse), HaveField("Reason", "Corrupt"))))
 		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionFalse, "Corrupt")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

@@ -28,7 +28,7 @@ var _ = Describe("A fleet", func() {
 	It("runs a FederatedBackup in each member, at another time each, and collects what became of it", func(ctx SpecContext) {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "fleet-"}}
 		Expect(host.Create(ctx, ns)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, ns)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, ns)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		Expect(host.Create(ctx, federated("FederatedNamespace", ns.Name, ns.Name, map[string]any{"placement": everywhere}))).To(Succeed())
 		Expect(host.Create(ctx, federated("FederatedBackup", ns.Name, "nightly", map[string]any{
 			"template": map[string]any{"spec": map[string]any{
@@ -47,7 +47,7 @@ var _ = Describe("A fleet", func() {
 			store(ctx, c, ns.Name, func(r *v1alpha1.BackupRepository) { r.Spec.Filesystem.Path = pathOf(ns.Name + member.Name) })
 		}
 		first := clients[members[0].Name]
-		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, first, ns.Name), v1alpha1.RunSucceeded) }).WithTimeout(2 * time.Minute).ShouldNot(BeEmpty())
+		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, first, ns.Name), v1alpha1.RunSucceeded) }).ShouldNot(BeEmpty())
 		expectCondition(ctx, first, b, v1alpha1.ConditionWithinObjective, metav1.ConditionTrue, "Recent")
 		Eventually(ctx, func(g Gomega) {
 			fresh := federated("FederatedBackup", ns.Name, "nightly", nil)
@@ -60,7 +60,7 @@ var _ = Describe("A fleet", func() {
 				g.Expect(conditions).NotTo(BeEmpty(), "%s: what is known of its status", entry["name"])
 			}
 		}).Should(Succeed())
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("is not held up by a member that hangs", func(ctx SpecContext) {
 		c := clients[members[0].Name]
@@ -72,5 +72,5 @@ var _ = Describe("A fleet", func() {
 		for range 3 {
 			expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		}
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

@@ -31,7 +31,7 @@ func eachInHost(c *client.Client, ns *string) {
 	BeforeEach(func(ctx SpecContext) {
 		*c = clients[host.Name]
 		*ns = namespace(ctx, *c)
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 }
 
 // pathOf is the directory of a namespace's repository.
@@ -202,7 +202,7 @@ func execute(c clock.PassiveClock, namespace string, edit ...func(*executor.Opti
 	GinkgoHelper()
 	options := executor.Options{
 		Config: host.Config, Namespace: namespace, LeaseNamespace: framework.KubeFedNamespace,
-		Election: settings.Election{LeaseDuration: 4 * time.Second, RenewDeadline: 3 * time.Second, RetryPeriod: 500 * time.Millisecond},
+		Election: settings.Election{LeaseDuration: 15 * time.Second, RenewDeadline: 12 * time.Second, RetryPeriod: 500 * time.Millisecond},
 		Backups:  settings.Defaults[settings.Backups](),
 		MaxSleep: 300 * time.Millisecond, Clock: c, Network: loopback,
 	}

@@ -118,7 +118,7 @@ var _ = Describe("Hooks", func() {
 		said = filepath.Join(dir, "said-"+ns)
 		databasePod(ctx, c, ns)
 		store(ctx, c, ns)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	shell := func(script string) v1alpha1.Hook {
 		return v1alpha1.Hook{
@@ -165,7 +165,7 @@ var _ = Describe("Hooks", func() {
 		Expect(lines()).To(Equal(want))
 
 		proxy, tunnels := connectProxy()
-		DeferCleanup(func(ctx SpecContext) { connect(ctx, nil) }, NodeTimeout(2*time.Minute))
+		DeferCleanup(func(ctx SpecContext) { connect(ctx, nil) }, NodeTimeout(5*time.Minute))
 		for _, fields := range []map[string]any{
 			{"disabledTLSValidations": []any{"SubjectName"}},
 			{"disabledTLSValidations": []any{"*"}},
@@ -180,7 +180,7 @@ var _ = Describe("Hooks", func() {
 				Expect(tunnels.Load()).To(BeNumerically(">=", before+2), "each command has a connection of its own")
 			}
 		}
-	}, SpecTimeout(6*time.Minute))
+	}, SpecTimeout(12*time.Minute))
 
 	It("that fail end the run with what the command said, and post hooks run all the same", func(ctx SpecContext) {
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
@@ -202,7 +202,7 @@ var _ = Describe("Hooks", func() {
 			HaveField("Message", And(HavePrefix("spec.hooks.pre[0]"), ContainSubstring("no such database"))),
 			HaveField("Message", And(HavePrefix("spec.hooks.post[1]"), MatchRegexp("exit (code|status) 4")))))
 		Expect(lines()).To(Equal([]string{"thaw", "thaw"}))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("that say much are heard to their end, from both streams", func(ctx SpecContext) {
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
@@ -214,7 +214,7 @@ var _ = Describe("Hooks", func() {
 			Expect(run.Status.Message).To(ContainSubstring("the last words"))
 			Expect(len(run.Status.Message)).To(BeNumerically("<", 1500))
 		}
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("that do not end are given up after their time-out", func(ctx SpecContext) {
 		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
@@ -226,5 +226,5 @@ var _ = Describe("Hooks", func() {
 		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed)
 		Expect(run.Status.Reason).To(Equal("HookFailed"))
 		Expect(run.Status.Message).To(ContainSubstring("did not end within 2s"))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

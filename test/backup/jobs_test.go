@@ -52,7 +52,7 @@ var _ = Describe("What goes on for objects that change", func() {
 		})
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Expect(snapshots(ctx, ns)).To(HaveLen(1))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("is done again where the repository is now", func(ctx SpecContext) {
 		repo := store(ctx, c, ns, func(r *v1alpha1.BackupRepository) { r.Spec.Filesystem.Path = pathOf(ns + "-before") })
@@ -69,7 +69,7 @@ var _ = Describe("What goes on for objects that change", func() {
 		run = expectPhase(ctx, c, run, v1alpha1.RunSucceeded)
 		Expect(run.Status.Attempts).To(Equal(int32(2)))
 		Expect(snapshots(ctx, ns)).To(ContainElement(HaveField("ID", run.Status.SnapshotID)))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("leaves no temporary files and no goroutines", func(ctx SpecContext) {
 		temporary := GinkgoT().TempDir()
@@ -100,5 +100,5 @@ var _ = Describe("What goes on for objects that change", func() {
 		stop()
 		Expect(files()).To(BeEmpty())
 		Eventually(goroutines).Should(BeEmpty())
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

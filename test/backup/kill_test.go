@@ -33,7 +33,8 @@ func program(kubeconfig string, flags ...string) *framework.Process {
 	args := append([]string{
 		"--mode=member", "--kubeconfig", kubeconfig,
 		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=text", "--backup-poll=200ms", "--backup-storage-addresses=127.0.0.0/8",
-		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=4s", "--leader-elect-retry-period=500ms",
+		// Long enough for an API server on a busy machine, which may not answer for some seconds.
+		"--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=12s", "--leader-elect-retry-period=500ms",
 	}, flags...)
 	p, err := framework.StartProcess(log, system.Programs.Controller, args...)
 	Expect(err).NotTo(HaveOccurred())
@@ -103,7 +104,7 @@ var _ = Describe("An executor that is killed while it uploads", func() {
 		Expect(open.Close(ctx)).To(Succeed())
 		kopia(ctx, ns, "snapshot", "verify", "--verify-files-percent=100", saved[0].ID)
 		Expect(kopia(ctx, ns, "snapshot", "list", "--all")).To(ContainSubstring("fedctl@" + string(uidOf(ctx, c)) + ":/" + ns + "/nightly"))
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })
 
 var _ = Describe("A command that waits", func() {
@@ -112,11 +113,11 @@ var _ = Describe("A command that waits", func() {
 		ns := namespace(ctx, c)
 		store(ctx, c, ns, hanging)
 		b := backup(ctx, c, ns)
-		_, err := system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--wait", "--timeout", "2s")
+		_, err := system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--wait", "--timeout", "10s")
 		Expect(err).To(MatchError(And(ContainSubstring(": waits for an executor"), ContainSubstring("it goes on"))))
 		execute(nil, ns)
 		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunRunning) }).Should(HaveLen(1))
-		_, err = system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--wait", "--timeout", "5s")
+		_, err = system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--wait", "--timeout", "20s")
 		Expect(err).To(MatchError(ContainSubstring("Pending: Waiting: run " + runsIn(ctx, c, ns)[0].Name + " of the same Backup comes first")))
 
 		By("interrupting it")
@@ -135,7 +136,7 @@ var _ = Describe("A command that waits", func() {
 		Eventually(ctx, waiting.Exited()).Should(BeClosed())
 		Expect(said()).To(MatchRegexp(`error: interrupted: \S+ has not ended; it goes on\n$`))
 		Expect(waiting.ExitCode()).To(Equal(130), "as in a shell")
-	}, SpecTimeout(2*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 })
 
 // password is what fill puts into the Secret of repositories.

@@ -15,7 +15,7 @@ import (
 
 // often makes an executor look at repositories often, and give servers little time.
 func often(o *executor.Options) {
-	o.CheckPeriod, o.StorageTimeout = 500*time.Millisecond, 2*time.Second
+	o.CheckPeriod, o.StorageTimeout = 500*time.Millisecond, 5*time.Second
 }
 
 var _ = Describe("A repository that is lost", func() {
@@ -64,5 +64,5 @@ var _ = Describe("A repository that is lost", func() {
 		store(ctx, c, ns, func(r *v1alpha1.BackupRepository) { r.Spec.Filesystem.Path = pathOf(ns) + "-other" })
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Expect(snapshots(ctx, ns+"-other")).To(HaveLen(1))
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

@@ -37,7 +37,7 @@ func installed(ctx context.Context, member *framework.Cluster, rights string) co
 	GinkgoHelper()
 	fedctl(ctx, "install", "--member", member.Name, "--executor", "--backup-rights", rights)
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: framework.KubeFedNamespace, Name: executorName}}
-	DeferCleanup(func(ctx SpecContext) { Expect(member.Delete(ctx, deployment)).To(Succeed()) }, NodeTimeout(time.Minute))
+	DeferCleanup(func(ctx SpecContext) { Expect(member.Delete(ctx, deployment)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 	c := clients[member.Name]
 	Eventually(ctx, func(g Gomega) {
 		pods := &corev1.PodList{}
@@ -84,7 +84,7 @@ var _ = Describe("An executor inside a member", func() {
 			if !system.Controller.Running() {
 				Expect(system.Controller.Start(ctx)).To(Succeed())
 			}
-		}, NodeTimeout(time.Minute))
+		}, NodeTimeout(3*time.Minute))
 		Eventually(ctx, func() string { return holderOf(ctx, c) }).ShouldNot(Or(BeEmpty(), Equal(hosts)))
 		own := holderOf(ctx, c)
 		by := func(executor string) (runs []string) {
@@ -95,13 +95,13 @@ var _ = Describe("An executor inside a member", func() {
 			}
 			return runs
 		}
-		Eventually(ctx, func() []string { return by(own) }).Should(HaveLen(3))
+		Eventually(ctx, func() int { return len(by(own)) }).Should(BeNumerically(">=", 3))
 
 		By("reading back and restoring, with the rights that the installation gave it")
 		run := &v1alpha1.BackupRun{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: by(own)[0]}}
 		Expect(fedctl(ctx, "backup", "verify", run.Name, "-n", ns, "--cluster", member.Name, "--mode", "Restore", "--wait")).To(ContainSubstring("Verified=True"))
 		copied := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-copy"}}
-		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, copied))).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, copied))).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		fedctl(ctx, "backup", "restore", b.Name, "-n", ns, "--cluster", member.Name, "--repository", "store",
 			"--namespace-mapping", ns+"="+copied.Name, "--resources", "configmaps,secrets", "--wait")
 		Expect(c.Get(ctx, client.ObjectKey{Namespace: copied.Name, Name: "data"}, &corev1.ConfigMap{})).To(Succeed())
@@ -127,7 +127,7 @@ var _ = Describe("An executor inside a member", func() {
 			Expect(run.Status.Attempts).To(Equal(int32(1)), run.Name)
 			Expect(saved[run.Name]).To(Equal(1), "snapshots of run %s", run.Name)
 		}
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("saves and reads back with the rights to save, and says what it may not", func(ctx SpecContext) {
 		member := members[1]
@@ -139,7 +139,7 @@ var _ = Describe("An executor inside a member", func() {
 		hosts := holderOf(ctx, c)
 		inside(ctx, member, container)
 		Expect(system.Controller.Stop(ctx)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Start(ctx)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Start(ctx)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		Eventually(ctx, func() string { return holderOf(ctx, c) }).ShouldNot(Or(BeEmpty(), Equal(hosts)))
 
 		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
@@ -148,5 +148,5 @@ var _ = Describe("An executor inside a member", func() {
 		_, err := system.Run(ctx, "backup", "restore", b.Name, "-n", ns, "--cluster", member.Name, "--repository", "store",
 			"--namespace-mapping", ns+"="+ns+"-copy", "--wait")
 		Expect(err).To(MatchError(ContainSubstring("--backup-rights restore")), "it names the command that grants it")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

@@ -32,7 +32,7 @@ func spread(ctx context.Context, spec map[string]any, overrides ...any) string {
 	everywhere := map[string]any{"clusterSelector": map[string]any{}}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spread-"}}
 	Expect(host.Create(ctx, ns)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(host.Delete(ctx, ns))).To(Succeed()) }, NodeTimeout(time.Minute))
+	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(host.Delete(ctx, ns))).To(Succeed()) }, NodeTimeout(3*time.Minute))
 	Expect(host.Create(ctx, federated("FederatedNamespace", ns.Name, ns.Name, map[string]any{"placement": everywhere}))).To(Succeed())
 	template := map[string]any{"schedule": "@yearly", "repositoryRef": map[string]any{"name": "store"}, "retry": map[string]any{"limit": int64(0)}}
 	for field, value := range spec {
@@ -87,7 +87,7 @@ var _ = Describe("Metrics", func() {
 		Expect(run.Status.Totals.Bytes).To(BeNumerically(">", 0))
 		Expect(run.Status.Totals.StoredBytes).To(BeNumerically(">", 0))
 		Eventually(ctx, tell).Should(Succeed())
-		Expect(series(ctx, metricFailures, bad, ns)).To(Equal([]float64{1}))
+		Eventually(ctx, func() []float64 { return series(ctx, metricFailures, bad, ns) }).Should(Equal([]float64{1}))
 
 		By("telling the same after a restart")
 		Expect(system.Controller.Restart(ctx)).To(Succeed())
@@ -111,7 +111,7 @@ var _ = Describe("Metrics", func() {
 				}
 			}
 		}).Should(Succeed())
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("go with the member", func(ctx SpecContext) {
 		ns := spread(ctx, nil)
@@ -124,7 +124,7 @@ var _ = Describe("Metrics", func() {
 			fedctl(ctx, "join", leaving.Name, "--cluster-context", leaving.Name)
 			fedctl(ctx, "install", "--member", leaving.Name, "--backup-rights", "restore")
 			Expect(system.WaitForMember(ctx, leaving.Name, true)).To(Succeed())
-		}, NodeTimeout(time.Minute))
+		}, NodeTimeout(3*time.Minute))
 		fedctl(ctx, "unjoin", leaving.Name, "--cluster-context", leaving.Name)
 		Eventually(ctx, func(g Gomega) {
 			for _, metric := range []string{metricSuccess, metricDuration, metricBytes, metricStored, metricFailures, metricLeading} {
@@ -137,5 +137,5 @@ var _ = Describe("Metrics", func() {
 		leads, err := system.Controller.Series(ctx, metricLeading, map[string]string{"cluster": staying.Name})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(leads).To(Equal([]float64{1}))
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

@@ -48,7 +48,7 @@ var _ = Describe("The password of a repository", func() {
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "encryption"}}
 		changePassword := func(args ...string) string {
-			return fedctl(ctx, append([]string{"backup", "repository", "change-password", "store", "-n", ns, "--cluster", member, "--timeout", "50s"}, args...)...)
+			return fedctl(ctx, append([]string{"backup", "repository", "change-password", "store", "-n", ns, "--cluster", member, "--timeout", "2m"}, args...)...)
 		}
 
 		By("ending right after the Secret was written")
@@ -75,7 +75,7 @@ var _ = Describe("The password of a repository", func() {
 		Expect([]string{opens(ctx, pathOf(ns), next), opens(ctx, pathOf(ns), "a third one")}).To(Equal([]string{"WrongPassword", "opens"}))
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Eventually(ctx, func() *v1alpha1.PasswordStatus { return current(ctx, c, repo).Status.Password }).Should(BeNil())
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("is not what it was after a restore of a run that knew another one", func(ctx SpecContext) {
 		c := clients[host.Name]
@@ -99,13 +99,13 @@ var _ = Describe("The password of a repository", func() {
 		Expect(current(ctx, c, data).Data).To(HaveKeyWithValue("key", "value"))
 		Expect(current(ctx, c, secret).Data).To(Equal(map[string][]byte{"password": []byte(next)}))
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("changes in all clusters that a FederatedSecret gives it to", func(ctx SpecContext) {
 		everywhere := map[string]any{"clusterSelector": map[string]any{}}
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "password-"}}
 		Expect(host.Create(ctx, ns)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, ns)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, ns)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		Expect(host.Create(ctx, federated("FederatedNamespace", ns.Name, ns.Name, map[string]any{"placement": everywhere}))).To(Succeed())
 		Expect(host.Create(ctx, federated("FederatedSecret", ns.Name, "encryption", map[string]any{
 			"template":  map[string]any{"data": map[string]any{"password": base64.StdEncoding.EncodeToString([]byte(old))}},
@@ -128,5 +128,5 @@ var _ = Describe("The password of a repository", func() {
 			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: "encryption"}}
 			Expect(current(ctx, clients[member.Name], secret).Data).To(Equal(map[string][]byte{"password": []byte(next)}))
 		}
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

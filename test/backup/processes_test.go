@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,24 +23,27 @@ import (
 )
 
 // answeringLate writes a kubeconfig for the host that leads through a proxy, which
-// keeps the answers to some requests back for two seconds.
-func answeringLate(method, path string) (kubeconfig string) {
+// keeps the answers to some requests back until answer is called.
+func answeringLate(method, path string) (kubeconfig string, answer func()) {
 	GinkgoHelper()
+	late := make(chan struct{})
+	answer = sync.OnceFunc(func() { close(late) })
 	proxy, err := framework.StartProxy(host, func(r *http.Response) error {
 		if r.Request.Method == method && strings.Contains(r.Request.URL.Path, path) {
-			time.Sleep(2 * time.Second)
+			<-late
 		}
 		return nil
 	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(proxy.Close)
+	DeferCleanup(answer)
 	config := clientcmdapi.NewConfig()
 	config.Clusters["host"] = &clientcmdapi.Cluster{Server: proxy.Endpoint(), CertificateAuthorityData: proxy.CABundle()}
 	config.Contexts["host"] = &clientcmdapi.Context{Cluster: "host"}
 	config.CurrentContext = "host"
 	kubeconfig = filepath.Join(GinkgoT().TempDir(), "late.kubeconfig")
 	Expect(clientcmd.WriteToFile(*config, kubeconfig)).To(Succeed())
-	return kubeconfig
+	return kubeconfig, answer
 }
 
 // The executor as a program, as it runs inside a member.
@@ -75,7 +79,7 @@ var _ = Describe("Executors of one cluster", func() {
 			s.Schedule, s.ConcurrencyPolicy = "@every 2s", v1alpha1.ConcurrencyQueue
 		})
 		whoExecutes(ctx, start(), start())
-		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).WithTimeout(2 * time.Minute).Should(HaveLen(5))
+		Eventually(ctx, func() int { return len(inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded)) }).Should(BeNumerically(">=", 5))
 		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.Suspend = true })
 		Eventually(ctx, func(g Gomega) {
 			for _, run := range runsIn(ctx, c, ns) {
@@ -91,7 +95,7 @@ var _ = Describe("Executors of one cluster", func() {
 			Expect(run.Status.Attempts).To(Equal(int32(1)))
 			Expect(run.Status.Executor).To(Equal(holderOf(ctx, c)))
 		}
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("take over what one that was killed has left", func(ctx SpecContext) {
 		repo := store(ctx, c, ns, hanging)
@@ -113,7 +117,7 @@ var _ = Describe("Executors of one cluster", func() {
 		Expect(run.Status.Attempts).To(Equal(int32(2)))
 		Expect(run.Status.Executor).NotTo(Equal(before))
 		Expect(snapshots(ctx, ns)).To(HaveLen(1))
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("give back what they have begun when they are asked to end", func(ctx SpecContext) {
 		store(ctx, c, ns, hanging)
@@ -126,26 +130,30 @@ var _ = Describe("Executors of one cluster", func() {
 		Expect(run.Status.Attempts).To(BeZero(), "it was not the run's fault")
 		Eventually(ctx, only.Exited()).Should(BeClosed())
 		Expect(holderOf(ctx, c)).To(BeEmpty(), "the Lease was given back")
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("give back what they have just claimed, although the answer comes late", func(ctx SpecContext) {
 		store(ctx, c, ns, hanging)
 		b := backup(ctx, c, ns)
-		slow := program(answeringLate(http.MethodPut, "/backupruns/"))
+		kubeconfig, answer := answeringLate(http.MethodPut, "/backupruns/")
+		slow := program(kubeconfig)
 		Eventually(ctx, func() bool { return executes(slow) }).Should(BeTrue())
 		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunRunning)
 		log, err := os.ReadFile(slow.LogPath)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(string(log)).NotTo(ContainSubstring("Run started"), "it does not know yet that the run is its own")
 		Expect(slow.Signal(syscall.SIGTERM)).To(Succeed())
+		time.AfterFunc(2*time.Second, answer) // when it is about to end, most likely
 		Eventually(ctx, slow.Exited()).Should(BeClosed())
 		Expect(current(ctx, c, run).Status).To(And(
 			HaveField("Phase", v1alpha1.RunPending), HaveField("Reason", "Interrupted"), HaveField("Attempts", BeZero())))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("leave alone what a run of theirs has become meanwhile", func(ctx SpecContext) {
 		store(ctx, c, ns, hanging)
-		b := backup(ctx, c, ns)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			s.Retry = &v1alpha1.Retry{Backoff: &metav1.Duration{Duration: time.Hour}}
+		})
 		first, second := whoExecutes(ctx, start(), start())
 		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunRunning)
 		before := run.Status.Executor
@@ -165,8 +173,8 @@ var _ = Describe("Executors of one cluster", func() {
 		Consistently(ctx, func(g Gomega) {
 			status := current(ctx, c, run).Status
 			g.Expect(status.Attempts).To(Equal(int32(1)))
-			g.Expect(status.Phase).To(Equal(v1alpha1.RunPending), "it waits for its next attempt, after a minute")
+			g.Expect(status.Phase).To(Equal(v1alpha1.RunPending), "it waits for its next attempt, after an hour")
 			g.Expect(status.Executor).To(Equal(before))
 		}).WithTimeout(5 * time.Second).Should(Succeed())
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

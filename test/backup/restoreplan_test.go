@@ -27,7 +27,7 @@ var _ = Describe("What a Restore says", func() {
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		spec := v1alpha1.RestoreSpec{From: v1alpha1.RestoreSource{RepositoryRef: v1alpha1.LocalReference{Name: "store"}, Backup: b.Name, Latest: true}}
 		copied := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-copy"}}
-		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, copied))).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, copied))).To(Succeed()) }, NodeTimeout(3*time.Minute))
 
 		By("refusing names that match nothing")
 		wrong := spec
@@ -67,5 +67,5 @@ var _ = Describe("What a Restore says", func() {
 		Expect(out).To(MatchRegexp(`all +1 +0 +1 +0 +0`))
 		Expect(c.Get(ctx, client.ObjectKeyFromObject(duplicate), duplicate)).To(Succeed())
 		Expect(duplicate.Spec.Suspend).To(BeFalse())
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

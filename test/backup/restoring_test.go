@@ -55,7 +55,7 @@ var _ = Describe("Restores", func() {
 	}
 	elsewhere := func(name string) string {
 		target := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name}}
-		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, target))).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, target))).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		return target.Name
 	}
 
@@ -105,7 +105,7 @@ var _ = Describe("Restores", func() {
 		fedctl(ctx, "backup", "restore", ns+"/"+b.Name, "-n", ns, "--repository", "store", "--resources", "configmaps", "--wait",
 			"--namespace-mapping", ns+"="+target)
 		Expect(value(ctx, target)).To(Equal("third"))
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("do with what exists as they are told, and only select what they should", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -156,7 +156,7 @@ var _ = Describe("Restores", func() {
 		Expect(object.Status.Phase).To(Equal(v1alpha1.RunSucceeded), object.Status.Message)
 		Expect(c.Get(ctx, client.ObjectKey{Namespace: target, Name: "marked"}, &corev1.ConfigMap{})).To(Succeed())
 		Expect(apierrors.IsNotFound(c.Get(ctx, client.ObjectKey{Namespace: target, Name: "data"}, &corev1.ConfigMap{}))).To(BeTrue())
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })
 
 // example reads the manifests of a file in examples.
@@ -181,7 +181,7 @@ var _ = Describe("The examples", func() {
 		first, second := members[0], members[1]
 		Expect([]string{first.Name, second.Name}).To(Equal([]string{"member-1", "member-2"}), "as the examples call them")
 		demo := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "demo"}}
-		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(host.Delete(ctx, demo))).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(host.Delete(ctx, demo))).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		for _, file := range []string{"00-namespace.yaml", "60-backup.yaml"} {
 			Expect(framework.ApplyFile(ctx, host, filepath.Join("examples", file))).To(Succeed())
 		}
@@ -233,7 +233,7 @@ var _ = Describe("The examples", func() {
 		Expect(into.Create(ctx, &repository)).To(Succeed())
 		wanted := example[v1alpha1.Restore](filepath.Join("member", "restore.yaml"), 1)
 		target := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: wanted.Spec.NamespaceMapping["demo"]}}
-		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(into.Delete(ctx, target))).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(into.Delete(ctx, target))).To(Succeed()) }, NodeTimeout(3*time.Minute))
 
 		foreign := wanted.Spec
 		foreign.From.Cluster = ""
@@ -252,5 +252,5 @@ var _ = Describe("The examples", func() {
 		Expect(web.Spec.Template.Spec.Tolerations).To(ConsistOf(corev1.Toleration{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}))
 		claim = in(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "disk"}}).(*corev1.PersistentVolumeClaim)
 		Expect(*claim.Spec.StorageClassName).To(Equal("standard"))
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

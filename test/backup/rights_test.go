@@ -39,5 +39,5 @@ var _ = Describe("The rights to restore", func() {
 		Expect([]int64{done.Counts.Updated, done.Counts.Created}).To(Equal([]int64{2, 1}))
 		Expect(current(ctx, c, policy).Spec.Ingress).To(BeEmpty())
 		Expect(current(ctx, c, role).Rules[0].Verbs).To(ConsistOf("get"))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

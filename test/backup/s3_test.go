@@ -72,7 +72,7 @@ var _ = Describe("On an S3 server", func() {
 		credentials = &corev1.Secret{StringData: map[string]string{"accessKeyID": localstorage.AccessKeyID, "secretAccessKey": localstorage.SecretAccessKey}}
 		credentials.Namespace, credentials.Name = ns, "s3-credentials"
 		Expect(c.Create(ctx, credentials)).To(Succeed())
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	onServer := func(r *v1alpha1.BackupRepository) {
 		r.Spec.Filesystem = nil
@@ -154,7 +154,7 @@ var _ = Describe("On an S3 server", func() {
 		expectGone(ctx, c, b)
 		Expect(stored(ctx)).To(BeEmpty())
 		Expect(runsIn(ctx, c, ns)).To(BeEmpty())
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("wrong credentials and authorities, and a bucket that is lost, are told apart", func(ctx SpecContext) {
 		change(ctx, c, credentials, func(s *corev1.Secret) { s.Data["secretAccessKey"] = []byte("another-secret-key") })
@@ -192,7 +192,7 @@ var _ = Describe("On an S3 server", func() {
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Expect(stored(ctx)).To(HaveLen(1))
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("a server that hangs in the middle of a run is told, and harms nothing", func(ctx SpecContext) {
 		repo := store(ctx, c, ns, onServer)
@@ -228,7 +228,7 @@ var _ = Describe("On an S3 server", func() {
 			Expect(r.Verify(ctx, run.Status.SnapshotID, true)).To(Succeed())
 		})
 		Expect(stored(ctx)).To(HaveLen(2))
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("a server that only lets us read is not said to be usable, and is when it lets us write again", func(ctx SpecContext) {
 		repo := store(ctx, c, ns, onServer)
@@ -254,7 +254,7 @@ var _ = Describe("On an S3 server", func() {
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionFalse, "NotWritable")
 		change(ctx, c, repo, func(r *v1alpha1.BackupRepository) { r.Spec.ReadOnly = true })
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("credentials that are replaced in the middle of a run are taken up", func(ctx SpecContext) {
 		const next = "the-next-secret-key"
@@ -282,7 +282,7 @@ var _ = Describe("On an S3 server", func() {
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
 		Expect(server.Rotate(ctx, localstorage.SecretAccessKey)).To(Succeed())
 		read(ctx, func(r *repository.Repository) { Expect(r.Verify(ctx, run.Status.SnapshotID, true)).To(Succeed()) })
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("nothing more is deleted with a Backup once its policy is Retain", func(ctx SpecContext) {
 		store(ctx, c, ns, onServer)
@@ -299,5 +299,5 @@ var _ = Describe("On an S3 server", func() {
 		Expect(server.Continue()).To(Succeed())
 		Eventually(goroutines).ShouldNot(ContainElement(ContainSubstring("deleteData")))
 		Expect(stored(ctx)).To(HaveLen(1))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

@@ -31,7 +31,7 @@ var _ = Describe("Schedules", func() {
 			g.Expect(runs).NotTo(BeEmpty())
 			run = runs[0]
 			g.Expect(run.Status.Phase).To(Equal(v1alpha1.RunSucceeded), "%s: %s", run.Status.Reason, run.Status.Message)
-		}).WithTimeout(100 * time.Second).Should(Succeed())
+		}).WithTimeout(3 * time.Minute).Should(Succeed())
 		Expect(run.Spec.ScheduledFor.Second()).To(BeZero())
 		Expect(run.Name).To(Equal(executor.RunName(b.Name, run.Spec.ScheduledFor.Time)))
 		Expect(run.Status.Totals.Objects).To(BeNumerically(">=", 2))
@@ -41,9 +41,8 @@ var _ = Describe("Schedules", func() {
 			g.Expect(status.NextRun).NotTo(BeNil())
 			g.Expect(status.NextRun.Time).To(BeTemporally("~", time.Now(), time.Minute+time.Second))
 		}).Should(Succeed())
-		Expect(snapshots(ctx, ns)[0].Run).To(Equal(run.Name))
-		Expect(snapshots(ctx, ns)[0].ID).To(Equal(run.Status.SnapshotID))
-	}, SpecTimeout(4*time.Minute))
+		Expect(snapshots(ctx, ns)).To(ContainElement(And(HaveField("Run", run.Name), HaveField("ID", run.Status.SnapshotID))))
+	}, SpecTimeout(10*time.Minute))
 
 	It("is followed although a clock was ahead", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -70,7 +69,7 @@ var _ = Describe("Schedules", func() {
 		Eventually(ctx, func() time.Time { return current(ctx, c, b).Status.LastTick.Time }).Should(BeTemporally("<=", clock.Now()))
 		Eventually(ctx, func() time.Time { return current(ctx, c, b).Status.LastSuccess.Time.Time }).Should(BeTemporally("<=", clock.Now()))
 		stop()
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("makes up for a month of downtime with one run", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -89,7 +88,7 @@ var _ = Describe("Schedules", func() {
 		newest := current(ctx, c, b).Status
 		Expect(newest.LastTick.Time).To(BeTemporally(">", clock.Now().Add(-24*time.Hour)), "the last tick stands for all")
 		Expect(snapshots(ctx, ns)).To(HaveLen(4))
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("counts what it does not make up for", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -103,7 +102,7 @@ var _ = Describe("Schedules", func() {
 		clock.Step(23 * time.Hour)
 		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(1), "on time")
 		Eventually(ctx, func() int32 { return current(ctx, c, b).Status.Missed }).Should(BeZero(), "counted since the last good run")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("does nothing in a month of suspension, and nothing late afterwards", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -122,7 +121,7 @@ var _ = Describe("Schedules", func() {
 		Consistently(ctx, func() []v1alpha1.BackupRun { return runsIn(ctx, c, ns) }).Should(BeEmpty())
 		clock.Step(24 * time.Hour)
 		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(1))
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("does nothing late when it goes on after a suspension that nobody saw", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -139,7 +138,7 @@ var _ = Describe("Schedules", func() {
 		Expect(current(ctx, c, b).Status.Missed).To(BeZero())
 		clock.Step(24 * time.Hour)
 		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(1))
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("does not run at once what a new schedule would have run before", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -151,7 +150,7 @@ var _ = Describe("Schedules", func() {
 		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.Schedule = "@daily" })
 		Eventually(ctx, func() string { return current(ctx, c, b).Status.ObservedSchedule }).Should(Equal("UTC @daily"))
 		Consistently(ctx, func() []v1alpha1.BackupRun { return runsIn(ctx, c, ns) }).Should(BeEmpty())
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("tells by time alone that the objective is missed", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -167,7 +166,7 @@ var _ = Describe("Schedules", func() {
 		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionFalse, "TooOld")
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionTrue, "Recent")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("keeps what retention says, in the repository and among the runs", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -188,7 +187,7 @@ var _ = Describe("Schedules", func() {
 		for _, run := range runsIn(ctx, c, ns) {
 			Expect([]string{kept[0].ID, kept[1].ID}).To(ContainElement(run.Status.SnapshotID))
 		}
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("says what is wrong with a schedule", func(ctx SpecContext) {
 		store(ctx, c, ns)
@@ -196,5 +195,5 @@ var _ = Describe("Schedules", func() {
 		execute(nil, ns)
 		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionFalse, "InvalidSchedule")).To(ContainSubstring("no such day"))
 		expectCondition(ctx, c, b, v1alpha1.ConditionScheduled, metav1.ConditionFalse, "InvalidSchedule")
-	}, SpecTimeout(2*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 })

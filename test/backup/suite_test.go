@@ -41,7 +41,7 @@ var (
 
 func TestBackup(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	SetDefaultConsistentlyDuration(2 * time.Second)
 	EnforceDefaultTimeoutsWhenUsingContexts()
@@ -70,7 +70,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 		Expect(system.Close(ctx)).To(Succeed())
 	}
 	Expect(os.RemoveAll(dir)).To(Succeed())
-}, NodeTimeout(time.Minute))
+}, NodeTimeout(3*time.Minute))
 
 var _ = JustAfterEach(func() {
 	kit.ReportLog(system.Controller, 25)
@@ -116,7 +116,7 @@ func namespace(ctx context.Context, c client.Client) string {
 	Expect(c.Create(ctx, object)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
 		Expect(client.IgnoreNotFound(c.Delete(ctx, object))).To(Succeed())
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 	fill(ctx, c, object.Name)
 	return object.Name
 }

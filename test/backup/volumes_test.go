@@ -27,7 +27,7 @@ func boundClaim(ctx context.Context, c client.Client, namespace, name string) *c
 		PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/tmp/none"}}}}
 	volume.Name = namespace + "-" + name
 	Expect(c.Create(ctx, volume)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, volume))).To(Succeed()) }, NodeTimeout(time.Minute))
+	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, volume))).To(Succeed()) }, NodeTimeout(3*time.Minute))
 	claim := &corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{AccessModes: modes, VolumeName: volume.Name,
 		StorageClassName: ptr.To(""), Resources: corev1.VolumeResourceRequirements{Requests: capacity}}}
 	claim.Namespace, claim.Name = namespace, name
@@ -95,6 +95,6 @@ var _ = Describe("Volumes", func() {
 		By("a run that retention ends")
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		expectGone(ctx, c, run)
-		Expect(c.Get(ctx, key, snapshot)).To(MatchError(apierrors.IsNotFound, "is not found"))
-	}, SpecTimeout(3*time.Minute))
+		Eventually(ctx, func() error { return c.Get(ctx, key, snapshot) }).Should(MatchError(apierrors.IsNotFound, "is not found"))
+	}, SpecTimeout(8*time.Minute))
 })

@@ -21,7 +21,7 @@ var _ = Describe("Who waits for a run", func() {
 		repo := store(ctx, c, ns, func(r *v1alpha1.BackupRepository) { r.Spec.Filesystem.Path = path })
 		b := backup(ctx, c, ns)
 		run := func() (string, error) {
-			return system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--cluster", member, "--wait", "--timeout", "40s")
+			return system.Run(ctx, "backup", "run", b.Name, "-n", ns, "--cluster", member, "--wait", "--timeout", "2m")
 		}
 
 		By("naming a directory without the one above it")
@@ -44,5 +44,5 @@ var _ = Describe("Who waits for a run", func() {
 		Expect(os.Rename(path+"-aside", path)).To(Succeed())
 		Expect(run()).To(ContainSubstring("Succeeded"))
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

@@ -112,14 +112,23 @@ func (w *world) settle(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(ctx, func() error { return host.Create(ctx, w.own.DeepCopy()) }).Should(Succeed())
 	for _, object := range w.federated() {
-		Eventually(ctx, func(g Gomega) {
-			u, err := read(ctx, host, object)
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(u.GetFinalizers()).NotTo(BeEmpty())
-			summary, _, _ := unstructured.NestedString(u.Object, "status", "summary")
-			g.Expect(summary).To(Equal(fmt.Sprintf("%d/%d", len(members), len(members))), "%s", u.Object["status"])
-		}).Should(Succeed(), "%s %s", object.GetKind(), w.name)
+		expectEverywhere(ctx, object)
 	}
+}
+
+// expectEverywhere waits until a federated object is in all clusters that have joined.
+func expectEverywhere(ctx context.Context, object *unstructured.Unstructured) {
+	GinkgoHelper()
+	joined := &unstructured.UnstructuredList{}
+	joined.SetGroupVersionKind(framework.KubeFedCluster)
+	Expect(host.List(ctx, joined, client.InNamespace(framework.KubeFedNamespace))).To(Succeed())
+	Eventually(ctx, func(g Gomega) {
+		u, err := read(ctx, host, object)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(u.GetFinalizers()).NotTo(BeEmpty())
+		summary, _, _ := unstructured.NestedString(u.Object, "status", "summary")
+		g.Expect(summary).To(Equal(fmt.Sprintf("%[1]d/%[1]d", len(joined.Items))), "%s", u.Object["status"])
+	}).Should(Succeed(), "%s %s/%s", object.GetKind(), object.GetNamespace(), object.GetName())
 }
 
 // federated are the federated objects.

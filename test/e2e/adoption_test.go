@@ -61,7 +61,7 @@ var _ = Describe("An object that a member has already", func() {
 		expectMissing(ctx, members[1], unseen.target)
 		Expect(system.Join(ctx, members[1].Name)).To(Succeed())
 		expectSettled(ctx, unseen, members[1], members[2])
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("keeps out of the federation with the label false", func(ctx SpecContext) {
 		f := configMap(federatedNamespace(ctx), "out", fields{"a": "1"}).on(members[0], members[1])

@@ -155,7 +155,7 @@ var _ = Describe("Status collection", func() {
 		By("deleting the federated object")
 		remove(ctx, f)
 		expectGone(ctx, host, status)
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 // serviceStatuses is the part of KubeFed's definition that the specs need; as its

@@ -75,9 +75,10 @@ var _ = Describe("What is the user's in the host", func() {
 			"ConfigMap kube-root-ca.crt", "FederatedConfigMap one", "FederatedDeployment two", "FederatedNamespace " + ns, "ServiceAccount default",
 		}))
 		By("nor in the members")
-		inMember := contents(ctx, members[0], ns)
-		Expect(slices.DeleteFunc(inMember, func(name string) bool {
-			return strings.HasPrefix(name, "Pod two-") || strings.HasPrefix(name, "ReplicaSet two-") || strings.HasPrefix(name, "PodMetrics ")
-		})).To(Equal([]string{"ConfigMap kube-root-ca.crt", "ConfigMap one", "Deployment two", "ServiceAccount default"}))
+		Eventually(ctx, func() []string {
+			return slices.DeleteFunc(contents(ctx, members[0], ns), func(name string) bool {
+				return strings.HasPrefix(name, "Pod two-") || strings.HasPrefix(name, "ReplicaSet two-") || strings.HasPrefix(name, "PodMetrics ")
+			})
+		}).Should(Equal([]string{"ConfigMap kube-root-ca.crt", "ConfigMap one", "Deployment two", "ServiceAccount default"}))
 	})
 })

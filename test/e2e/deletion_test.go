@@ -227,7 +227,7 @@ var _ = Describe("The host as a member", localOnly, Ordered, Serial, func() {
 		Expect(host.Delete(ctx, found(ctx, host, namespace.target))).To(Succeed())
 		expectGone(ctx, host, namespace.target)
 		expectGone(ctx, members[0], namespace.target)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("says when the label cannot be taken off: LabelRemovalFailed, LabelRemovalTimedOut", func(ctx SpecContext) {
 		ns := plainNamespace(ctx)
@@ -251,7 +251,7 @@ var _ = Describe("The host as a member", localOnly, Ordered, Serial, func() {
 		g.Open()
 		expectSettled(ctx, namespace, members[0])
 		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", nil)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("is adopted also where nothing else is", func(ctx SpecContext) {
 		Expect(system.Controller.Restart(ctx, "--adopt-resources=false")).To(Succeed())
@@ -262,5 +262,5 @@ var _ = Describe("The host as a member", localOnly, Ordered, Serial, func() {
 		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", "true")
 		remove(ctx, namespace)
 		expectField(ctx, host, namespace.target, "/metadata/labels/kubefed.io~1managed", nil)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

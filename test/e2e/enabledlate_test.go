@@ -26,9 +26,9 @@ var _ = Describe("A type that is enabled after the join", Serial, Ordered, func(
 		fedctl(ctx, "enable", "podtemplates")
 		DeferCleanup(func(ctx SpecContext) {
 			fedctl(ctx, "disable", "podtemplates", "--delete-crd")
-		}, NodeTimeout(time.Minute))
+		}, NodeTimeout(3*time.Minute))
 		knows(ctx, host, gvk)
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 
 	It("says which members lack rights, and deletes what was never created there", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -44,7 +44,7 @@ var _ = Describe("A type that is enabled after the join", Serial, Ordered, func(
 		}).Should(Succeed())
 
 		remove(ctx, f)
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 
 	It("arrives when the members have been brought up to date with it", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -63,7 +63,7 @@ var _ = Describe("A type that is enabled after the join", Serial, Ordered, func(
 		Expect(fedctl(ctx, "enable", "podtemplates", "--join")).To(ContainSubstring(members[0].Name + ": up to date"))
 		remove(ctx, f)
 		expectMissing(ctx, members[0], f.target)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })
 
 var _ = Describe("A federated type whose definition kubefedctl has replaced", Serial, func() {
@@ -74,7 +74,7 @@ var _ = Describe("A federated type whose definition kubefedctl has replaced", Se
 			set(version, "/schema/openAPIV3Schema/properties/spec/properties/template", fields{"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 			set(version, "/schema/openAPIV3Schema/properties/status/properties/clusters/items/properties/message", nil)
 		})
-		DeferCleanup(func(ctx SpecContext) { fedctl(ctx, "enable", "configmaps") }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { fedctl(ctx, "enable", "configmaps") }, NodeTimeout(3*time.Minute))
 		Eventually(ctx, func(g Gomega) {
 			u, err := read(ctx, host, typeConfig("configmaps"))
 			g.Expect(err).NotTo(HaveOccurred())
@@ -86,5 +86,5 @@ var _ = Describe("A federated type whose definition kubefedctl has replaced", Se
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(conditionOf(u, "FederatedDefinition")).To(BeEmpty())
 		}).Should(Succeed())
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 })

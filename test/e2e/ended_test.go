@@ -103,7 +103,7 @@ var _ = Describe("A Job that the member removes when it has ended", localOnly, f
 		expectMissing(ctx, members[1], f.target)
 		remove(ctx, f)
 		expectMissing(ctx, members[0], f.target)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("is made anew if somebody deletes it before it has ended", func(ctx SpecContext) {
 		f := create(ctx, running(federatedNamespace(ctx), "deleted", 600).on(members[0]))
@@ -123,7 +123,7 @@ var _ = Describe("A Job that the member removes when it has ended", localOnly, f
 		expectSettled(ctx, f, members[0])
 		Expect(members[0].Delete(ctx, found(ctx, members[0], f.target), client.PropagationPolicy("Background"))).To(Succeed())
 		expectDone(ctx, f, members[0], "Succeeded")
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })
 
 var _ = Describe("A Job that ends", localOnly, Serial, func() {
@@ -174,7 +174,7 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 		jobs := func(verb, resource string) bool { return framework.IsWrite(verb) && resource == "jobs.batch" }
 		Expect(requests(ctx, members[0]).Since(memberBefore).Sum(jobs)).To(BeZero())
 		Expect(requests(ctx, host).Since(hostBefore)).NotTo(HaveKey("PATCH federatedjobs.types.kubefed.io/status"))
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("while its member cannot be reached, is not run again when it can", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -193,7 +193,7 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 		expectDone(ctx, f, members[0], "was not seen")
 		expectSettled(ctx, deleted, members[0])
 		found(ctx, members[0], deleted.target)
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 })
 
 // throughProxy has the control plane reach a member through a proxy until the end of the
@@ -219,7 +219,7 @@ func throughProxy(ctx context.Context, c *framework.Cluster) (cut func(ctx conte
 	DeferCleanup(func(ctx SpecContext) {
 		restore(ctx)
 		proxy.Close()
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 	connect(ctx, proxy.Endpoint(), base64.StdEncoding.EncodeToString(proxy.CABundle()))
 	return func(ctx context.Context) func(ctx context.Context) {
 		GinkgoHelper()
@@ -253,7 +253,7 @@ var _ = Describe("An object that something in the member consumes", localOnly, f
 		expectField(ctx, members[0], f.target, "/data/a", "2")
 		expectSettled(ctx, f, members[0])
 		remove(ctx, f)
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 
 	It("is made again if the federated object says so, though it has ended", func(ctx SpecContext) {
 		f := create(ctx, running(federatedNamespace(ctx), "again", -1).on(members[0]).annotate(consumed, "false"))
@@ -267,7 +267,7 @@ var _ = Describe("An object that something in the member consumes", localOnly, f
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(u.GetUID()).NotTo(Equal(first.GetUID()))
 		}).Should(Succeed())
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 
 	It("is treated as ever where the annotation says something else", func(ctx SpecContext) {
 		f := create(ctx, configMap(federatedNamespace(ctx), "yes", fields{"a": "1"}).on(members[0]).annotate(consumed, "yes"))
@@ -276,5 +276,5 @@ var _ = Describe("An object that something in the member consumes", localOnly, f
 			HaveKeyWithValue("message", ContainSubstring(`must be "true" or "false", is "yes"`))))
 		Expect(members[0].Delete(ctx, found(ctx, members[0], f.target))).To(Succeed())
 		expectField(ctx, members[0], f.target, "/data/a", "1")
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 })

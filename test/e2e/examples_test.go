@@ -52,7 +52,7 @@ var _ = Describe("The examples", localOnly, Ordered, Serial, func() {
 				}
 			}
 			Expect(client.IgnoreNotFound(host.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: demo}}))).To(Succeed())
-		}, NodeTimeout(time.Minute))
+		}, NodeTimeout(3*time.Minute))
 		for _, file := range files {
 			content, err := os.ReadFile(file)
 			Expect(err).NotTo(HaveOccurred())

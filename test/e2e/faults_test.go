@@ -20,7 +20,7 @@ import (
 func stop(ctx context.Context, c *framework.Cluster) {
 	GinkgoHelper()
 	Expect(system.Faults().StopMember(ctx, c.Name)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { start(ctx, c) }, NodeTimeout(time.Minute))
+	DeferCleanup(func(ctx SpecContext) { start(ctx, c) }, NodeTimeout(3*time.Minute))
 	Expect(system.WaitForMember(ctx, c.Name, false)).To(Succeed())
 }
 
@@ -76,7 +76,7 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 		expectSettled(ctx, created, healthy, broken)
 		expectSettled(ctx, updated, healthy, broken)
 		expectSettled(ctx, leaving, healthy)
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("hung: the others get their changes while it hangs", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -113,7 +113,7 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 		}
 		expectField(ctx, broken, all[0].target, "/data/a", "2")
 		expectField(ctx, broken, fresh.target, "/data/a", "1")
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("revoked credentials: reported, and all is well after joining again", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -143,7 +143,7 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 		for _, f := range []*federated{f, drifted, lost} {
 			expectSettled(ctx, f, healthy, broken)
 		}
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("gone for good: a deletion waits until it is unjoined", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -176,7 +176,7 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 			expectField(ctx, broken, left.target, "/metadata/labels", nil)
 			expectField(ctx, broken, left.target, "/data/a", "1")
 		}
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	AfterEach(func(ctx SpecContext) {
 		// A spec that failed half way must not break those after it.
@@ -185,7 +185,7 @@ var _ = Describe("Faults of a member", localOnly, Ordered, Serial, func() {
 			Expect(system.Faults().StartMember(ctx, broken.Name)).To(Succeed())
 			Expect(system.Join(ctx, broken.Name)).To(Succeed())
 		}
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 })
 
 var _ = Describe("Conflicts in the host", func() {

@@ -18,5 +18,5 @@ var _ = Describe("Without a controller", localOnly, Serial, func() {
 		Expect(system.Controller.Stop(ctx)).To(Succeed())
 		defer func() { Expect(system.Controller.Start(ctx)).To(Succeed()) }() // before the suite looks whether it runs
 		Expect(fedctl(ctx, "status", "configmaps", "-n", ns, "-o", "json")).To(ContainSubstring(`"noLeaderSince": "20`))
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

@@ -73,7 +73,7 @@ var _ = Describe("A membership that begins", localOnly, Serial, func() {
 		for target, before := range there {
 			Expect(found(ctx, c, target).GetResourceVersion()).To(Equal(before.GetResourceVersion()), target.Kind)
 		}
-		Eventually(ctx, func() string { return leftoversOf(ctx, c) }).WithTimeout(2 * time.Minute).Should(BeEmpty())
+		Eventually(ctx, func() string { return leftoversOf(ctx, c) }).Should(BeEmpty())
 
 		By("joining anew while no controller runs")
 		Expect(system.Controller.Stop(ctx)).To(Succeed())
@@ -87,7 +87,7 @@ var _ = Describe("A membership that begins", localOnly, Serial, func() {
 		Expect(fedctl(ctx, "prune", c.Name, "--dry-run")).To(And(
 			ContainSubstring("would remove ConfigMap "+ns+"/stays in "+c.Name), ContainSubstring("would remove Namespace "+ns+" in "+c.Name)))
 		expectKept()
-		Expect(fedctl(ctx, "prune", c.Name)).To(ContainSubstring("removed Namespace " + ns))
+		Expect(fedctl(ctx, "prune", c.Name, "--timeout", "3m")).To(ContainSubstring("removed Namespace " + ns))
 		expectGone(ctx, c, f.target)
 		expectGone(ctx, c, namespace.target)
 		Expect(fedctl(ctx, "prune", c.Name)).To(ContainSubstring("nothing to prune"))
@@ -98,7 +98,7 @@ var _ = Describe("A membership that begins", localOnly, Serial, func() {
 		relabel(ctx, c, label, "")
 		expectGone(ctx, c, f.target)
 		expectSettled(ctx, f)
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("takes up the labels that unjoin has left in the cluster", func(ctx SpecContext) {
 		c := members[1]
@@ -126,5 +126,5 @@ var _ = Describe("A membership that begins", localOnly, Serial, func() {
 		By("deleting the federated object: that is asked for")
 		remove(ctx, f)
 		expectGone(ctx, c, f.target)
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 })

@@ -34,7 +34,7 @@ func plainNamespace(ctx context.Context) string {
 			}
 		}
 		Expect(client.IgnoreNotFound(host.Delete(ctx, ns))).To(Succeed())
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 	return name
 }
 

@@ -177,5 +177,5 @@ var _ = Describe("An aggregated ClusterRole", localOnly, func() {
 		expectField(ctx, members[0], whole.target, "/metadata/labels/x", "y")
 		expectSettled(ctx, whole, members[0])
 		Expect(at(found(ctx, members[0], whole.target).Object, "/rules")).To(Equal(rules))
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

@@ -54,8 +54,9 @@ var _ = Describe("What others add to an object in a member", func() {
 		expectField(ctx, c, secret.target, "/data", fields{"a": "eA=="})
 		expectSettled(ctx, f, c, members[1])
 
-		By("saying that it is Shared")
-		change(ctx, f, func(f *federated) { f.annotate(ownership, "Shared") })
+		By("saying that it is Shared, and waiting until that is known")
+		change(ctx, f, func(f *federated) { set(f.annotate(ownership, "Shared").template(), "/data/a", "2") })
+		expectSettled(ctx, f, c, members[1])
 		addKey(ctx, c, f, "theirs")
 		expectSaid(ctx, f, c, "data.theirs")
 		expectSaid(ctx, f, members[1], "")
@@ -63,19 +64,19 @@ var _ = Describe("What others add to an object in a member", func() {
 		Expect(fedctl(ctx, "status", "configmaps/settings", "-n", ns, "-o", "wide")).To(MatchRegexp(c.Name + `: also written by .*: data\.theirs`))
 
 		By("changing it")
-		change(ctx, f, func(f *federated) { set(f.template(), "/data/a", "2") })
-		expectField(ctx, c, f.target, "/data", fields{"a": "2", "theirs": "eA=="})
+		change(ctx, f, func(f *federated) { set(f.template(), "/data/a", "3") })
+		expectField(ctx, c, f.target, "/data", fields{"a": "3", "theirs": "eA=="})
 
 		By("saying that it is Exact again")
 		change(ctx, f, func(f *federated) { f.annotate(ownership, "Exact") })
-		expectField(ctx, c, f.target, "/data", fields{"a": "2"})
+		expectField(ctx, c, f.target, "/data", fields{"a": "3"})
 		expectSaid(ctx, f, c, "")
 
 		By("saying what nobody knows")
 		bad := configMap(ns, "bad", fields{"a": "1"}).on(c)
 		bad.annotate(ownership, "exact")
 		Expect(host.Create(ctx, bad.Unstructured)).To(MatchError(ContainSubstring("must be Exact or Shared")))
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("stays in a workload, until that is Exact", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -93,7 +94,7 @@ var _ = Describe("What others add to an object in a member", func() {
 		expectField(ctx, c, f.target, env, nil)
 		expectSaid(ctx, f, c, "")
 		expectSettled(ctx, f, c)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("is what its type says", Serial, func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -131,7 +132,7 @@ var _ = Describe("What others add to an object in a member", func() {
 		broken := found(ctx, host, typeConfig("secrets"))
 		broken.SetAnnotations(map[string]string{ownership: "shared"})
 		Expect(host.Update(ctx, broken)).To(MatchError(ContainSubstring("must be Exact or Shared")))
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("while the controller is away is taken back when it comes, and nothing else is written", localOnly, Serial, func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -156,5 +157,5 @@ var _ = Describe("What others add to an object in a member", func() {
 		Expect(made.Sum(func(verb, resource string) bool {
 			return (verb == "APPLY" || verb == "PATCH") && resource == "configmaps"
 		})).To(BeNumerically("<=", 3), "%v", made)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

@@ -151,5 +151,5 @@ var _ = Describe("KubeFed's version records", localOnly, Serial, func() {
 		Expect(found(ctx, host, record).GetResourceVersion()).To(Equal(version))
 		remove(ctx, cm)
 		expectGone(ctx, host, record)
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 })

@@ -52,7 +52,7 @@ var _ = Describe("A write whose record was lost", localOnly, Serial, func() {
 		Expect(system.Controller.Start(ctx)).To(Succeed())
 		expectField(ctx, members[0], f.target, "/data/a", "1")
 		expectSettled(ctx, f, members[0])
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })
 
 var _ = Describe("A template that server-side apply refuses", func() {
@@ -92,5 +92,5 @@ var _ = Describe("A template that server-side apply refuses", func() {
 		expectSettled(ctx, f, members[0], members[1])
 		Eventually(ctx, func() fields { return conditionOf(found(ctx, host, f.ref()), "Accepted") }).Should(BeEmpty())
 		remove(ctx, f)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long replicas may take to be scheduled and to run.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 var preferenceKind = schema.GroupVersionKind{Group: "scheduling.kubefed.io", Version: "v1alpha1", Kind: "ReplicaSchedulingPreference"}
 

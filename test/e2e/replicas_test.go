@@ -43,7 +43,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		preferOther(ctx, p, fields{"totalReplicas": 3, "clusters": fields{"*": fields{"weight": 1, "maxReplicas": 1}}})
 		expectScheduled(ctx, f, replicas(1, 1))
 		expectReason(ctx, p, "True", "PartlyScheduled", "2 of 3 replicas")
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("says what in it has no effect", func(ctx SpecContext) {
 		f := create(ctx, deployment(namespaceIn(ctx, members[0]), "odd"))
@@ -63,7 +63,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(conditionOf(u, "Accepted")).To(BeEmpty())
 		}).Should(Succeed())
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 
 	It("keeps to its clusters, and gives the others nothing unless * says so", func(ctx SpecContext) {
 		f := create(ctx, deployment(federatedNamespace(ctx), "some").onLabelled(nil))
@@ -72,7 +72,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		preferOther(ctx, p, fields{"totalReplicas": 8, "rebalance": true, "clusters": fields{members[0].Name: fields{"weight": 2}, "*": fields{"weight": 1}}})
 		expectScheduled(ctx, f, replicas(4, 2, 2))
 		expectRunning(ctx, f, replicas(4, 2, 2))
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("leaves everything else of the federated object alone, and writes once", func(ctx SpecContext) {
 		f := deployment(federatedNamespace(ctx), "overridden").onNames(members[2].Name)
@@ -105,7 +105,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		})
 		expectScheduled(ctx, f, replicas(2, 2, 0))
 		expectField(ctx, members[0], f.target, "/spec/minReadySeconds", 7)
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("keeps to the cluster selector where it is asked to, and follows the labels", func(ctx SpecContext) {
 		label := "e2e/" + rand.String(6)
@@ -137,7 +137,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		By("no longer asking for it")
 		preferOther(ctx, p, fields{"intersectWithClusterSelector": false, "totalReplicas": 6})
 		expectScheduled(ctx, f, replicas(2, 2, 2))
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("works for ReplicaSets, comes before its object, and leaves it as it is when it goes", func(ctx SpecContext) {
 		f := federate("ReplicaSet", federatedNamespace(ctx), "late", workload(fields{"replicas": 1}))
@@ -160,7 +160,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		change(ctx, f, func(f *federated) { f.on(members[0]).override(members[0].Name, patch("", "/spec/replicas", 5)) })
 		expectField(ctx, members[0], f.target, "/spec/replicas", 5)
 		expectGone(ctx, members[1], f.target)
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("moves what runs only if it may", func(ctx SpecContext) {
 		f := create(ctx, deployment(namespaceIn(ctx, members[0], members[1]), "moved"))
@@ -172,7 +172,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		expectScheduled(ctx, f, replicas(3, 3))
 		preferOther(ctx, p, fields{"rebalance": true})
 		expectScheduled(ctx, f, replicas(4, 2))
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("has other clusters help out where pods get no node", func(ctx SpecContext) {
 		ns := namespaceIn(ctx, members[0], members[1])
@@ -194,7 +194,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		change(ctx, full, func(f *federated) { f.override(members[1].Name, patch("", "/spec/replicas", 2)) })
 		expectScheduled(ctx, full, replicas(2, 2))
 		expectRunning(ctx, full, replicas(2, 2))
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("says what it cannot follow", func(ctx SpecContext) {
 		f := create(ctx, deployment(federatedNamespace(ctx), "bad").on(members[0]))
@@ -214,7 +214,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		preferOther(ctx, p, fields{"clusters": fields{"*": fields{"weight": -1}}})
 		expectReason(ctx, p, "False", "InvalidPreference", "weight")
 		expectScheduled(ctx, f, replicas(1, 1, 1))
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("waits for a type that is switched off", Serial, func(ctx SpecContext) {
 		f := create(ctx, federate("ReplicaSet", federatedNamespace(ctx), "switched", workload(fields{"replicas": 1})))
@@ -237,7 +237,7 @@ var _ = Describe("A ReplicaSchedulingPreference", func() {
 		propagation(ctx, "Enabled")
 		expectScheduled(ctx, f, replicas(2, 2, 2))
 		expectRunning(ctx, f, replicas(2, 2, 2))
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 })
 
 var _ = Describe("ReplicaSchedulingPreferences and members that come and go", localOnly, Ordered, Serial, func() {
@@ -256,7 +256,7 @@ var _ = Describe("ReplicaSchedulingPreferences and members that come and go", lo
 		expectScheduled(ctx, f, replicas(2, 2, 2))
 		expectRunning(ctx, f, replicas(2, 2, 2))
 		expectSettled(ctx, f, members...)
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("do not wait for a member that hangs", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -267,12 +267,12 @@ var _ = Describe("ReplicaSchedulingPreferences and members that come and go", lo
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(system.Faults().Resume(broken().Name)).To(Succeed())
 			Expect(system.WaitForMember(ctx, broken().Name, true)).To(Succeed())
-		}, NodeTimeout(2*time.Minute))
+		}, NodeTimeout(5*time.Minute))
 		expectScheduled(ctx, f, replicas(3, -1, 3))
 		other := create(ctx, deployment(ns, "other"))
 		prefer(ctx, other, fields{"totalReplicas": 2})
 		expectScheduled(ctx, other, replicas(1, -1, 1))
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("use a member that joins", func(ctx SpecContext) {
 		DeferCleanup(func(ctx SpecContext) { // also when the spec has failed half way
@@ -280,7 +280,7 @@ var _ = Describe("ReplicaSchedulingPreferences and members that come and go", lo
 				Expect(system.Join(ctx, broken().Name)).To(Succeed())
 			}
 			Expect(system.WaitForMember(ctx, broken().Name, true)).To(Succeed())
-		}, NodeTimeout(2*time.Minute))
+		}, NodeTimeout(5*time.Minute))
 		f := create(ctx, deployment(federatedNamespace(ctx), "joined"))
 		prefer(ctx, f, fields{"totalReplicas": 6, "rebalance": true})
 		expectScheduled(ctx, f, replicas(2, 2, 2))
@@ -289,7 +289,7 @@ var _ = Describe("ReplicaSchedulingPreferences and members that come and go", lo
 		Expect(system.Join(ctx, broken().Name)).To(Succeed())
 		expectScheduled(ctx, f, replicas(2, 2, 2))
 		expectRunning(ctx, f, replicas(2, 2, 2))
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("move nothing when the controller starts again", func(ctx SpecContext) {
 		f := create(ctx, deployment(federatedNamespace(ctx), "restarted"))
@@ -305,5 +305,5 @@ var _ = Describe("ReplicaSchedulingPreferences and members that come and go", lo
 		}).WithTimeout(8 * time.Second).Should(Succeed())
 		preferOther(ctx, p, fields{"totalReplicas": 9})
 		expectScheduled(ctx, f, replicas(3, 3, 3))
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })

@@ -25,7 +25,7 @@ func quiet(ctx context.Context) {
 			for i := range namespaces.Items {
 				g.Expect(namespaces.Items[i].DeletionTimestamp).To(BeNil(), "namespace %s of cluster %s", namespaces.Items[i].Name, c.Name)
 			}
-		}).WithTimeout(time.Minute).Should(Succeed())
+		}).WithTimeout(5 * time.Minute).Should(Succeed())
 	}
 }
 
@@ -52,7 +52,7 @@ var _ = Describe("Requests", localOnly, Ordered, Serial, func() {
 		namespace := create(ctx, federate("Namespace", ns, ns, nil).on(members...))
 		expectSettled(ctx, namespace, members...)
 		quiet(ctx)
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("to create objects: one write each in a member, two in the host", func(ctx SpecContext) {
 		look(ctx)
@@ -71,7 +71,7 @@ var _ = Describe("Requests", localOnly, Ordered, Serial, func() {
 		GinkgoWriter.Printf("%s: %v\n", host.Name, made)
 		n := made.Sum(ofController) - many - lists // the suite's own
 		Expect(float64(n)/many).To(BeNumerically("<=", 2.2), "requests for each object in the host: %v, of which the suite made %d creates and %d lists", made, many, lists)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("for objects that have not changed: none, after a restart either", func(ctx SpecContext) {
 		look(ctx)
@@ -80,7 +80,7 @@ var _ = Describe("Requests", localOnly, Ordered, Serial, func() {
 		marker := create(ctx, federate("Secret", ns, "marker", fields{"data": fields{"a": "eA=="}}).on(members...))
 		expectSettled(ctx, marker, members...)
 		idle(ctx, memberBefore, hostBefore)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("for a change of one object: one write in each member, one in the host", func(ctx SpecContext) {
 		look(ctx)

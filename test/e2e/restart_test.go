@@ -21,11 +21,17 @@ const many = 200
 // createMany creates federated ConfigMaps, several at a time.
 func createMany(ctx context.Context, ns string, clusters ...*framework.Cluster) {
 	GinkgoHelper()
+	createSome(ctx, ns, 0, many, clusters...)
+}
+
+// createSome creates those of the many from one to another.
+func createSome(ctx context.Context, ns string, from, to int, clusters ...*framework.Cluster) {
+	GinkgoHelper()
 	var wait sync.WaitGroup
 	errs := make(chan error, many)
 	for worker := range 8 {
 		wait.Go(func() {
-			for i := worker; i < many; i += 8 {
+			for i := from + worker; i < to; i += 8 {
 				errs <- host.Create(ctx, configMap(ns, fmt.Sprintf("n-%d", i), fields{"a": "1"}).on(clusters...).Unstructured)
 			}
 		})
@@ -71,17 +77,37 @@ var _ = Describe("The controller", localOnly, Serial, func() {
 		go func() {
 			defer GinkgoRecover()
 			defer close(created)
-			createMany(ctx, ns, members...)
+			createSome(ctx, ns, 0, many/2, members...)
 		}()
 		Eventually(ctx, func() int { return countIn(ctx, members[0], ns) }).Should(BeNumerically(">", 20))
 		Expect(system.Controller.Kill(ctx)).To(Succeed())
 		<-created
-		Expect(countIn(ctx, members[0], ns)).To(BeNumerically("<", many), "the kill came too late to tell anything")
+		createSome(ctx, ns, many/2, many, members...) // which it cannot have seen, however fast it was
 		Expect(system.Controller.Start(ctx)).To(Succeed())
 		for _, c := range members {
 			Eventually(ctx, func() int { return countIn(ctx, c, ns) }).Should(Equal(many))
 		}
 		Eventually(ctx, func() int { return settledIn(ctx, ns, len(members)) }).Should(Equal(many))
+	}, NodeTimeout(2*time.Minute))
+
+	It("ends when the host does not answer for longer than it may lead, and the next one writes nothing", func(ctx SpecContext) {
+		Expect(system.Controller.Restart(ctx, "--leader-elect-lease-duration=4s", "--leader-elect-renew-deadline=3s", "--leader-elect-retry-period=500ms")).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Restart(ctx)).To(Succeed()) })
+		f := create(ctx, configMap(federatedNamespace(ctx), "there", fields{"a": "1"}).on(members...))
+		expectSettled(ctx, f, members...)
+		there := found(ctx, members[0], f.target)
+
+		Expect(system.Faults().Pause(host.Name)).To(Succeed())
+		resume := sync.OnceFunc(func() { Expect(system.Faults().Resume(host.Name)).To(Succeed()) })
+		DeferCleanup(resume)
+		Eventually(ctx, system.Controller.Running).WithTimeout(time.Minute).Should(BeFalse())
+		Expect(system.Controller.LogTail(5)).To(ContainSubstring("leader"))
+		resume()
+		Expect(system.Controller.Restart(ctx)).To(Succeed())
+		change(ctx, f, func(f *federated) { f.on(members[0], members[1]) })
+		expectGone(ctx, members[2], f.target)
+		expectSettled(ctx, f, members[0], members[1])
+		Expect(found(ctx, members[0], f.target).GetResourceVersion()).To(Equal(there.GetResourceVersion()))
 	}, NodeTimeout(2*time.Minute))
 
 	It("finds what changed while it was away", func(ctx SpecContext) {

@@ -76,7 +76,7 @@ var _ = Describe("Who may edit a namespace of the host", func() {
 		Eventually(ctx, func() bool {
 			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKeyFromObject(f), f.DeepCopy()))
 		}).Should(BeTrue())
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })
 
 var _ = Describe("A namespace that a member had before", func() {
@@ -84,7 +84,7 @@ var _ = Describe("A namespace that a member had before", func() {
 		name := plainNamespace(ctx)
 		theirs := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{enforce: "restricted"}}}
 		Expect(members[0].Create(ctx, theirs, client.FieldOwner("administrator"))).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(members[0].Delete(ctx, theirs)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(members[0].Delete(ctx, theirs)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		f := federate("Namespace", name, name, fields{"metadata": fields{"labels": fields{enforce: "privileged"}, "annotations": fields{"fedctl.io/created": "true"}}}).on(members[0], members[1])
 		create(ctx, f)
 		expectField(ctx, members[1], f.target, "/metadata/labels/pod-security.kubernetes.io~1enforce", "privileged")
@@ -105,5 +105,5 @@ var _ = Describe("A namespace that a member had before", func() {
 		Expect(left.GetDeletionTimestamp()).To(BeNil())
 		Expect(left.GetLabels()).NotTo(HaveKey(managed))
 		expectEvent(ctx, f, "NamespaceKept", members[0].Name)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

@@ -102,7 +102,7 @@ var _ = Describe("What cannot be read", localOnly, Serial, func() {
 		expectField(ctx, members[0], changed.target, "/data/a", "3")
 		expectSettled(ctx, changed, members[0], members[1])
 		expectSettled(ctx, hidden, members[0], members[1])
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 var _ = Describe("A selector of a FederatedNamespace", func() {
@@ -164,7 +164,7 @@ var _ = Describe("A deletion in a member", localOnly, func() {
 		now := found(ctx, members[0], f.target)
 		Expect(now.GetUID()).To(Equal(theirs.GetUID()))
 		Expect(now.GetResourceVersion()).To(Equal(theirs.GetResourceVersion()))
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("does not come before the finalizer: that is there before the first write", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -178,7 +178,7 @@ var _ = Describe("A deletion in a member", localOnly, func() {
 		Expect(found(ctx, host, f.ref()).GetFinalizers()).To(ContainElement(finalizer))
 		g.Open()
 		expectSettled(ctx, f, members[0])
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })
 
 var _ = Describe("Something that keeps changing what the template sets", func() {
@@ -210,5 +210,5 @@ var _ = Describe("Something that keeps changing what the template sets", func() 
 		<-done
 		Expect(fights).To(BeNumerically("<", 15), "each repair waits longer than the one before")
 		expectField(ctx, members[0], f.target, "/data/a", "1")
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

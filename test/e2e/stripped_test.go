@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -43,18 +44,23 @@ func strip(ctx SpecContext, c *framework.Cluster, namespace string) (end func(ct
 	}
 	Expect(c.Create(ctx, policy)).To(Succeed())
 	Expect(c.Create(ctx, binding)).To(Succeed())
+	// probed are the labels that are left on an object.
+	probed := func(ctx context.Context) func(g Gomega) map[string]string {
+		return func(g Gomega) map[string]string {
+			u := plantable(configMap(namespace, "probe", nil))
+			u.SetLabels(map[string]string{managed: "probe"})
+			g.Expect(c.Create(ctx, u, client.DryRunAll)).To(Succeed())
+			return u.GetLabels()
+		}
+	}
+	// It takes effect after a while, and is forgotten after a while.
 	end = func(ctx SpecContext) {
 		Expect(client.IgnoreNotFound(c.Delete(ctx, binding))).To(Succeed())
 		Expect(client.IgnoreNotFound(c.Delete(ctx, policy))).To(Succeed())
+		Eventually(ctx, probed(ctx)).Should(HaveKey(managed))
 	}
 	DeferCleanup(end)
-	probe := configMap(namespace, "probe", nil)
-	Eventually(ctx, func(g Gomega) { // it takes effect after a while
-		u := plantable(probe)
-		u.SetLabels(map[string]string{managed: "probe"})
-		g.Expect(c.Create(ctx, u, client.DryRunAll)).To(Succeed())
-		g.Expect(u.GetLabels()).NotTo(HaveKey(managed))
-	}).Should(Succeed())
+	Eventually(ctx, probed(ctx)).ShouldNot(HaveKey(managed))
 	return end
 }
 
@@ -89,7 +95,7 @@ var _ = Describe("An object whose label the member's admission takes off", func(
 		end(ctx)
 		last := create(ctx, configMap(ns, "last", fields{"a": "1"}).on(members[0]))
 		expectSettled(ctx, last, members[0])
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("goes also when the placement leaves the cluster, and after another controller has begun", localOnly, Serial, func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -115,5 +121,5 @@ var _ = Describe("An object whose label the member's admission takes off", func(
 		expectSettled(ctx, f, members[1])
 		expectGone(ctx, host, taken.ref())
 		found(ctx, members[0], taken.target) // which is somebody else's
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

@@ -30,7 +30,7 @@ var (
 
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(2 * time.Minute) // machines under load are slow
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	SetDefaultConsistentlyDuration(time.Second)
 	SetDefaultConsistentlyPollingInterval(100 * time.Millisecond)
@@ -50,7 +50,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 	if system != nil {
 		Expect(system.Close(ctx)).To(Succeed())
 	}
-}, NodeTimeout(time.Minute))
+}, NodeTimeout(3*time.Minute))
 
 var _ = BeforeEach(func() {
 	local := system.Faults() != nil && system.Controller != nil

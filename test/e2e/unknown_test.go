@@ -37,8 +37,8 @@ var _ = Describe("Fields that the clusters do not know", func() {
 			delete(f.template(), "spec")
 			delete(f.spec(), "overrides")
 		})
-		Eventually(func(g Gomega) {
+		Eventually(ctx, func(g Gomega) {
 			g.Expect(conditionOf(found(ctx, host, f.ref()), "Accepted")).To(BeEmpty())
-		}).WithTimeout(time.Minute).Should(Succeed())
-	}, NodeTimeout(2*time.Minute))
+		}).Should(Succeed())
+	}, NodeTimeout(5*time.Minute))
 })

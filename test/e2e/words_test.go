@@ -81,7 +81,7 @@ var _ = Describe("The word for a cluster", localOnly, func() {
 		expectField(ctx, slow, updated.target, "/data/a", "2")
 		expectGone(ctx, host, deleted.ref())
 		expectMissing(ctx, slow, deleted.target)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("that refuses writes: CreationFailed, UpdateFailed, DeletionFailed, each tried again", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -115,7 +115,7 @@ var _ = Describe("The word for a cluster", localOnly, func() {
 		expectMissing(ctx, strict, leaving.target)
 		expectGone(ctx, host, deleted.ref())
 		expectMissing(ctx, strict, deleted.target)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })
 
 // mayGet says whether the control plane may read ConfigMaps in a member.
@@ -198,5 +198,5 @@ var _ = Describe("Clusters that can never be ready", Serial, func() {
 		expectStatus(ctx, f, "CheckClusters", want)
 		remove(ctx, f)
 		expectMissing(ctx, members[0], f.target)
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 })

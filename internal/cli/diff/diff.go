@@ -84,9 +84,6 @@ type change struct {
 
 // Run shows all changes, and says in the end what it could not find out.
 func (o *Options) Run(ctx context.Context, args []string) error {
-	if o.objects.FactsFile != "" {
-		return unknown(errors.New("--facts is not for diff, which asks the clusters; see \"fedctl render\""))
-	}
 	all, err := o.objects.Load(ctx, args)
 	if err != nil {
 		return unknown(err)

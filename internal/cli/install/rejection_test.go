@@ -10,6 +10,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -129,6 +130,36 @@ var _ = DescribeTable("an ownership", func(ctx context.Context, value string, ta
 	Entry("that is exact", "Exact", true),
 	Entry("that is shared", "Shared", true),
 	Entry("that is none", "exact", false),
+)
+
+// warnings collects what an API server warns of.
+type warnings struct{ all []string }
+
+func (w *warnings) HandleWarningHeader(_ int, _, text string) { w.all = append(w.all, text) }
+
+var _ = DescribeTable("a preference is taken", func(ctx context.Context, bounds, message string) {
+	heard := &warnings{}
+	config := rest.CopyConfig(host.Config)
+	config.WarningHandler = heard
+	listening, err := client.New(config, client.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	object := parse(fmt.Sprintf("{apiVersion: scheduling.kubefed.io/v1alpha1, kind: ReplicaSchedulingPreference, metadata: {name: x, namespace: default}, "+
+		"spec: {targetKind: FederatedDeployment, totalReplicas: 3, clusters: %s}}", bounds))
+	if message == "" {
+		waitForPolicies(ctx)
+		Expect(listening.Create(ctx, object, client.DryRunAll)).To(Succeed())
+		Expect(heard.all).To(BeEmpty())
+		return
+	}
+	Eventually(func(g Gomega) {
+		g.Expect(listening.Create(ctx, object.DeepCopy(), client.DryRunAll)).To(Succeed())
+		g.Expect(heard.all).To(ContainElement(ContainSubstring(message)))
+	}).Should(Succeed())
+},
+	Entry("with bounds that hold", `{"*": {minReplicas: 2, maxReplicas: 2}, a: {minReplicas: 3}, b: {maxReplicas: 0}}`, ""),
+	Entry("without clusters", `{}`, ""),
+	Entry("with a warning where they contradict each other", `{a: {weight: 1}, "*": {minReplicas: 3, maxReplicas: 2}}`,
+		"spec.clusters[*]: minReplicas is 3, and maxReplicas 2: both cannot hold"),
 )
 
 var _ = DescribeTable("a template", func(ctx context.Context, kind, template, message string) {

@@ -44,13 +44,19 @@ which placements select the cluster, are set with --labels; those that unjoin ha
 left in the cluster are taken up. --rbac=usual
 adds what the types need that most fleets enable sooner or later. Federating
 ClusterRoles or Roles gives the right to grant any right, which such types need.
---rbac=admin allows everything, as kubefedctl does. What the rights amount to is said.`
+--rbac=admin allows everything, as kubefedctl does. --rbac=namespaces is less than
+types: the controller reads the enabled types everywhere, but writes only in the
+namespaces that are federated to the cluster, in each of which it binds that right.
+What the rights amount to is said.`
 
 	example = `  # Join the cluster of the context member-1 under the name of its context
   fedctl join member-1 --host-cluster-context host
 
   # Under another name, to be reached by the controller at another address
   fedctl join berlin --cluster-context admin@member-1 --api-endpoint https://10.0.0.7:6443
+
+  # Let the federation write only in the namespaces that are federated to the cluster
+  fedctl join member-1 --rbac=namespaces
 
   # End a token that may be in wrong hands
   fedctl join member-1 --rotate
@@ -62,7 +68,7 @@ ClusterRoles or Roles gives the right to grant any right, which such types need.
   fedctl join member-1 --dry-run -o yaml`
 )
 
-var rbacModes = []string{string(join.RBACTypes), string(join.RBACUsual), string(join.RBACAdmin)}
+var rbacModes = []string{string(join.RBACNamespaces), string(join.RBACTypes), string(join.RBACUsual), string(join.RBACAdmin)}
 
 // Options are the flags of the command.
 type Options struct {
@@ -109,7 +115,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.HostClusterName, "host-cluster-name", "", "Name of the host cluster in the names of objects in the member; by default the one noted by an earlier join, or made from its context.")
 	flags.StringVar(&o.Join.SecretName, "secret-name", "", "Name of the Secret in the host that holds the cluster's token; by default made from the cluster's name.")
 	flags.StringVar(&o.Join.APIEndpoint, "api-endpoint", "", "URL of the joining cluster's API server as the host's controller reaches it; by default the one stored by an earlier join, or the one in the kubeconfig.")
-	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: types (what the enabled types need), usual (that, and what the usual types need) or admin (everything); by default as an earlier join was told, or types.")
+	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: namespaces (what the enabled types need, to write only in the namespaces that are federated to it), types (that, in all namespaces), usual (that, and what the usual types need) or admin (everything); by default as an earlier join was told, or types.")
 	flags.DurationVar(&o.tokenLifetime, "token-lifetime", join.DefaultTokenLifetime, "How long a token lives that the controller renews after half of that time; 0 makes one that does not end. A cluster that has joined keeps the kind it has.")
 	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one.")
 	flags.StringToStringVar(&o.Join.Labels, "labels", nil, "Labels of the KubeFedCluster, such as region=eu,tier=gold; others that it has stay.")
@@ -125,7 +131,7 @@ func (o *Options) Complete(args []string) error {
 		return err
 	}
 	if o.rbac != "" && !slices.Contains(rbacModes, o.rbac) {
-		return fmt.Errorf("--rbac takes types, usual or admin, not %q", o.rbac)
+		return fmt.Errorf("--rbac takes namespaces, types, usual or admin, not %q", o.rbac)
 	}
 	o.Join.ClusterName = args[0]
 	if err := o.checkClusterName(); err != nil {
@@ -211,8 +217,10 @@ func (o *Options) printRBAC(objects []client.Object) error {
 		if err != nil {
 			return err
 		}
-		for _, field := range []string{"spec", "status"} { // empty in all of these
-			delete(fields, field)
+		for _, field := range []string{"spec", "status"} {
+			if content, _ := fields[field].(map[string]any); len(content) == 0 || field == "status" {
+				delete(fields, field)
+			}
 		}
 		list[i] = &unstructured.Unstructured{Object: fields}
 	}

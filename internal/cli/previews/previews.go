@@ -37,7 +37,8 @@ type Options struct {
 	FactsFile string
 	// Clusters are those to be shown; none means all.
 	Clusters []string
-	// Affected has the objects of the host count that policies of the files change.
+	// Affected has the objects of the host count that policies of the files change: the host
+	// is always asked.
 	Affected bool
 }
 
@@ -49,7 +50,9 @@ func (o *Options) AddFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Namespace of the object; by default that of the context.")
 	flags.StringSliceVarP(&o.Filenames, "filename", "f", nil, "Files with federated objects, instead of one in the host; - is standard input.")
-	flags.StringVar(&o.FactsFile, "facts", "", "File with what the host holds, from \"fedctl get facts -o yaml\"; no cluster is asked then. Needs -f.")
+	if !o.Affected {
+		flags.StringVar(&o.FactsFile, "facts", "", "File with what the host holds, from \"fedctl get facts -o yaml\"; no cluster is asked then. Needs -f.")
+	}
 	flags.StringSliceVar(&o.Clusters, "cluster", nil, "Only these member clusters.")
 	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(o.factory))
 	_ = cmd.RegisterFlagCompletionFunc("cluster", fedtypes.CompleteClusters(o.factory))

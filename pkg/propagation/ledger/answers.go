@@ -85,6 +85,9 @@ const (
 	// Unserved says that the cluster does not serve the type so that anything can be done
 	// to the object: nothing has arrived.
 	Unserved
+	// Unbound says that the cluster has refused to write in the namespace for lack of
+	// rights, which are given by namespace: they may be on their way.
+	Unbound
 	// BadOptions says that the options of the deletion cannot be read.
 	BadOptions
 )
@@ -104,6 +107,10 @@ func (l *Ledger) Failed(t Task, trouble Trouble, message string, now time.Time) 
 		e.arrival = e.before
 	}
 	e.retrying = true
+	if trouble == Unbound && e.pending && now.Sub(l.since) < l.settings.SettleTimeout {
+		l.await(e, wait{t.word(trouble), message})
+		return Next{}
+	}
 	return l.settled(e, t.word(trouble), message, now)
 }
 

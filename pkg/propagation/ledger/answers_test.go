@@ -346,6 +346,10 @@ func TestWaitsSayWhatFor(t *testing.T) {
 			b.plan()
 			b.Begin(Try{Situation: b.situation("m"), Wanted: b.wanted, Render: b.render, Namespace: NamespaceMissing}, b.now)
 		}, federate.UpdateTimedOut, forNamespace.message},
+		"the right to write": {func(b *book) {
+			b.plan()
+			b.Begin(Try{Situation: b.situation("m"), Wanted: b.wanted, Render: b.render, Lacking: "no right"}, b.now)
+		}, federate.WaitingForRights, "no right"},
 		"the end of its namespace": {func(b *book) {
 			b.plan()
 			b.Begin(Try{Situation: b.situation("m"), Wanted: b.wanted, Render: b.render, Namespace: NamespaceLeaving}, b.now)

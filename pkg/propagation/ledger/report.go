@@ -138,6 +138,8 @@ func (t Task) word(trouble Trouble) federate.PropagationStatus {
 			return federate.WaitingForRemoval
 		}
 		return federate.CachedRetrievalFailed
+	case Unbound:
+		return federate.WaitingForRights
 	case BadOptions:
 		return federate.DeletionFailed
 	case Refused, Late:

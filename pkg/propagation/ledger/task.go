@@ -95,7 +95,10 @@ type Try struct {
 	Situation
 	Wanted    Wanted
 	Namespace Namespace
-	Render    Render
+	// Lacking says why nothing can be written in the namespace for lack of rights; empty
+	// if nothing is known to be in the way.
+	Lacking string
+	Render  Render
 }
 
 // Begin says what is to be done in a cluster now. That nothing is may mean that the
@@ -172,6 +175,8 @@ func (l *Ledger) beginApply(e *entry, in Try, now time.Time) (Task, Next) {
 	case in.Namespace == NamespaceMissing && now.Sub(l.since) < l.settings.SettleTimeout: // then the API server's own answer says why
 		l.await(e, forNamespace)
 		return Task{cluster: in.Name, action: Wait, wait: l.settings.SettleTimeout / 2}, Next{} // or until the namespace appears
+	case in.Lacking != "":
+		return l.awaitRights(e, in, now)
 	}
 	t := Task{
 		cluster: in.Name, action: Apply, goal: e.goal, hash: e.hash, first: e.applied == "",
@@ -202,6 +207,17 @@ const (
 	namespaceLeaving = "the namespace is being deleted in the cluster; the object is created again when it is gone"
 	drifting         = "something in the cluster keeps changing what the template sets; it is put right again at %s"
 )
+
+// awaitRights puts off what is to be written until there is the right to: for a while the
+// status waits for it, then it says so.
+func (l *Ledger) awaitRights(e *entry, in Try, now time.Time) (Task, Next) {
+	rights := wait{federate.WaitingForRights, in.Lacking}
+	if now.Sub(l.since) >= l.settings.SettleTimeout {
+		return l.defers(e, in, l.settings.SettleTimeout/2, rights, now)
+	}
+	l.await(e, rights)
+	return Task{cluster: in.Name, action: Wait, wait: l.settings.SettleTimeout / 2}, Next{}
+}
 
 // defers puts off what is to be done, which the status says as long as that lasts.
 func (l *Ledger) defers(e *entry, in Try, delay time.Duration, why wait, now time.Time) (Task, Next) {

@@ -206,3 +206,59 @@ func TestRelease(t *testing.T) {
 		}
 	}
 }
+
+// The right to write comes with the namespace, or after it: the status waits for it for a
+// while, and then says so, whoever has found out that it is missing.
+func TestWaitingForRights(t *testing.T) {
+	const why = "not bound yet"
+	lacking := func(b *book) Task {
+		task, _ := b.Begin(Try{Situation: b.situation("m"), Wanted: b.wanted, Render: b.render, Lacking: why}, b.now)
+		return task
+	}
+	refused := func(b *book) Task {
+		task, _ := b.begin("m")
+		b.Sending(task, false)
+		b.Failed(task, Unbound, why, b.now)
+		return task
+	}
+	for name, test := range map[string]struct {
+		try    func(b *book) Task
+		action Action
+	}{
+		"as is known before": {lacking, Wait},
+		"as the answer says": {refused, Apply},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBook(federate.Status{})
+			b.plan()
+			if task := test.try(b); task.Action() != test.action {
+				t.Fatalf("does %d", task.Action())
+			}
+			if b.Waits(b.now) == 0 {
+				t.Error("the status does not wait")
+			}
+			b.now = b.now.Add(b.settings.SettleTimeout)
+			if test.try(b); b.Waits(b.now) != 0 {
+				t.Error("the status waits for ever")
+			}
+			if o := b.outcome("m"); o.Status != federate.WaitingForRights || o.Message != why {
+				t.Errorf("the status says %+v", o)
+			}
+			b.apply(t, "m")
+			if o := b.outcome("m"); o.Status != federate.ClusterPropagationOK {
+				t.Errorf("the status says %+v when there is the right", o)
+			}
+		})
+	}
+	b := newBook(federate.Status{})
+	b.apply(t, "m")
+	if task := lacking(b); task.Action() != Nothing {
+		t.Errorf("what is there waits for rights: %d", task.Action())
+	}
+	b.wanted.Revision = "2"
+	b.set("m", func(s *Situation) { s.Selected = false })
+	b.plan()
+	if task := lacking(b); task.Action() != Remove {
+		t.Errorf("a removal waits for rights: %d", task.Action())
+	}
+}

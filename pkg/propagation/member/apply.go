@@ -71,6 +71,9 @@ type Known struct {
 	// Repair is the version in which Live holds what we have written, with something of
 	// it changed or taken away; empty where something else is wanted than we have written.
 	Repair string
+	// Once says that an object that was made and is gone may be done: a repair does not make
+	// it anew.
+	Once bool
 	// Retained says that we do not own spec.replicas, as the last outcome has left them.
 	Retained bool
 	// Stripped is the UID of an object whose label the member takes off when we write it;
@@ -225,17 +228,23 @@ func (w *application) obstacle(ctx context.Context) ApplyResult {
 // as their label is in ours.
 func (w *application) write(ctx context.Context) (applied *metav1.PartialObjectMetadata, err error) {
 	if w.Repair != "" && len(w.protected()) == 0 {
-		applied, err = w.force(ctx, w.Repair)
+		applied, err = w.force(ctx, w.Repair, w.only())
 		if !apierrors.IsConflict(err) {
 			return applied, err
 		}
 	}
-	applied, err = w.send(ctx, w.body(), false)
+	body, err := w.bodyOf("", w.only())
+	if err != nil {
+		return nil, err
+	}
+	applied, err = w.send(ctx, body, false)
 	switch {
-	case !apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict):
-		return applied, err
 	case conflictsInLabel(err):
 		return nil, ErrKeptOut
+	case apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict):
+	case w.only() != "" && apierrors.IsConflict(err): // it may have gone
+	default:
+		return applied, err
 	}
 	if theirs := w.setByOthers(err); len(theirs) > 0 {
 		if err := w.leaveTo(theirs); err != nil {
@@ -243,27 +252,59 @@ func (w *application) write(ctx context.Context) (applied *metav1.PartialObjectM
 		}
 		return w.write(ctx) // with fewer keys: it ends
 	}
+	return w.forceOnRead(ctx)
+}
+
+// forceOnRead reads the object and forces ours on what was read.
+func (w *application) forceOnRead(ctx context.Context) (applied *metav1.PartialObjectMetadata, err error) {
 	err = retries.OnConflict(func() error {
 		existing, err := w.get(ctx, w.Ref)
 		if err != nil {
-			return err
+			return w.vanished(err)
 		}
 		if keptOut(existing) {
 			return ErrKeptOut
 		}
-		applied, err = w.force(ctx, existing.ResourceVersion)
+		applied, err = w.force(ctx, existing.ResourceVersion, w.onlyThis(existing.UID))
 		return err
 	})
 	return applied, err
 }
 
-// force applies the object to the one of this version, whoever owns its fields.
-func (w *application) force(ctx context.Context, version string) (*metav1.PartialObjectMetadata, error) {
-	body, err := w.bodyOf(version)
+// force applies the object to the one of this version, whoever owns its fields; with a UID
+// to that one only, and otherwise also where there is none.
+func (w *application) force(ctx context.Context, version string, only types.UID) (*metav1.PartialObjectMetadata, error) {
+	body, err := w.bodyOf(version, only)
 	if err != nil {
 		return nil, err
 	}
 	return w.send(ctx, body, true)
+}
+
+// only is the UID of the object that is to be repaired, where none is to be made in its
+// place; empty where one is. What a request carries that says so is a conflict for an API
+// server that has no such object.
+func (w *application) only() types.UID {
+	if w.Once && w.Repair != "" && w.Live != nil {
+		return w.Live.UID
+	}
+	return ""
+}
+
+// onlyThis is only once the object of this UID has been seen in its place.
+func (w *application) onlyThis(uid types.UID) types.UID {
+	if w.only() == "" {
+		return ""
+	}
+	return uid
+}
+
+// vanished is the error of a read, where it means that what was to be repaired has gone.
+func (w *application) vanished(err error) error {
+	if w.only() != "" && notFound(err, w.Ref) {
+		return errVanished
+	}
+	return err
 }
 
 // conflictsInLabel says whether somebody else's value of the managed label is in the way of an apply.

@@ -153,6 +153,41 @@ var _ = Describe("Apply", func() {
 			Expect(b.requests()).To(Equal([]string{"FORCE"}), "a version that there is no object of does not matter")
 		})
 
+		It("makes nothing again that may be done when it is gone", func(ctx SpecContext) {
+			known.Repair, known.Once = known.Live.ResourceVersion(), true
+			Expect(cluster.Delete(ctx, found(ctx, ref))).To(Succeed())
+			Expect(b.Apply(ctx, want, known, anyJournal)).To(Equal(member.Vanished{}))
+			Expect(isGone(ctx, ref)).To(BeTrue())
+			Expect(b.requests()).To(Equal([]string{"FORCE", "APPLY", "GET"}))
+
+			By("wanting something else")
+			known.Repair = ""
+			applied(ctx, b.Apply(ctx, desired(ref, data(fields{"a": "2"})), known, anyJournal), ref)
+		})
+
+		It("makes nothing again that goes between a look and the write", func(ctx SpecContext) {
+			known.Repair, known.Once = known.Live.ResourceVersion(), true
+			tamper(ctx, ref, setData("a", "theirs"))
+			forced := 0
+			b.before = func(request string) {
+				if request != "FORCE" {
+					return
+				}
+				if forced++; forced == 2 {
+					Expect(cluster.Delete(ctx, found(ctx, ref))).To(Succeed())
+				}
+			}
+			Expect(b.Apply(ctx, want, known, anyJournal)).To(Equal(member.Vanished{}))
+			Expect(isGone(ctx, ref)).To(BeTrue())
+		})
+
+		It("repairs another one that has taken the name of what may be done", func(ctx SpecContext) {
+			known.Repair, known.Once = known.Live.ResourceVersion(), true
+			Expect(cluster.Delete(ctx, found(ctx, ref))).To(Succeed())
+			plant(ctx, ref, "somebody", map[string]string{federate.ManagedLabel: "true"}, data(fields{"a": "theirs"}))
+			Expect(at(applied(ctx, b.Apply(ctx, want, known, anyJournal), ref), "data", "a")).To(Equal("1"))
+		})
+
 		It("writes to what has changed", func(ctx SpecContext) {
 			tamper(ctx, ref, setData("theirs", "x"))
 			want = desired(ref, data(fields{"a": "2"}))

@@ -2,6 +2,7 @@ package member
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -12,13 +13,18 @@ import (
 // body is what a first apply sends.
 func (d *Desired) body() []byte { return d.Rendered.JSON }
 
-// bodyOf is body for the object of this version alone.
-func (d *Desired) bodyOf(version string) ([]byte, error) {
+// bodyOf is body for the object of this version alone, and of this UID; where they are
+// empty, for any.
+func (d *Desired) bodyOf(version string, uid types.UID) ([]byte, error) {
+	if version == "" && uid == "" {
+		return d.body(), nil
+	}
 	object, err := d.object()
 	if err != nil {
 		return nil, err
 	}
 	object.SetResourceVersion(version)
+	object.SetUID(uid)
 	return object.MarshalJSON()
 }
 

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -41,7 +42,11 @@ func (w *application) noteCreation(ctx context.Context) ApplyResult {
 	namespace.SetKind("Namespace")
 	namespace.SetName(w.Key.Name)
 	namespace.SetAnnotations(map[string]string{federate.CreatedAnnotation: "true"})
-	_, err := w.create(ctx, w.Ref, namespace, creatingManager)
+	// With our label, it goes with its federated object also where the member refuses the rest.
+	namespace.SetLabels(map[string]string{federate.ManagedLabel: "true"})
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	_, err := w.whole(w.Ref).Create(ctx, namespace, metav1.CreateOptions{FieldManager: creatingManager, DryRun: w.dryRun()})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return failed(err)
 	}

@@ -99,7 +99,7 @@ func (w *application) putBack(ctx context.Context, applied, desired *unstructure
 	if !w.dropped.misses(w.Resource.GVR, federate.Emptied(applied.Object, desired.Object)) {
 		return applied, nil
 	}
-	body, err := w.bodyOf(applied.GetResourceVersion())
+	body, err := w.bodyOf(applied.GetResourceVersion(), w.onlyThis(applied.GetUID()))
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,13 @@ var _ = Describe("A namespace", func() {
 		Expect(b.Remove(ctx, unwanted(), known, anyJournal)).To(Equal(member.Deleted{}))
 	})
 
+	It("of which the rest is refused is deleted with its federated object", func(ctx SpecContext) {
+		refused := labelled("baseline")
+		refused.Rendered = desired(ref, fields{"metadata": fields{"labels": fields{"team": "not valid!"}}}).Rendered
+		Expect(member.Err(b.Apply(ctx, refused, member.Known{First: true}, anyJournal))).To(MatchError(ContainSubstring("not valid!")))
+		Expect(b.Remove(ctx, unwanted(), nil, anyJournal)).To(Equal(member.Deleted{}))
+	})
+
 	It("that was there before is kept, whatever the template says of it", func(ctx SpecContext) {
 		plant(ctx, ref, "somebody", nil, fields{})
 		known := b.held(ctx, labelled("baseline"))

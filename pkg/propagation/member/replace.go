@@ -99,12 +99,12 @@ func describeRefusal(err error) string {
 // when it can be applied again.
 func (w *application) createOrUpdate(ctx context.Context) (*unstructured.Unstructured, error) {
 	object, err := w.readToWrite(ctx, w.Ref)
-	if notFound(err, w.Ref) {
+	if err = w.vanished(err); notFound(err, w.Ref) {
 		initial, err := w.initial()
 		if err != nil {
 			return nil, err
 		}
-		return w.create(ctx, w.Ref, initial, replacingManager)
+		return w.create(ctx, w.Ref, initial)
 	}
 	if err != nil {
 		return nil, err

@@ -111,10 +111,10 @@ func (c *requests) readToWrite(ctx context.Context, r Ref) (*unstructured.Unstru
 }
 
 // create creates an object in place of an apply.
-func (c *requests) create(ctx context.Context, r Ref, object *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
+func (c *requests) create(ctx context.Context, r Ref, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.dry.note(c.whole(r).Create(ctx, object, metav1.CreateOptions{FieldManager: manager, DryRun: c.dryRun()}))
+	return c.dry.note(c.whole(r).Create(ctx, object, metav1.CreateOptions{FieldManager: replacingManager, DryRun: c.dryRun()}))
 }
 
 // update writes an object in place of an apply; the version in it must still be the server's.

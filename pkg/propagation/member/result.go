@@ -14,7 +14,7 @@ import (
 
 // ApplyResult is what has become of an Apply: Applied, Updated or TakenOver where the
 // member holds what is wanted, and Stripped where it does without our label; Exists, Unread, KeptOut, Deleting or Withheld where
-// nothing was sent, or nothing more; Invalid or Failed.
+// nothing was sent, or nothing more; Vanished, Invalid or Failed.
 type ApplyResult interface {
 	Result
 	applyResult()
@@ -69,6 +69,9 @@ type (
 	Exists struct{}
 	// KeptOut says that the owner of the member keeps the object out of the federation.
 	KeptOut struct{}
+	// Vanished says that what was to be repaired has gone, and may be done: it was not made
+	// anew. The watch tells how it was last.
+	Vanished struct{}
 	// Invalid says that the member refuses what is wanted, as an update in place of what
 	// is there as well. That will not change unless one of the two does.
 	Invalid struct{ Cause error }
@@ -116,6 +119,8 @@ var (
 var (
 	errExists  = errors.New("the object exists in the cluster and is not managed by the federation")
 	errChanged = errors.New("the object is another one, or has changed since")
+	// errVanished becomes the outcome of that name.
+	errVanished = errors.New("the object has gone")
 )
 
 // Which outcome is of what, and its error. Nothing outside can add one.
@@ -127,6 +132,7 @@ func (Stripped) applyResult()  {}
 func (Exists) applyResult()    {}
 func (Invalid) applyResult()   {}
 func (KeptOut) applyResult()   {}
+func (Vanished) applyResult()  {}
 func (Deleting) applyResult()  {}
 func (Withheld) applyResult()  {}
 func (Unserved) applyResult()  {}
@@ -151,6 +157,7 @@ func (Stripped) err() error   { return ErrStripped }
 func (Exists) err() error     { return errExists }
 func (r Invalid) err() error  { return r.Cause }
 func (KeptOut) err() error    { return ErrKeptOut }
+func (Vanished) err() error   { return nil }
 func (Gone) err() error       { return nil }
 func (NotOurs) err() error    { return nil }
 func (Unlabelled) err() error { return nil }
@@ -164,8 +171,11 @@ func (r Failed) err() error   { return r.Cause }
 
 // failed is the outcome of an Apply that has met an error.
 func failed(err error) ApplyResult {
-	if errors.Is(err, ErrKeptOut) {
+	switch {
+	case errors.Is(err, ErrKeptOut):
 		return KeptOut{}
+	case errors.Is(err, errVanished):
+		return Vanished{}
 	}
 	return Failed{err}
 }

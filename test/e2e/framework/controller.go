@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +24,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/ptr"
+
+	"github.com/fedctl/fedctl/internal/localcluster"
 )
 
 // ServiceAccount is the one that config/ creates for the controller.
@@ -46,13 +49,14 @@ type Controller struct {
 	exited  chan struct{}
 }
 
-// fast makes the controller notice a broken member within a second or two, and a
-// pod that gets no node within two. A leader keeps its Lease for longer than by
-// default: one that loses it ends, as it should, and here nobody starts it again,
-// because an API server on a busy machine has not answered for some seconds.
+// fast makes the controller notice a stopped member within a second or two, and a
+// pod that gets no node within two. One that only answers late, as on a busy machine,
+// is not to count as broken. A leader keeps its Lease for longer than by default: one
+// that loses it ends, as it should, and here nobody starts it again, because an API
+// server on a busy machine has not answered for some seconds.
 var fast = []string{
 	"--cluster-health-check-period=500ms",
-	"--cluster-health-check-timeout=1s",
+	"--cluster-health-check-timeout=3s",
 	"--cluster-health-check-failure-threshold=2",
 	"--leader-elect-lease-duration=25s",
 	"--leader-elect-renew-deadline=20s",
@@ -83,7 +87,7 @@ func NewControllerIn(ctx context.Context, program, dir string, host *Cluster, na
 	}
 	for _, address := range []*string{&c.MetricsAddress, &c.HealthAddress} {
 		var err error
-		if *address, err = FreeAddress(ctx); err != nil {
+		if *address, err = FreeAddress(); err != nil {
 			return nil, err
 		}
 	}
@@ -106,13 +110,14 @@ func WriteAccountKubeconfig(ctx context.Context, cluster *Cluster, namespace, na
 	return clientcmd.WriteToFile(*config, path)
 }
 
-// FreeAddress returns a host:port of this machine that nothing listens on.
-func FreeAddress(ctx context.Context) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+// FreeAddress returns a host:port of this machine that nothing listens on. No outgoing
+// connection takes it while the program that it is for is stopped.
+func FreeAddress() (string, error) {
+	port, err := localcluster.FreePort()
 	if err != nil {
 		return "", err
 	}
-	return listener.Addr().String(), listener.Close()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
 }
 
 // Start starts the process and returns when it leads. flags come after the
@@ -161,8 +166,12 @@ func (c *Controller) launch(flags []string) error {
 	return nil
 }
 
+// leading is how long a controller may take to lead: its start on a busy machine, and
+// before that the rest of the Lease of one that was killed.
+const leading = 2 * time.Minute
+
 func (c *Controller) waitUntilLeading(ctx context.Context, exited <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, leading)
 	defer cancel()
 	for {
 		if leads, err := c.Metric(ctx, "leader_election_master_status"); err == nil && leads >= 1 { // backups of members have Leases of their own
@@ -173,7 +182,7 @@ func (c *Controller) waitUntilLeading(ctx context.Context, exited <-chan struct{
 			c.command = nil
 			return fmt.Errorf("the controller ended:\n%s", c.LogTail(20))
 		case <-ctx.Done():
-			return fmt.Errorf("the controller does not lead after 40 s:\n%s", c.LogTail(20))
+			return fmt.Errorf("the controller does not lead after %s:\n%s", leading, c.LogTail(20))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -100,7 +100,7 @@ func StartKubeFed(ctx context.Context, s *System) (*Process, error) {
 	}
 	args := []string{"--kubeconfig", kubeconfig, "--kubefed-namespace", KubeFedNamespace, "--v", "2"}
 	for _, flag := range []string{"--healthz-addr", "--metrics-addr"} {
-		address, err := FreeAddress(ctx)
+		address, err := FreeAddress()
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +116,7 @@ func CreateYAML(ctx context.Context, c *Cluster, manifest string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for _, object := range objects {
 		for {

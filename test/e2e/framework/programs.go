@@ -64,6 +64,13 @@ func build(ctx context.Context, dir string) error {
 	return nil
 }
 
+// With are the same programs with another kubeconfig, which has the host's context as well.
+func (p *Programs) With(kubeconfig string) *Programs {
+	other := *p
+	other.kubeconfig = kubeconfig
+	return &other
+}
+
 // Run runs fedctl on the environment's clusters and returns what it printed on
 // standard output; the error holds what it printed on standard error, and wraps
 // *exec.ExitError.

@@ -10,16 +10,23 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Proxy leads to a cluster, as its administrator whoever asks, for specs that need
-// answers to come late.
+// Proxy leads to a cluster: who brings a token as whom that is, everybody else as its
+// administrator.
 type Proxy struct {
 	server *httptest.Server
+	path   string
 }
 
-// StartProxy starts a proxy in front of a cluster. answer sees each answer before it
-// is passed on.
+// StartProxy starts a proxy in front of a cluster, for specs that need answers to come late.
+// answer sees each answer before it is passed on.
 func StartProxy(c *Cluster, answer func(*http.Response) error) (*Proxy, error) {
-	transport, err := rest.TransportFor(c.Config)
+	return StartProxyUnder(c, "", answer)
+}
+
+// StartProxyUnder starts one that has the cluster under a path, such as /clusters/one, and
+// nothing anywhere else. answer may be nil.
+func StartProxyUnder(c *Cluster, path string, answer func(*http.Response) error) (*Proxy, error) {
+	transport, err := newEither(c.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -27,16 +34,33 @@ func StartProxy(c *Cluster, answer func(*http.Response) error) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{httptest.NewTLSServer(&httputil.ReverseProxy{
+	return &Proxy{httptest.NewTLSServer(http.StripPrefix(path, &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport:      transport,
 		FlushInterval:  -1, // watches
 		ModifyResponse: answer,
-	})}, nil
+	})), path}, nil
+}
+
+// either asks a cluster as whom a request brings the token of, or as its administrator.
+type either struct{ anybody, administrator http.RoundTripper }
+
+func newEither(config *rest.Config) (e either, err error) {
+	if e.administrator, err = rest.TransportFor(config); err == nil {
+		e.anybody, err = rest.TransportFor(rest.AnonymousClientConfig(config))
+	}
+	return e, err
+}
+
+func (e either) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Authorization") != "" {
+		return e.anybody.RoundTrip(r)
+	}
+	return e.administrator.RoundTrip(r)
 }
 
 // Endpoint is the proxy's URL.
-func (p *Proxy) Endpoint() string { return p.server.URL }
+func (p *Proxy) Endpoint() string { return p.server.URL + p.path }
 
 // CABundle is the certificate that the proxy is known by, in PEM.
 func (p *Proxy) CABundle() []byte {

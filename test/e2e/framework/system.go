@@ -148,9 +148,12 @@ func (s *System) Member(ctx context.Context, name string) (*unstructured.Unstruc
 	return found, s.Host().Get(ctx, client.ObjectKey{Namespace: KubeFedNamespace, Name: name}, found)
 }
 
+// readiness is how long the control plane may take to find a member ready, or broken.
+const readiness = 3 * time.Minute
+
 // WaitForMember returns when a member's Ready condition is as wanted.
 func (s *System) WaitForMember(ctx context.Context, name string, ready bool) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, readiness)
 	defer cancel()
 	want, last := "True", ""
 	if !ready {
@@ -169,7 +172,7 @@ func (s *System) WaitForMember(ctx context.Context, name string, ready bool) err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("member %s: Ready is not %s after a minute: %s: %w", name, want, last, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("member %s: Ready is not %s after %s: %s: %w", name, want, readiness, last, errors.Join(err, ctx.Err()))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
