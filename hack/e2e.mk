@@ -5,3 +5,7 @@ e2e: bin/kubernetes ## the end-to-end suite on local clusters; GINKGO_ARGS=-gink
 	go test ./test/e2e -count=1 -v -timeout 30m $(GINKGO_ARGS)
 e2e-kind: ## the end-to-end suite on kind clusters (needs Docker and kind)
 	@hack/kind/e2e.sh
+
+.PHONY: fencing
+fencing: build bin/kubernetes ## two controllers that are paused and killed at any time, with 1,000 objects
+	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test ./test/fencing -count=1 -v -timeout 110m -ginkgo.label-filter=long

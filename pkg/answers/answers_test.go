@@ -198,7 +198,7 @@ func TestNoErrorQuotesTheToken(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, "sent: "+r.Header.Get("Authorization")+", "+r.Header.Get("Accept"))
 	})
-	for header, want := range map[string]string{"Bearer planted": "sent: Bearer (the token), a", "": "sent: , a"} {
+	for header, want := range map[string]string{"Bearer planted-token": "sent: Bearer (the token), a", "Bearer a": "sent: Bearer a, a", "": "sent: , a"} {
 		request := get(t, url)
 		request.Header.Set("Accept", "a")
 		if header != "" {

@@ -109,7 +109,7 @@ var _ = Describe("a join that fails", func() {
 		member := clientOf(member1)
 		Eventually(func() bool {
 			return apierrors.IsNotFound(member.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{}))
-		}).WithTimeout(time30).Should(BeTrue())
+		}).Should(BeTrue())
 		var roles rbacv1.ClusterRoleList
 		Expect(member.List(ctx, &roles)).To(Succeed())
 		for _, role := range roles.Items {
@@ -150,7 +150,7 @@ var _ = Describe("a join that fails", func() {
 				leave(ctx, member1)
 			}
 			g.Expect(err).To(MatchError(ContainSubstring("cannot create KubeFedCluster kube-federation-system/member-1 in the host cluster")))
-		}).WithTimeout(time30).Should(Succeed())
+		}).Should(Succeed())
 		Expect(said).To(ContainElements(
 			"took back Secret kube-federation-system/member-1-credentials in the host cluster",
 			"took back ServiceAccount kube-federation-system/member-1-host in member-1",

@@ -40,7 +40,7 @@ var _ = Describe("unjoin beside a copy", func() {
 				"kept ServiceAccount kube-federation-system/"+map[bool]string{true: "member-1-host", false: "copy-host"}[annotations]+
 					" and its rights in copy: KubeFedCluster member-1 uses them",
 			))
-			Expect(asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{})).To(Succeed())
+			Eventually(func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{}) }).Should(Succeed())
 		}
 	})
 
@@ -53,7 +53,7 @@ var _ = Describe("unjoin beside a copy", func() {
 			"kept Secret kube-federation-system/member-1-credentials in the host cluster: KubeFedCluster copy uses it",
 			"kept ServiceAccount kube-federation-system/member-1-host and its rights in member-1: KubeFedCluster copy uses them",
 		}))
-		Expect(asMemberAccount(ctx, "copy", member1).List(ctx, &corev1.NodeList{})).To(Succeed())
+		Eventually(func() error { return asMemberAccount(ctx, "copy", member1).List(ctx, &corev1.NodeList{}) }).Should(Succeed())
 		var secret corev1.Secret
 		Expect(host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "member-1-credentials"}, &secret)).To(Succeed())
 		Expect(secret.Labels).To(HaveKeyWithValue(reach.ClusterLabel, "copy"))

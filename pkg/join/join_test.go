@@ -67,7 +67,7 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		Expect(kfc.Annotations).To(HaveKeyWithValue(join.ServiceAccountAnnotation, "kube-federation-system/member-1-host"))
 		account := asMemberAccount(ctx, member1, member1)
 		Expect(apierrors.IsForbidden(account.List(ctx, &corev1.ConfigMapList{}))).To(BeTrue(), "no type is enabled")
-		Expect(account.List(ctx, &corev1.NodeList{})).To(Succeed())
+		Eventually(func() error { return account.List(ctx, &corev1.NodeList{}) }).Should(Succeed())
 
 		said, err = joinAs(ctx, member1, member1)
 		Expect(err).NotTo(HaveOccurred())
@@ -228,9 +228,11 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		_, err := joinAs(ctx, member1, member1, func(o *join.Options) { o.RBAC = join.RBACUsual })
 		Expect(err).NotTo(HaveOccurred())
 		account := asMemberAccount(ctx, member1, member1)
-		Expect(account.List(ctx, &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(Succeed())
-		Expect(account.List(ctx, &corev1.NodeList{})).To(Succeed())
-		Expect(account.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &corev1.Namespace{})).To(Succeed())
+		Eventually(func() error { return account.List(ctx, &corev1.ConfigMapList{}, client.InNamespace(namespace)) }).Should(Succeed())
+		Eventually(func() error { return account.List(ctx, &corev1.NodeList{}) }).Should(Succeed())
+		Eventually(func() error {
+			return account.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &corev1.Namespace{})
+		}).Should(Succeed())
 		Expect(apierrors.IsForbidden(account.List(ctx, &corev1.ConfigMapList{}))).To(BeTrue())
 		_, err = unjoin(ctx, member1, configOf(member1))
 		Expect(err).NotTo(HaveOccurred())

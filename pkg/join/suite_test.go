@@ -41,7 +41,7 @@ func TestJoin(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
-	SetDefaultEventuallyTimeout(10 * time.Second)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	RunSpecs(t, "join")
 }
@@ -61,7 +61,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	host = clientOf(hostName)
 	Expect(host.Create(ctx, &corev1.Namespace{ObjectMeta: objectMeta("", namespace)})).To(Succeed())
-}, NodeTimeout(3*time.Minute))
+}, NodeTimeout(8*time.Minute))
 
 func objectMeta(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name}
@@ -129,7 +129,7 @@ func leave(ctx context.Context, name string) {
 	_ = clientOf(name).Delete(ctx, &corev1.Namespace{ObjectMeta: objectMeta("", namespace)})
 	Eventually(func() error {
 		return clientOf(name).Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
-	}).WithTimeout(time.Minute).Should(Satisfy(apierrors.IsNotFound))
+	}).Should(Satisfy(apierrors.IsNotFound))
 }
 
 func kubeFedCluster(ctx context.Context, name string) *fedcorev1beta1.KubeFedCluster {

@@ -45,7 +45,7 @@ var _ = Describe("the token of a member", func() {
 		Expect(claims.Expires.Sub(claims.Issued)).To(Equal(join.DefaultTokenLifetime))
 		Expect(claims.Account).To(Equal(accountName))
 		account := asMemberAccount(ctx, member1, member1)
-		Expect(requestToken(ctx, account, namespace, accountName)).To(Succeed())
+		Eventually(func() error { return requestToken(ctx, account, namespace, accountName) }).Should(Succeed())
 		Expect(apierrors.IsForbidden(requestToken(ctx, account, namespace, "default"))).To(BeTrue())
 		Expect(apierrors.IsForbidden(requestToken(ctx, account, "kube-system", accountName))).To(BeTrue())
 
@@ -70,7 +70,7 @@ var _ = Describe("the token of a member", func() {
 		Expect(said).To(ContainElement("deleted Secret kube-federation-system/member-1-host in member-1"))
 		_, lifetime = storedToken(ctx)
 		Expect(lifetime).To(Equal(time.Hour))
-		Expect(asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{})).To(Succeed())
+		Eventually(func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{}) }).Should(Succeed())
 		Eventually(func() bool { return apierrors.IsUnauthorized(old.List(ctx, &corev1.NodeList{})) }).WithTimeout(time30).Should(BeTrue())
 
 		said, err = joinAs(ctx, member1, member1, static)
@@ -85,7 +85,7 @@ var _ = Describe("the token of a member", func() {
 		Expect(stolen.List(ctx, &corev1.NodeList{})).To(Succeed())
 		_, err = joinAs(ctx, member1, member1, func(o *join.Options) { o.Rotate = true })
 		Expect(err).NotTo(HaveOccurred())
-		Expect(asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{})).To(Succeed())
+		Eventually(func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{}) }).Should(Succeed())
 		Eventually(func() bool { return apierrors.IsUnauthorized(stolen.List(ctx, &corev1.NodeList{})) }).WithTimeout(time30).Should(BeTrue())
 	},
 		Entry("that ends"),
@@ -118,7 +118,7 @@ var _ = Describe("the rights of a member", func() {
 		enableType(ctx, "configmaps", "", "ConfigMap", apiextensionsv1.NamespaceScoped)
 		mustJoin(ctx, member1, member1)
 		account := asMemberAccount(ctx, member1, member1)
-		Expect(account.List(ctx, &corev1.ConfigMapList{})).To(Succeed())
+		Eventually(func() error { return account.List(ctx, &corev1.ConfigMapList{}) }).Should(Succeed())
 		for _, list := range []client.ObjectList{&corev1.SecretList{}, &corev1.ServiceAccountList{}, &corev1.PodList{}, &rbacv1.ClusterRoleList{}} {
 			Expect(apierrors.IsForbidden(account.List(ctx, list))).To(BeTrue(), "%T", list)
 		}
@@ -149,7 +149,7 @@ var _ = Describe("the rights of a member", func() {
 			"unchanged ClusterRoleBinding kubefed-controller-manager:member-1-host in member-1",
 			"member-1: the controller may do anything in the member, because it may grant any right: bind and escalate of clusterroles. Disable what you do not need of these types (fedctl disable) and join again",
 		))
-		Expect(asMemberAccount(ctx, member1, member1).List(ctx, &rbacv1.ClusterRoleList{})).To(Succeed())
+		Eventually(func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &rbacv1.ClusterRoleList{}) }).Should(Succeed())
 		after, _ := storedToken(ctx)
 		Expect(after).To(Equal(token))
 		o.ClusterName = member2

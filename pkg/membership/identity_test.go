@@ -77,7 +77,7 @@ var _ = Describe("which cluster a KubeFedCluster leads to", func() {
 	}
 
 	It("does not use a second KubeFedCluster of a member, until the first goes", func(ctx context.Context) {
-		second := kubeFedMade(ctx, "a-copy", member1)
+		second := kubeFedMade(ctx, "the-copy", member1)
 		create(ctx, second)
 		notUsed(ctx, second.Name, `^False DuplicateCluster it is the same cluster as member-1, which joined earlier`)
 		Expect(recorded.of(second.Name)).To(BeEmpty())
@@ -92,9 +92,9 @@ var _ = Describe("which cluster a KubeFedCluster leads to", func() {
 	})
 
 	It("does not use a copy that names the same Secret", func(ctx context.Context) {
-		create(ctx, &fedcorev1beta1.KubeFedCluster{ObjectMeta: objectMeta(namespace, "a-copy"), Spec: kubeFedCluster(ctx, member1).Spec})
-		notUsed(ctx, "a-copy", `^False DuplicateCluster it is the same cluster as member-1, which joined earlier`)
-		Expect(recorded.of("a-copy")).To(BeEmpty())
+		create(ctx, &fedcorev1beta1.KubeFedCluster{ObjectMeta: objectMeta(namespace, "the-copy"), Spec: kubeFedCluster(ctx, member1).Spec})
+		notUsed(ctx, "the-copy", `^False DuplicateCluster it is the same cluster as member-1, which joined earlier`)
+		Expect(recorded.of("the-copy")).To(BeEmpty())
 	})
 
 	It("lets go of the later one when an earlier one turns out to be the same cluster", func(ctx context.Context) {

@@ -39,8 +39,8 @@ const (
 
 	// Probes of the provider under test; within inTime a change must be noticed.
 	period  = 200 * time.Millisecond
-	timeout = time.Second
-	inTime  = 10 * time.Second
+	timeout = 3 * time.Second
+	inTime  = 2 * time.Minute
 )
 
 var (
@@ -76,7 +76,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	host = clientOf(hostName)
 	Expect(host.Create(ctx, &corev1.Namespace{ObjectMeta: objectMeta("", namespace)})).To(Succeed())
-}, NodeTimeout(3*time.Minute))
+}, NodeTimeout(8*time.Minute))
 
 func configOf(name string) *rest.Config {
 	GinkgoHelper()
@@ -114,7 +114,7 @@ func leave(ctx context.Context, name string) {
 	_ = clientOf(name).Delete(ctx, &corev1.Namespace{ObjectMeta: objectMeta("", namespace)})
 	Eventually(func() error {
 		return clientOf(name).Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
-	}).WithTimeout(time.Minute).Should(Satisfy(apierrors.IsNotFound))
+	}).Should(Satisfy(apierrors.IsNotFound))
 }
 
 func objectMeta(namespace, name string) metav1.ObjectMeta {

@@ -35,6 +35,10 @@ type memberClient struct {
 func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, error) {
 	config := rest.CopyConfig(cl.GetConfig())
 	config.WarningHandler = rest.NoWarnings{} // a warning repeated for each object helps nobody
+	pace := member.NewPace(config.QPS, config.Burst)
+	if pace != nil {
+		config.RateLimiter = pace
+	}
 	meta, err := metadata.NewForConfigAndClient(config, cl.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("metadata client: %w", err)
@@ -48,7 +52,7 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 		return nil, fmt.Errorf("discovery client: %w", err)
 	}
 	return &memberClient{
-		applier: member.New(meta, dyn, disco.RESTClient(), timeout), metadata: meta, dynamic: dyn,
+		applier: member.New(meta, dyn, disco.RESTClient(), timeout, pace), metadata: meta, dynamic: dyn,
 	}, nil
 }
 

@@ -182,8 +182,9 @@ func (a Access) RESTConfig(transport http.RoundTripper, c Client) *rest.Config {
 		QPS:       c.QPS,
 		Burst:     c.Burst,
 	}
-	config.Wrap(a.bearer().wrap)
+	// Below the token, which no error is to quote.
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return answers.Guard(next, c.Faults) })
+	config.Wrap(a.bearer().wrap)
 	return config
 }
 

@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,7 +46,7 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 
 		By("the real thing, twice")
 		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
-		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
+		Expect(h.WaitRunning(ctx, name, 2*time.Minute)).To(Succeed())
 		version := typeConfig(ctx, name).ResourceVersion
 		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
 		Expect(typeConfig(ctx, name).ResourceVersion).To(Equal(version))
@@ -59,7 +60,7 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		Expect(host.Create(ctx, object)).To(Succeed())
 		Expect(object.Object["spec"]).To(HaveKeyWithValue("template", HaveKeyWithValue("spec", HaveKeyWithValue("fromTheFuture", true))))
 		directive := enablement.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		options := enablement.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second}
+		options := enablement.DisableOptions{DeleteCRD: true, Wait: 2 * time.Minute}
 		Expect(h.Disable(ctx, directive, options)).To(MatchError(ContainSubstring("is not deleted while federated objects exist (default/one)")))
 		Expect(running(ctx, name)()).To(BeTrue(), "a refusal changes nothing")
 
@@ -83,12 +84,12 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		prepared, err := h.Prepare(ctx, directive)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
-		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
+		Expect(h.WaitRunning(ctx, name, 2*time.Minute)).To(Succeed())
 		asController := clientFor(controllerConfig(ctx))
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(types.get(name).Federated.GVK.GroupVersion().WithKind("FederatedWidgetList"))
 		Expect(asController.List(ctx, list)).To(Succeed())
-		Expect(h.Disable(ctx, directive, enablement.DisableOptions{DeleteCRD: true, Wait: 15 * time.Second})).To(Succeed())
+		Expect(h.Disable(ctx, directive, enablement.DisableOptions{DeleteCRD: true, Wait: 2 * time.Minute})).To(Succeed())
 	})
 
 	It("says which rights the controller lacks, and runs the type when it has them", func(ctx context.Context) {
@@ -121,7 +122,7 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		Expect(host.Create(ctx, prepared.TypeConfig.DeepCopy())).To(Succeed())
 		Eventually(stopped(ctx, name)).Should(BeTrue())
 		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
-		Expect(h.WaitRunning(ctx, name, 15*time.Second)).To(Succeed())
+		Expect(h.WaitRunning(ctx, name, 2*time.Minute)).To(Succeed())
 		Expect(types.names()).To(ContainElement(name))
 		Expect(typeConfig(ctx, name).Finalizers).To(ConsistOf(typeconfig.Finalizer))
 
@@ -129,6 +130,14 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: kubefedconfig.Controller + ":other.example.com"}}
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(binding), binding)).To(Succeed())
 		Expect(host.Delete(ctx, binding.DeepCopy())).To(Succeed())
+		Eventually(func(g Gomega) {
+			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				User:               "system:serviceaccount:" + namespace + ":" + kubefedconfig.Controller,
+				ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "patch", Group: "other.example.com", Resource: "federatedwidgets", Namespace: "default"},
+			}}
+			g.Expect(host.Create(ctx, review)).To(Succeed())
+			g.Expect(review.Status.Allowed).To(BeFalse())
+		}).Should(Succeed())
 		config = typeConfig(ctx, name)
 		Expect(host.Delete(ctx, config)).To(Succeed())
 		Eventually(warnings(ctx, name)).Should(ContainElement(And(

@@ -37,7 +37,7 @@ func TestController(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
-	SetDefaultEventuallyTimeout(15 * time.Second)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	SetDefaultConsistentlyDuration(500 * time.Millisecond)
 	RunSpecs(t, "typeconfig")
@@ -59,7 +59,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	installer := &install.Installer{Client: host, Out: GinkgoWriter}
 	Expect(installer.Install(ctx, objects)).To(Succeed())
-}, NodeTimeout(3*time.Minute))
+}, NodeTimeout(8*time.Minute))
 
 func clientFor(config *rest.Config) client.Client {
 	GinkgoHelper()

@@ -53,7 +53,6 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		}
 		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")
 
-		third := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		verified := func(ctx context.Context, run *v1alpha1.BackupRun) string {
 			found := meta.FindStatusCondition(current(ctx, c, run).Status.Conditions, v1alpha1.ConditionVerified)
 			if found == nil {
@@ -61,11 +60,17 @@ var _ = Describe("Data that vanishes from the storage", func() {
 			}
 			return string(found.Status) + " " + found.Reason
 		}
+		Eventually(ctx, verified).WithArguments(first).Should(Equal("False Corrupt"), "whoever needs it before the next run is told")
+		Eventually(ctx, verified).WithArguments(second).Should(Equal("False Corrupt"))
+		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionFalse, "Corrupt")
+		Eventually(ctx, func() any { return current(ctx, c, b).Status.LastSuccess }).Should(BeNil())
+
+		third := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Eventually(ctx, verified).WithArguments(first).Should(Equal("False Corrupt"), "what is gone from the cluster, too, is lost")
-		Eventually(ctx, verified).WithArguments(second).Should(Equal("True Quick"), "everything that it saved was saved again")
+		Eventually(ctx, verified).WithArguments(second).Should(Equal("True Checksum"), "everything that it saved was saved again")
 		Eventually(ctx, verified).WithArguments(third).Should(Equal("True Quick"))
 		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionTrue, "Quick")).To(ContainSubstring("older runs are damaged"))
-		Eventually(ctx, func() string { return current(ctx, c, b).Status.LastSuccess.Name }).Should(Equal(third.Name))
+		Eventually(ctx, func() any { return current(ctx, c, b).Status.LastSuccess }).Should(HaveValue(HaveField("Name", third.Name)))
 
 		open, err := repository.OpenReadOnly(ctx, repository.Config{Storage: &repository.Filesystem{Path: pathOf(ns)}, Password: "correct horse battery staple"})
 		Expect(err).NotTo(HaveOccurred())

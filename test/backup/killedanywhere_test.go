@@ -126,4 +126,73 @@ var _ = Describe("An executor that is killed at any point", Label("long"), func(
 		Expect(snapshots(ctx, ns)).To(HaveLen(4))
 		kopia(ctx, ns, "snapshot", "verify", "--verify-files-percent=100")
 	}, SpecTimeout(40*time.Minute))
+
+	It("leaves no restore that says it is good and is not, and another one ends it", func(ctx SpecContext) {
+		const objects = 300
+		for i := range objects {
+			object := &corev1.ConfigMap{Data: map[string]string{"number": fmt.Sprint(i)}}
+			object.Namespace, object.Name = ns, fmt.Sprintf("many-%d", i)
+			Expect(c.Create(ctx, object)).To(Succeed())
+		}
+		store(ctx, c, ns)
+		b := backup(ctx, c, ns)
+		executor := start()
+		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+
+		into := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-copy"}}
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, into))).To(Succeed()) }, NodeTimeout(time.Minute))
+		ask := func() *v1alpha1.Restore {
+			GinkgoHelper()
+			object := &v1alpha1.Restore{Spec: v1alpha1.RestoreSpec{
+				From:             v1alpha1.RestoreSource{RepositoryRef: v1alpha1.LocalReference{Name: "store"}, Backup: b.Name, Latest: true},
+				NamespaceMapping: map[string]string{ns: into.Name}, Existing: "Update", IncludedResources: []string{"configmaps"},
+			}}
+			object.Namespace, object.GenerateName = ns, "restore-"
+			Expect(c.Create(ctx, object)).To(Succeed())
+			return object
+		}
+		ended := func(object *v1alpha1.Restore) v1alpha1.RestoreStatus {
+			GinkgoHelper()
+			Eventually(ctx, func() bool { return current(ctx, c, object).Status.Phase.Done() }).WithTimeout(2*time.Minute).Should(BeTrue(), "it ends")
+			return current(ctx, c, object).Status
+		}
+		expectAll := func() {
+			GinkgoHelper()
+			var list corev1.ConfigMapList
+			Expect(c.List(ctx, &list, client.InNamespace(into.Name))).To(Succeed())
+			numbers := map[string]bool{}
+			for _, object := range list.Items {
+				if number, ok := object.Data["number"]; ok {
+					Expect(object.Name).To(Equal("many-" + number))
+					numbers[number] = true
+				}
+			}
+			Expect(numbers).To(HaveLen(objects))
+		}
+		began := time.Now()
+		Expect(ended(ask()).Phase).To(Equal(v1alpha1.RunSucceeded))
+		expectAll()
+
+		interrupted := 0
+		for i, at := range points(time.Since(began)) {
+			By(fmt.Sprintf("killing it %s after a restore was asked for, the %d. time", at.Round(time.Millisecond), i+1))
+			Expect(c.DeleteAllOf(ctx, &corev1.ConfigMap{}, client.InNamespace(into.Name))).To(Succeed())
+			object := ask()
+			time.Sleep(at)
+			Expect(executor.Kill()).To(Succeed())
+			executor = start()
+			status := ended(object)
+			if status.Phase != v1alpha1.RunSucceeded {
+				interrupted++
+				Expect(status.Phase).To(Equal(v1alpha1.RunFailed))
+				Expect(status.Reason).To(Equal("Interrupted"))
+				Expect(status.Message).To(ContainSubstring("make another Restore"))
+				status = ended(ask())
+			}
+			Expect(status.Phase).To(Equal(v1alpha1.RunSucceeded), status.Message)
+			Expect(status.Warnings).To(BeEmpty())
+			expectAll()
+		}
+		Expect(interrupted).To(BeNumerically(">", 0), "some were killed in the middle")
+	}, SpecTimeout(30*time.Minute))
 })

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"os"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -19,6 +20,10 @@ var _ = Describe("Schedules", func() {
 		ns string
 	)
 	eachInHost(&c, &ns)
+
+	daily := func(s *v1alpha1.BackupSpec) {
+		s.Schedule, s.Objective = "@daily", &v1alpha1.Objective{MaxAge: metav1.Duration{Duration: 26 * time.Hour}}
+	}
 
 	It("runs on the minute, saves, and says so", func(ctx SpecContext) {
 		repo := store(ctx, c, ns)
@@ -46,9 +51,7 @@ var _ = Describe("Schedules", func() {
 
 	It("is followed although a clock was ahead", func(ctx SpecContext) {
 		store(ctx, c, ns)
-		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
-			s.Schedule, s.Objective = "@daily", &v1alpha1.Objective{MaxAge: metav1.Duration{Duration: 26 * time.Hour}}
-		})
+		b := backup(ctx, c, ns, daily)
 		clock := stopped(b.CreationTimestamp.Time)
 		stop := execute(clock, ns)
 		clock.Step(24 * time.Hour)
@@ -73,17 +76,26 @@ var _ = Describe("Schedules", func() {
 
 	It("makes up for a month of downtime with one run", func(ctx SpecContext) {
 		store(ctx, c, ns)
-		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) { s.Schedule = "@daily" })
+		b := backup(ctx, c, ns, daily)
 		clock := stopped(b.CreationTimestamp.Time)
 		stop := execute(clock, ns)
 		for day := range 3 {
 			clock.Step(24 * time.Hour)
 			Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(day+1), "a run each day")
 		}
+		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionTrue, "Recent")
 		stop()
 		clock.Step(31 * 24 * time.Hour)
-		execute(clock, ns)
-		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(4))
+		Expect(os.Rename(pathOf(ns), pathOf(ns)+"-aside")).To(Succeed())
+		execute(clock, ns, often)
+		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionFalse, "TooOld")
+		Eventually(ctx, func() []v1alpha1.BackupRun { return runsIn(ctx, c, ns) }).Should(HaveLen(4), "one stands for all")
+		Expect(os.Rename(pathOf(ns)+"-aside", pathOf(ns))).To(Succeed())
+		Eventually(ctx, func() []string {
+			clock.Step(time.Second) // a run that is tried again waits by the clock
+			return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded)
+		}).Should(HaveLen(4))
+		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionTrue, "Recent")
 		Consistently(ctx, func() []v1alpha1.BackupRun { return runsIn(ctx, c, ns) }).Should(HaveLen(4))
 		newest := current(ctx, c, b).Status
 		Expect(newest.LastTick.Time).To(BeTemporally(">", clock.Now().Add(-24*time.Hour)), "the last tick stands for all")
@@ -106,11 +118,15 @@ var _ = Describe("Schedules", func() {
 
 	It("does nothing in a month of suspension, and nothing late afterwards", func(ctx SpecContext) {
 		store(ctx, c, ns)
-		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) { s.Schedule, s.Suspend = "@daily", true })
+		b := backup(ctx, c, ns, daily)
 		clock := stopped(b.CreationTimestamp.Time)
 		execute(clock, ns)
+		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionTrue, "Recent")
+		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.Suspend = true })
 		expectCondition(ctx, c, b, v1alpha1.ConditionScheduled, metav1.ConditionFalse, "Suspended")
 		clock.Step(31 * 24 * time.Hour)
+		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionFalse, "TooOld")
 		Eventually(ctx, func(g Gomega) {
 			tick := current(ctx, c, b).Status.LastTick
 			g.Expect(tick).NotTo(BeNil())
@@ -118,9 +134,11 @@ var _ = Describe("Schedules", func() {
 		}).Should(Succeed())
 		change(ctx, c, b, func(b *v1alpha1.Backup) { b.Spec.Suspend = false })
 		expectCondition(ctx, c, b, v1alpha1.ConditionScheduled, metav1.ConditionTrue, "Scheduled")
-		Consistently(ctx, func() []v1alpha1.BackupRun { return runsIn(ctx, c, ns) }).Should(BeEmpty())
+		Consistently(ctx, func() []v1alpha1.BackupRun { return runsIn(ctx, c, ns) }).Should(HaveLen(1))
+		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionFalse, "TooOld")
 		clock.Step(24 * time.Hour)
-		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(1))
+		Eventually(ctx, func() []string { return inPhase(runsIn(ctx, c, ns), v1alpha1.RunSucceeded) }).Should(HaveLen(2))
+		expectCondition(ctx, c, b, v1alpha1.ConditionWithinObjective, metav1.ConditionTrue, "Recent")
 	}, SpecTimeout(10*time.Minute))
 
 	It("does nothing late when it goes on after a suspension that nobody saw", func(ctx SpecContext) {

@@ -36,6 +36,14 @@ var _ = Describe("Who waits for a run", func() {
 		Expect(fedctl(ctx, "backup", "repository", "check", repo.Name, "-n", ns, "--cluster", member)).To(ContainSubstring("Ready=True"))
 		Expect(run()).To(ContainSubstring("Succeeded"))
 
+		By("mistyping names")
+		_, err = system.Run(ctx, "backup", "run", "nightyl", "-n", ns, "--cluster", member)
+		Expect(err).To(MatchError(ContainSubstring("did you mean nightly?")))
+		_, err = system.Run(ctx, "backup", "repository", "check", "stroe", "-n", ns, "--cluster", member)
+		Expect(err).To(MatchError(ContainSubstring("did you mean store?")))
+		_, err = system.Run(ctx, "backup", "restore", "nightyl", "-n", ns, "--cluster", member, "--repository", "store", "--wait")
+		Expect(err).To(MatchError(ContainSubstring("did you mean " + ns + "/nightly?")))
+
 		By("losing it, long before it is looked at again")
 		Expect(os.Rename(path, path+"-aside")).To(Succeed())
 		_, err = run()

@@ -28,7 +28,7 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 		fedctl(ctx, "install", "--without-controller")
 		leader = prepare(ctx, "leader", central)
 		Expect(leader.Start(ctx)).To(Succeed())
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	AfterAll(func(ctx SpecContext) {
 		Expect(leader.Stop(ctx)).To(Succeed())
@@ -37,12 +37,12 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 			Expect(host.Delete(ctx, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: rules + ".core.kubefed.io"}})).To(Succeed())
 		}
 		Eventually(ctx, func() error { return host.Create(ctx, kubeFedConfigOf("Galaxy"), client.DryRunAll) }).Should(Succeed())
-	}, NodeTimeout(2*time.Minute))
+	}, NodeTimeout(5*time.Minute))
 
 	It("has KubeFedConfigs defaulted without a webhook", func(ctx SpecContext) {
 		config := kubeFedConfig(central, "defaulted")
 		Expect(host.Create(ctx, config)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, config)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, config)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		Eventually(ctx, func(g Gomega) {
 			g.Expect(host.Get(ctx, client.ObjectKeyFromObject(config), config)).To(Succeed())
 			g.Expect(config.Object["spec"]).To(BeEquivalentTo(map[string]any{
@@ -60,13 +60,13 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 			}))
 		}).Should(Succeed())
 		Eventually(ctx, notes(ctx, config)).Should(ContainElement("NotUsed: Only the KubeFedConfig called kubefed counts."))
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 
 	It("checks KubeFedConfigs in all namespaces", func(ctx SpecContext) {
 		// An API server takes some time to notice a policy.
 		Eventually(ctx, func() error { return host.Create(ctx, kubeFedConfigOf("Galaxy"), client.DryRunAll) }).
 			Should(MatchError(ContainSubstring("spec.scope must be Cluster or Namespaced")))
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 
 	It("gives its controller no right to what could grant or intercept anything", func(ctx SpecContext) {
 		for _, forbidden := range []authorizationv1.ResourceAttributes{
@@ -84,12 +84,12 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 			Expect(mayController(ctx, forbidden)).To(BeFalse(), "%+v", forbidden)
 		}
 		Expect(mayController(ctx, authorizationv1.ResourceAttributes{Resource: "secrets", Namespace: central, Verb: "patch"})).To(BeTrue(), "tokens are renewed")
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 
 	It("shows its metrics by TLS to those alone who may see them", func(ctx SpecContext) {
 		standby := prepare(ctx, "standby", central) // who does not lead has metrics as well
 		Expect(standby.Launch("--metrics-secure")).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(standby.Stop(ctx)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(standby.Stop(ctx)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		Eventually(ctx, func() (int, error) { return metrics(ctx, standby, "") }).Should(Equal(http.StatusUnauthorized))
 		Expect(metrics(ctx, standby, "wrong")).To(Equal(http.StatusUnauthorized))
 		Expect(metrics(ctx, standby, accountToken(ctx, "stranger"))).To(Equal(http.StatusForbidden))
@@ -99,9 +99,9 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "collector"}},
 		}
 		Expect(host.Create(ctx, reader)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, reader)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, reader)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		Eventually(ctx, func() (int, error) { return metrics(ctx, standby, accountToken(ctx, "collector")) }).Should(Equal(http.StatusOK))
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 
 	It("loses, when installed again, what an earlier version had and this one does not need", func(ctx SpecContext) {
 		obsolete := object("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "fedctl-controller")
@@ -119,7 +119,7 @@ var _ = Describe("a control plane of scope Cluster", Ordered, func() {
 			Expect(apierrors.IsNotFound(host.Get(ctx, client.ObjectKeyFromObject(o), o))).To(BeTrue(), o.GetName())
 		}
 		Expect(host.Delete(ctx, foreign)).To(Succeed())
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 })
 
 func kubeFedConfig(namespace, name string) *unstructured.Unstructured {

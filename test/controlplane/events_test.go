@@ -37,7 +37,7 @@ var _ = Describe("events", func() {
 		eventnote.NewRecorder(mgr, "suite").Eventf(about, nil, corev1.EventTypeWarning, "Refused", "Propagate", "%s", text)
 		Eventually(ctx, func() []string { return kit.Notes(ctx, host, "ConfigMap", about.Namespace, about.Name) }).Should(ConsistOf(And(
 			HavePrefix("Refused: "+first+": spec.selector"), HaveSuffix(last), ContainSubstring(" … "))))
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 
 	It("are taken at the length that notes have, and at no other", func(ctx SpecContext) {
 		event := func(note string) *eventsv1.Event {
@@ -50,5 +50,5 @@ var _ = Describe("events", func() {
 		Expect(eventnote.Note(text)).To(HaveLen(eventnote.Limit))
 		Expect(host.Create(ctx, event(eventnote.Note(text)))).To(Succeed())
 		Expect(host.Create(ctx, event(strings.Repeat("x", eventnote.Limit+1)))).To(MatchError(ContainSubstring("can have at most 1024")))
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 })

@@ -13,7 +13,7 @@ import (
 var _ = Describe("several controllers", Ordered, func() {
 	It("elect a leader as the KubeFedConfig says, and another one takes over when it dies", func(ctx SpecContext) {
 		settings := object("core.kubefed.io/v1beta1", "KubeFedConfig", teamA, "kubefed")
-		patch := `{"spec":{"leaderElect":{"leaseDuration":"7s","renewDeadline":"5s","retryPeriod":"1s","resourceLock":"endpoints"}}}`
+		patch := `{"spec":{"leaderElect":{"leaseDuration":"20s","renewDeadline":"16s","retryPeriod":"1s","resourceLock":"endpoints"}}}`
 		Expect(host.Patch(ctx, settings, client.RawPatch(types.MergePatchType, []byte(patch)))).To(Succeed())
 		first, second := prepare(ctx, "first", teamA), prepare(ctx, "other", teamA)
 		Expect(first.Start(ctx)).To(Succeed())
@@ -24,7 +24,7 @@ var _ = Describe("several controllers", Ordered, func() {
 
 		lease := &coordinationv1.Lease{}
 		Expect(host.Get(ctx, client.ObjectKey{Namespace: teamA, Name: "fedctl-controller"}, lease)).To(Succeed())
-		Expect(lease.Spec.LeaseDurationSeconds).To(HaveValue(BeEquivalentTo(7)))
+		Expect(lease.Spec.LeaseDurationSeconds).To(HaveValue(BeEquivalentTo(20)))
 		holder := *lease.Spec.HolderIdentity
 		Eventually(ctx, func(g Gomega) {
 			leads, err := second.Metric(ctx, "leader_election_master_status")
@@ -40,7 +40,7 @@ var _ = Describe("several controllers", Ordered, func() {
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(lease), lease)).To(Succeed())
 		Expect(*lease.Spec.HolderIdentity).NotTo(Equal(holder))
 		Expect(second.Stop(ctx)).To(Succeed())
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("tell which changes of the KubeFedConfig take a restart", func(ctx SpecContext) {
 		controller := prepare(ctx, "settings", teamB)
@@ -52,5 +52,5 @@ var _ = Describe("several controllers", Ordered, func() {
 			HavePrefix("RestartNeeded: Controllers read settings when they start. Restart them for: spec.syncController.adoptResources (kubectl -n team-b"),
 			HavePrefix("WithoutEffect: spec.controllerDuration.cacheSyncTimeout has no effect")))
 		Expect(controller.Stop(ctx)).To(Succeed())
-	}, SpecTimeout(2*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 })

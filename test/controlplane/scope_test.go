@@ -30,12 +30,12 @@ var _ = Describe("control planes of scope Namespaced", Ordered, func() {
 		Expect(b.Start(ctx)).To(Succeed())
 		join(ctx, teamA, members...)
 		join(ctx, teamB, members[0])
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	AfterAll(func(ctx SpecContext) {
 		Expect(a.Stop(ctx)).To(Succeed())
 		Expect(b.Stop(ctx)).To(Succeed())
-	}, NodeTimeout(time.Minute))
+	}, NodeTimeout(3*time.Minute))
 
 	It("propagate what is in their namespace, to their members, and nothing else", func(ctx SpecContext) {
 		createNamespace(ctx, "elsewhere")
@@ -63,7 +63,7 @@ var _ = Describe("control planes of scope Namespaced", Ordered, func() {
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(outside), outside)).To(Succeed())
 		Expect(outside.Object).NotTo(HaveKey("status"))
 		Expect(outside.GetFinalizers()).To(BeEmpty())
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("need no FederatedNamespace, but follow one that is there", func(ctx SpecContext) {
 		for _, member := range members {
@@ -82,7 +82,7 @@ var _ = Describe("control planes of scope Namespaced", Ordered, func() {
 		for _, member := range members {
 			Eventually(ctx, has(ctx, member, teamA, "of-a")).Should(Succeed())
 		}
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("may do next to nothing outside of their namespace", func(ctx SpecContext) {
 		for _, test := range []struct {
@@ -111,7 +111,7 @@ var _ = Describe("control planes of scope Namespaced", Ordered, func() {
 			Expect(test.c.Create(ctx, review)).To(Succeed())
 			Expect(review.Status.Allowed).To(Equal(test.allowed), "%s: %s %s %s in namespace %q", test.c.Name, test.account, test.verb, test.resource, test.namespace)
 		}
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(3*time.Minute))
 
 	It("do not run what has no namespace", func(ctx SpecContext) {
 		Eventually(ctx, func(g Gomega) {
@@ -122,7 +122,7 @@ var _ = Describe("control planes of scope Namespaced", Ordered, func() {
 				g.Expect(state).To(Equal(want), name)
 			}
 		}).Should(Succeed())
-	}, SpecTimeout(2*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 
 	It("start no propagation without the gate PushReconciler", func(ctx SpecContext) {
 		setGate := func(configuration string) {
@@ -138,7 +138,7 @@ var _ = Describe("control planes of scope Namespaced", Ordered, func() {
 		Consistently(ctx, has(ctx, members[0], teamB, "waits")).WithTimeout(3 * time.Second).Should(gone)
 		setGate("Enabled")
 		Eventually(ctx, has(ctx, members[0], teamB, "waits")).Should(Succeed())
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })
 
 var _ = DescribeTable("rules for the objects of a control plane of scope Namespaced hold in its namespace and in no other", func(ctx SpecContext, kind, name, spec, bad, message string) {
@@ -164,13 +164,13 @@ var _ = DescribeTable("rules for the objects of a control plane of scope Namespa
 	// Those of scope Cluster, which another container has removed, are forgotten with a delay.
 	Eventually(ctx, func() error { return host.Create(ctx, manifest("no-control-plane", bad), client.DryRunAll) }).Should(Succeed())
 },
-	Entry("a FederatedTypeConfig without a group", SpecTimeout(2*time.Minute), "FederatedTypeConfig", "foos.x.io",
+	Entry("a FederatedTypeConfig without a group", SpecTimeout(5*time.Minute), "FederatedTypeConfig", "foos.x.io",
 		"{targetType: {group: x.io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}, propagation: Disabled, federatedType: {group: types.kubefed.io, version: v1beta1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}",
 		"{targetType: {group: x.io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}, propagation: Disabled, federatedType: {group: '', version: v1beta1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}",
 		"spec.federatedType.group"),
-	Entry("a KubeFedCluster without an endpoint", SpecTimeout(2*time.Minute), "KubeFedCluster", "nowhere",
+	Entry("a KubeFedCluster without an endpoint", SpecTimeout(5*time.Minute), "KubeFedCluster", "nowhere",
 		"{apiEndpoint: 'https://192.0.2.1:6443', secretRef: {name: none}}", "{apiEndpoint: '', secretRef: {name: none}}", "spec.apiEndpoint must not be empty"),
-	Entry("a KubeFedConfig with another word for adoption", SpecTimeout(2*time.Minute), "KubeFedConfig", "other",
+	Entry("a KubeFedConfig with another word for adoption", SpecTimeout(5*time.Minute), "KubeFedConfig", "other",
 		"{scope: Cluster, syncController: {adoptResources: Disabled}}", "{scope: Cluster, syncController: {adoptResources: Perhaps}}",
 		"spec.syncController.adoptResources must be Enabled or Disabled"),
 )

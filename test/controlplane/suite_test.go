@@ -32,7 +32,7 @@ var (
 
 func TestControlPlanes(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	SetDefaultConsistentlyDuration(2 * time.Second)
 	SetDefaultConsistentlyPollingInterval(100 * time.Millisecond)
@@ -58,7 +58,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 	if system != nil {
 		Expect(system.Close(ctx)).To(Succeed())
 	}
-}, NodeTimeout(2*time.Minute))
+}, NodeTimeout(5*time.Minute))
 
 var _ = JustAfterEach(func() {
 	for _, controller := range running {

@@ -51,6 +51,7 @@ var controllers = []string{"namespace-controller", "garbage-collector-controller
 func TestConvergence(t *testing.T) {
 	known, meant := readSheet(t, "known.yaml"), readSheet(t, "meant.yaml")
 	w := start(t)
+	w.known, w.meant = known, meant
 	tried := w.choose(t)
 	began := time.Now()
 	w.prepare(t, tried)
@@ -107,6 +108,8 @@ type world struct {
 	table  outcome.Table
 	seeds  []*pairs.Seed
 	types  []*pairs.Seed // those of the pairs that are tried
+	// known and meant are the differences that are expected.
+	known, meant *outcome.Sheet
 }
 
 func start(t *testing.T) *world {
@@ -131,7 +134,7 @@ func start(t *testing.T) *world {
 	}
 	w.host, w.member = w.system.Host(), w.system.Members()[0]
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
 		if t.Failed() && w.system.Controller != nil {
 			t.Logf("end of the controller's log:\n%s", w.system.Controller.LogTail(20))

@@ -80,9 +80,9 @@ var _ = Describe("Deleting the control plane's namespace", Serial, func() {
 			finish(ctx, worlds)
 			expectGone(ctx, worlds)
 		},
-		Entry("while the controller runs", func(context.Context) {}, NodeTimeout(4*time.Minute)),
+		Entry("while the controller runs", func(context.Context) {}, NodeTimeout(10*time.Minute)),
 		Entry("after the controller was killed", func(ctx context.Context) {
 			Expect(system.Controller.Kill(ctx)).To(Succeed())
-		}, NodeTimeout(4*time.Minute)),
+		}, NodeTimeout(10*time.Minute)),
 	)
 })

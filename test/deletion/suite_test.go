@@ -29,7 +29,7 @@ var (
 
 func TestDeletion(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(3 * time.Minute)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	RunSpecs(t, "Deletion on real clusters")
@@ -47,13 +47,13 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	for _, c := range members {
 		allowAll(ctx, c)
 	}
-}, NodeTimeout(5*time.Minute))
+}, NodeTimeout(10*time.Minute))
 
 var _ = AfterSuite(func(ctx SpecContext) {
 	if system != nil {
 		Expect(system.Close(ctx)).To(Succeed())
 	}
-}, NodeTimeout(time.Minute))
+}, NodeTimeout(3*time.Minute))
 
 var _ = JustAfterEach(func() {
 	kit.ReportLog(system.Controller, 40)
@@ -72,7 +72,7 @@ var _ = AfterEach(func(ctx SpecContext) {
 		Expect(system.Join(ctx, c.Name)).To(Succeed())
 		Expect(system.WaitForMember(ctx, c.Name, true)).To(Succeed())
 	}
-}, NodeTimeout(2*time.Minute))
+}, NodeTimeout(5*time.Minute))
 
 // allowAll lets the control plane propagate every type to a member: the specs make
 // types by the dozen, and joining again for each of them is tested elsewhere.

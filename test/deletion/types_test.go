@@ -45,7 +45,7 @@ var _ = Describe("A deletion", func() {
 		expectClusterStatus(members[0], "")
 		finish(ctx, []*world{w})
 		expectGone(ctx, []*world{w})
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 
 	It("ends also while the type namespaces is disabled", func(ctx SpecContext) {
 		w, err := newWorld(ctx)
@@ -61,7 +61,7 @@ var _ = Describe("A deletion", func() {
 			fedctl(ctx, "enable", "namespaces")
 			finish(ctx, []*world{w})
 			expectGone(ctx, []*world{w})
-		}, NodeTimeout(2*time.Minute))
+		}, NodeTimeout(5*time.Minute))
 		Eventually(ctx, func(g Gomega) {
 			u, err := read(ctx, host, w.own)
 			g.Expect(err).NotTo(HaveOccurred())
@@ -80,5 +80,5 @@ var _ = Describe("A deletion", func() {
 			_, err := read(ctx, c, target)
 			Expect(isGone(err)).To(BeTrue(), c.Name)
 		}
-	}, NodeTimeout(3*time.Minute))
+	}, NodeTimeout(8*time.Minute))
 })

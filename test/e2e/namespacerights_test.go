@@ -10,7 +10,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -153,24 +152,6 @@ var _ = Describe("A member that gives rights by namespace", Serial, Ordered, fun
 		Expect(found(ctx, c, f.target).GetLabels()).NotTo(HaveKey(managed))
 		Expect(c.Delete(ctx, found(ctx, c, ns.target))).To(Succeed())
 	}, NodeTimeout(3*time.Minute))
-
-	It("waits, and says so, where the host says so of a member that gives none", func(ctx SpecContext) {
-		note := func(value any) {
-			GinkgoHelper()
-			tamper(ctx, host, kubeFedCluster(other), func(u *unstructured.Unstructured) {
-				set(u.Object, "/metadata/annotations/fedctl.io~1namespace-rights", value)
-			})
-		}
-		note(framework.KubeFedNamespace + "/nobody")
-		DeferCleanup(func() { note(nil) })
-		name := plainNamespace(ctx)
-		create(ctx, federate("Namespace", name, name, nil).on(c, other))
-		f := create(ctx, configMap(name, "waits", fields{"a": "1"}).on(c, other))
-		o := expectStatus(ctx, f, "CheckClusters", map[string]string{c.Name: "", other.Name: "WaitingForRights"})
-		Expect(o.Messages[other.Name]).To(ContainSubstring("rolebindings"))
-		note(nil)
-		expectSettled(ctx, f, c, other)
-	}, NodeTimeout(2*time.Minute))
 
 	It("never gives them where Kubernetes itself runs", func(ctx SpecContext) {
 		ns := create(ctx, federate("Namespace", "kube-system", "kube-system", nil).on(c, other))

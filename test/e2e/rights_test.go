@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"encoding/base64"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,6 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 const enforce = "pod-security.kubernetes.io/enforce"
@@ -19,19 +24,27 @@ const enforce = "pod-security.kubernetes.io/enforce"
 // editor is somebody who has the role edit, and no other, in a namespace of the host.
 func editor(ctx SpecContext, namespace string) client.Client {
 	GinkgoHelper()
+	return having(ctx, "edit", namespace, func(c client.Client) error {
+		return c.Create(ctx, configMap(namespace, "probe", fields{}).Unstructured, client.DryRunAll)
+	})
+}
+
+// having is somebody who has a role, and no other, in a namespace of the host. The API
+// server takes a moment to hear of the binding, and of the roles that are added to the
+// role: may is tried until it can be done.
+func having(ctx SpecContext, role, namespace string, may func(client.Client) error) client.Client {
+	GinkgoHelper()
+	name := role + "or"
 	Expect(host.Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "editor"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "editor"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}},
 	})).To(Succeed())
 	config := rest.CopyConfig(host.Config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: "editor", Groups: []string{"system:authenticated"}}
+	config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: []string{"system:authenticated"}}
 	c, err := client.New(config, client.Options{Scheme: host.Scheme()})
 	Expect(err).NotTo(HaveOccurred())
-	// The API server takes a moment to hear of the binding, and of the roles that are added to edit.
-	Eventually(ctx, func() error {
-		return c.Create(ctx, configMap(namespace, "probe", fields{}).Unstructured, client.DryRunAll)
-	}).Should(Succeed())
+	Eventually(ctx, may).WithArguments(c).Should(Succeed())
 	return c
 }
 
@@ -78,6 +91,84 @@ var _ = Describe("Who may edit a namespace of the host", func() {
 		}).Should(BeTrue())
 	}, NodeTimeout(5*time.Minute))
 })
+
+var _ = Describe("The role edit in a namespace of the host", func() {
+	It("writes the default types with a namespace into members, and nothing else anywhere", func(ctx SpecContext) {
+		ns, other := federatedNamespace(ctx), federatedNamespace(ctx)
+		as := editor(ctx, ns)
+		dry := func(apiVersion, kind, namespace string, spec fields) error {
+			u := kit.Named(apiVersion, kind, namespace, "mine").Empty()
+			u.Object["spec"] = spec
+			return as.Create(ctx, u, client.DryRunAll)
+		}
+		federatedType := func(kind, namespace string) error {
+			return dry("types.kubefed.io/v1beta1", "Federated"+kind, namespace, fields{"template": fields{}, "placement": fields{"clusters": list{}}})
+		}
+		forbidden := MatchError(apierrors.IsForbidden, "is forbidden")
+		for _, kind := range []string{"ConfigMap", "Secret", "Service", "ServiceAccount", "Deployment", "ReplicaSet", "Job", "Ingress"} {
+			Expect(federatedType(kind, ns)).To(Succeed(), kind)
+			Expect(federatedType(kind, other)).To(forbidden, kind)
+			Expect(federatedType(kind, framework.KubeFedNamespace)).To(forbidden, kind)
+		}
+		By("no types that carry rights, and nothing of the control plane")
+		Expect(federatedType("ClusterRole", "")).To(forbidden)
+		Expect(federatedType("Backup", ns)).To(forbidden)
+		for kind, group := range map[string]string{
+			"KubeFedCluster": "core.kubefed.io/v1beta1", "FederatedTypeConfig": "core.kubefed.io/v1beta1", "KubeFedConfig": "core.kubefed.io/v1beta1",
+			"Backup": "backup.fedctl.io/v1alpha1", "BackupRepository": "backup.fedctl.io/v1alpha1", "Restore": "backup.fedctl.io/v1alpha1", "BackupRun": "backup.fedctl.io/v1alpha1",
+		} {
+			Expect(dry(group, kind, ns, fields{})).To(forbidden, kind)
+			Expect(dry(group, kind, framework.KubeFedNamespace, fields{})).To(forbidden, kind)
+		}
+		Expect(dry("policy.fedctl.io/v1alpha1", "ClusterOverridePolicy", "", fields{})).To(forbidden)
+		Expect(as.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: members[0].Name}, &corev1.Secret{})).To(forbidden)
+		Expect(as.List(ctx, &corev1.SecretList{}, client.InNamespace(framework.KubeFedNamespace))).To(forbidden)
+
+		By("what a template says of another namespace has no effect")
+		f := federate("ConfigMap", ns, "elsewhere", fields{"metadata": fields{"namespace": other, "name": "another"}, "data": fields{"a": "1"}}).on(members[0])
+		Expect(as.Create(ctx, f.Unstructured)).To(Succeed())
+		expectField(ctx, members[0], f.target, "/data/a", "1")
+		expectMissing(ctx, members[0], ref{GroupVersionKind: f.target.GroupVersionKind, Namespace: other, Name: "elsewhere"})
+		expectMissing(ctx, members[0], ref{GroupVersionKind: f.target.GroupVersionKind, Namespace: other, Name: "another"})
+	}, NodeTimeout(2*time.Minute))
+
+	It("makes a token of an account in the same namespace of a member, and never sees it in the host", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		as := editor(ctx, ns)
+		account := federate("ServiceAccount", ns, "worker", fields{}).on(members[0])
+		Expect(as.Create(ctx, account.Unstructured)).To(Succeed())
+		token := federate("Secret", ns, "worker-token", fields{
+			"type": "kubernetes.io/service-account-token", "metadata": fields{"annotations": fields{"kubernetes.io/service-account.name": "worker"}},
+		}).on(members[0])
+		expectField(ctx, members[0], account.target, "/metadata/name", "worker")
+		Expect(as.Create(ctx, token.Unstructured)).To(Succeed())
+		var made corev1.Secret
+		Eventually(ctx, func(g Gomega) {
+			g.Expect(members[0].Get(ctx, client.ObjectKey{Namespace: ns, Name: "worker-token"}, &made)).To(Succeed())
+			g.Expect(made.Data).To(HaveKey("token"))
+		}).Should(Succeed())
+		expectSettled(ctx, token, members[0])
+		said := asJSON(found(ctx, host, token.ref()).Object) + strings.Join(kit.Notes(ctx, host, token.GetKind(), ns, token.GetName()), "\n")
+		Expect(said).NotTo(ContainSubstring(string(made.Data["token"])))
+		Expect(said).NotTo(ContainSubstring(base64.StdEncoding.EncodeToString(made.Data["token"])))
+	}, NodeTimeout(2*time.Minute))
+
+	It("is needed to read federated Secrets, and to write anything", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		as := having(ctx, "view", ns, func(c client.Client) error {
+			return c.List(ctx, listOf("FederatedConfigMap"), client.InNamespace(ns))
+		})
+		Expect(as.List(ctx, listOf("FederatedSecret"), client.InNamespace(ns))).To(MatchError(apierrors.IsForbidden, "is forbidden"))
+		Expect(as.Create(ctx, configMap(ns, "mine", fields{}).on().Unstructured)).To(MatchError(apierrors.IsForbidden, "is forbidden"))
+	}, NodeTimeout(2*time.Minute))
+})
+
+func listOf(kind string) *unstructured.UnstructuredList {
+	all := &unstructured.UnstructuredList{}
+	all.SetAPIVersion("types.kubefed.io/v1beta1")
+	all.SetKind(kind + "List")
+	return all
+}
 
 var _ = Describe("A namespace that a member had before", func() {
 	It("keeps its Pod Security level, and itself when its federated object goes", func(ctx SpecContext) {

@@ -4,6 +4,7 @@
 package fencing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,6 +29,8 @@ var (
 	// limited sends one request in five seconds to a member, so that most of what it
 	// has decided waits; quick is not limited.
 	limited, quick *framework.Controller
+	// audit is the directory of what the API servers write down.
+	audit string
 )
 
 func TestFencing(t *testing.T) {
@@ -37,12 +40,16 @@ func TestFencing(t *testing.T) {
 	SetDefaultConsistentlyDuration(3 * time.Second)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	ctrl.SetLogger(klog.NewKlogr())
-	RunSpecs(t, "fencing on real clusters")
+	suite, reporter := GinkgoConfiguration()
+	// Those that take long are for "make fencing", which asks for them.
+	suite.LabelFilter = cmp.Or(suite.LabelFilter, "!long")
+	RunSpecs(t, "fencing on real clusters", suite, reporter)
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
-	system, err = framework.Prepare(ctx, GinkgoWriter, 1)
+	audit = GinkgoT().TempDir()
+	system, err = framework.Prepare(ctx, GinkgoWriter, 1, audited(audit))
 	Expect(err).NotTo(HaveOccurred())
 	host, member = system.Host(), system.Members()[0]
 	for _, args := range [][]string{{"install", "--without-controller"}, {"install", "--member", member.Name}, {"join", member.Name, "--cluster-context", member.Name}} {
@@ -52,7 +59,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	onlyTypes(ctx, "namespaces", "configmaps")
 	// What waits for the limit must not end with its own time-out.
 	flags := []string{
-		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=4s", "--leader-elect-retry-period=1s",
+		"--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=12s", "--leader-elect-retry-period=1s",
 		"--request-timeout=10m", "--backups=false",
 	}
 	limited = prepare(ctx, "limited", append(flags, "--member-qps=0.2", "--member-burst=1")...)
@@ -63,7 +70,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 	if system != nil {
 		Expect(system.Close(ctx)).To(Succeed())
 	}
-}, NodeTimeout(2*time.Minute))
+}, NodeTimeout(5*time.Minute))
 
 var _ = JustAfterEach(func() {
 	if !CurrentSpecReport().Failed() {

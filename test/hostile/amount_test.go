@@ -56,7 +56,7 @@ var _ = Describe("A member that says too much", func() {
 		e.Become(hostile.Harmless)
 		e.Disconnect()
 		Eventually(ctx, e.verdict).WithArguments(settings).Should(understood)
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	DescribeTable("of why it refuses is quoted within bounds", func(ctx SpecContext, size int) {
 		e := enlist(ctx, fmt.Sprintf("refusing-%d", size), configMaps, hostile.Refusing("the-beginning", "the-end", size))
@@ -78,7 +78,7 @@ var _ = Describe("A member that says too much", func() {
 		isServed(ctx)
 		Eventually(ctx, e.says).Should(ContainSubstring("a redirect to " + elsewhere.URL))
 		Consistently(followed).ShouldNot(Receive())
-	}, SpecTimeout(2*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 })
 
 var _ = Describe("Members whose objects have a status of 1 MB", func() {
@@ -91,7 +91,7 @@ var _ = Describe("Members whose objects have a status of 1 MB", func() {
 			kit.Change(ctx, host, config, func(u *unstructured.Unstructured) { kit.Set(u.Object, "/spec/statusCollection", value) })
 		}
 		collect(ctx, "Enabled")
-		DeferCleanup(func(ctx SpecContext) { collect(ctx, "Disabled") }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { collect(ctx, "Disabled") }, NodeTimeout(3*time.Minute))
 		status := `,"status":{"readyReplicas":1,"conditions":[{"message":"` + strings.Repeat("x", 1_000_000) + `"}]}`
 		object := strings.NewReplacer(`"ConfigMap"`, `"Deployment"`, `"v1"`, `"apps/v1"`, `"settings"`, `"web"`).Replace(item("", status))
 		listed := strings.NewReplacer(`"ConfigMapList"`, `"DeploymentList"`, `"v1"`, `"apps/v1"`).Replace(listOf(object))
@@ -112,5 +112,5 @@ var _ = Describe("Members whose objects have a status of 1 MB", func() {
 		}).Should(Succeed())
 		kit.ExpectField(ctx, good, kit.Named("apps/v1", "Deployment", ns, "web"), "/metadata/labels/kubefed.io~1managed", "true")
 		isServed(ctx)
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

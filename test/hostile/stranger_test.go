@@ -25,7 +25,7 @@ var _ = Describe("A member that becomes another one in the middle", func() {
 
 		another(e)
 		Expect(system.WaitForMember(ctx, e.name, false)).To(Succeed())
-		Expect(e.says(ctx)).To(ContainSubstring(reason))
+		Eventually(ctx, e.says).Should(ContainSubstring(reason))
 		written := e.Written()
 		kit.Change(ctx, host, of, func(u *unstructured.Unstructured) { kit.Set(u.Object, "/spec/template/data/a", "2") })
 		kit.ExpectField(ctx, good, kit.Named("v1", "ConfigMap", ns, name), "/data/a", "2")
@@ -45,10 +45,10 @@ var _ = Describe("A member that becomes another one in the middle", func() {
 	It("by its UID is a stranger, and nothing is changed there", func(ctx SpecContext) {
 		becomes(ctx, "renamed", func(e *enemy) { e.SetUID("another") }, func(e *enemy) { e.SetUID(e.name) },
 			"is another cluster (another) than the one that joined (renamed)", "WaitingForRemoval: ")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("by its certificate is not spoken to", func(ctx SpecContext) {
 		becomes(ctx, "unmasked", func(e *enemy) { Expect(e.SwapCertificate()).To(Succeed()) }, func(e *enemy) { e.RestoreCertificate() },
 			"certificate", "WaitingForRemoval: ")
-	}, SpecTimeout(4*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 })

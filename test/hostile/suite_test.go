@@ -84,7 +84,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 	if system != nil {
 		Expect(system.Close(ctx)).To(Succeed())
 	}
-}, NodeTimeout(2*time.Minute))
+}, NodeTimeout(5*time.Minute))
 
 var _ = JustAfterEach(func() { kit.ReportLog(system.Controller, 25) })
 
@@ -98,7 +98,7 @@ var _ = AfterEach(func(ctx SpecContext) {
 	memory, err := resident(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(memory).To(BeNumerically("<", mostMemory))
-}, NodeTimeout(2*time.Minute))
+}, NodeTimeout(5*time.Minute))
 
 // onlyTypes turns all other types off: a controller has enough to do with these.
 func onlyTypes(ctx context.Context, names ...string) {
@@ -168,7 +168,7 @@ func enlist(ctx context.Context, name, resource string, mode hostile.Mode) *enem
 		}},
 	} {
 		Expect(host.Create(ctx, object)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, object)).To(Succeed()) }, NodeTimeout(time.Minute))
+		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, object)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 	}
 	return &enemy{server, name}
 }

@@ -82,7 +82,7 @@ var _ = Describe("kubefedctl v0.10.0 drives fedctl's control plane:", Ordered, f
 			createYAML(ctx, c, widgetCRD)
 		}
 		createYAML(ctx, host, shopContents)
-	}, NodeTimeout(5*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("join", func(ctx SpecContext) {
 		for _, c := range members {
@@ -94,7 +94,7 @@ var _ = Describe("kubefedctl v0.10.0 drives fedctl's control plane:", Ordered, f
 		Expect(out.stderr).To(ContainSubstring("already exists"))
 		kubefedctl(ctx, "join", members[0].Name, "--cluster-context", members[0].Name, "--error-on-existing=false")
 		Expect(system.WaitForMember(ctx, members[0].Name, true)).To(Succeed())
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("enable, for a type of its own, one of Kubernetes and one that is enabled", func(ctx SpecContext) {
 		Expect(kubefedctl(ctx, "enable", "widgets.example.com")).To(SatisfyAll(
@@ -105,7 +105,7 @@ var _ = Describe("kubefedctl v0.10.0 drives fedctl's control plane:", Ordered, f
 		for _, name := range []string{"widgets.example.com", "limitranges", "configmaps"} {
 			expectField(ctx, host, typeConfig(name), "/status/propagationController", "Running")
 		}
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("federate a namespace with its contents", func(ctx SpecContext) {
 		// What controllers have made is a matter of each member; kubefedctl would federate it as well.
@@ -123,7 +123,7 @@ var _ = Describe("kubefedctl v0.10.0 drives fedctl's control plane:", Ordered, f
 		expectPropagated(ctx, federatedRef("FederatedConfigMap", shop, "settings"), members...)
 		expectPropagated(ctx, federatedRef("FederatedService", shop, "web"), members...)
 		expectPropagated(ctx, federatedRef("FederatedWidget", shop, "round"), members...)
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("federate one object, of a type that is enabled with it", func(ctx SpecContext) {
 		createYAML(ctx, host, `
@@ -139,7 +139,7 @@ spec: {hard: {pods: "10"}}
 		for _, c := range members {
 			expectField(ctx, c, named("v1", "ResourceQuota", shop, "quota"), "/spec/hard/pods", "10")
 		}
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("federate a file", func(ctx SpecContext) {
 		file := filepath.Join(GinkgoT().TempDir(), "limits.yaml")
@@ -153,7 +153,7 @@ spec: {limits: [{type: Pod, max: {cpu: "2"}}]}
 		for _, c := range members {
 			expectField(ctx, c, named("v1", "LimitRange", shop, "limits"), "/spec/limits/0/max/cpu", "2")
 		}
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("changes of what it federated", func(ctx SpecContext) {
 		federated := federatedRef("FederatedConfigMap", shop, "settings")
@@ -169,7 +169,7 @@ spec: {limits: [{type: Pod, max: {cpu: "2"}}]}
 			set(u, "/spec/placement", fields{"clusters": list{fields{"name": members[0].Name}}})
 		})
 		expectGone(ctx, members[1], settings)
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("orphaning-deletion", func(ctx SpecContext) {
 		orphaning := func(what string) string {
@@ -184,7 +184,7 @@ spec: {limits: [{type: Pod, max: {cpu: "2"}}]}
 		remove(ctx, federatedRef("FederatedConfigMap", shop, "settings"))
 		expectField(ctx, members[0], settings, "/metadata/labels/kubefed.io~1managed", nil)
 		Expect(at(found(ctx, members[0], settings).Object, "/data/colour")).To(Equal("red"))
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("disable, which sees the controller stop and leaves no finalizer behind", func(ctx SpecContext) {
 		By("refusing to delete a type's definition while there are objects")
@@ -207,7 +207,7 @@ spec: {limits: [{type: Pod, max: {cpu: "2"}}]}
 		Expect(kubefedctl(ctx, "disable", "widgets.example.com", "--delete-crd")).To(SatisfyAll(
 			ContainSubstring("is stopped"), ContainSubstring(`customresourcedefinition "federatedwidgets.types.kubefed.io" deleted`)))
 		expectGone(ctx, host, named("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "federatedwidgets.types.kubefed.io"))
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("unjoin", func(ctx SpecContext) {
 		web := named("apps/v1", "Deployment", shop, "web")
@@ -222,7 +222,7 @@ spec: {limits: [{type: Pod, max: {cpu: "2"}}]}
 		kubefedctl(ctx, "join", members[1].Name, "--cluster-context", members[1].Name)
 		expectPropagated(ctx, federatedRef("FederatedDeployment", shop, "web"), members...)
 		Expect(found(ctx, members[1], web).GetUID()).To(Equal(before.GetUID()))
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 
 	It("deletion of a federated namespace takes it from the members", func(ctx SpecContext) {
 		remove(ctx, federatedRef("FederatedNamespace", shop, shop))
@@ -230,7 +230,7 @@ spec: {limits: [{type: Pod, max: {cpu: "2"}}]}
 			expectGone(ctx, c, named("v1", "Namespace", "", shop))
 		}
 		expectStays(ctx, host, named("v1", "Namespace", "", shop))
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 func typeConfig(name string) ref {

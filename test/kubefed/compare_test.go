@@ -69,6 +69,20 @@ func rollouts(ctx context.Context) map[string]string {
 	return all
 }
 
+// expectPods waits until a workload has the pods that it wants, without which what
+// rollouts returns is not whole.
+func expectPods(ctx context.Context, o object, replicas any) {
+	GinkgoHelper()
+	if o.kind != "Deployment" && o.kind != "ReplicaSet" {
+		return
+	}
+	for _, c := range members {
+		for _, field := range []string{"/status/replicas", "/status/readyReplicas"} {
+			expectField(ctx, c, o.target, field, replicas)
+		}
+	}
+}
+
 // withoutMarkers drops what was not there before.
 func withoutMarkers(after, before map[string]string) map[string]string {
 	after = maps.Clone(after)

@@ -32,7 +32,7 @@ var (
 
 func TestKubeFed(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(90 * time.Second)
+	SetDefaultEventuallyTimeout(3 * time.Minute)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 	ctrl.SetLogger(klog.NewKlogr())
@@ -53,7 +53,7 @@ func startClusters(ctx SpecContext) {
 	system, err = framework.Prepare(ctx, GinkgoWriter, 2)
 	Expect(err).NotTo(HaveOccurred())
 	host, members = system.Host(), system.Members()
-	DeferCleanup(func(ctx SpecContext) { Expect(system.Close(ctx)).To(Succeed()) }, NodeTimeout(time.Minute))
+	DeferCleanup(func(ctx SpecContext) { Expect(system.Close(ctx)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 }
 
 // output is what a run of kubefedctl printed, and how it ended.

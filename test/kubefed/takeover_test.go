@@ -46,7 +46,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 			Expect(system.WaitForMember(ctx, c.Name, true)).To(Succeed())
 		}
 		listObjects()
-	}, NodeTimeout(8*time.Minute))
+	}, NodeTimeout(15*time.Minute))
 
 	AfterEach(func() {
 		if CurrentSpecReport().Failed() {
@@ -67,6 +67,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 			expectField(ctx, members[0], o.target, "/metadata/labels/keep", "it")
 			expectField(ctx, members[1], o.target, "/metadata/labels/keep", "overridden")
 			expectPropagated(ctx, o.federated, members...)
+			expectPods(ctx, o, o.values[0])
 		}
 		for _, c := range members {
 			change(ctx, c, scaled.target, func(u *unstructured.Unstructured) { set(u, "/spec/replicas", int64(3)) })
@@ -80,7 +81,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 		for _, o := range everything() {
 			expectKubeFedsVersions(ctx, o)
 		}
-	}, NodeTimeout(8*time.Minute))
+	}, NodeTimeout(15*time.Minute))
 
 	It("goes on under fedctl's controller as if nothing had happened", func(ctx SpecContext) {
 		before, rolled = snapshot(ctx, everything()), rollouts(ctx)
@@ -94,7 +95,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 		expectSame(before, snapshot(ctx, everything()))
 		Expect(rollouts(ctx)).To(Equal(rolled))
 		expectFewWrites(ctx, requests)
-	}, NodeTimeout(8*time.Minute))
+	}, NodeTimeout(15*time.Minute))
 
 	It("is fedctl's to change", func(ctx SpecContext) {
 		updateAll(ctx, 1, "first")
@@ -119,7 +120,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 		Eventually(ctx, versionRecords).WithArguments(ctx).ShouldNot(ContainElement("configmap-"+doomed[0].target.Name),
 			"KubeFed's record belongs to the federated object and goes with it")
 		expectSame(before, snapshot(ctx, quietObjects))
-	}, NodeTimeout(8*time.Minute))
+	}, NodeTimeout(15*time.Minute))
 
 	It("goes back to KubeFed as if nothing had happened", func(ctx SpecContext) {
 		everyone := append(slices.Clone(busyObjects), scaled)
@@ -149,7 +150,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 		}
 		deleteAndOrphan(ctx, 1)
 		expectSame(before, snapshot(ctx, quietObjects))
-	}, NodeTimeout(8*time.Minute))
+	}, NodeTimeout(15*time.Minute))
 
 	It("and forth again", func(ctx SpecContext) {
 		everyone := append(slices.Clone(busyObjects), scaled)
@@ -196,12 +197,12 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 			}
 			found(ctx, host, o.target)
 		}
-	}, NodeTimeout(8*time.Minute))
+	}, NodeTimeout(15*time.Minute))
 
 	It("loses a type with the old client, whose finalizer both controllers share", func(ctx SpecContext) {
 		kubefedctl(ctx, "disable", "jobs.batch", "--delete-crd")
 		expectGone(ctx, host, typeConfig("jobs.batch"))
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(10*time.Minute))
 })
 
 // listObjects fills the lists above; Namespaces come first.
@@ -251,6 +252,9 @@ func updateAll(ctx context.Context, step int, label string) {
 		for _, c := range members {
 			expectField(ctx, c, o.target, o.field, o.values[step])
 			expectField(ctx, c, o.target, "/metadata/labels/"+label, nil)
+		}
+		if o.field == "/spec/replicas" {
+			expectPods(ctx, o, o.values[step])
 		}
 	}
 }

@@ -52,7 +52,8 @@ func (t *target) repository(ctx context.Context, c client.Client, name string) (
 	object := &backupv1alpha1.BackupRepository{}
 	switch err := c.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: name}, object); {
 	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
-		return nil, fmt.Errorf("%s has no BackupRepository %s in namespace %s: choose another namespace with -n, or another cluster with --cluster", t.where(), name, t.Namespace)
+		return nil, fmt.Errorf("%s has no BackupRepository %s in namespace %s: choose another namespace with -n, or another cluster with --cluster%s",
+			t.where(), name, t.Namespace, t.meant(ctx, c, name, &backupv1alpha1.BackupRepositoryList{}))
 	case err != nil:
 		return nil, fmt.Errorf("reading BackupRepository %s in namespace %s of %s: %w", name, t.Namespace, t.where(), err)
 	}

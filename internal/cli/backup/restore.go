@@ -163,7 +163,11 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 	for _, warning := range status.Warnings {
 		fmt.Fprintln(o.factory.ErrOut, warningLine(warning))
 	}
-	o.say("restore.backup.fedctl.io/%s %s: run %s, %s", object.Name, status.Phase, view.Text(status.Run), view.Text(status.Message))
+	of := ""
+	if status.Run != "" {
+		of = "run " + status.Run + ", "
+	}
+	o.say("restore.backup.fedctl.io/%s %s: %s%s", object.Name, status.Phase, of, view.Text(inFlags.Replace(status.Message)))
 	if err := o.print(c, object); err != nil {
 		return err
 	}

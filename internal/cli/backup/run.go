@@ -44,7 +44,8 @@ func (t *target) run(ctx context.Context, name string) error {
 	case meta.IsNoMatchError(err):
 		return fmt.Errorf("%s does not know Backups: \"fedctl install --member %s\" installs them", t.where(), cmp.Or(t.context(), cmdutil.NoContext))
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("%s has no Backup %s in namespace %s: choose another namespace with -n, another cluster with --cluster, or see \"fedctl backup status -A\"", t.where(), name, t.Namespace)
+		return fmt.Errorf("%s has no Backup %s in namespace %s: choose another namespace with -n, another cluster with --cluster, or see \"fedctl backup status -A\"%s",
+			t.where(), name, t.Namespace, t.meant(ctx, c, name, &backupv1alpha1.BackupList{}))
 	case err != nil:
 		return fmt.Errorf("reading Backup %s in namespace %s of %s: %w", name, t.Namespace, t.where(), err)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // timeout is for what another process does.
-const timeout = 30 * time.Second
+const timeout = 2 * time.Minute
 
 var host *kit.Host
 
@@ -28,13 +28,14 @@ func TestFederate(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
+	SetDefaultEventuallyTimeout(timeout)
 	RunSpecs(t, "federate and orphaning-deletion")
 }
 
 // An API server is enough: both commands only write into the host.
 var _ = BeforeSuite(func(ctx context.Context) {
 	host = kit.StartHost(ctx)
-}, NodeTimeout(3*time.Minute))
+}, NodeTimeout(8*time.Minute))
 
 // fedctl runs the program on the host cluster.
 func fedctl(ctx context.Context, args ...string) (out, errOut string, err error) {
@@ -49,11 +50,11 @@ func mustFedctl(ctx context.Context, args ...string) string {
 	return out
 }
 
-// create creates the objects of a manifest.
+// create creates the objects of a manifest, whose types may have been defined just now.
 func create(ctx context.Context, manifest string) {
 	GinkgoHelper()
 	for _, document := range strings.Split(manifest, "\n---\n") {
-		Expect(host.Create(ctx, parse(document))).To(Succeed())
+		Eventually(func() error { return host.Create(ctx, parse(document)) }).Should(Succeed())
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -77,7 +76,7 @@ func typesSpecs() {
 		Expect(errOut).NotTo(ContainSubstring("kubectl"))
 		Eventually(func() bool {
 			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKey{Name: "federatedgadgets.types.kubefed.io"}, &apiextensionsv1.CustomResourceDefinition{}))
-		}).WithTimeout(time.Minute).Should(BeTrue())
+		}).Should(BeTrue())
 	})
 
 	It("refuses what cannot be federated, and says why", func(ctx context.Context) {

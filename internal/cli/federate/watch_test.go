@@ -30,20 +30,20 @@ func watchSpecs() {
 			interrupt()
 			Eventually(ended).Should(Receive(BeNil()))
 		})
-		Eventually(errOut).WithTimeout(timeout).Should(gbytes.Say("There is nothing yet in namespace default; waiting for it."))
+		Eventually(errOut).Should(gbytes.Say("There is nothing yet in namespace default; waiting for it."))
 
 		mustFedctl(ctx, "enable", "-f", file, "--wait", "0")
-		Eventually(errOut).WithTimeout(timeout).Should(gbytes.Say("gadgets.example.com is enabled now: its objects are followed."))
+		Eventually(errOut).Should(gbytes.Say("gadgets.example.com is enabled now: its objects are followed."))
 		create(ctx, "{apiVersion: types.kubefed.io/v1beta1, kind: FederatedGadget, metadata: {name: seen, namespace: default}, spec: {template: {spec: {size: 1}}}}")
-		Eventually(out).WithTimeout(timeout).Should(gbytes.Say(`default +federatedgadget/seen +Pending`))
+		Eventually(out).Should(gbytes.Say(`default +federatedgadget/seen +Pending`))
 
 		mustFedctl(ctx, "disable", "gadgets.example.com", "--wait", "0")
-		Eventually(errOut).WithTimeout(timeout).Should(gbytes.Say("gadgets.example.com is no longer enabled: its objects are not followed any more."))
+		Eventually(errOut).Should(gbytes.Say("gadgets.example.com is no longer enabled: its objects are not followed any more."))
 
 		By("and takes it up again with what came in between")
 		create(ctx, "{apiVersion: types.kubefed.io/v1beta1, kind: FederatedGadget, metadata: {name: between, namespace: default}, spec: {template: {spec: {size: 1}}}}")
 		mustFedctl(ctx, "enable", "-f", file, "--wait", "0")
-		Eventually(out).WithTimeout(timeout).Should(gbytes.Say(`default +federatedgadget/between +Pending`))
+		Eventually(out).Should(gbytes.Say(`default +federatedgadget/between +Pending`))
 		Expect(string(out.Contents())).NotTo(ContainSubstring("Deleted"), "objects of a disabled type are not gone")
 
 		for _, name := range []string{"seen", "between"} {
@@ -51,7 +51,7 @@ func watchSpecs() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(host.Delete(ctx, object)).To(Succeed())
 		}
-		Eventually(out).WithTimeout(timeout).Should(gbytes.Say(`default +federatedgadget/between +Deleted`))
+		Eventually(out).Should(gbytes.Say(`default +federatedgadget/between +Deleted`))
 		mustFedctl(ctx, "disable", "gadgets.example.com", "--delete-crd", "--wait", "0")
 	})
 }

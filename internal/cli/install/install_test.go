@@ -52,8 +52,10 @@ var _ = Describe("fedctl install", Ordered, func() {
 
 	It("waits for the controller, and says why it is not ready", func(ctx context.Context) {
 		// Nothing runs Deployments here.
-		_, err := fedctl(ctx, "install", "--kubefed-namespace", "other", "--image", "example.com/c:v1", "--wait", "1s")
-		Expect(err).To(MatchError(ContainSubstring("the controller is not ready after 1s: 0 of 2 replicas are available")))
+		_, err := fedctl(ctx, "install", "--kubefed-namespace", "other", "--image", "example.com/c:v1", "--wait", "3s")
+		Expect(err).To(MatchError(ContainSubstring("the controller is not ready after 3s: 0 of 2 replicas are available")))
+		_, err = fedctl(ctx, "install", "--kubefed-namespace", "other", "--image", "example.com/c:v1", "--wait", "1ns")
+		Expect(err).To(MatchError(ContainSubstring("the controller is not ready after 1ns: the host cluster has not told of its Deployment in time")))
 		deployment := parse(`{apiVersion: apps/v1, kind: Deployment}`)
 		Expect(host.Get(ctx, client.ObjectKey{Namespace: "other", Name: "fedctl-controller"}, deployment)).To(Succeed())
 		out, err := fedctl(ctx, "install", "--without-controller")

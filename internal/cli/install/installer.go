@@ -181,8 +181,12 @@ func (i *Installer) WaitForController(ctx context.Context, namespace string, tim
 	return err
 }
 
-// whyNotReady looks for the reason in the pods of a Deployment.
+// whyNotReady looks for the reason in the pods of a Deployment, which was not read if
+// there was no answer in time.
 func (i *Installer) whyNotReady(ctx context.Context, deployment *appsv1.Deployment) string {
+	if deployment.Spec.Replicas == nil {
+		return "the host cluster has not told of its Deployment in time"
+	}
 	why := fmt.Sprintf("%d of %d replicas are available", deployment.Status.AvailableReplicas, *deployment.Spec.Replicas)
 	var pods corev1.PodList
 	if err := i.Client.List(ctx, &pods, client.InNamespace(deployment.Namespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels)); err != nil {

@@ -337,7 +337,14 @@ func waitForPolicies(ctx context.Context) {
 	Eventually(func() error {
 		return rejected(ctx, withOverrides("FederatedConfigMap", "probe", `[{clusterName: a, clusterOverrides: [{path: /kind, value: x}]}]`))
 	}).Should(HaveOccurred())
-	Eventually(func() error {
-		return rejected(ctx, parse(`{apiVersion: core.kubefed.io/v1beta1, kind: KubeFedCluster, metadata: {name: probe, namespace: `+namespace+`}, spec: {apiEndpoint: "", secretRef: {name: s}}}`))
-	}).Should(HaveOccurred())
+	// It need not take notice of all of them at once.
+	for _, rule := range []struct{ kind, spec, message string }{
+		{"KubeFedCluster", `{apiEndpoint: "", secretRef: {name: s}}`, "spec.apiEndpoint must not be empty"},
+		{"KubeFedConfig", `{scope: Galaxy}`, "spec.scope must be"},
+		{"FederatedTypeConfig", `{propagation: Disabled, targetType: {group: x.io, version: v1, kind: Foo, pluralName: foos, scope: Namespaced}, ` +
+			`federatedType: {group: "", version: v1, kind: FederatedFoo, pluralName: federatedfoos, scope: Namespaced}}`, "spec.federatedType.group"},
+	} {
+		bad := parse(`{apiVersion: core.kubefed.io/v1beta1, kind: ` + rule.kind + `, metadata: {name: foos.x.io, namespace: ` + namespace + `}, spec: ` + rule.spec + `}`)
+		Eventually(func() error { return rejected(ctx, bad) }).Should(MatchError(ContainSubstring(rule.message)))
+	}
 }

@@ -29,7 +29,7 @@ func TestInstall(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
-	SetDefaultEventuallyTimeout(15 * time.Second)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	RunSpecs(t, "install")
 }
@@ -38,7 +38,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	host = kit.StartHost(ctx)
 	_, err := fedctl(ctx, "install", "--without-controller")
 	Expect(err).NotTo(HaveOccurred())
-}, NodeTimeout(3*time.Minute))
+}, NodeTimeout(8*time.Minute))
 
 // fedctl runs the program on the host cluster and returns what it printed.
 func fedctl(ctx context.Context, args ...string) (string, error) {

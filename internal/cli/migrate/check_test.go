@@ -187,7 +187,7 @@ var _ = Describe("fedctl migrate check", Ordered, func() {
 
 	It("sees that KubeFed runs, by its Deployment or only by its lock", func(ctx SpecContext) {
 		lock := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kubefed-controller-manager", Namespace: namespace, Annotations: map[string]string{
-			"control-plane.alpha.kubernetes.io/leader": fmt.Sprintf(`{"holderIdentity":"pod_1","leaseDurationSeconds":15,"renewTime":%q}`, time.Now().UTC().Format(time.RFC3339)),
+			"control-plane.alpha.kubernetes.io/leader": fmt.Sprintf(`{"holderIdentity":"pod_1","leaseDurationSeconds":3600,"renewTime":%q}`, time.Now().UTC().Format(time.RFC3339)),
 		}}}
 		Expect(host.Create(ctx, lock)).To(Succeed())
 		r, err := report(ctx)
@@ -250,7 +250,7 @@ var _ = Describe("fedctl migrate check", Ordered, func() {
 			Expect(unstructured.SetNestedMap(object.Object, data, "spec", "template", "data")).To(Succeed())
 			return host.Create(ctx, object, client.DryRunAll)
 		}
-		Eventually(func() error { return written(map[string]any{"port": int64(8080), "tls": true}) }).WithTimeout(time.Minute).Should(MatchError(And(
+		Eventually(func() error { return written(map[string]any{"port": int64(8080), "tls": true}) }).Should(MatchError(And(
 			ContainSubstring("spec.template.data.port"), ContainSubstring("spec.template.data.tls"))))
 		Expect(written(map[string]any{"port": "8080", "tls": "true"})).To(Succeed())
 	})
@@ -267,6 +267,6 @@ var _ = Describe("fedctl migrate check", Ordered, func() {
 			r, err := report(ctx)
 			g.Expect(cmdutil.ExitCode(err)).To(Equal(2))
 			g.Expect(r.Findings).To(ContainElement(And(HaveField("Code", "unreadable"), HaveField("Message", ContainSubstring("Secret kube-federation-system/berlin")))))
-		}).WithTimeout(time.Minute).WithPolling(time.Second).Should(Succeed())
+		}).WithPolling(time.Second).Should(Succeed())
 	})
 })

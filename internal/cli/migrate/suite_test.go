@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,6 +41,7 @@ func TestMigrate(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	RunSpecs(t, "migrate check")
 }
 
@@ -48,7 +50,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	host = kit.StartHost(ctx)
 	reader = readerKubeconfig(ctx)
 	installKubeFed(ctx)
-}, NodeTimeout(3*time.Minute))
+}, NodeTimeout(8*time.Minute))
 
 // installKubeFed creates the CRDs of KubeFed's chart, which is in its module.
 func installKubeFed(ctx context.Context) {
@@ -63,7 +65,7 @@ func installKubeFed(ctx context.Context) {
 	}
 	Eventually(func() error {
 		return host.List(ctx, listOf("types.kubefed.io/v1beta1", "FederatedIngressList"))
-	}).WithTimeout(time.Minute).Should(Succeed())
+	}).Should(Succeed())
 }
 
 func listOf(apiVersion, kind string) *unstructured.UnstructuredList {
@@ -83,7 +85,7 @@ func create(ctx context.Context, manifest string) {
 			continue
 		}
 		status := object.Object["status"]
-		Eventually(func() error { return host.Create(ctx, object.DeepCopy()) }).WithTimeout(time.Minute).Should(Succeed(), document)
+		Eventually(func() error { return host.Create(ctx, object.DeepCopy()) }).Should(Succeed(), document)
 		if status != nil && object.GetKind() != "CustomResourceDefinition" {
 			Expect(host.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 			object.Object["status"] = status
@@ -113,6 +115,14 @@ func readerKubeconfig(ctx context.Context) string {
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "checker"},
 		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: "checker", Namespace: namespace}},
 	})).To(Succeed())
+	Eventually(func(g Gomega) { // the API server takes a moment to hear of the binding
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User:               "system:serviceaccount:" + namespace + ":checker",
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "list", Group: "types.kubefed.io", Resource: "federatedconfigmaps"},
+		}}
+		g.Expect(host.Create(ctx, review)).To(Succeed())
+		g.Expect(review.Status.Allowed).To(BeTrue())
+	}).Should(Succeed())
 	request := &authenticationv1.TokenRequest{}
 	Expect(host.SubResource("token").Create(ctx, account, request)).To(Succeed())
 

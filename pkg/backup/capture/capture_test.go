@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -179,6 +180,14 @@ var _ = Describe("Saving a cluster", func() {
 			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "reader"},
 			Subjects: []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: "reader"}}}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
+		Eventually(func(g Gomega) { // the API server takes a moment to hear of the binding
+			review, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+				Spec: authorizationv1.SubjectAccessReviewSpec{User: "reader", ResourceAttributes: &authorizationv1.ResourceAttributes{
+					Verb: "list", Resource: "configmaps", Namespace: namespace,
+				}}}, metav1.CreateOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(review.Status.Allowed).To(BeTrue())
+		}).Should(Succeed())
 		r := openRepository(ctx)
 		p := params(r, namespace, v1alpha1.BackupSource{})
 		p.Config = rest.CopyConfig(config)
@@ -259,7 +268,7 @@ var _ = Describe("Saving a cluster", func() {
 		makeConfigMaps(ctx, namespace, 3)
 		r := openRepository(ctx)
 		p := params(r, namespace, v1alpha1.BackupSource{})
-		p.RequestTimeout = 3 * time.Second
+		p.RequestTimeout = 10 * time.Second
 		silent := func(what string) *rest.Config {
 			return broken(func(request *http.Request) (*http.Response, error) {
 				if !strings.Contains(request.URL.Path, what) {

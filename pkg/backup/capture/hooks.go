@@ -130,7 +130,7 @@ func (c *capture) exec(ctx context.Context, client kubernetes.Interface, pod *co
 		return nil
 	}
 	if exit := utilexec.ExitError(nil); ctx.Err() == nil && !errors.As(err, &exit) {
-		err = fmt.Errorf("the command did not run, or the connection to it was lost: %w", err)
+		err = fmt.Errorf("the command did not run, or the connection to it was lost: %w", withoutArguments(err, hook.Command))
 	}
 	for _, said := range []*bounded.Tail{problems, output} {
 		if text := said.String(); text != "" {

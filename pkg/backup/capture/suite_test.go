@@ -30,7 +30,7 @@ func TestCapture(t *testing.T) {
 		t.Skip("needs a real cluster")
 	}
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	RunSpecs(t, "capture")
 }
 
@@ -48,7 +48,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	config.QPS = -1
 	client, err = kubernetes.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
-}, NodeTimeout(5*time.Minute))
+}, NodeTimeout(10*time.Minute))
 
 // newNamespace makes a namespace and waits for what the cluster puts into it.
 func newNamespace(ctx context.Context) string {

@@ -10,6 +10,9 @@ var builtIn = []string{
 	"networking.k8s.io", "node.k8s.io", "policy", "rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io",
 }
 
+// BuiltIn says whether Kubernetes itself serves the resource.
+func BuiltIn(resource Resource) bool { return slices.Contains(builtIn, resource.Group) }
+
 // notSaved is metadata that says nothing outside of the server it comes from.
 var notSaved = []string{"managedFields", "resourceVersion", "selfLink", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"}
 
@@ -26,7 +29,7 @@ func Clean(resource Resource, object map[string]any) {
 			delete(metadata, field)
 		}
 	}
-	if slices.Contains(builtIn, resource.Group) && resource.Name() != jobs {
+	if BuiltIn(resource) && resource.Name() != jobs {
 		delete(object, "status")
 	}
 	if resource.Name() == secrets && isToken(object) {

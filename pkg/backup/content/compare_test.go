@@ -23,6 +23,7 @@ func TestCompare(t *testing.T) {
 		"numbers":            {"widgets.example.com", `{spec: {a: 1, b: 1.5, c: "1"}}`, `{spec: {a: 1.0, b: 1.5, c: 1}}`, false, []string{"/spec/c differs"}},
 		"types":              {"widgets.example.com", `{spec: {a: {b: c}, d: e}}`, `{spec: {a: [x], d: {f: g}}}`, false, []string{"/spec/a differs", "/spec/d differs"}},
 		"a Service":          {"services", `{spec: {clusterIP: a, ports: [{port: 1, nodePort: 2}]}}`, `{spec: {clusterIP: b, ports: [{port: 1, nodePort: 3}]}}`, false, []string{"/spec/ports/0/nodePort differs"}},
+		"a look asked for":   {"backuprepositories.backup.fedctl.io", `{metadata: {name: a}}`, `{metadata: {name: a, annotations: {backup.fedctl.io/check: now, b: c}}}`, false, []string{"/metadata/annotations/b was not there"}},
 		"owners":             {"configmaps", `{metadata: {ownerReferences: [{name: a, uid: u}]}}`, `{metadata: {ownerReferences: [{name: a, uid: v}]}}`, false, nil},
 		"an owner":           {"configmaps", `{metadata: {ownerReferences: [{name: a, uid: u}]}}`, `{metadata: {}}`, false, []string{"/metadata/ownerReferences is missing"}},
 	} {

@@ -3,6 +3,8 @@ package content
 import (
 	"slices"
 	"strings"
+
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 )
 
 // owned is a field of live objects that is not the writer's: servers assign it,
@@ -44,6 +46,8 @@ var ownedFields = []owned{
 	{namespaces, "/metadata/labels", keyIs(metadataName), nil, false, "API server: labels-annotations-taints"},
 	{namespaces, "/metadata/annotations", keyBegins("openshift.io/sa.scc."), nil, false, "OpenShift's namespace security allocation, a range of each cluster's own"},
 	{namespaces, "/spec/finalizers", nil, nil, false, "namespace controller: k8s.io/api/core/v1"},
+
+	{repositories, "/metadata/annotations", keyIs(backupv1alpha1.CheckAnnotation), nil, false, "who asks for a look at it now: pkg/api/backup/v1alpha1"},
 
 	{services, "/spec/clusterIP", notNone, nil, true, "API server, from the cluster's own range: k8s.io/api/core/v1, ServiceSpec"},
 	{services, "/spec/clusterIPs", notNone, nil, true, "API server: ServiceSpec"},

@@ -3,6 +3,8 @@ package executor
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,11 +160,43 @@ func (x *execution) nameDamaged(ctx context.Context, r *repository.Repository, w
 	return nil
 }
 
+// nameLost notes in the runs of all Backups that something of theirs is lost, as soon as
+// the repository is found to have lost more, or less, than its status says: their own
+// next runs may be a year away.
+func (r *repositories) nameLost(ctx context.Context, object *v1alpha1.BackupRepository, open *repository.Repository, found repository.Damage) error {
+	now := intact(found)
+	before := condition(object.Status.Conditions, v1alpha1.ConditionIntact)
+	if now.Status == metav1.ConditionTrue || before != nil && before.Message == now.Message {
+		return nil
+	}
+	var list v1alpha1.BackupRunList
+	if err := r.client.List(ctx, &list, client.InNamespace(object.Namespace)); err != nil {
+		return err
+	}
+	byID := map[string]*v1alpha1.BackupRun{}
+	for i := range list.Items {
+		if run := &list.Items[i]; run.Status.SnapshotID != "" && run.Status.Repository == object.Name && !damaged(run) {
+			byID[run.Status.SnapshotID] = run
+		}
+	}
+	lost, err := open.VerifyAll(ctx, slices.Collect(maps.Keys(byID)))
+	if err != nil {
+		return err
+	}
+	for id, problem := range lost {
+		v := &verification{mode: verifyChecksum, at: r.opts.Clock.Now(), err: problem}
+		if _, err := r.updateRun(ctx, byID[id], func(run *v1alpha1.BackupRun) bool { v.apply(run); return true }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // intact is a repository's condition about what it has lost.
 func intact(found repository.Damage) metav1.Condition {
 	if found.Packs+found.Contents == 0 {
 		return metav1.Condition{Type: v1alpha1.ConditionIntact, Status: metav1.ConditionTrue, Reason: "Intact", Message: "all packs are in the storage"}
 	}
 	return metav1.Condition{Type: v1alpha1.ConditionIntact, Status: metav1.ConditionFalse, Reason: reasonDataLost, Message: fmt.Sprintf(
-		"%d packs are gone from the storage, or cut off: find out who deletes there, such as a rule of the bucket; the next run of each Backup saves anew what is still in the cluster, and names the runs that are lost", found.Packs)}
+		"%d packs are gone from the storage, or cut off: find out who deletes there, such as a rule of the bucket; the next run of each Backup saves anew what is still in the cluster; until then, runs that are not whole have the condition Verified False", found.Packs)}
 }

@@ -130,6 +130,9 @@ func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupReposito
 	if err != nil {
 		return nil, err
 	}
+	if err := r.nameLost(ctx, object, open, lost); err != nil {
+		return nil, err
+	}
 	password, err := changePassword(ctx, object, open, config, version)
 	if err != nil {
 		return nil, err

@@ -136,7 +136,7 @@ func (b *filesystemBackend) putNew(_ context.Context, id blob.ID, data []byte) e
 	temporary := fmt.Sprintf("%s.tmp.%s", name, rand.Text())
 	defer func() { _ = os.Remove(temporary) }()
 	if err := writeSynced(temporary, data); err != nil {
-		return err
+		return withoutPath(err)
 	}
 	err := os.Link(temporary, name)
 	if errors.Is(err, fs.ErrExist) {
@@ -167,6 +167,16 @@ func (b *filesystemBackend) get(_ context.Context, id blob.ID) ([]byte, error) {
 	var data bytes.Buffer
 	_, err = io.Copy(&limitedWriter{to: &data, left: maxSmallBytes}, file)
 	return data.Bytes(), err
+}
+
+// withoutPath is an error without the name of a file that has another one each time:
+// what is said in a status would be news each time.
+func withoutPath(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 // fileName is where kopia expects a blob with a short name; long ones are spread

@@ -442,7 +442,7 @@ func TestDirectoryThatVanishes(t *testing.T) {
 				t.Fatal(err)
 			}
 			// An operation that only ends with this is Cancelled.
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			wantReason(t, do(ctx, r, saved.ID), repository.BucketMissing)
 		})

@@ -58,7 +58,7 @@ func TestS3(t *testing.T) {
 
 func TestS3ThatHangs(t *testing.T) {
 	server, config := onS3(t)
-	config.Timeout = 2 * time.Second
+	config.Timeout = 5 * time.Second
 	r := open(t, config)
 	saved := save(t, r, "run-1", 50, nil)
 	if err := server.Hang(); err != nil {

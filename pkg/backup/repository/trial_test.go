@@ -65,7 +65,11 @@ func TestReadOnlyDirectory(t *testing.T) {
 	}
 
 	again := readOnly(t, directory(config))
-	wantReason(t, open(t, config).Try(t.Context()), repository.NotWritable)
+	first, second := r.Try(t.Context()), open(t, config).Try(t.Context())
+	wantReason(t, first, repository.NotWritable)
+	if first.Error() != second.Error() {
+		t.Errorf("it is said in another way each time: %v, and %v", first, second)
+	}
 	if err := open(t, config).Verify(t.Context(), saved.ID, true); err != nil {
 		t.Error(err)
 	}

@@ -32,6 +32,10 @@ func explain(resource content.Resource, err error) string {
 		return text
 	case apierrors.IsBadRequest(err):
 		if unknown := unknownFields(text); len(unknown) > 0 {
+			if version, ok := versionRead(text); ok && version == resource.Version {
+				return fmt.Sprintf("this cluster's definition of %s does not know all of its fields: %s; update the definition there and restore again, or remove the fields by a transform",
+					resource.Name(), strings.Join(unknown, ", "))
+			}
 			return fmt.Sprintf("%s, as which it was saved, has fields that %s does not know: %s; remove them by a transform, or restore into a cluster that serves %s",
 				resource.Version, servedVersion(text), strings.Join(unknown, ", "), resource.Version)
 		}
@@ -111,12 +115,20 @@ func unknownFields(text string) []string {
 
 // servedVersion is the version that the server has read an object as.
 func servedVersion(text string) string {
-	if found := inVersion.FindStringSubmatch(text); found != nil {
-		_, version, ok := strings.Cut(found[1], "/")
-		if !ok {
-			version = found[1]
-		}
+	if version, ok := versionRead(text); ok {
 		return version + " of the target"
 	}
 	return "the version that the target serves"
+}
+
+func versionRead(text string) (version string, ok bool) {
+	found := inVersion.FindStringSubmatch(text)
+	if found == nil {
+		return "", false
+	}
+	_, version, ok = strings.Cut(found[1], "/")
+	if !ok {
+		version = found[1]
+	}
+	return version, true
 }

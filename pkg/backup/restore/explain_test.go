@@ -43,9 +43,13 @@ func TestExplain(t *testing.T) {
 			apierrors.NewBadRequest(`Widget in version "v2" cannot be handled as a Widget: strict decoding error: unknown field "spec.old", unknown field "spec.older"`),
 			"v1, as which it was saved, has fields that v2 of the target does not know: spec.old, spec.older; remove them by a transform, or restore into a cluster that serves v1",
 		},
+		"fields that an older definition does not know": {
+			apierrors.NewBadRequest(`Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown field "spec.new"`),
+			"this cluster's definition of widgets.example.com does not know all of its fields: spec.new; update the definition there and restore again, or remove the fields by a transform",
+		},
 		"something else": {apierrors.NewBadRequest("no"), "no"},
 	} {
-		if got := explain(content.Resource{Version: "v1"}, test.err); got != test.want {
+		if got := explain(content.Resource{Group: "example.com", Version: "v1", Plural: "widgets"}, test.err); got != test.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, test.want)
 		}
 	}

@@ -180,11 +180,11 @@ func (r *run) create(ctx context.Context, resource content.Resource, s *saved, s
 		}
 	}
 	object := &unstructured.Unstructured{Object: step.Object}
-	err := r.send(ctx, resource, object)
+	leftOut, err := r.send(ctx, resource, object)
 	if relaxed := object.DeepCopy(); apierrors.IsInvalid(err) && content.Relax(resource, relaxed.Object) {
 		// Its address or a port of it has been given to another one.
 		refused := err
-		if err = r.send(ctx, resource, relaxed); err == nil {
+		if leftOut, err = r.send(ctx, resource, relaxed); err == nil {
 			step.Notes = append(step.Notes, "gets new addresses and ports: "+refused.Error())
 			object = relaxed
 		}
@@ -192,6 +192,7 @@ func (r *run) create(ctx context.Context, resource content.Resource, s *saved, s
 	if err != nil {
 		return err
 	}
+	step.Notes = append(step.Notes, withoutFields(leftOut)...)
 	r.done(resource, s, object, step, false)
 	return nil
 }
@@ -203,26 +204,24 @@ func (r *run) done(resource content.Resource, s *saved, object *unstructured.Uns
 	r.written(resource, s, updated)
 }
 
-// send creates an object, which becomes what the server has made of it.
-func (r *run) send(ctx context.Context, resource content.Resource, object *unstructured.Unstructured) error {
+// send creates an object, which becomes what the server has made of it. It returns the
+// fields that the server does not know.
+func (r *run) send(ctx context.Context, resource content.Resource, object *unstructured.Unstructured) (leftOut []string, err error) {
 	options := []client.CreateOption{client.FieldOwner(FieldManager)}
 	if r.dryRun {
 		options = append(options, client.DryRunAll)
 	}
-	if object.GroupVersionKind().Version != resource.Version {
-		// Saved in another version: a field that this one does not have must not be
-		// lost in silence.
-		options = append(options, client.FieldValidation("Strict"))
-	}
 	fields := object.DeepCopy()
-	err := r.retry(ctx, func(ctx context.Context) error {
-		object.Object = fields.DeepCopy().Object
-		return r.client.Create(ctx, object, options...)
+	leftOut, err = knownFields(resource, fields.GroupVersionKind().Version, func(validation client.FieldValidation) error {
+		return r.retry(ctx, func(ctx context.Context) error {
+			object.Object = fields.DeepCopy().Object
+			return r.client.Create(ctx, object, append(options, validation)...)
+		})
 	})
 	if err != nil {
 		object.Object = fields.Object
 	}
-	return err
+	return leftOut, err
 }
 
 // update makes a live object as a whole what it was.
@@ -232,22 +231,25 @@ func (r *run) update(ctx context.Context, resource content.Resource, s *saved, s
 		options = append(options, client.DryRunAll)
 	}
 	object := &unstructured.Unstructured{Object: step.Object}
-	put := func(fields map[string]any) error {
-		return r.retry(ctx, func(ctx context.Context) error {
-			object.Object = (&unstructured.Unstructured{Object: fields}).DeepCopy().Object
-			return r.client.Update(ctx, object, options...)
+	put := func(fields map[string]any) ([]string, error) {
+		return knownFields(resource, object.GroupVersionKind().Version, func(validation client.FieldValidation) error {
+			return r.retry(ctx, func(ctx context.Context) error {
+				object.Object = (&unstructured.Unstructured{Object: fields}).DeepCopy().Object
+				return r.client.Update(ctx, object, append(options, validation)...)
+			})
 		})
 	}
-	err := put(step.Object)
+	leftOut, err := put(step.Object)
 	if ports := content.WithPortsOf(resource, step.Object, situation.Live); apierrors.IsInvalid(err) && ports != nil {
 		refused := err
-		if err = put(ports); err == nil {
+		if leftOut, err = put(ports); err == nil {
 			step.Notes = append(step.Notes, "keeps the ports it has: "+refused.Error())
 		}
 	}
 	if err != nil {
 		return err
 	}
+	step.Notes = append(step.Notes, withoutFields(leftOut)...)
 	r.done(resource, s, object, step, true)
 	return nil
 }

@@ -217,8 +217,11 @@ func (r *run) ask(ctx context.Context, situation *content.Situation, step *conte
 		return
 	}
 	answer := &unstructured.Unstructured{Object: step.Object}
-	answer = answer.DeepCopy()
-	err := r.client.Update(ctx, answer, client.DryRunAll, client.FieldOwner(FieldManager))
+	// A field that the server drops would be no difference in its answer.
+	_, err := knownFields(situation.Resource, answer.GroupVersionKind().Version, func(validation client.FieldValidation) error {
+		answer = answer.DeepCopy()
+		return r.client.Update(ctx, answer, client.DryRunAll, client.FieldOwner(FieldManager), validation)
+	})
 	if err == nil {
 		situation.Answered(step, answer.Object)
 		return

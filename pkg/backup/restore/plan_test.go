@@ -138,7 +138,7 @@ var _ = Describe("what was added since", func() {
 		again := resultOf(ctx, here, restore.Params{Reader: reader, Spec: update})
 		Expect(again.Counts.Updated).To(BeZero(), "what is as it was is not written: %+v", again)
 		Expect(again.Warnings).To(BeEmpty())
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })
 
 var _ = Describe("a copy beside the original", func() {
@@ -182,7 +182,7 @@ var _ = Describe("a copy beside the original", func() {
 		volume := get(ctx, here, "v1", "PersistentVolume", "", "beside-data")
 		Expect(field(volume, "spec", "claimRef", "namespace")).To(Equal(ns))
 		Consistently(func() any { return field(get(ctx, here, "v1", "PersistentVolumeClaim", ns, "data"), "status", "phase") }).Should(Equal("Bound"))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })
 
 var _ = Describe("names that match nothing", func() {
@@ -216,7 +216,7 @@ var _ = Describe("names that match nothing", func() {
 		}
 		_, err := find(ctx, here, "v1", "ConfigMap", ns, "settings")
 		Expect(apierrors.IsNotFound(err)).To(BeTrue())
-	}, SpecTimeout(2*time.Minute))
+	}, SpecTimeout(5*time.Minute))
 })
 
 var _ = Describe("the dry run", func() {
@@ -254,7 +254,7 @@ var _ = Describe("the dry run", func() {
 		Eventually(func() any {
 			return field(get(ctx, there, "v1", "PersistentVolumeClaim", ns, "data"), "status", "phase")
 		}).Should(Equal("Bound"))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })
 
 var _ = Describe("what is of each cluster's own", func() {
@@ -306,5 +306,5 @@ var _ = Describe("what is of each cluster's own", func() {
 		Expect(clientOf(there).Update(ctx, namespace)).To(Succeed())
 		again := resultOf(ctx, there, restore.Params{Reader: reader})
 		Expect(again.Warnings).To(ContainElement(SatisfyAll(HaveField("Resource", "namespaces"), HaveField("Message", ContainSubstring("/metadata/labels/pod-security.kubernetes.io~1enforce was not there")))))
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 })

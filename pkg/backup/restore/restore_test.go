@@ -191,7 +191,7 @@ var _ = Describe("a restore", Ordered, ContinueOnFailure, func() {
 		}).Should(BeEquivalentTo(2))
 		Expect(get(ctx, here, "shop.example.com/v1", "Widget", "shop", "lamp").Object).To(HaveKeyWithValue("status", HaveKeyWithValue("lit", true)))
 		drop(ctx, here, "shop")
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	It("goes into another cluster and another namespace, with changes", func(ctx context.Context) {
 		create(ctx, here, shop("origin"))
@@ -217,7 +217,7 @@ var _ = Describe("a restore", Ordered, ContinueOnFailure, func() {
 		Expect(subjects).To(ConsistOf(HaveKeyWithValue("namespace", "copy")))
 		Expect(get(ctx, there, "v1", "ConfigMap", "copy", "settings").GetFinalizers()).To(BeEmpty())
 		get(ctx, there, "shop.example.com/v1", "Widget", "copy", "lamp")
-	}, SpecTimeout(5*time.Minute))
+	}, SpecTimeout(10*time.Minute))
 
 	Context("of objects that exist", func() {
 		var reader *repository.Reader
@@ -293,7 +293,7 @@ var _ = Describe("a restore", Ordered, ContinueOnFailure, func() {
 			var left corev1.NamespaceList
 			Expect(clientOf(here).List(ctx, &left, client.HasLabels{restore.ScratchLabel})).To(Succeed())
 			Expect(left.Items).To(BeEmpty())
-		}, SpecTimeout(3*time.Minute))
+		}, SpecTimeout(8*time.Minute))
 	})
 
 	It("reports types that the cluster does not serve, and restores the rest", func(ctx context.Context) {
@@ -313,7 +313,7 @@ var _ = Describe("a restore", Ordered, ContinueOnFailure, func() {
 		Expect(result.Counts.Failed).To(BeEquivalentTo(1))
 		Expect(result.Warnings).To(ContainElement(SatisfyAll(HaveField("Resource", "widgets.shop.example.com"), HaveField("Message", ContainSubstring("does not serve")))))
 		get(ctx, there, "apps/v1", "Deployment", "partly", "web")
-	}, SpecTimeout(3*time.Minute))
+	}, SpecTimeout(8*time.Minute))
 
 	It("names the command that grants what it lacks", func(ctx context.Context) {
 		reader := save(ctx, here, "none-at-all", "default")

@@ -146,6 +146,9 @@ func (r *run) all(ctx context.Context) (Result, error) {
 	if err == nil {
 		err = r.adopt(ctx)
 	}
+	for _, resource := range r.files() {
+		r.otherVersion(resource)
+	}
 	if n := r.plan.unasked; err == nil && n > 0 {
 		r.warn("", "", "", fmt.Sprintf("the API server could not be asked about %d of the objects, since their namespaces or types are not there yet: it may refuse some of them", n))
 	}

@@ -43,7 +43,7 @@ func TestRestore(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	RunSpecs(t, "restore")
 }
@@ -57,7 +57,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx context.Context) { Expect(localcluster.Down(ctx, dir)).To(Succeed()) })
-}, NodeTimeout(5*time.Minute))
+}, NodeTimeout(10*time.Minute))
 
 func configOf(name string) *rest.Config {
 	GinkgoHelper()
@@ -121,7 +121,7 @@ func remove(ctx context.Context, cluster, namespace string) {
 	c := clientOf(cluster)
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	Expect(client.IgnoreNotFound(c.Delete(ctx, ns))).To(Succeed())
-	// Two minutes: the cluster waits for the grace period of pods, whether or not any run.
+	// Longer than else: the cluster waits for the grace period of pods, whether or not any run.
 	Eventually(func() []corev1.NamespaceCondition {
 		err := c.Get(ctx, client.ObjectKey{Name: namespace}, ns)
 		if apierrors.IsNotFound(err) {
@@ -129,7 +129,7 @@ func remove(ctx context.Context, cluster, namespace string) {
 		}
 		Expect(err).NotTo(HaveOccurred())
 		return append(ns.Status.Conditions, corev1.NamespaceCondition{Message: "is still there"})
-	}).WithTimeout(2*time.Minute).Should(BeEmpty(), namespace)
+	}).WithTimeout(4*time.Minute).Should(BeEmpty(), namespace)
 }
 
 func clusterUID(ctx context.Context, cluster string) string {

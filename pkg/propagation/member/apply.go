@@ -23,6 +23,7 @@ import (
 // object at a time are the caller's to avoid.
 type Applier struct {
 	requests
+	pace    *Pace
 	schemas schemas
 	// dropped are empty objects and lists that the API server never keeps, wide the numbers
 	// that may be large.
@@ -31,9 +32,10 @@ type Applier struct {
 }
 
 // New returns an Applier that makes its requests with these clients of the member,
-// each within timeout.
-func New(meta metadata.Interface, dyn dynamic.Interface, discovery rest.Interface, timeout time.Duration) *Applier {
+// each within timeout. pace is what limits them; nil if nothing does.
+func New(meta metadata.Interface, dyn dynamic.Interface, discovery rest.Interface, timeout time.Duration, pace *Pace) *Applier {
 	return &Applier{
+		pace:     pace,
 		served:   NewServed(discovery, timeout),
 		requests: requests{metadata: meta, dynamic: dyn, timeout: timeout},
 		schemas: schemas{
@@ -172,7 +174,11 @@ func (a *Applier) apply(ctx context.Context, w *application, journal Journal) Ap
 			return obstacle
 		}
 	}
-	if !journal.sending(w.Live) {
+	ctx, err := a.pace.turn(ctx)
+	switch {
+	case err != nil:
+		return Failed{err}
+	case !journal.sending(w.Live):
 		return Withheld{}
 	}
 	return w.applyDeclared(ctx, &a.schemas)

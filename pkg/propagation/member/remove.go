@@ -74,6 +74,11 @@ func (a *Applier) remove(ctx context.Context, unwanted Unwanted, known *Live, jo
 		return NotOurs{}
 	case known.Deleting:
 		return Deleting{}
+	}
+	ctx, err := a.pace.turn(ctx)
+	switch {
+	case err != nil:
+		return Failed{err}
 	case !journal.sending(known):
 		return Withheld{}
 	}
@@ -84,7 +89,7 @@ func (a *Applier) remove(ctx context.Context, unwanted Unwanted, known *Live, jo
 		}
 		return a.delete(ctx, unwanted.Ref, known, unwanted.DeleteOptions)
 	}
-	err := a.asManaged(ctx, unwanted.Ref, known, journal, send)
+	err = a.asManaged(ctx, unwanted.Ref, known, journal, send)
 	switch {
 	case notFound(err, unwanted.Ref):
 		return Gone{}

@@ -47,10 +47,15 @@ func (a *Applier) removeStripped(ctx context.Context, unwanted Unwanted, object 
 		return Unlabelled{} // it has no label
 	case known.Deleting:
 		return Deleting{}
+	}
+	ctx, err := a.pace.turn(ctx)
+	switch {
+	case err != nil:
+		return Failed{err}
 	case !journal.sending(&known):
 		return Withheld{}
 	}
-	err := a.delete(ctx, unwanted.Ref, &known, unwanted.DeleteOptions)
+	err = a.delete(ctx, unwanted.Ref, &known, unwanted.DeleteOptions)
 	switch {
 	case notFound(err, unwanted.Ref):
 		return Gone{}

@@ -43,6 +43,7 @@ func TestMember(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
 	RunSpecs(t, "member")
 }
 
@@ -59,7 +60,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	config.WarningHandler = rest.NoWarnings{}
 	cluster, err = client.New(config, client.Options{Scheme: scheme.Scheme})
 	Expect(err).NotTo(HaveOccurred())
-}, NodeTimeout(3*time.Minute))
+}, NodeTimeout(8*time.Minute))
 
 type (
 	fields = map[string]any
@@ -253,13 +254,13 @@ func newBench(user ...string) *bench {
 	disco, err := discovery.NewDiscoveryClientForConfigAndClient(c, connection)
 	Expect(err).NotTo(HaveOccurred())
 	b.discovery = disco.RESTClient()
-	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 15*time.Second)
+	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 15*time.Second, nil)
 	return b
 }
 
 // unanswered has every request arrive, and none be answered in time.
 func (b *bench) unanswered() {
-	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 250*time.Millisecond)
+	b.Applier = member.New(b.metadata, b.dynamic, b.discovery, 250*time.Millisecond, nil)
 	b.after = func(r *http.Request) error {
 		<-r.Context().Done()
 		return r.Context().Err()

@@ -119,7 +119,7 @@ var _ = Describe("What the member's schema does not know", func() {
 			result = b.Apply(ctx, desired(ref, template), member.Known{Live: live(ctx, ref)}, anyJournal)
 			g.Expect(result).To(BeAssignableToTypeOf(member.Applied{}), "%v", member.Err(result))
 			g.Expect(result.(member.Applied).Unknown).To(BeEmpty())
-		}).WithTimeout(30e9).Should(Succeed()) // until the member says that it has changed
+		}).Should(Succeed()) // until the member says that it has changed
 		Expect(at(found(ctx, ref), "spec", "size")).To(BeEquivalentTo(1))
 	})
 })

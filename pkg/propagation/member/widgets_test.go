@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/pkg/propagation/member"
@@ -40,13 +41,15 @@ func widgets(ctx context.Context, beside schemaProps) {
 	Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
 	c, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-	if err := c.Get(ctx, client.ObjectKeyFromObject(crd), crd); apierrors.IsNotFound(err) {
-		crd.Spec = want
-		Expect(c.Create(ctx, crd)).To(Succeed())
-		return
-	}
-	crd.Spec.Versions = want.Versions
-	Expect(c.Update(ctx, crd)).To(Succeed())
+	// The API server writes to a definition as well, for a while.
+	Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(crd), crd); apierrors.IsNotFound(err) {
+			crd.Spec = want
+			return c.Create(ctx, crd)
+		}
+		crd.Spec.Versions = want.Versions
+		return c.Update(ctx, crd)
+	})).To(Succeed())
 }
 
 // knows waits until an apply of this spec is refused no more.
@@ -57,5 +60,5 @@ func knows(ctx context.Context, ref member.Ref, spec fields) {
 		probe.SetNamespace(ref.Key.Namespace)
 		probe.SetName("probe")
 		return cluster.Apply(ctx, client.ApplyConfigurationFromUnstructured(probe), client.FieldOwner("probe"), client.DryRunAll)
-	}).WithTimeout(30 * time.Second).WithPolling(200 * time.Millisecond).Should(Succeed())
+	}).WithPolling(200 * time.Millisecond).Should(Succeed())
 }
