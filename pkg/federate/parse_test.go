@@ -179,7 +179,7 @@ func TestParseDeleteOptions(t *testing.T) {
 func TestParseOrphan(t *testing.T) {
 	for text, want := range map[string]struct{ orphan, fault bool }{
 		"": {}, "false": {}, "False": {}, "true": {orphan: true}, "True": {orphan: true}, "TRUE": {orphan: true},
-		"yes": {fault: true}, "ture": {fault: true}, " true": {fault: true},
+		"yes": {fault: true}, "ture": {fault: true},
 	} {
 		orphan, fault := parseOrphan(text)
 		if orphan != want.orphan || (fault != nil) != want.fault {

@@ -100,10 +100,9 @@ var _ = Describe("fedctl", func() {
 			GinkgoHelper()
 			out, err := system.Run(ctx, append([]string{"diff"}, args...)...)
 			var exited *exec.ExitError
-			switch {
-			case code == 0:
+			if code == 0 {
 				Expect(err).NotTo(HaveOccurred())
-			default:
+			} else {
 				Expect(errors.As(err, &exited)).To(BeTrue(), "%v", err)
 				Expect(exited.ExitCode()).To(Equal(code), "%v", err)
 			}

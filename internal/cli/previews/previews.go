@@ -191,7 +191,7 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 			previews = append(previews, p)
 		}
 	}
-	if len(previews) == 0 && !(o.Affected && slices.ContainsFunc(objects, preview.IsPolicy)) {
+	if len(previews) == 0 && (!o.Affected || !slices.ContainsFunc(objects, preview.IsPolicy)) {
 		return nil, fmt.Errorf("%s: there is no federated object in it", strings.Join(o.Filenames, ", "))
 	}
 	return previews, nil

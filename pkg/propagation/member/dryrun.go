@@ -15,9 +15,9 @@ import (
 // keeps nothing.
 type DryRun struct{ applier *Applier }
 
-// NewDryRun returns a DryRun with these clients of the member, as New does.
+// NewDryRun returns a DryRun with these clients of the member, as New does; nothing limits them.
 func NewDryRun(meta metadata.Interface, dyn dynamic.Interface, discovery rest.Interface, timeout time.Duration) *DryRun {
-	return &DryRun{New(meta, dyn, discovery, timeout)}
+	return &DryRun{New(meta, dyn, discovery, timeout, nil)}
 }
 
 // Apply says what the member holds of an object, and what it would hold after an Apply; nil
