@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -36,7 +37,7 @@ func run() int {
 	case err != nil && ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "error: interrupted:", err)
 		return cmdutil.ExitInterrupted
-	case err != nil:
+	case err != nil && !errors.Is(err, cmdutil.ErrSaid):
 		fmt.Fprintln(os.Stderr, "error:", cmdutil.Explain(err))
 	}
 	return cmdutil.ExitCode(err)

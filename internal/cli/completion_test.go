@@ -72,8 +72,8 @@ func TestEverythingThatCanBeCompletedIs(t *testing.T) {
 // Whatever prints takes -o; what changes something takes --dry-run, but for what
 // runs on this machine, or is carried out later by somebody else.
 func TestFlagsThatAllCommandsShare(t *testing.T) {
-	withoutOutput := []string{"backup describe"}
-	withoutDryRun := []string{"explain", "get clusters", "get facts", "render", "status", "top accelerators", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
+	withoutOutput := []string{"backup describe", "diff"}
+	withoutDryRun := []string{"diff", "explain", "get clusters", "get facts", "render", "status", "top accelerators", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
 		"backup repository check", "backup repository change-password"}
 	commands(NewCommand("fedctl", genericiooptions.NewTestIOStreamsDiscard()), func(command *cobra.Command) {
 		name := strings.TrimPrefix(command.CommandPath(), "fedctl ")

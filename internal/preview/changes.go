@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/placement"
 )
 
 // Change is one field in which a cluster's object differs from the template, and what
@@ -98,11 +99,11 @@ func (p *Preview) objectAfter(steps []step, n int, cluster string) (map[string]a
 	if err != nil {
 		return nil, err
 	}
-	object, _, err := rendered(renderer, cluster)
-	if err != nil {
+	made := Cluster{Verdict: placement.Verdict{Cluster: cluster}}
+	if err := made.render(renderer); err != nil {
 		return nil, err
 	}
-	return object.Object, nil
+	return made.Object.Object, nil
 }
 
 // appendChanges appends the fields, as far down as they are maps or lists on both sides,

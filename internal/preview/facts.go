@@ -167,6 +167,28 @@ func (f *Facts) Adopt(object *unstructured.Unstructured) {
 	f.Objects = append(f.Objects, bare(object))
 }
 
+// Under returns the facts as if the host held these policies, each in the place of one of
+// its name. Objects of other kinds change nothing.
+func (f *Facts) Under(objects []*unstructured.Unstructured) *Facts {
+	under := *f
+	under.policies = slices.Clone(f.policies)
+	for _, object := range objects {
+		if !IsPolicy(object) {
+			continue
+		}
+		read, _ := policy.Read(object)
+		under.policies = slices.DeleteFunc(under.policies, func(p *policy.Policy) bool { return p.Origin == read.Origin })
+		under.policies = append(under.policies, read)
+	}
+	policy.Sort(under.policies)
+	return &under
+}
+
+// IsPolicy says whether an object is a policy.
+func IsPolicy(object *unstructured.Unstructured) bool {
+	return slices.Contains(policyKinds, object.GroupVersionKind())
+}
+
 // Namespaced says whether an object is of a federated type that lives in namespaces.
 func (f *Facts) Namespaced(object *unstructured.Unstructured) bool {
 	t, found := f.typeOf(object.GroupVersionKind())
@@ -176,11 +198,11 @@ func (f *Facts) Namespaced(object *unstructured.Unstructured) bool {
 // IsFact says whether an object is of a kind that FromObjects reads.
 func IsFact(object *unstructured.Unstructured) bool {
 	gvk := object.GroupVersionKind()
-	return slices.Contains(factKinds, gvk) || slices.Contains(policyKinds, gvk) || gvk == capacityKind
+	return slices.Contains(factKinds, gvk) || IsPolicy(object) || gvk == capacityKind
 }
 
 func (f *Facts) take(object *unstructured.Unstructured, kubeFedNamespace string) error {
-	if slices.Contains(policyKinds, object.GroupVersionKind()) {
+	if IsPolicy(object) {
 		read, _ := policy.Read(object)
 		f.policies = append(f.policies, read)
 		f.Objects = append(f.Objects, bare(object))

@@ -1,11 +1,14 @@
 package preview
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
@@ -27,6 +30,10 @@ type Preview struct {
 	// Clusters are all that have joined or are named, sorted by name.
 	Clusters []Cluster
 
+	// RetainReplicas says that spec.replicas are the members'; Exact that what others add to
+	// the content of the members' objects is taken back.
+	RetainReplicas, Exact bool
+
 	// Source is the federated object. It is not to be modified.
 	Source *unstructured.Unstructured
 
@@ -39,6 +46,8 @@ type Cluster struct {
 
 	// Object is what is sent; nil when the cluster is not selected or Err is set.
 	Object *unstructured.Unstructured
+	// Rendered is the same, as the controller's applier is given it.
+	Rendered federate.Rendered
 	// Notes say what the user should know of it.
 	Notes []string
 	// Err is why the object cannot be made for this cluster.
@@ -66,6 +75,8 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	if err != nil && !errors.As(err, &fault) {
 		return nil, err
 	}
+	ownership, _ := federate.OwnershipOf(t.Target.GVK.GroupKind(), t.Ownership, parsed.Ownership)
+	p.RetainReplicas, p.Exact = parsed.RetainReplicas, ownership == federate.Exact
 	p.intent = f.changed(t, parsed, federate.IntentOf(parsed, fault, nil))
 	var decision placement.Decision
 	decision, p.Problem = f.place(t, p.intent)
@@ -80,7 +91,7 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	for _, verdict := range decision.Verdicts {
 		cluster := Cluster{Verdict: verdict}
 		if verdict.Selected && renderer != nil {
-			cluster.Object, cluster.Notes, cluster.Err = rendered(renderer, verdict.Cluster)
+			cluster.Err = cluster.render(renderer)
 		}
 		p.Clusters = append(p.Clusters, cluster)
 	}
@@ -98,20 +109,21 @@ func (f *Facts) changed(t typeconfig.Type, o *federate.Object, intent federate.I
 	return intent.Beneath(policy.Layers(f.policies, object, o.Template, clusters)...)
 }
 
-func rendered(renderer *federate.Renderer, cluster string) (*unstructured.Unstructured, []string, error) {
-	made, err := renderer.For(cluster)
-	if err != nil {
-		return nil, nil, err
+// render makes the object of the cluster.
+func (c *Cluster) render(renderer *federate.Renderer) (err error) {
+	if c.Rendered, err = renderer.For(c.Cluster); err != nil {
+		return err
 	}
-	data := made.JSON
-	if made.Initial != nil {
-		data = made.Initial // what an object begins with
+	data := c.Rendered.JSON
+	if c.Rendered.Initial != nil {
+		data = c.Rendered.Initial // what an object begins with
 	}
 	object := &unstructured.Unstructured{}
 	if err := json.Unmarshal(data, &object.Object); err != nil {
-		return nil, nil, err
+		return err
 	}
-	return object, made.Notes, nil
+	c.Object, c.Notes = object, c.Rendered.Notes
+	return nil
 }
 
 // place decides where an object goes, and says why it cannot be decided.
@@ -180,4 +192,30 @@ func (c Cluster) Asked() bool {
 		return true
 	}
 	return c.Selected
+}
+
+// SameAs says whether every cluster gets the same as in another preview of the object.
+func (p *Preview) SameAs(other *Preview) bool {
+	return p.Problem == other.Problem && slices.EqualFunc(p.Clusters, other.Clusters, func(a, b Cluster) bool {
+		return a.Verdict == b.Verdict && bytes.Equal(a.Rendered.JSON, b.Rendered.JSON) && bytes.Equal(a.Rendered.Initial, b.Rendered.Initial) &&
+			(a.Err == nil) == (b.Err == nil)
+	})
+}
+
+// TargetKey names the object in the members.
+func (p *Preview) TargetKey() types.NamespacedName {
+	if !p.Type.Target.Namespaced {
+		return types.NamespacedName{Name: p.Name}
+	}
+	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
+}
+
+// Holds says whether the status of the federated object names the cluster: it has, or may
+// have, the object.
+func (p *Preview) Holds(cluster string) bool {
+	reported, _, _ := unstructured.NestedSlice(p.Source.Object, "status", "clusters")
+	return slices.ContainsFunc(reported, func(item any) bool {
+		c, _ := item.(map[string]any)
+		return c["name"] == cluster
+	})
 }

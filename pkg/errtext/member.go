@@ -1,8 +1,11 @@
 package errtext
 
 import (
+	"errors"
 	"slices"
 	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // InMember is Stable for what a member cluster has answered, with what to do where that is
@@ -12,10 +15,26 @@ func InMember(err error, cluster string) string {
 	switch {
 	case LacksRight(err):
 		return Stable(err) + RenewRights(cluster)
+	case err != nil && IsImmutable(err.Error()) && holdsData(err):
+		return Stable(err) + "; it cannot be changed in an object that exists, and deleting the object in cluster " + cluster + " may delete what it holds"
 	case err != nil && IsImmutable(err.Error()):
 		return Stable(err) + "; it cannot be changed in an object that exists: delete the object in cluster " + cluster + ", and it is created anew"
 	}
 	return Stable(err)
+}
+
+// holdsData says whether an error is about an object whose deletion deletes more than can be
+// created anew.
+func holdsData(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	switch status.Status().Details.Kind {
+	case "PersistentVolumeClaim", "PersistentVolume", "Namespace", "CustomResourceDefinition":
+		return true
+	}
+	return false
 }
 
 // IsImmutable says whether an API server refuses to change a field, and not its value: it

@@ -22,3 +22,11 @@ func TestInMemberSaysHowToChangeWhatCannotBe(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestInMemberDoesNotAdviseToDeleteData(t *testing.T) {
+	fault := field.Forbidden(field.NewPath("spec"), "spec is immutable after creation except resources.requests")
+	err := apierrors.NewInvalid(schema.GroupKind{Kind: "PersistentVolumeClaim"}, "data", field.ErrorList{fault})
+	if got := InMember(err, "east"); !strings.HasSuffix(got, "deleting the object in cluster east may delete what it holds") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -45,7 +45,7 @@ func Claims(gk schema.GroupKind, entries []metav1.ManagedFieldsEntry, keepReplic
 	var own *fieldpath.Set
 	for i := range entries {
 		e := &entries[i]
-		if isOwn(e) || e.Subresource != "" {
+		if isOwn(e) && !isBorrowed(entries, e) || e.Subresource != "" {
 			continue
 		}
 		fields, err := FieldsOf(e)
@@ -81,10 +81,30 @@ func isOwn(e *metav1.ManagedFieldsEntry) bool {
 	return false
 }
 
+// isBorrowed says whether an entry of a name of ours tells of somebody else's update: what
+// admission changes is there when our apply is, and no later.
+func isBorrowed(entries []metav1.ManagedFieldsEntry, e *metav1.ManagedFieldsEntry) bool {
+	if e.Operation != metav1.ManagedFieldsOperationUpdate || e.Manager != FieldManager && e.Manager != RetainingManager || e.Time == nil {
+		return false
+	}
+	applied := false
+	for i := range entries {
+		own := &entries[i]
+		if own.Manager != FieldManager || own.Operation != metav1.ManagedFieldsOperationApply || own.Time == nil {
+			continue
+		}
+		if !e.Time.After(own.Time.Time) {
+			return false
+		}
+		applied = true
+	}
+	return applied
+}
+
 func ownFields(entries []metav1.ManagedFieldsEntry) *fieldpath.Set {
 	own := &fieldpath.Set{}
 	for i := range entries {
-		if !isOwn(&entries[i]) {
+		if !isOwn(&entries[i]) || isBorrowed(entries, &entries[i]) {
 			continue
 		}
 		if fields, err := FieldsOf(&entries[i]); err == nil {

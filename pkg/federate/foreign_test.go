@@ -24,6 +24,13 @@ func edited(manager, fields string) metav1.ManagedFieldsEntry {
 	return managedBy(manager, metav1.ManagedFieldsOperationUpdate, fields)
 }
 
+// when is an entry of a second.
+func when(second int64, entry metav1.ManagedFieldsEntry) metav1.ManagedFieldsEntry {
+	at := metav1.Unix(second, 0)
+	entry.Time = &at
+	return entry
+}
+
 func ofSubresource(name string, entry metav1.ManagedFieldsEntry) metav1.ManagedFieldsEntry {
 	entry.Subresource = name
 	return entry
@@ -62,6 +69,8 @@ func TestForeign(t *testing.T) {
 		"two of one name":      {configMap, []metav1.ManagedFieldsEntry{settings, edited("x", `{"f:data":{"f:c":{}}}`), managedBy("x", metav1.ManagedFieldsOperationApply, `{"f:data":{"f:b":{}}}`)}, "x: data.b, data.c", ""},
 		"several":              {configMap, []metav1.ManagedFieldsEntry{settings, edited("y", `{"f:data":{"f:c":{}}}`), edited("x", `{"f:data":{"f:a.b":{}}}`)}, "x: data[a.b]; y: data.c", ""},
 		"admission, as ours":   {configMap, []metav1.ManagedFieldsEntry{settings, edited(FieldManager, `{"f:data":{"f:b":{}}}`), edited(TakingBackManager, `{"f:data":{"f:c":{}}}`)}, "", ""},
+		"admission, with ours": {configMap, []metav1.ManagedFieldsEntry{when(5, settings), when(5, edited(FieldManager, `{"f:data":{"f:b":{}}}`))}, "", ""},
+		"by our name, later":   {configMap, []metav1.ManagedFieldsEntry{when(5, settings), when(6, edited(FieldManager, `{"f:data":{"f:b":{}}}`)), when(6, edited(RetainingManager, `{"f:data":{"f:c":{}}}`))}, "fedctl: data.b; fedctl-retained: data.c", ""},
 		"what was given to us": {configMap, []metav1.ManagedFieldsEntry{settings, managedBy(TakingBackManager, metav1.ManagedFieldsOperationApply, `{"f:data":{"f:b":{}}}`)}, TakingBackManager + ": data.b", ""},
 		"not to be read":       {configMap, []metav1.ManagedFieldsEntry{settings, edited("x", `{"f:data":`), edited("y", `[]`), {Manager: "z", Operation: "Update"}}, "", ""},
 		"a variable": {

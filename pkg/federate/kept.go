@@ -2,6 +2,8 @@ package federate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,40 +15,57 @@ import (
 // update does not name them, without a word: what is applied then succeeds, and the object
 // is another than one that would be created.
 
-// keeps are those fields. is says whether the object that is there keeps
-// what one that were created as desired would not have.
-var keeps = map[schema.GroupKind]struct {
-	path []string
-	is   func(live, desired map[string]any) bool
-}{
-	// Source: patchAllocatedValues in k8s.io/kubernetes/pkg/registry/core/service/storage.
-	{Kind: "Service"}: {[]string{"spec", "clusterIP"}, keepsHeadless},
+// keeps are those fields. is says whether the object that is there keeps what one that were
+// created as desired would not have; advice is what can be done about it.
+type keeps struct {
+	path   []string
+	is     func(live, desired map[string]any) bool
+	advice string
+}
+
+// cannot is the advice for a field that no update changes: errtext.InMember says the rest.
+const cannot = "field is immutable"
+
+var keepers = map[schema.GroupKind][]keeps{
+	// Source: patchAllocatedValues and defaultOnReadIPFamilies in
+	// k8s.io/kubernetes/pkg/registry/core/service/storage.
+	{Kind: "Service"}: {
+		{[]string{"spec", "clusterIP"}, keepsHeadless, cannot},
+		{[]string{"spec", "ipFamilyPolicy"}, keepsFamilies, "name it there, SingleStack as for a new Service, to change it"},
+	},
 	// Source: SetDefaults_Job in k8s.io/kubernetes/pkg/apis/batch/v1.
-	{Group: "batch", Kind: "Job"}: {[]string{"spec", "completions"}, keepsCompletions},
+	{Group: "batch", Kind: "Job"}: {{[]string{"spec", "completions"}, keepsCompletions, cannot}},
 }
 
 // MayKeep says whether an API server keeps fields of objects of a kind without a word.
-func MayKeep(gk schema.GroupKind) bool {
-	_, may := keeps[gk]
-	return may
-}
+func MayKeep(gk schema.GroupKind) bool { return len(keepers[gk]) > 0 }
 
 // Kept says which field of an object in a member, as it is after desired was applied to it,
 // stands against what is wanted; empty if none does. What another manager has written is
 // the member's.
 func Kept(gk schema.GroupKind, live *unstructured.Unstructured, desired map[string]any) string {
-	rule, may := keeps[gk]
-	if !may || !rule.is(live.Object, desired) || othersOwn(live.GetManagedFields(), rule.path) {
-		return ""
+	for _, rule := range keepers[gk] {
+		if rule.is(live.Object, desired) && !othersOwn(live.GetManagedFields(), rule.path) {
+			value, _, _ := unstructured.NestedFieldNoCopy(live.Object, rule.path...)
+			return fmt.Sprintf("%s: stays %v, which is not in the template: %s", strings.Join(rule.path, "."), value, rule.advice)
+		}
 	}
-	value, _, _ := unstructured.NestedFieldNoCopy(live.Object, rule.path...)
-	return fmt.Sprintf("%s.%s: field is immutable: stays %v, which is not in the template", rule.path[0], rule.path[1], value)
+	return ""
 }
 
 func keepsHeadless(live, desired map[string]any) bool {
 	is, _, _ := unstructured.NestedString(live, "spec", "clusterIP")
 	wanted, _, _ := unstructured.NestedString(desired, "spec", "clusterIP")
 	return is == "None" && wanted == ""
+}
+
+// keepsFamilies: a Service with an address that says nothing of IP families has one. A
+// headless one may have got more by having no selector once.
+func keepsFamilies(live, desired map[string]any) bool {
+	is, _, _ := unstructured.NestedString(live, "spec", "ipFamilyPolicy")
+	address, _, _ := unstructured.NestedString(live, "spec", "clusterIP")
+	spec, _ := desired["spec"].(map[string]any)
+	return is != "" && is != "SingleStack" && address != "None" && spec["ipFamilyPolicy"] == nil && spec["ipFamilies"] == nil && spec["clusterIPs"] == nil
 }
 
 // keepsCompletions: a Job of which neither is said has both at 1; one of which only the
@@ -71,21 +90,36 @@ func othersOwn(entries []metav1.ManagedFieldsEntry, path []string) bool {
 	return false
 }
 
-// Emptied says whether an object lacks a field that is wanted as an empty object. An apply
-// that takes away all that was in one takes it away too, also where it says that it is there;
-// the next apply puts it there. Metadata, and what is in lists, is not looked at.
+// Emptied are the paths of objects that are wanted, and of empty lists, which a live object
+// lacks, sorted. An apply that takes away all that was in one takes it away too, also where
+// it says that it is there; the next apply puts it there. Some an API server never keeps, such
+// as an empty nodeSelector. Metadata, and what is in lists, is not looked at.
 //
-// Source: doMap in sigs.k8s.io/structured-merge-diff/v6/typed/remove.go.
-func Emptied(live, desired map[string]any) bool {
+// Source: doMap and doList in sigs.k8s.io/structured-merge-diff/v6/typed/remove.go.
+func Emptied(live, desired map[string]any) []string {
+	paths := appendEmptied(nil, live, desired, "")
+	slices.Sort(paths)
+	return paths
+}
+
+func appendEmptied(paths []string, live, desired map[string]any, at string) []string {
 	for field, value := range desired {
-		want, isObject := value.(map[string]any)
-		if !isObject || field == "metadata" || field == "status" {
+		if field == "metadata" || field == "status" {
 			continue
 		}
-		have, there := live[field].(map[string]any)
-		if !there && len(want) == 0 || there && Emptied(have, want) {
-			return true
+		path := at + "." + field
+		switch want := value.(type) {
+		case map[string]any:
+			if have, there := live[field].(map[string]any); there {
+				paths = appendEmptied(paths, have, want, path)
+			} else {
+				paths = append(paths, path)
+			}
+		case []any:
+			if len(want) == 0 && live[field] == nil {
+				paths = append(paths, path)
+			}
 		}
 	}
-	return false
+	return paths
 }

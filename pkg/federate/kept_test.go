@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,18 +19,22 @@ func TestKept(t *testing.T) {
 		others        string
 		want          string
 	}{
-		"a headless Service that is not any more": {service, headless, map[string]any{"type": "ClusterIP"}, "", "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+		"a headless Service that is not any more": {service, headless, map[string]any{"type": "ClusterIP"}, "", "spec.clusterIP: stays None, which is not in the template: field is immutable"},
 		"a headless Service":                      {service, headless, headless, "", ""},
 		"one that somebody else made so":          {service, headless, map[string]any{}, `{"f:spec":{"f:clusterIP":{}}}`, ""},
-		"one of which somebody has other fields":  {service, headless, map[string]any{}, `{"f:spec":{"f:type":{}}}`, "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+		"one of which somebody has other fields":  {service, headless, map[string]any{}, `{"f:spec":{"f:type":{}}}`, "spec.clusterIP: stays None, which is not in the template: field is immutable"},
 		"a Service with an address":               {service, map[string]any{"clusterIP": "10.0.0.1"}, map[string]any{}, "", ""},
+		"a Service of two families":               {service, map[string]any{"ipFamilyPolicy": "PreferDualStack"}, map[string]any{}, "", "spec.ipFamilyPolicy: stays PreferDualStack, which is not in the template: name it there, SingleStack as for a new Service, to change it"},
+		"one that says so":                        {service, map[string]any{"ipFamilyPolicy": "PreferDualStack"}, map[string]any{"ipFamilyPolicy": "PreferDualStack"}, "", ""},
+		"one that names the families":             {service, map[string]any{"ipFamilyPolicy": "RequireDualStack"}, map[string]any{"ipFamilies": []any{"IPv4", "IPv6"}}, "", ""},
+		"a headless one of two families":          {service, map[string]any{"clusterIP": "None", "ipFamilyPolicy": "RequireDualStack"}, headless, "", ""},
 		"an ExternalName":                         {service, map[string]any{}, map[string]any{"type": "ExternalName"}, "", ""},
-		"a Job that has gained parallelism":       {job, map[string]any{"completions": int64(1)}, map[string]any{"parallelism": int64(3)}, "", "spec.completions: field is immutable: stays 1, which is not in the template"},
+		"a Job that has gained parallelism":       {job, map[string]any{"completions": int64(1)}, map[string]any{"parallelism": int64(3)}, "", "spec.completions: stays 1, which is not in the template: field is immutable"},
 		"a Job with both":                         {job, map[string]any{"completions": int64(1)}, map[string]any{"parallelism": int64(3), "completions": int64(1)}, "", ""},
 		"a Job with neither":                      {job, map[string]any{"completions": int64(1)}, map[string]any{}, "", ""},
 		"a Job without completions":               {job, map[string]any{"parallelism": int64(3)}, map[string]any{"parallelism": int64(3)}, "", ""},
 		"another kind":                            {schema.GroupKind{Kind: "ConfigMap"}, headless, map[string]any{}, "", ""},
-		"a spec that is none":                     {service, headless, nil, "", "spec.clusterIP: field is immutable: stays None, which is not in the template"},
+		"a spec that is none":                     {service, headless, nil, "", "spec.clusterIP: stays None, which is not in the template: field is immutable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			live := &unstructured.Unstructured{Object: spec(test.live)}
@@ -46,20 +51,22 @@ func TestKept(t *testing.T) {
 func TestEmptied(t *testing.T) {
 	for name, test := range map[string]struct {
 		live, desired string
-		want          bool
+		want          []string
 	}{
-		"nothing empty":          {`{spec: {}}`, `{spec: {a: {b: c}}}`, false},
-		"there":                  {`{spec: {a: {}}}`, `{spec: {a: {}}}`, false},
-		"there, with defaults":   {`{spec: {a: {b: c}}}`, `{spec: {a: {}}}`, false},
-		"gone":                   {`{spec: {}}`, `{spec: {a: {}}}`, true},
-		"null":                   {`{spec: {a: null}}`, `{spec: {a: {}}}`, true},
-		"gone below":             {`{spec: {a: {c: d}}}`, `{spec: {a: {b: {}, c: d}}}`, true},
-		"empty metadata":         {`{spec: {}}`, `{metadata: {}, status: {}, spec: {metadata: {}}}`, false},
-		"something else instead": {`{spec: {a: [b]}}`, `{spec: {a: {}}}`, true},
+		"nothing empty":          {`{spec: {a: {b: c}}}`, `{spec: {a: {b: c}}}`, nil},
+		"there":                  {`{spec: {a: {}, b: []}}`, `{spec: {a: {}, b: []}}`, nil},
+		"there, with defaults":   {`{spec: {a: {b: c}}}`, `{spec: {a: {}}}`, nil},
+		"gone":                   {`{spec: {}}`, `{spec: {b: {}, a: []}}`, []string{".spec.a", ".spec.b"}},
+		"null":                   {`{spec: {a: null, b: null}}`, `{spec: {a: {}, b: []}}`, []string{".spec.a", ".spec.b"}},
+		"gone below":             {`{spec: {a: {c: d}}}`, `{spec: {a: {b: {}, c: d}}}`, []string{".spec.a.b"}},
+		"gone with what was in":  {`{spec: {}}`, `{spec: {a: {b: []}}}`, []string{".spec.a"}},
+		"a list that is not":     {`{spec: {}}`, `{spec: {a: [b]}}`, nil},
+		"empty metadata":         {`{spec: {}}`, `{metadata: {}, status: {}, spec: {metadata: {}}}`, nil},
+		"something else instead": {`{spec: {a: [b]}}`, `{spec: {a: {}}}`, []string{".spec.a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Emptied(object(t, test.live).Object, object(t, test.desired).Object); got != test.want {
-				t.Errorf("got %t", got)
+			if got := Emptied(object(t, test.live).Object, object(t, test.desired).Object); !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -2,9 +2,11 @@ package federate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -26,12 +28,35 @@ func (o *Object) parseMetadata(raw any) {
 	// The API server's finalizer tells of a deletion with the policy Orphan (--cascade=orphan).
 	o.OrphanPolicy = o.Deleting && slices.Contains(finalizers, any(metav1.FinalizerOrphanDependents))
 	annotations, _ := metadata["annotations"].(map[string]any)
-	o.Orphan = annotations[OrphanAnnotation] == "true" || o.OrphanPolicy
 	o.Ownership, _ = annotations[OwnershipAnnotation].(string)
 	o.Consumed, _ = annotations[ConsumedAnnotation].(string)
 	if text, ok := annotations[DeleteOptionAnnotation].(string); ok {
 		o.DeleteOptions, o.DeleteOptionsError = parseDeleteOptions(text)
 	}
+	text, _ := annotations[OrphanAnnotation].(string)
+	orphan, fault := parseOrphan(text)
+	o.Orphan = orphan || o.OrphanPolicy
+	if !o.Orphan && o.DeleteOptionsError == nil {
+		o.DeleteOptionsError = fault
+	}
+}
+
+// parseOrphan takes True and TRUE for what they mean, where KubeFed deletes. Another value was
+// meant as something: a deletion waits until it is mended.
+func parseOrphan(text string) (orphan bool, fault *ParseError) {
+	if text == "" {
+		return false, nil
+	}
+	orphan, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, &ParseError{
+			Field:   "metadata.annotations[" + OrphanAnnotation + "]",
+			Message: fmt.Sprintf("must be \"true\" or \"false\", is %q: nothing is deleted in the clusters before that is mended", clip(text, longestField)),
+			Reason:  CheckClusters,
+			Status:  DeletionFailed,
+		}
+	}
+	return orphan, nil
 }
 
 func labelsOf(raw any) map[string]string {
@@ -46,22 +71,35 @@ func labelsOf(raw any) map[string]string {
 	return read
 }
 
-// parseDeleteOptions takes the fields KubeFed takes. The rest has no business
-// here: dryRun, for one, would turn every deletion into none.
+// parseDeleteOptions takes the fields KubeFed takes. The rest has no business here, and is
+// a fault: dryRun, for one, would turn every deletion into none, and a misspelt field leaves
+// out what was meant to protect something.
 func parseDeleteOptions(text string) (*metav1.DeleteOptions, *ParseError) {
-	var all metav1.DeleteOptions
-	if err := json.Unmarshal([]byte(text), &all); err != nil {
+	var taken struct {
+		GracePeriodSeconds *int64                      `json:"gracePeriodSeconds"`
+		PropagationPolicy  *metav1.DeletionPropagation `json:"propagationPolicy"`
+		Preconditions      *metav1.Preconditions       `json:"preconditions"`
+		Kind               string                      `json:"kind"`
+		APIVersion         string                      `json:"apiVersion"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&taken)
+	if err == nil && decoder.More() {
+		err = errors.New("there is more after it")
+	}
+	if err != nil {
 		return nil, &ParseError{
 			Field:   "metadata.annotations[" + DeleteOptionAnnotation + "]",
-			Message: "must be DeleteOptions as JSON, e.g. {\"propagationPolicy\":\"Orphan\"}: " + err.Error(),
+			Message: "must be DeleteOptions as JSON, with gracePeriodSeconds, propagationPolicy and preconditions alone, e.g. {\"propagationPolicy\":\"Orphan\"}: " + err.Error(),
 			Reason:  CheckClusters,
 			Status:  DeletionFailed,
 		}
 	}
 	return &metav1.DeleteOptions{
-		GracePeriodSeconds: all.GracePeriodSeconds,
-		PropagationPolicy:  all.PropagationPolicy,
-		Preconditions:      all.Preconditions,
+		GracePeriodSeconds: taken.GracePeriodSeconds,
+		PropagationPolicy:  taken.PropagationPolicy,
+		Preconditions:      taken.Preconditions,
 	}, nil
 }
 

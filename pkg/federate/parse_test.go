@@ -25,7 +25,7 @@ metadata:
   finalizers: [other/one, kubefed.io/sync-controller]
   annotations:
     kubefed.io/orphan: "true"
-    kubefed.io/deleteoption: '{"kind":"DeleteOptions","propagationPolicy":"Orphan","gracePeriodSeconds":5,"dryRun":["All"]}'
+    kubefed.io/deleteoption: '{"kind":"DeleteOptions","propagationPolicy":"Orphan","gracePeriodSeconds":5}'
 spec:
   template: {spec: {replicas: 3}}
   retainReplicas: true
@@ -167,7 +167,24 @@ func TestParseDeleteOptions(t *testing.T) {
 		t.Errorf("%+v, %v", o.DeleteOptions, o.DeleteOptionsError)
 	}
 	if o.Orphan {
-		t.Error("only the value true orphans")
+		t.Error("only what means true orphans")
+	}
+	for _, text := range []string{`{"dryRun":["All"]}`, `{"propagationPolice":"Orphan"}`, `{} {}`} {
+		if _, fault := parseDeleteOptions(text); fault == nil {
+			t.Errorf("%s is taken", text)
+		}
+	}
+}
+
+func TestParseOrphan(t *testing.T) {
+	for text, want := range map[string]struct{ orphan, fault bool }{
+		"": {}, "false": {}, "False": {}, "true": {orphan: true}, "True": {orphan: true}, "TRUE": {orphan: true},
+		"yes": {fault: true}, "ture": {fault: true},
+	} {
+		orphan, fault := parseOrphan(text)
+		if orphan != want.orphan || (fault != nil) != want.fault {
+			t.Errorf("%q: %t, %v", text, orphan, fault)
+		}
 	}
 }
 

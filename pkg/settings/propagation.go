@@ -31,6 +31,9 @@ type Propagation struct {
 	VersionRecords string
 }
 
+// DefaultProtectedKeys are those of Propagation.ProtectedKeys where nobody says otherwise.
+var DefaultProtectedKeys = []string{"pod-security.kubernetes.io/"}
+
 // The values of Propagation.VersionRecords.
 const (
 	RecordInStatus          = "Status"
@@ -40,7 +43,7 @@ const (
 // AddFlags implements Group.
 func (s *Propagation) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&s.AdoptResources, "adopt-resources", true, "Take over objects that exist in a member cluster already.")
-	flags.StringSliceVar(&s.ProtectedKeys, "protected-keys", []string{"pod-security.kubernetes.io/"}, "Prefixes of labels and annotations that stay as they are in a member where somebody else has set them, whatever the template says.")
+	flags.StringSliceVar(&s.ProtectedKeys, "protected-keys", DefaultProtectedKeys, "Prefixes of labels and annotations that stay as they are in a member where somebody else has set them, whatever the template says.")
 	flags.IntVar(&s.Workers, "workers", 256, "Items in work at a time, over all clusters.")
 	flags.IntVar(&s.WorkersPerCluster, "workers-per-cluster", 16, "Items of one member cluster in work at a time.")
 	flags.IntVar(&s.HostWorkers, "host-workers", 16, "Items of the host cluster in work at a time.")

@@ -317,7 +317,7 @@ func (w *world) compare(ctx context.Context, p *pair) error {
 	switch {
 	case !p.Generated && words[0] != "OK":
 		p.differences = []outcome.Difference{{Path: "/status", Left: "OK, for what the API server would take", Right: words[0]}}
-	case len(p.differences) > 0 && told && (p.fixed != "" || strings.Contains(words[1], "field is immutable")):
+	case len(p.differences) > 0 && told && (p.fixed != "" || strings.Contains(words[1], "which is not in the template")):
 		p.differences = nil // it cannot be changed, though an update may seem to, and it is said
 	case len(p.differences) > 0 && p.fixed != "":
 		p.differences = append(p.differences, outcome.Difference{Path: "/status", Left: "not OK, because: " + p.fixed, Right: words[1]})

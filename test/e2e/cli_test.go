@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -86,6 +88,67 @@ var _ = Describe("fedctl", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(os.WriteFile(file, written, 0o600)).To(Succeed())
 		Expect(fedctl(ctx, "render", "-f", file, "--facts", facts, "-o", "json")).To(Equal(online))
+	})
+
+	It("diff says what would change, and changes nothing", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		f := federate("ConfigMap", ns, "told", fields{"data": fields{"a": "1"}}).on(members[0], members[1])
+		create(ctx, f)
+		expectSettled(ctx, f, members[0], members[1])
+		// differs runs diff, which ends with this exit code.
+		differs := func(code int, args ...string) string {
+			GinkgoHelper()
+			out, err := system.Run(ctx, append([]string{"diff"}, args...)...)
+			var exited *exec.ExitError
+			if code == 0 {
+				Expect(err).NotTo(HaveOccurred())
+			} else {
+				Expect(errors.As(err, &exited)).To(BeTrue(), "%v", err)
+				Expect(exited.ExitCode()).To(Equal(code), "%v", err)
+			}
+			return out
+		}
+		Expect(differs(0, "configmap/told", "-n", ns)).To(BeEmpty())
+
+		dir := GinkgoT().TempDir()
+		file := func(object *unstructured.Unstructured) string {
+			GinkgoHelper()
+			path := filepath.Join(dir, object.GetKind()+".json")
+			written, err := object.MarshalJSON()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(os.WriteFile(path, written, 0o600)).To(Succeed())
+			return path
+		}
+		changed := found(ctx, host, f.ref())
+		Expect(unstructured.SetNestedField(changed.Object, "2", "spec", "template", "data", "a")).To(Succeed())
+		Expect(unstructured.SetNestedSlice(changed.Object, []any{map[string]any{"name": members[0].Name}}, "spec", "placement", "clusters")).To(Succeed())
+		before := found(ctx, members[0], f.target)
+		out := differs(1, "-f", file(changed))
+		Expect(out).To(And(ContainSubstring("-  a: \"1\"\n+  a: \"2\""), ContainSubstring("cluster."+members[0].Name), ContainSubstring("cluster."+members[1].Name)))
+		Expect(differs(1, "-f", file(changed), "--cluster", members[1].Name)).To(And(ContainSubstring("-  a: \"1\""), Not(ContainSubstring("+"+"  a:"))), "it is to be removed")
+		Expect(found(ctx, members[0], f.target)).To(Equal(before))
+
+		By("asking for what the members refuse")
+		Expect(unstructured.SetNestedField(changed.Object, map[string]any{"a b": "c"}, "spec", "template", "metadata", "labels")).To(Succeed())
+		_, err := system.Run(ctx, "diff", "-f", file(changed))
+		Expect(err).To(MatchError(And(ContainSubstring("cluster "+members[0].Name), ContainSubstring("metadata.labels"))))
+
+		By("asking what a policy changes")
+		policy := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "policy.fedctl.io/v1alpha1", "kind": "OverridePolicy", "metadata": map[string]any{"name": "images", "namespace": ns},
+			"spec": map[string]any{"selectors": []any{map[string]any{"kind": "Deployment"}}, "rules": []any{map[string]any{"images": []any{map[string]any{"tag": "9.9"}}}}},
+		}}
+		Expect(differs(0, "-f", file(policy))).To(BeEmpty())
+		workloads := federate("Deployment", ns, "web", workload(fields{"replicas": 0})).on(members[0])
+		create(ctx, workloads)
+		expectSettled(ctx, workloads, members[0])
+		Expect(differs(1, "-f", file(policy))).To(And(ContainSubstring(":9.9"), ContainSubstring("cluster."+members[0].Name)))
+		expectSettled(ctx, workloads, members[0])
+
+		By("asking of a Secret, whose values are not shown")
+		secret := federate("Secret", ns, "told", fields{"data": fields{"password": "aHVudGVyMg=="}}).on(members[0])
+		out = differs(1, "-f", file(secret.Unstructured))
+		Expect(out).To(And(ContainSubstring("password: '***"), Not(ContainSubstring("aHVudGVyMg"))))
 	})
 
 	It("join changes nothing when it is repeated", func(ctx SpecContext) {

@@ -5,6 +5,10 @@ import "errors"
 // ExitInterrupted is the exit code after a signal, that of shells.
 const ExitInterrupted = 130
 
+// ErrSaid is the error of a command that has said all there is to say: only its exit code is
+// left, and nothing is printed.
+var ErrSaid = errors.New("said")
+
 // ExitError is an error that ends the program with another exit code than 1.
 type ExitError struct {
 	Code int

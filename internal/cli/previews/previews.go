@@ -21,6 +21,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/preview"
+	"github.com/fedctl/fedctl/pkg/policy"
 	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
@@ -36,6 +37,9 @@ type Options struct {
 	FactsFile string
 	// Clusters are those to be shown; none means all.
 	Clusters []string
+	// Affected has the objects of the host count that policies of the files change: the host
+	// is always asked.
+	Affected bool
 }
 
 // New returns the options of a command.
@@ -46,7 +50,9 @@ func (o *Options) AddFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Namespace, "namespace", "n", "", "Namespace of the object; by default that of the context.")
 	flags.StringSliceVarP(&o.Filenames, "filename", "f", nil, "Files with federated objects, instead of one in the host; - is standard input.")
-	flags.StringVar(&o.FactsFile, "facts", "", "File with what the host holds, from \"fedctl get facts -o yaml\"; no cluster is asked then. Needs -f.")
+	if !o.Affected {
+		flags.StringVar(&o.FactsFile, "facts", "", "File with what the host holds, from \"fedctl get facts -o yaml\"; no cluster is asked then. Needs -f.")
+	}
 	flags.StringSliceVar(&o.Clusters, "cluster", nil, "Only these member clusters.")
 	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(o.factory))
 	_ = cmd.RegisterFlagCompletionFunc("cluster", fedtypes.CompleteClusters(o.factory))
@@ -166,6 +172,11 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 		return nil, err
 	}
 	var previews []*preview.Preview
+	if o.Affected && slices.ContainsFunc(objects, preview.IsPolicy) {
+		if previews, err = o.affected(ctx, facts, objects); err != nil {
+			return nil, err
+		}
+	}
 	for _, object := range objects {
 		p, err := facts.Of(object)
 		var notFederated preview.NotFederatedError
@@ -180,14 +191,57 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 			previews = append(previews, p)
 		}
 	}
-	if len(previews) == 0 {
+	if len(previews) == 0 && (!o.Affected || !slices.ContainsFunc(objects, preview.IsPolicy)) {
 		return nil, fmt.Errorf("%s: there is no federated object in it", strings.Join(o.Filenames, ", "))
 	}
 	return previews, nil
 }
 
-// facts for objects of files. A FederatedNamespace in the files counts as if it had been
-// applied; objects without a namespace get that of the flag or of the context.
+// affected are the objects of the host, but those of the files, that are something else
+// under the policies of the files than under those of the host.
+func (o *Options) affected(ctx context.Context, under *preview.Facts, files []*unstructured.Unstructured) ([]*preview.Preview, error) {
+	host, err := o.factory.HostClient()
+	if err != nil {
+		return nil, err
+	}
+	before, err := preview.Read(ctx, host, o.factory.KubeFedNamespace)
+	if err != nil {
+		return nil, err
+	}
+	var changed []*preview.Preview
+	for _, t := range under.Types {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(t.Federated.GVK)
+		if err := host.List(ctx, list); err != nil {
+			return nil, fmt.Errorf("listing %s objects: %w", t.Federated.GVK.Kind, err)
+		}
+		for i := range list.Items {
+			object := &list.Items[i]
+			if slices.ContainsFunc(files, func(f *unstructured.Unstructured) bool { return sameObject(f, object) }) {
+				continue
+			}
+			was, err := before.Of(object)
+			if err != nil {
+				return nil, err
+			}
+			is, err := under.Of(object)
+			if err != nil {
+				return nil, err
+			}
+			if !is.SameAs(was) {
+				changed = append(changed, is)
+			}
+		}
+	}
+	return changed, nil
+}
+
+func sameObject(a, b *unstructured.Unstructured) bool {
+	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
+}
+
+// facts for objects of files. A FederatedNamespace or a policy in the files counts as if it
+// had been applied; objects without a namespace get that of the flag or of the context.
 func (o *Options) facts(ctx context.Context, objects []*unstructured.Unstructured) (*preview.Facts, error) {
 	if o.FactsFile != "" {
 		known, err := readFiles([]string{o.FactsFile})
@@ -201,8 +255,7 @@ func (o *Options) facts(ctx context.Context, objects []*unstructured.Unstructure
 		if len(facts.Types) == 0 {
 			return nil, fmt.Errorf("%s: there is no FederatedTypeConfig of the namespace %s in it: write it with \"fedctl get facts -o yaml\", or name the namespace with --kubefed-namespace", o.FactsFile, o.factory.KubeFedNamespace)
 		}
-		o.adopt(facts, objects, "default")
-		return facts, nil
+		return o.adopt(facts, objects, "default"), nil
 	}
 	host, err := o.factory.HostClient()
 	if err != nil {
@@ -215,22 +268,22 @@ func (o *Options) facts(ctx context.Context, objects []*unstructured.Unstructure
 	if err != nil {
 		return nil, err
 	}
-	o.adopt(facts, objects, o.Namespace)
-	return facts, nil
+	return o.adopt(facts, objects, o.Namespace), nil
 }
 
 // adopt gives namespaced objects their namespace, and the facts the FederatedNamespaces
-// of the files.
-func (o *Options) adopt(facts *preview.Facts, objects []*unstructured.Unstructured, namespace string) {
+// and the policies of the files.
+func (o *Options) adopt(facts *preview.Facts, objects []*unstructured.Unstructured, namespace string) *preview.Facts {
 	if o.Namespace != "" {
 		namespace = o.Namespace
 	}
 	for _, object := range objects {
-		if facts.Namespaced(object) && object.GetNamespace() == "" {
+		if (facts.Namespaced(object) || object.GetKind() == policy.KindOverridePolicy && preview.IsPolicy(object)) && object.GetNamespace() == "" {
 			object.SetNamespace(namespace)
 		}
 		facts.Adopt(object)
 	}
+	return facts.Under(objects)
 }
 
 func (o *Options) readFacts(ctx context.Context, host client.Client, namespaces ...string) (*preview.Facts, error) {

@@ -25,7 +25,10 @@ type Applier struct {
 	requests
 	pace    *Pace
 	schemas schemas
-	served  *Served
+	// dropped are empty objects and lists that the API server never keeps, wide the numbers
+	// that may be large.
+	dropped, wide paths
+	served        *Served
 }
 
 // New returns an Applier that makes its requests with these clients of the member,
@@ -39,6 +42,7 @@ func New(meta metadata.Interface, dyn dynamic.Interface, discovery rest.Interfac
 			discovery: discovery, timeout: timeout, recheck: schemaRecheck,
 			of: map[schema.GroupVersionResource]*undeclared{},
 		},
+		dropped: newPaths(), wide: newPaths(),
 	}
 }
 
@@ -118,6 +122,7 @@ func (j *Journal) read(object metav1.Object) *Live {
 // application is one Apply.
 type application struct {
 	*requests
+	dropped, wide *paths
 	Desired
 	Known
 	left []string // what is left to the member
@@ -151,7 +156,7 @@ func (a *Applier) applyServed(ctx context.Context, desired Desired, known Known,
 
 // application is an Apply in the version that requests are to be made in.
 func (a *Applier) application(desired Desired, known Known) (w *application, err error) {
-	w = &application{requests: &a.requests, Desired: desired, Known: known}
+	w = &application{requests: &a.requests, dropped: &a.dropped, wide: &a.wide, Desired: desired, Known: known}
 	if w.Resource = a.served.In(desired.Resource); w.Resource != desired.Resource {
 		w.Rendered, err = inVersion(desired.Rendered, w.Resource.GVK.GroupVersion().String())
 	}

@@ -141,6 +141,40 @@ var _ = Describe("An update", func() {
 		Expect(at(there, "spec", "template", "spec", "hostNetwork")).To(BeNil())
 	})
 
+	It("refuses a number that the API server would make another one of", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		known := b.held(ctx, desired(ref, workload(1)))
+		for range 2 {
+			result := b.Apply(ctx, desired(ref, with(fields{"revisionHistoryLimit": int64(99999999999)}, nil)), member.Known{Live: known}, anyJournal)
+			Expect(result).To(BeAssignableToTypeOf(member.Invalid{}), "%v", member.Err(result))
+			Expect(member.Err(result)).To(MatchError("spec.revisionHistoryLimit: 99999999999 is too large: the cluster would make 1215752191 of it"))
+			Expect(b.requests()).To(Equal([]string{"APPLY"}))
+		}
+		Expect(*live(ctx, ref)).To(Equal(*known))
+	})
+
+	It("takes large numbers where they are quantities, and asks no more", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		limits := func(memory int64) fields {
+			return with(nil, fields{"activeDeadlineSeconds": nil, "containers": list{fields{"name": "c", "image": "a", "resources": fields{"limits": fields{"memory": memory}}}}})
+		}
+		applied(ctx, b.Apply(ctx, desired(ref, limits(8589934592)), member.Known{First: true}, anyJournal), ref)
+		Expect(b.requests()).To(Equal([]string{"APPLY", "APPLY"}))
+		applied(ctx, b.Apply(ctx, desired(ref, limits(1_000_000_000_000)), member.Known{Live: live(ctx, ref)}, anyJournal), ref)
+		Expect(b.requests()).To(Equal([]string{"APPLY"}))
+	})
+
+	It("learns what the API server drops, and asks for it no more", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		known := b.held(ctx, desired(ref, workload(1)))
+		for i, made := range [][]string{{"APPLY", "APPLY"}, {"APPLY"}} {
+			want := with(fields{"minReadySeconds": int64(i + 1)}, fields{"nodeSelector": fields{}, "tolerations": list{}})
+			applied(ctx, b.Apply(ctx, desired(ref, want), member.Known{Live: known}, anyJournal), ref)
+			Expect(b.requests()).To(Equal(made))
+			known = live(ctx, ref)
+		}
+	})
+
 	It("of what cannot be changed says so", func(ctx SpecContext) {
 		b, ref := newBench(), newRef(ctx, "Deployment")
 		known := b.held(ctx, desired(ref, workload(1)))
@@ -154,7 +188,7 @@ var _ = Describe("An update", func() {
 		Expect(live(ctx, ref)).To(Equal(known))
 	})
 
-	DescribeTable("of what the API server keeps without a word says so, and arrives with the rest", func(ctx SpecContext, kind string, before, after fields, field string) {
+	DescribeTable("of what the API server keeps without a word says so, and arrives with the rest", func(ctx SpecContext, kind string, before, after fields, field, advice string) {
 		b, ref := newBench(), newRef(ctx, kind)
 		known := b.held(ctx, desired(ref, before))
 		after["metadata"] = fields{"annotations": fields{"a": "1"}}
@@ -162,7 +196,7 @@ var _ = Describe("An update", func() {
 			result := b.Apply(ctx, desired(ref, after), member.Known{Live: known}, anyJournal)
 			Expect(b.requests()).To(Equal([]string{"APPLY"}))
 			Expect(result).To(BeAssignableToTypeOf(member.Invalid{}), "%v", member.Err(result))
-			Expect(member.Err(result)).To(MatchError(HavePrefix(field + ": field is immutable: stays ")))
+			Expect(member.Err(result)).To(MatchError(And(HavePrefix(field+": stays "), HaveSuffix(advice))))
 			known = live(ctx, ref)
 		}
 		Expect(found(ctx, ref).GetAnnotations()).To(HaveKeyWithValue("a", "1"))
@@ -172,8 +206,17 @@ var _ = Describe("An update", func() {
 		result := b.Apply(ctx, desired(ref, after), member.Known{}, anyJournal)
 		Expect(member.Err(result)).To(Succeed())
 	},
-		Entry("a headless Service", "Service", service(fields{"clusterIP": "None"}), service(fields{}), "spec.clusterIP"),
-		Entry("a Job's completions", "Job", job(fields{}), job(fields{"parallelism": int64(3)}), "spec.completions"))
+		Entry("a headless Service", "Service", service(fields{"clusterIP": "None"}), service(fields{}), "spec.clusterIP", "field is immutable"),
+		Entry("a Service's IP families", "Service", service(fields{"ipFamilyPolicy": "PreferDualStack", "selector": fields{"a": "b"}}), service(fields{"selector": fields{"a": "b"}}), "spec.ipFamilyPolicy", "to change it"),
+		Entry("a Job's completions", "Job", job(fields{}), job(fields{"parallelism": int64(3)}), "spec.completions", "field is immutable"))
+
+	It("says what is kept that stands against another type of Service", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Service")
+		known := b.held(ctx, desired(ref, service(fields{"clusterIP": "None"})))
+		result := b.Apply(ctx, desired(ref, service(fields{"type": "NodePort"})), member.Known{Live: known}, anyJournal)
+		Expect(result).To(BeAssignableToTypeOf(member.Invalid{}), "%v", member.Err(result))
+		Expect(member.Err(result)).To(MatchError(HaveSuffix("spec.clusterIP stays None, which is not in the template: field is immutable")))
+	})
 
 	It("leaves a Service headless that somebody else has made so", func(ctx SpecContext) {
 		b, ref := newBench(), newRef(ctx, "Service")

@@ -46,7 +46,7 @@ func (w *application) noteCreation(ctx context.Context) ApplyResult {
 	namespace.SetLabels(map[string]string{federate.ManagedLabel: "true"})
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	_, err := w.whole(w.Ref).Create(ctx, namespace, metav1.CreateOptions{FieldManager: creatingManager})
+	_, err := w.whole(w.Ref).Create(ctx, namespace, metav1.CreateOptions{FieldManager: creatingManager, DryRun: w.dryRun()})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return failed(err)
 	}

@@ -8,9 +8,11 @@
 //	apply.go     Apply: the order of things; nothing is forced on an object whose owner keeps it out
 //	unknown.go   ... without what the member's schema does not know
 //	replace.go   ... what plain apply cannot do: lists whose keys have changed, what is always refused
+//	kept.go      ... what the API server keeps, or takes away, without a word
 //	takeover.go  ... fields that KubeFed's controller wrote, or we by an update
 //	leaving.go   ... fields that others have written as well; what leaves the template
 //	retain.go    ... replicas that are the member's
+//	dryrun.go    the same, with nothing written
 //	remove.go    Remove and Release: it is to be gone, or to lose the managed label
 //	served.go    in which version the member serves the type; what a 404 is of
 //	result.go    the outcomes

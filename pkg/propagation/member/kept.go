@@ -3,13 +3,18 @@ package member
 import (
 	"bytes"
 	"context"
+	"slices"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
-// keptError says which field the member's API server has kept, against what is wanted.
+// keptError says which field the member's API server has kept, or would change, against what
+// is wanted.
 type keptError struct{ field string }
 
 func (e keptError) Error() string { return e.field }
@@ -17,32 +22,120 @@ func (e keptError) Error() string { return e.field }
 // send applies the object. The answer is read whole where an API server may have made
 // something else of it without a word, to see whether this one has.
 func (w *application) send(ctx context.Context, body []byte, force bool) (*metav1.PartialObjectMetadata, error) {
-	mayLose := w.Live != nil && bytes.Contains(body, []byte(":{}"))
-	if !mayLose && !federate.MayKeep(w.Resource.GVK.GroupKind()) {
+	mayLose := w.Live != nil && (bytes.Contains(body, []byte(":{}")) || bytes.Contains(body, []byte(":[]")))
+	mayWrap := hasLargeNumber(body)
+	if !mayLose && !mayWrap && !federate.MayKeep(w.Resource.GVK.GroupKind()) {
 		return w.apply(ctx, w.Ref, body, federate.FieldManager, force)
 	}
-	return w.sendAndLook(ctx, body, force)
-}
-
-func (w *application) sendAndLook(ctx context.Context, body []byte, force bool) (*metav1.PartialObjectMetadata, error) {
 	desired, err := w.object()
+	if err == nil && mayWrap {
+		err = w.tryNumbers(ctx, body, desired, force)
+	}
 	if err != nil {
 		return nil, err
 	}
-	applied, err := w.applyWhole(ctx, w.Ref, body, force)
+	applied, err := w.applyWhole(ctx, w.Ref, body, federate.FieldManager, force)
+	if err == nil && mayLose {
+		applied, err = w.putBack(ctx, applied, desired, force)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if w.Live != nil && federate.Emptied(applied.Object, desired.Object) {
-		if body, err = w.bodyOf(applied.GetResourceVersion(), w.onlyThis(applied.GetUID())); err != nil {
-			return nil, err
-		}
-		if applied, err = w.applyWhole(ctx, w.Ref, body, force); err != nil {
-			return nil, err
-		}
 	}
 	if field := federate.Kept(w.Resource.GVK.GroupKind(), applied, desired.Object); field != "" {
 		return nil, keptError{field}
 	}
 	return metadataOf(applied), nil
+}
+
+// hasLargeNumber says whether JSON has a whole number that may not fit into 32 bits: ten
+// digits in a row that begin a value. In a text they may be none, which costs a closer look.
+func hasLargeNumber(body []byte) bool {
+	const digits = 10
+	run := 0
+	for i, c := range body {
+		if c < '0' || c > '9' {
+			run = 0
+			continue
+		}
+		if run++; run != digits {
+			continue
+		}
+		before := i - digits
+		if before > 0 && body[before] == '-' {
+			before--
+		}
+		if before >= 0 && (body[before] == ':' || body[before] == ',' || body[before] == '[') {
+			return true
+		}
+	}
+	return false
+}
+
+// tryNumbers is an error if the API server would make another number of a large one, found
+// out by a dry run; once for each field of a type that takes them.
+func (w *application) tryNumbers(ctx context.Context, body []byte, desired *unstructured.Unstructured, force bool) error {
+	large := federate.LargeIn(desired.Object)
+	paths := make([]string, len(large))
+	for i, l := range large {
+		paths[i] = l.Path
+	}
+	if !w.wide.misses(w.Resource.GVR, paths) {
+		return nil
+	}
+	answer, err := w.try(ctx, w.Ref, body, force)
+	if err != nil {
+		return err
+	}
+	if wrapped := federate.Wrapped(answer.Object, large); wrapped != "" {
+		return keptError{wrapped}
+	}
+	w.wide.learn(w.Resource.GVR, paths)
+	return nil
+}
+
+// putBack applies the object again if what was applied lacks what is wanted as empty. What
+// it lacks even then the API server drops in all objects of the type, and is not missed again.
+func (w *application) putBack(ctx context.Context, applied, desired *unstructured.Unstructured, force bool) (*unstructured.Unstructured, error) {
+	if !w.dropped.misses(w.Resource.GVR, federate.Emptied(applied.Object, desired.Object)) {
+		return applied, nil
+	}
+	body, err := w.bodyOf(applied.GetResourceVersion(), w.onlyThis(applied.GetUID()))
+	if err != nil {
+		return nil, err
+	}
+	if applied, err = w.applyWhole(ctx, w.Ref, body, federate.FieldManager, force); err == nil {
+		w.dropped.learn(w.Resource.GVR, federate.Emptied(applied.Object, desired.Object))
+	}
+	return applied, err
+}
+
+// paths are those of fields of which something is known of the member's API server, for each
+// type.
+type paths struct {
+	mu sync.Mutex
+	of map[schema.GroupVersionResource]map[string]bool
+}
+
+func newPaths() paths { return paths{of: map[schema.GroupVersionResource]map[string]bool{}} }
+
+// mostPaths bounds what is remembered of a type: schemas have an end, but keys of their
+// objects may be anything.
+const mostPaths = 1000
+
+// misses says whether one of the paths is not known.
+func (p *paths) misses(gvr schema.GroupVersionResource, these []string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(these, func(path string) bool { return !p.of[gvr][path] })
+}
+
+func (p *paths) learn(gvr schema.GroupVersionResource, these []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of[gvr] == nil || len(p.of[gvr]) > mostPaths {
+		p.of[gvr] = map[string]bool{}
+	}
+	for _, path := range these {
+		p.of[gvr][path] = true
+	}
 }

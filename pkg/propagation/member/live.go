@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -37,8 +38,12 @@ type Live struct {
 	KubeFeds bool
 }
 
-// LiveOf reads off an object what is remembered of it.
+// LiveOf reads off an object what is remembered of it, the same whether it was read whole or
+// its metadata alone.
 func LiveOf(object metav1.Object) Live {
+	if whole, ok := object.(*unstructured.Unstructured); ok {
+		object = metadataOf(whole)
+	}
 	owned, replaced := ownedHash(object.GetManagedFields())
 	return Live{
 		UID:        object.GetUID(),

@@ -28,13 +28,13 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 		if writeErr != nil {
 			return failed(writeErr)
 		}
-		return Updated{Object: metadataOf(written), Refusal: describeRefusal(err)}
+		return Updated{Object: written, Refusal: describeRefusal(err)}
 	case errors.As(err, &keptError{}):
 		return Invalid{err}
 	case !apierrors.IsInvalid(err):
 		return failed(err)
 	case w.Invalid:
-		return Invalid{err}
+		return Invalid{w.explained(err)}
 	}
 	replaced, replaceErr := w.replace(ctx)
 	switch {
@@ -42,12 +42,26 @@ func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
 		// Why it cannot be applied comes first: that is what the user can mend.
 		return failed(fmt.Errorf("%w (replacing its lists instead failed: %w)", err, replaceErr))
 	case !replaced: // it is what we want that is invalid
-		return Invalid{err}
+		return Invalid{w.explained(err)}
 	}
 	if applied, err = w.write(ctx); err != nil {
 		return failed(err)
 	}
 	return w.takeShared(ctx, applied)
+}
+
+// explained says of an object that is invalid if it is for what the API server keeps of the
+// one that is there: the template does not have it.
+func (w *application) explained(err error) error {
+	const headless = "may not be set to 'None'"
+	if w.Resource.GVK.Kind != "Service" || !strings.Contains(err.Error(), headless) {
+		return err
+	}
+	desired, parseErr := w.object()
+	if address, _, _ := unstructured.NestedString(desired.Object, "spec", "clusterIP"); parseErr != nil || address != "" {
+		return err
+	}
+	return fmt.Errorf("%w: spec.clusterIP stays None, which is not in the template: field is immutable", err)
 }
 
 // refusals are how API servers say, with the status of an internal error, that a list cannot

@@ -30,6 +30,16 @@ type requests struct {
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
 	timeout  time.Duration
+	// dry is told what would be written, and nothing is; nil where it is.
+	dry *recording
+}
+
+// dryRun is what the options of every write say.
+func (c *requests) dryRun() []string {
+	if c.dry == nil {
+		return nil
+	}
+	return []string{metav1.DryRunAll}
 }
 
 func (c *requests) resource(r Ref) metadata.ResourceInterface {
@@ -50,16 +60,32 @@ func (c *requests) whole(r Ref) dynamic.ResourceInterface {
 // Fields that others own with another value are taken over with force, and a
 // conflict without.
 func (c *requests) apply(ctx context.Context, r Ref, body []byte, manager string, force bool) (*metav1.PartialObjectMetadata, error) {
+	if c.dry != nil {
+		applied, err := c.applyWhole(ctx, r, body, manager, force)
+		if err != nil {
+			return nil, err
+		}
+		return metadataOf(applied), nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	return c.resource(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: manager, Force: ptr.To(force)})
 }
 
-// applyWhole is apply for the template, with the whole object as the answer.
-func (c *requests) applyWhole(ctx context.Context, r Ref, body []byte, force bool) (*unstructured.Unstructured, error) {
+// applyWhole is apply with the whole object as the answer.
+func (c *requests) applyWhole(ctx context.Context, r Ref, body []byte, manager string, force bool) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.whole(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: federate.FieldManager, Force: ptr.To(force)})
+	options := metav1.PatchOptions{FieldManager: manager, Force: ptr.To(force), DryRun: c.dryRun()}
+	return c.dry.note(c.whole(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, options))
+}
+
+// try is applyWhole for the template, with nothing written.
+func (c *requests) try(ctx context.Context, r Ref, body []byte, force bool) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	options := metav1.PatchOptions{FieldManager: federate.FieldManager, Force: ptr.To(force), DryRun: []string{metav1.DryRunAll}}
+	return c.whole(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, options)
 }
 
 // get reads an object's metadata.
@@ -88,14 +114,14 @@ func (c *requests) readToWrite(ctx context.Context, r Ref) (*unstructured.Unstru
 func (c *requests) create(ctx context.Context, r Ref, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.whole(r).Create(ctx, object, metav1.CreateOptions{FieldManager: replacingManager})
+	return c.dry.note(c.whole(r).Create(ctx, object, metav1.CreateOptions{FieldManager: replacingManager, DryRun: c.dryRun()}))
 }
 
 // update writes an object in place of an apply; the version in it must still be the server's.
 func (c *requests) update(ctx context.Context, r Ref, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.whole(r).Update(ctx, object, metav1.UpdateOptions{FieldManager: replacingManager})
+	return c.dry.note(c.whole(r).Update(ctx, object, metav1.UpdateOptions{FieldManager: replacingManager, DryRun: c.dryRun()}))
 }
 
 // dropReplacing takes the entry of our updates off managedFields, leaving the fields.
@@ -126,7 +152,7 @@ func managedFieldsPatch(entries []metav1.ManagedFieldsEntry, version string) ([]
 func (c *requests) patch(ctx context.Context, r Ref, kind types.PatchType, body []byte) (*metav1.PartialObjectMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.resource(r).Patch(ctx, r.Key.Name, kind, body, metav1.PatchOptions{FieldManager: federate.FieldManager})
+	return c.resource(r).Patch(ctx, r.Key.Name, kind, body, metav1.PatchOptions{FieldManager: federate.FieldManager, DryRun: c.dryRun()})
 }
 
 // delete deletes the object as it is known, and neither another that took its name
@@ -144,7 +170,9 @@ func (c *requests) delete(ctx context.Context, r Ref, known *Live, options *meta
 	if opts.Preconditions == nil {
 		opts.Preconditions = &metav1.Preconditions{}
 	}
-	opts.Preconditions.UID = &known.UID
+	if opts.Preconditions.UID == nil { // else another object is meant, or this one
+		opts.Preconditions.UID = &known.UID
+	}
 	if version := known.ResourceVersion(); opts.Preconditions.ResourceVersion == nil && version != "" {
 		opts.Preconditions.ResourceVersion = &version
 	}

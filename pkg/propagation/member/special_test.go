@@ -54,7 +54,8 @@ var _ = Describe("What is refused by apply", func() {
 		b, ref := newBench(), newRef(ctx, "Service")
 		// Their keys are in another order as numbers and as texts.
 		ports := list{fields{"name": "a", "port": int64(443)}, fields{"name": "b", "port": int64(80)}, fields{"name": "c", "port": int64(9)}}
-		applied(ctx, b.Apply(ctx, desired(ref, fields{"spec": fields{"ports": ports}}), member.Known{First: true}, anyJournal), ref)
+		there := applied(ctx, b.Apply(ctx, desired(ref, fields{"spec": fields{"ports": ports}}), member.Known{First: true}, anyJournal), ref)
+		Expect(member.LiveOf(there)).To(Equal(*live(ctx, ref)), "a watch of whole objects")
 
 		pod := with(nil, fields{"containers": list{fields{"name": "c", "image": "a", "env": list{variable("A", "1"), variable("A", "2")}, "ports": list{
 			fields{"containerPort": int64(443)}, fields{"containerPort": int64(80)},

@@ -11,6 +11,7 @@ import (
 // those of the server's version will.
 type Published struct {
 	converter *templateConverter
+	gvk       schema.GroupVersionKind
 	kind      *spec.Schema // nil where nothing is published
 	// template is the schema of templates, with nothing left out for its size.
 	template apiextensionsv1.JSONSchemaProps
@@ -19,9 +20,17 @@ type Published struct {
 // PublishedOf takes a kind from the schemas of its group and version.
 func PublishedOf(definitions map[string]*spec.Schema, gvk schema.GroupVersionKind) *Published {
 	p := &Published{
+		gvk:       gvk,
 		converter: newTemplateConverter(definitions, templateLimits{Depth: deepest}),
 		kind:      definitionFor(definitions, gvk.Group, gvk.Version, gvk.Kind),
 	}
 	p.template = p.converter.template(p.kind)
 	return p
+}
+
+// judges says whether an object is of the version that is known: in another one of its kind
+// it may have other fields. One that does not say its version is.
+func (p *Published) judges(object map[string]any) bool {
+	version, said := object["apiVersion"]
+	return p.kind != nil && (!said || version == p.gvk.GroupVersion().String())
 }

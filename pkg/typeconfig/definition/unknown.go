@@ -12,7 +12,7 @@ import (
 // sorted, as paths: an API server leaves them out. Where nothing is published of a kind, or
 // anything is taken, every field is known.
 func (p *Published) UnknownFields(object map[string]any) []string {
-	if p.kind == nil {
+	if !p.judges(object) {
 		return nil
 	}
 	var unknown []string

@@ -16,6 +16,9 @@ import (
 // what to write: in a template the schema of the federated type refuses them, in what a
 // cluster gets its API server.
 func (p *Published) WrongTypes(object map[string]any) []string {
+	if !p.judges(object) {
+		return nil
+	}
 	return wrongTypes(&p.template, object, "")
 }
 
