@@ -1,33 +1,11 @@
 package federate
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
-
-// Overlay returns live with everything that desired says: objects are merged
-// field by field, lists and single values are desired's. Neither is modified; the
-// result shares their content.
-//
-// It is what an update writes where an apply cannot be used. Server-side apply
-// merges lists by their items' keys as well, for which the type's schema is needed.
-func Overlay(live, desired map[string]any) map[string]any {
-	out := make(map[string]any, len(live)+len(desired))
-	maps.Copy(out, live)
-	for key, value := range desired {
-		want, isObject := value.(map[string]any)
-		have, wasObject := out[key].(map[string]any)
-		if isObject && wasObject {
-			out[key] = Overlay(have, want)
-		} else {
-			out[key] = value
-		}
-	}
-	return out
-}
 
 // exclusive are fields that API servers refuse beside a certain value of another. Where
 // they had a default, nobody's apply takes them away, not even one that says null.
@@ -44,9 +22,14 @@ var exclusive = []struct {
 	{schema.GroupKind{Group: "apps", Kind: "StatefulSet"}, []string{"spec", "updateStrategy"}, "type", "OnDelete", "rollingUpdate"},
 }
 
-// Replacement is Overlay without what live has and cannot be beside what desired says.
-func Replacement(gk schema.GroupKind, live, desired map[string]any) map[string]any {
-	out := Overlay(live, desired)
+// Replacement returns live with everything that desired says: objects are merged field by
+// field, lists and single values are desired's but for what is kept, and without what live
+// has and cannot be beside it. Neither is modified; the result shares their content.
+//
+// It is what an update writes where an apply cannot be used. Server-side apply merges lists by
+// their items' keys as well, for which the type's schema is needed.
+func Replacement(gk schema.GroupKind, live, desired map[string]any, kept Keeping) map[string]any {
+	out := kept.overlay(live, desired, kept.Others, "")
 	for _, rule := range exclusive {
 		path := slices.Concat(rule.in, []string{rule.excludes})
 		if rule.kind != gk || present(desired, path) || !present(out, path) {

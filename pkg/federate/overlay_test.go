@@ -4,9 +4,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-func TestOverlay(t *testing.T) {
+func TestReplacement(t *testing.T) {
 	for name, test := range map[string]struct{ live, desired, want string }{
 		"what only the cluster has stays": {`{"a":{"x":1,"y":2},"s":3}`, `{"a":{"x":5}}`, `{"a":{"x":5,"y":2},"s":3}`},
 		"lists are replaced whole":        {`{"ports":[{"port":81},{"port":82}]}`, `{"ports":[{"port":80}]}`, `{"ports":[{"port":80}]}`},
@@ -16,7 +17,7 @@ func TestOverlay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			live, desired := tree(t, []byte(test.live)), tree(t, []byte(test.desired))
-			if diff := cmp.Diff(tree(t, []byte(test.want)), Overlay(live, desired)); diff != "" {
+			if diff := cmp.Diff(tree(t, []byte(test.want)), Replacement(schema.GroupKind{}, live, desired, Keeping{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tree(t, []byte(test.live)), live) + cmp.Diff(tree(t, []byte(test.desired)), desired); diff != "" {

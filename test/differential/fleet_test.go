@@ -184,7 +184,7 @@ func (f *fleet) setUpKubeFed(ctx context.Context) error {
 			return err
 		}
 	}
-	if f.kubefed, err = framework.StartKubeFed(ctx, f.system); err != nil {
+	if f.kubefed, err = framework.StartKubeFed(f.system); err != nil {
 		return err
 	}
 	for _, m := range f.system.Members() {

@@ -21,7 +21,7 @@ type kubeFedProcess struct {
 // startKubeFed runs KubeFed's controller-manager against the host.
 func startKubeFed(ctx context.Context) *kubeFedProcess {
 	GinkgoHelper()
-	process, err := framework.StartKubeFed(ctx, system)
+	process, err := framework.StartKubeFed(system)
 	Expect(err).NotTo(HaveOccurred())
 	p := &kubeFedProcess{process}
 	DeferCleanup(func() { p.stop() })

@@ -7,7 +7,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-	"sigs.k8s.io/structured-merge-diff/v6/value"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/retries"
@@ -139,23 +138,7 @@ func leave(live map[string]any, owned *fieldpath.Set, desired map[string]any) {
 func leaveItems(items []any, owned *fieldpath.Set) []any {
 	return slices.DeleteFunc(slices.Clone(items), func(item any) bool {
 		found := false
-		owned.Members.Iterate(func(e fieldpath.PathElement) { found = found || isItem(&e, item) })
+		owned.Members.Iterate(func(e fieldpath.PathElement) { found = found || federate.IsItem(&e, item) })
 		return found
-	})
-}
-
-// isItem says whether an item of a list is the one of a key or a value. Fields of the key
-// that the item does not have are at their default.
-func isItem(e *fieldpath.PathElement, item any) bool {
-	if e.Value != nil {
-		return value.Equals(*e.Value, value.NewValueInterface(item))
-	}
-	fields, ok := item.(map[string]any)
-	if !ok || e.Key == nil {
-		return false
-	}
-	return !slices.ContainsFunc(*e.Key, func(key value.Field) bool {
-		have, there := fields[key.Name]
-		return there && !value.Equals(key.Value, value.NewValueInterface(have))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,8 +15,8 @@ import (
 
 // applyOrReplace applies the object. Where somebody has changed the key
 // of a list's item, such as a Service's port, applying adds ours beside theirs,
-// and the result may be invalid. Lists are then replaced whole, as KubeFed's
-// updates do, before the object is applied again.
+// and the result may be invalid. Lists are then replaced, by an update as KubeFed's are but
+// for what others have in them, before the object is applied again.
 //
 // What can never be applied is only created or updated.
 func (w *application) applyOrReplace(ctx context.Context) ApplyResult {
@@ -113,16 +114,47 @@ func (w *application) createOrUpdate(ctx context.Context) (*unstructured.Unstruc
 	if err != nil {
 		return nil, err
 	}
-	w.overlay(object, desired)
-	return w.update(ctx, w.Ref, object)
+	updated, _, err := w.updateKeeping(ctx, object, desired)
+	return updated, err
 }
 
-// overlay makes an object of the member, which is its own copy, what is desired: what was
-// ours and is not desired any more goes, as apply would have it.
-func (w *application) overlay(object, desired *unstructured.Unstructured) {
+// mostKept is how often an update is tried that keeps something in lists: as much as it can,
+// and less in the lists that the first has shown to be in the way.
+const mostKept = 2
+
+// updateKeeping makes an object of the member, which is its own copy, what is desired: what
+// was ours and is not desired any more goes, as apply would have it, and what others have in
+// its lists stays, as far as the result is valid. invalid: it is not, whatever is left out.
+func (w *application) updateKeeping(ctx context.Context, object, desired *unstructured.Unstructured) (updated *unstructured.Unstructured, invalid bool, err error) {
 	w.yield(object, desired)
+	kept := federate.Keeping{Others: federate.OthersOf(object.GetManagedFields())}
 	leave(object.Object, ownedFields(object.GetManagedFields(), w.RetainReplicas), desired.Object)
-	object.Object = federate.Replacement(w.Resource.GVK.GroupKind(), object.Object, desired.Object)
+	var tried map[string]any
+	for try := 1; ; try++ {
+		next := federate.Replacement(w.Resource.GVK.GroupKind(), object.Object, desired.Object, kept)
+		if reflect.DeepEqual(next, tried) {
+			return nil, true, err
+		}
+		tried = next
+		updated, err = w.update(ctx, w.Ref, &unstructured.Unstructured{Object: next})
+		if !apierrors.IsInvalid(err) || kept.Others == nil {
+			return updated, apierrors.IsInvalid(err), err
+		}
+		if kept = kept.Without(causes(err)); try == mostKept {
+			kept = federate.Keeping{}
+		}
+	}
+}
+
+// causes are the fields at which an API server finds an object invalid.
+func causes(err error) (fields []string) {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Details != nil {
+		for _, cause := range status.Status().Details.Causes {
+			fields = append(fields, cause.Field)
+		}
+	}
+	return fields
 }
 
 // replace updates the object in the member; false if there is none, or the
@@ -139,12 +171,11 @@ func (w *application) replace(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w.overlay(object, desired)
-	updated, err := w.update(ctx, w.Ref, object)
-	if apierrors.IsInvalid(err) {
+	updated, invalid, err := w.updateKeeping(ctx, object, desired)
+	switch {
+	case invalid:
 		return false, nil
-	}
-	if err != nil {
+	case err != nil:
 		return false, err
 	}
 	return true, w.dropReplacing(ctx, w.Ref, updated)

@@ -1,6 +1,8 @@
 package member_test
 
 import (
+	"context"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -16,6 +18,31 @@ func variable(name, value string) fields { return fields{"name": name, "value": 
 // container is the first container of a Deployment.
 func container(object *unstructured.Unstructured) fields {
 	return at(object, "spec", "template", "spec", "containers").(list)[0].(fields)
+}
+
+// inject has somebody in the member add to a Deployment what injectors do: a container, a
+// variable, a command and a volume.
+func inject(ctx context.Context, ref member.Ref) {
+	GinkgoHelper()
+	tamper(ctx, ref, func(object *unstructured.Unstructured) {
+		pod := at(object, "spec", "template", "spec").(fields)
+		first := container(object)
+		env, _ := first["env"].(list)
+		first["env"] = append(env, variable("INJECTED", "1"))
+		first["command"] = list{"wrapped"}
+		pod["containers"] = append(pod["containers"].(list), fields{"name": "sidecar", "image": "sidecar"})
+		volumes, _ := pod["volumes"].(list)
+		pod["volumes"] = append(volumes, fields{"name": "injected", "emptyDir": fields{}})
+	})
+}
+
+// expectInjected says that all of that but the variable is there.
+func expectInjected(object *unstructured.Unstructured) {
+	GinkgoHelper()
+	pod := at(object, "spec", "template", "spec").(fields)
+	Expect(pod["containers"]).To(ContainElement(HaveKeyWithValue("name", "sidecar")))
+	Expect(pod["volumes"]).To(ContainElement(HaveKeyWithValue("name", "injected")))
+	Expect(container(object)["command"]).To(Equal(list{"wrapped"}))
 }
 
 var _ = Describe("What is refused by apply", func() {
@@ -64,6 +91,17 @@ var _ = Describe("What is refused by apply", func() {
 		result := b.Apply(ctx, desired(ref, pod), member.Known{First: true}, anyJournal)
 		Expect(result).To(BeAssignableToTypeOf(member.Updated{}), "%v", member.Err(result))
 		Expect(member.LiveOf(result.(member.Updated).Object)).To(Equal(*live(ctx, ref)))
+	})
+
+	It("leaves others what they have in the lists", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		b.held(ctx, desired(ref, workload(2, variable("A", "1"))))
+		inject(ctx, ref)
+		result := b.Apply(ctx, desired(ref, twice), member.Known{Live: live(ctx, ref)}, anyJournal)
+		Expect(result).To(BeAssignableToTypeOf(member.Updated{}), "%v", member.Err(result))
+		there := found(ctx, ref)
+		Expect(container(there)["env"]).To(Equal(list{variable("A", "1"), variable("A", "2"), variable("INJECTED", "1")}))
+		expectInjected(there)
 	})
 
 	It("is also an item of a list that is null", func(ctx SpecContext) {
@@ -261,5 +299,55 @@ var _ = Describe("What KubeFed's controller has written", func() {
 		Expect(b.Apply(ctx, desired(ref, data(fields{"a": "2"})), known, anyJournal)).To(Equal(member.KeptOut{}))
 		Expect(found(ctx, ref)).To(Equal(kept))
 		Expect(b.requests()).To(Equal([]string{"GET"}))
+	})
+})
+
+var _ = Describe("What cannot be beside what others have written", func() {
+	probe := func(kind fields) fields {
+		return with(nil, fields{"containers": list{fields{"name": "c", "image": "a", "livenessProbe": kind}}})
+	}
+
+	It("replaces that alone: one of several probes", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		want := desired(ref, probe(fields{"httpGet": fields{"path": "/", "port": int64(80)}}))
+		b.held(ctx, want)
+		inject(ctx, ref)
+		tamper(ctx, ref, func(object *unstructured.Unstructured) {
+			container(object)["livenessProbe"] = fields{"exec": fields{"command": list{"true"}}}
+		})
+		known := live(ctx, ref)
+		there := applied(ctx, b.Apply(ctx, want, member.Known{Live: known, Repair: known.ResourceVersion()}, anyJournal), ref)
+		Expect(container(there)["livenessProbe"]).To(And(HaveKey("httpGet"), Not(HaveKey("exec"))))
+		Expect(container(there)["env"]).To(Equal(list{variable("INJECTED", "1")}))
+		expectInjected(there)
+	})
+
+	It("replaces that alone: one of several sources of a volume", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Deployment")
+		want := desired(ref, with(nil, fields{"volumes": list{fields{"name": "v", "emptyDir": fields{}}}}))
+		b.held(ctx, want)
+		inject(ctx, ref)
+		tamper(ctx, ref, func(object *unstructured.Unstructured) {
+			volumes := at(object, "spec", "template", "spec", "volumes").(list)
+			volumes[0] = fields{"name": "v", "hostPath": fields{"path": "/"}}
+		})
+		known := live(ctx, ref)
+		there := applied(ctx, b.Apply(ctx, want, member.Known{Live: known, Repair: known.ResourceVersion()}, anyJournal), ref)
+		Expect(at(there, "spec", "template", "spec", "volumes")).To(ContainElement(Equal(fields{"name": "v", "emptyDir": fields{}})))
+		expectInjected(there)
+	})
+
+	It("replaces that alone: a port with another number", func(ctx SpecContext) {
+		b, ref := newBench(), newRef(ctx, "Service")
+		want := desired(ref, fields{"spec": fields{"ports": list{fields{"name": "a", "port": int64(80)}}}})
+		b.held(ctx, want)
+		tamper(ctx, ref, func(object *unstructured.Unstructured) {
+			ports := at(object, "spec", "ports").(list)
+			ports[0].(fields)["port"] = int64(8080)
+			Expect(unstructured.SetNestedSlice(object.Object, append(ports, fields{"name": "theirs", "port": int64(99)}), "spec", "ports")).To(Succeed())
+		})
+		known := live(ctx, ref)
+		there := applied(ctx, b.Apply(ctx, want, member.Known{Live: known, Repair: known.ResourceVersion()}, anyJournal), ref)
+		Expect(at(there, "spec", "ports")).To(ConsistOf(HaveKeyWithValue("port", int64(80)), HaveKeyWithValue("port", int64(99))))
 	})
 })

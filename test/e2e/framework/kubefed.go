@@ -75,7 +75,7 @@ func InstallKubeFed(ctx context.Context, host *Cluster, config string) error {
 
 // StartKubeFed runs KubeFed's controller-manager against the host; its log goes to a
 // new file in the system's directory.
-func StartKubeFed(ctx context.Context, s *System) (*Process, error) {
+func StartKubeFed(s *System) (*Process, error) {
 	_, program, err := KubeFedPrograms()
 	if err != nil {
 		return nil, err
