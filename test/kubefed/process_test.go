@@ -19,7 +19,7 @@ type kubeFedProcess struct {
 }
 
 // startKubeFed runs KubeFed's controller-manager against the host.
-func startKubeFed(ctx context.Context) *kubeFedProcess {
+func startKubeFed() *kubeFedProcess {
 	GinkgoHelper()
 	process, err := framework.StartKubeFed(system)
 	Expect(err).NotTo(HaveOccurred())

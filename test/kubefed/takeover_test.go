@@ -40,7 +40,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		startClusters(ctx)
 		Expect(framework.InstallKubeFed(ctx, host, framework.KubeFedConfig)).To(Succeed())
-		kubeFed = startKubeFed(ctx)
+		kubeFed = startKubeFed()
 		for _, c := range members {
 			kubefedctl(ctx, "join", c.Name, "--cluster-context", c.Name)
 			Expect(system.WaitForMember(ctx, c.Name, true)).To(Succeed())
@@ -127,7 +127,7 @@ var _ = Describe("A federation that KubeFed v0.10.0 runs", Ordered, func() {
 		was := snapshot(ctx, everyone)
 		was2 := rollouts(ctx)
 		Expect(system.Controller.Stop(ctx)).To(Succeed())
-		kubeFed = startKubeFed(ctx)
+		kubeFed = startKubeFed()
 		By("waiting until each type's controller has worked")
 		marker := markers("back")
 		for _, o := range marker {
