@@ -1,7 +1,6 @@
 package kubefed
 
 import (
-	"context"
 	"os"
 	"strings"
 	"syscall"
