@@ -28,7 +28,7 @@ var _ = Describe("On Google Cloud Storage", func() {
 		b := backup(ctx, c, ns)
 		execute(nil, ns)
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
-		Expect(current(ctx, c, repository).Status.Location).To(Equal("gs://backups/clusters/host/"))
+		Eventually(ctx, func() string { return current(ctx, c, repository).Status.Location }).Should(Equal("gs://backups/clusters/host/"))
 
 		data := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "data"}}
 		Expect(c.Delete(ctx, data)).To(Succeed())

@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"encoding/base64"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -200,7 +202,13 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 // spec. cut ends it, and waits until the member counts as broken; restore goes without it.
 func throughProxy(ctx context.Context, c *framework.Cluster) (cut func(ctx context.Context) (restore func(ctx context.Context))) {
 	GinkgoHelper()
-	proxy, err := framework.StartProxy(c, nil)
+	var watches atomic.Int64
+	proxy, err := framework.StartProxy(c, func(r *http.Response) error {
+		if r.Request.URL.Query().Get("watch") != "" {
+			watches.Add(1)
+		}
+		return nil
+	})
 	Expect(err).NotTo(HaveOccurred())
 	member := ref{GroupVersionKind: framework.KubeFedCluster, Namespace: framework.KubeFedNamespace, Name: c.Name}
 	spec, _ := found(ctx, host, member).Object["spec"].(fields)
@@ -221,6 +229,8 @@ func throughProxy(ctx context.Context, c *framework.Cluster) (cut func(ctx conte
 		proxy.Close()
 	}, NodeTimeout(3*time.Minute))
 	connect(ctx, proxy.Endpoint(), base64.StdEncoding.EncodeToString(proxy.CABundle()))
+	// Before that a proxy that ends is an address that never worked: the old connection stays.
+	Eventually(ctx, watches.Load).Should(BeNumerically(">", 0), "the control plane goes through the proxy")
 	return func(ctx context.Context) func(ctx context.Context) {
 		GinkgoHelper()
 		proxy.Close()

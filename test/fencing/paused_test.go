@@ -3,6 +3,7 @@ package fencing
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -20,7 +21,7 @@ var _ = Describe("a leader that was paused for longer than its Lease", Ordered, 
 	BeforeAll(func(ctx SpecContext) {
 		Expect(quick.Start(ctx)).To(Succeed())
 		for i := range count {
-			name := fmt.Sprintf("fenced-%d", i)
+			name := fmt.Sprintf("%s%d", ours, i)
 			Expect(host.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
 			here := []any{map[string]any{"name": member.Name}}
 			Expect(host.Create(ctx, federated("FederatedNamespace", name, name, map[string]any{"placement": map[string]any{"clusters": here}}))).To(Succeed())
@@ -31,7 +32,7 @@ var _ = Describe("a leader that was paused for longer than its Lease", Ordered, 
 		}
 		Eventually(ctx, versions).Should(And(HaveLen(count), HaveEach("v1")))
 		for i := range count {
-			name := fmt.Sprintf("fenced-%d", i)
+			name := fmt.Sprintf("%s%d", ours, i)
 			Expect(member.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "of-the-member"}})).To(Succeed())
 		}
 		Expect(quick.Stop(ctx)).To(Succeed())
@@ -123,17 +124,21 @@ var _ = Describe("a controller without an election", func() {
 func setVersions(ctx context.Context, version string) {
 	GinkgoHelper()
 	for i := range count {
-		patch(ctx, federated("FederatedConfigMap", fmt.Sprintf("fenced-%d", i), "settings", nil), `{"spec":{"template":{"data":{"version":%q}}}}`, version)
+		patch(ctx, federated("FederatedConfigMap", fmt.Sprintf("%s%d", ours, i), "settings", nil), `{"spec":{"template":{"data":{"version":%q}}}}`, version)
 	}
 }
 
 func setPlacements(ctx context.Context, clusters string) {
 	GinkgoHelper()
 	for i := range count {
-		name := fmt.Sprintf("fenced-%d", i)
+		name := fmt.Sprintf("%s%d", ours, i)
 		patch(ctx, federated("FederatedNamespace", name, name, nil), `{"spec":{"placement":{"clusters":%s}}}`, clusters)
 	}
 }
+
+// ours begins the names of the namespaces of these specs. Others have theirs, and specs come
+// in any order.
+const ours = "fenced-"
 
 // configMaps are the propagated ones in the member; a namespace that is being deleted
 // has none that counts.
@@ -144,7 +149,7 @@ func configMaps(ctx context.Context, what func(*corev1.ConfigMap) string) (map[s
 	}
 	found := map[string]string{}
 	for i := range list.Items {
-		if c := &list.Items[i]; c.DeletionTimestamp == nil {
+		if c := &list.Items[i]; c.DeletionTimestamp == nil && strings.HasPrefix(c.Namespace, ours) {
 			found[c.Namespace] = what(c)
 		}
 	}
@@ -161,8 +166,7 @@ func resourceVersions(ctx context.Context) (map[string]string, error) {
 	return configMaps(ctx, func(c *corev1.ConfigMap) string { return c.ResourceVersion })
 }
 
-// namespaces are those in the member that are not being deleted, with their UIDs, but
-// for the one that is propagated without an election: specs come in any order.
+// namespaces are those in the member that are not being deleted, with their UIDs.
 func namespaces(ctx context.Context) (map[string]string, error) {
 	var list corev1.NamespaceList
 	if err := member.List(ctx, &list, client.HasLabels{"kubefed.io/managed"}); err != nil {
@@ -170,7 +174,7 @@ func namespaces(ctx context.Context) (map[string]string, error) {
 	}
 	found := map[string]string{}
 	for i := range list.Items {
-		if n := &list.Items[i]; n.DeletionTimestamp == nil && n.Name != "unfenced" {
+		if n := &list.Items[i]; n.DeletionTimestamp == nil && strings.HasPrefix(n.Name, ours) {
 			found[n.Name] = string(n.UID)
 		}
 	}

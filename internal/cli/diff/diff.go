@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -113,7 +114,7 @@ func (o *Options) changes(ctx context.Context, members *members, all []*preview.
 	var changes []*change
 	of := map[string][]func(){} // what is to be asked of each cluster
 	for _, p := range all {
-		name := p.Type.Federated.GVK.Kind + " " + p.TargetKey().String()
+		name := p.Type.Federated.GVK.Kind + " " + strings.TrimPrefix(p.Namespace+"/"+p.Name, "/")
 		for _, warning := range p.Warnings {
 			_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: %s: %s\n", name, warning)
 		}

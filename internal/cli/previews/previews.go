@@ -167,13 +167,14 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := o.facts(ctx, objects)
+	before, err := o.facts(ctx, objects)
 	if err != nil {
 		return nil, err
 	}
+	facts := before.Under(objects)
 	var previews []*preview.Preview
 	if o.Affected && slices.ContainsFunc(objects, preview.IsPolicy) {
-		if previews, err = o.affected(ctx, facts, objects); err != nil {
+		if previews, err = o.affected(ctx, before, facts, objects); err != nil {
 			return nil, err
 		}
 	}
@@ -199,12 +200,8 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 
 // affected are the objects of the host, but those of the files, that are something else
 // under the policies of the files than under those of the host.
-func (o *Options) affected(ctx context.Context, under *preview.Facts, files []*unstructured.Unstructured) ([]*preview.Preview, error) {
+func (o *Options) affected(ctx context.Context, before, under *preview.Facts, files []*unstructured.Unstructured) ([]*preview.Preview, error) {
 	host, err := o.factory.HostClient()
-	if err != nil {
-		return nil, err
-	}
-	before, err := preview.Read(ctx, host, o.factory.KubeFedNamespace)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +214,7 @@ func (o *Options) affected(ctx context.Context, under *preview.Facts, files []*u
 		}
 		for i := range list.Items {
 			object := &list.Items[i]
-			if slices.ContainsFunc(files, func(f *unstructured.Unstructured) bool { return sameObject(f, object) }) {
+			if object.GetDeletionTimestamp() != nil || slices.ContainsFunc(files, func(f *unstructured.Unstructured) bool { return sameObject(f, object) }) {
 				continue
 			}
 			was, err := before.Of(object)
@@ -240,8 +237,8 @@ func sameObject(a, b *unstructured.Unstructured) bool {
 	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
 }
 
-// facts for objects of files. A FederatedNamespace or a policy in the files counts as if it
-// had been applied; objects without a namespace get that of the flag or of the context.
+// facts for objects of files, but for the policies of these. A FederatedNamespace in the files
+// counts as if it had been applied; objects without a namespace get that of the flag or of the context.
 func (o *Options) facts(ctx context.Context, objects []*unstructured.Unstructured) (*preview.Facts, error) {
 	if o.FactsFile != "" {
 		known, err := readFiles([]string{o.FactsFile})
@@ -255,7 +252,8 @@ func (o *Options) facts(ctx context.Context, objects []*unstructured.Unstructure
 		if len(facts.Types) == 0 {
 			return nil, fmt.Errorf("%s: there is no FederatedTypeConfig of the namespace %s in it: write it with \"fedctl get facts -o yaml\", or name the namespace with --kubefed-namespace", o.FactsFile, o.factory.KubeFedNamespace)
 		}
-		return o.adopt(facts, objects, "default"), nil
+		o.adopt(facts, objects, "default")
+		return facts, nil
 	}
 	host, err := o.factory.HostClient()
 	if err != nil {
@@ -268,12 +266,13 @@ func (o *Options) facts(ctx context.Context, objects []*unstructured.Unstructure
 	if err != nil {
 		return nil, err
 	}
-	return o.adopt(facts, objects, o.Namespace), nil
+	o.adopt(facts, objects, o.Namespace)
+	return facts, nil
 }
 
-// adopt gives namespaced objects their namespace, and the facts the FederatedNamespaces
-// and the policies of the files.
-func (o *Options) adopt(facts *preview.Facts, objects []*unstructured.Unstructured, namespace string) *preview.Facts {
+// adopt gives namespaced objects their namespace, and the facts the FederatedNamespaces of the
+// files.
+func (o *Options) adopt(facts *preview.Facts, objects []*unstructured.Unstructured, namespace string) {
 	if o.Namespace != "" {
 		namespace = o.Namespace
 	}
@@ -283,7 +282,6 @@ func (o *Options) adopt(facts *preview.Facts, objects []*unstructured.Unstructur
 		}
 		facts.Adopt(object)
 	}
-	return facts.Under(objects)
 }
 
 func (o *Options) readFacts(ctx context.Context, host client.Client, namespaces ...string) (*preview.Facts, error) {
