@@ -65,7 +65,9 @@ var _ = Describe("rights by namespace", func() {
 
 		By("what the token cannot bind")
 		// A policy takes effect a little later than it is there: nothing is to be left of asking.
-		Eventually(func() error { return apply(ctx, as, binding("kube-system", boundName, boundName, account), client.DryRunAll) }).Should(
+		Eventually(func() error {
+			return apply(ctx, as, binding("kube-system", boundName, boundName, account), client.DryRunAll)
+		}).Should(
 			MatchError(ContainSubstring("the federation gets no rights in namespaces that begin with kube-")))
 		Expect(apply(ctx, as, binding(namespace, boundName, boundName, account))).To(forbidden())
 		Expect(apply(ctx, as, binding(in, boundName, boundName, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: in, Name: "default"}))).To(
