@@ -8,5 +8,9 @@ if command -v shellcheck >/dev/null; then
 else
   echo "shellcheck is not installed (apt-get install shellcheck): scripts are not checked"
 fi
+if git grep -nE '^[^#]*uses: +[^.]' -- .github | grep -vE '@[0-9a-f]{40}( |$)'; then
+  echo "an action is to be named by the digest of its commit: tags can be moved" >&2
+  exit 1
+fi
 go run "github.com/rhysd/actionlint/cmd/actionlint@$1"
 echo "workflows are clean"

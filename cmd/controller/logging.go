@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 
@@ -27,7 +28,8 @@ func setUpLogging(process settings.Process) {
 }
 
 // calm passes on what libraries log as an error and is none, as what it is: an event
-// about something in a namespace that is being deleted finds no place there any more.
+// about something in a namespace that is being deleted finds no place there any more, and
+// what is under way when the controller ends, or a member leaves, is given up.
 type calm struct{ slog.Handler }
 
 const levelExpected = slog.Level(-1) // as the controller's own V(1)
@@ -46,7 +48,7 @@ func (c calm) Handle(ctx context.Context, record slog.Record) error {
 func isExpected(record slog.Record) (expected bool) {
 	record.Attrs(func(attr slog.Attr) bool {
 		err, ok := attr.Value.Any().(error)
-		expected = ok && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+		expected = ok && (apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) || errors.Is(err, context.Canceled))
 		return !expected
 	})
 	return expected

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -26,6 +28,8 @@ func TestExpectedConditionsAreNoErrors(t *testing.T) {
 	}{
 		{terminating, slog.LevelInfo, ""},
 		{terminating, slog.LevelDebug, "level=DEBUG+3"},
+		{&url.Error{Op: "Get", URL: "https://a", Err: context.Canceled}, slog.LevelInfo, ""},
+		{context.DeadlineExceeded, slog.LevelInfo, "level=ERROR"},
 		{forbidden, slog.LevelInfo, "level=ERROR"},
 		{nil, slog.LevelInfo, "level=ERROR"},
 	} {

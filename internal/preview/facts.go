@@ -189,6 +189,12 @@ func IsPolicy(object *unstructured.Unstructured) bool {
 	return slices.Contains(policyKinds, object.GroupVersionKind())
 }
 
+// Federates says whether an object is of a federated type.
+func (f *Facts) Federates(object *unstructured.Unstructured) bool {
+	_, found := f.typeOf(object.GroupVersionKind())
+	return found
+}
+
 // Namespaced says whether an object is of a federated type that lives in namespaces.
 func (f *Facts) Namespaced(object *unstructured.Unstructured) bool {
 	t, found := f.typeOf(object.GroupVersionKind())

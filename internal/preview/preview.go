@@ -197,7 +197,7 @@ func (c Cluster) Asked() bool {
 // SameAs says whether every cluster gets the same as in another preview of the object.
 func (p *Preview) SameAs(other *Preview) bool {
 	return p.Problem == other.Problem && slices.EqualFunc(p.Clusters, other.Clusters, func(a, b Cluster) bool {
-		return a.Verdict == b.Verdict && bytes.Equal(a.Rendered.JSON, b.Rendered.JSON) && bytes.Equal(a.Rendered.Initial, b.Rendered.Initial) &&
+		return a.Cluster == b.Cluster && a.Selected == b.Selected && a.Reason == b.Reason && bytes.Equal(a.Rendered.JSON, b.Rendered.JSON) && bytes.Equal(a.Rendered.Initial, b.Rendered.Initial) &&
 			(a.Err == nil) == (b.Err == nil)
 	})
 }
@@ -210,12 +210,12 @@ func (p *Preview) TargetKey() types.NamespacedName {
 	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
 }
 
-// Holds says whether the status of the federated object names the cluster: it has, or may
-// have, the object.
+// Holds says whether the status of the federated object names the cluster as one that has, or
+// may have, the object and is to lose it: not one that keeps what no placement has selected.
 func (p *Preview) Holds(cluster string) bool {
 	reported, _, _ := unstructured.NestedSlice(p.Source.Object, "status", "clusters")
 	return slices.ContainsFunc(reported, func(item any) bool {
 		c, _ := item.(map[string]any)
-		return c["name"] == cluster
+		return c["name"] == cluster && c["status"] != string(federate.NotSelected)
 	})
 }

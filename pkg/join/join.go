@@ -153,6 +153,9 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err := memberSide.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
 		return err
 	}
+	if err := memberSide.warnOfOthers(ctx, client.ObjectKey{Namespace: o.KubeFedNamespace, Name: account}, o.Say); err != nil {
+		return err
+	}
 	inMember := steps{
 		client: memberSide.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say, made: &[]client.Object{},
 	}

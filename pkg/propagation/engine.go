@@ -208,6 +208,7 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 		return fmt.Errorf("cluster %q: %w", name, err)
 	}
 	client.applier.Served().OnReturn(func() { e.triggers.versionReturned(name.String()) })
+	go client.applier.FollowSchemas(ctx, func(gvr schema.GroupVersionResource) { e.triggers.schemaChanged(name.String(), gvr.GroupResource()) })
 	e.members.Engage(ctx, name.String(), client)
 	e.bindings.engage(ctx, name.String(), client)
 	return nil

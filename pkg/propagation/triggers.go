@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fedctl/fedctl/pkg/fleet"
@@ -148,14 +149,28 @@ func (g *triggers) memberTroubled(typeName string) {
 // another one was used.
 func (g *triggers) versionReturned(cluster string) {
 	for _, t := range g.types.all() {
-		for _, key := range t.federated.Keys("") {
-			decide := false
-			if acc := t.account(key); acc != nil {
-				acc.keep(func(l *ledger.Ledger) { decide = l.Returned(cluster) })
-			}
-			if decide {
-				g.work.decide(t, key)
-			}
+		g.rewrite(t, func(l *ledger.Ledger) bool { return l.Returned(cluster) })
+	}
+}
+
+// schemaChanged is called when a member may know fields of a resource by now that it did not.
+func (g *triggers) schemaChanged(cluster string, resource schema.GroupResource) {
+	for _, t := range g.types.all() {
+		if t.Target.GVR.GroupResource() == resource {
+			g.rewrite(t, func(l *ledger.Ledger) bool { return l.Relearned(cluster) })
+		}
+	}
+}
+
+// rewrite queues the objects of a type of which something is to be written anew.
+func (g *triggers) rewrite(t *runningType, is func(l *ledger.Ledger) bool) {
+	for _, key := range t.federated.Keys("") {
+		decide := false
+		if acc := t.account(key); acc != nil {
+			acc.keep(func(l *ledger.Ledger) { decide = is(l) })
+		}
+		if decide {
+			g.work.decide(t, key)
 		}
 	}
 }

@@ -9,8 +9,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/rand"
 
 	federatepkg "github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/test/e2e/framework"
@@ -122,6 +125,7 @@ var _ = Describe("fedctl", func() {
 		changed := found(ctx, host, f.ref())
 		Expect(unstructured.SetNestedField(changed.Object, "2", "spec", "template", "data", "a")).To(Succeed())
 		Expect(unstructured.SetNestedSlice(changed.Object, []any{map[string]any{"name": members[0].Name}}, "spec", "placement", "clusters")).To(Succeed())
+		delete(changed.Object, "status") // as a file of somebody's has none
 		before := found(ctx, members[0], f.target)
 		out := differs(1, "-f", file(changed))
 		Expect(out).To(And(ContainSubstring("-  a: \"1\"\n+  a: \"2\""), ContainSubstring("cluster."+members[0].Name), ContainSubstring("cluster."+members[1].Name)))
@@ -144,6 +148,19 @@ var _ = Describe("fedctl", func() {
 		expectSettled(ctx, workloads, members[0])
 		Expect(differs(1, "-f", file(policy))).To(And(ContainSubstring(":9.9"), ContainSubstring("cluster."+members[0].Name)))
 		expectSettled(ctx, workloads, members[0])
+
+		By("asking of an object that is there already, with more in it")
+		theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "adopted"}, Data: map[string]string{"own": "1"}}
+		Expect(members[0].Create(ctx, theirs)).To(Succeed())
+		adopted := federate("ConfigMap", ns, "adopted", fields{"data": fields{"a": "1"}}).on(members[0])
+		_, err = system.Run(ctx, "diff", "-f", file(adopted.Unstructured))
+		Expect(err).To(MatchError(And(ContainSubstring("exit status 1"), ContainSubstring("would be taken back, beside what is shown"), ContainSubstring("data.own"), ContainSubstring("+  a: \"1\""))))
+
+		By("asking of a namespace that is to come, and of what is in it")
+		fresh := "e2e-" + rand.String(6)
+		namespace := federate("Namespace", fresh, fresh, nil).on(members[0])
+		inside := federate("ConfigMap", fresh, "inside", fields{"data": fields{"a": "1"}}).on(members[0])
+		Expect(differs(1, "-f", file(namespace.Unstructured)+","+file(inside.Unstructured))).To(And(ContainSubstring("+kind: Namespace"), ContainSubstring("+  a: \"1\"")))
 
 		By("asking of a Secret, whose values are not shown")
 		secret := federate("Secret", ns, "told", fields{"data": fields{"password": "aHVudGVyMg=="}}).on(members[0])

@@ -154,6 +154,7 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 		expectSettled(ctx, removed, members[0])
 
 		Expect(system.Controller.Kill(ctx)).To(Succeed())
+		before = versionOf(ctx, deleted, members[0])
 		Expect(members[0].Delete(ctx, found(ctx, members[0], removed.target), client.PropagationPolicy("Background"))).To(Succeed())
 		Expect(members[0].Delete(ctx, found(ctx, members[0], deleted.target), client.PropagationPolicy("Background"))).To(Succeed())
 		end(ctx, members[0], unseen.target, "Succeeded")
@@ -164,10 +165,12 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 		expectDone(ctx, unseen, members[0], "was not seen")
 		expectDone(ctx, removed, members[0], "Failed")
 		expectDone(ctx, gone, members[0], "Succeeded")
+		Eventually(ctx, func() string { return versionOf(ctx, deleted, members[0]) }).ShouldNot(Equal(before), "it is made again, and that is noted")
 		expectSettled(ctx, deleted, members[0])
 		found(ctx, members[0], deleted.target)
 
 		By("starting yet another one, which has nothing to write")
+		quiet(ctx) // namespaces of earlier specs take their Jobs with them
 		hostBefore, memberBefore := requests(ctx, host), requests(ctx, members[0])
 		Expect(system.Controller.Restart(ctx)).To(Succeed())
 		for _, f := range []*federated{gone, removed, unseen} {

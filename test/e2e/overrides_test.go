@@ -3,6 +3,10 @@ package e2e
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
 var _ = Describe("Overrides", func() {
@@ -101,6 +105,9 @@ var _ = Describe("A template", func() {
 	It("that one member refuses to create is tried again there, and the others go on", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
 		first, second := members[0], members[1]
+		for _, c := range []*framework.Cluster{first, second} { // else that is what it fails for first
+			Eventually(ctx, func() error { return c.Get(ctx, client.ObjectKey{Name: ns}, &corev1.Namespace{}) }).Should(Succeed())
+		}
 		f := configMap(ns, "refused", fields{"a": "1"}).on(first, second).override(second.Name, patch("add", "/data/not a key!", "x"))
 		create(ctx, f)
 		o := expectStatus(ctx, f, "CheckClusters", map[string]string{first.Name: "", second.Name: "CreationFailed"})

@@ -1,11 +1,16 @@
 package e2e
 
 import (
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/rand"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
 var _ = Describe("Fields that the clusters do not know", func() {
@@ -41,4 +46,48 @@ var _ = Describe("Fields that the clusters do not know", func() {
 			g.Expect(conditionOf(found(ctx, host, f.ref()), "Accepted")).To(BeEmpty())
 		}).Should(Succeed())
 	}, NodeTimeout(5*time.Minute))
+
+	It("are written as soon as a cluster knows them, though nothing else changes", localOnly, func(ctx SpecContext) {
+		kind := schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Learned" + rand.String(5)}
+		plural := strings.ToLower(kind.Kind) + "s"
+		for _, c := range members {
+			manifest(ctx, c, knowsSize, plural, kind.Kind)
+			knows(ctx, c, kind)
+		}
+		manifest(ctx, host, anyFields, "federated"+plural, "Federated"+kind.Kind, "types.kubefed.io", "v1beta1")
+		manifest(ctx, host, handwrittenTypeConfig, plural+".example.com", framework.KubeFedNamespace, kind.Kind, "example.com", plural)
+		for _, c := range members {
+			Expect(system.Join(ctx, c.Name)).To(Succeed())
+		}
+		f := federateKind(kind, federatedNamespace(ctx), "w", fields{"spec": fields{"size": 1, "extra": "keep"}}).on(members[0])
+		knows(ctx, host, f.GroupVersionKind())
+		create(ctx, f)
+		expectSettled(ctx, f, members[0])
+		Expect(conditionOf(found(ctx, host, f.ref()), "Accepted")).To(HaveKeyWithValue("reason", "UnknownFields"))
+		Expect(at(found(ctx, members[0], f.target).Object, "/spec/extra")).To(BeNil())
+
+		definition := ref{GroupVersionKind: schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}, Name: plural + ".example.com"}
+		tamper(ctx, members[0], definition, func(u *unstructured.Unstructured) {
+			versions := at(u.Object, "/spec/versions").([]any)
+			set(versions[0].(fields), "/schema/openAPIV3Schema/properties/spec/properties/extra", fields{"type": "string"})
+		})
+		expectField(ctx, members[0], f.target, "/spec/extra", "keep")
+		Eventually(ctx, func(g Gomega) {
+			g.Expect(conditionOf(found(ctx, host, f.ref()), "Accepted")).To(BeEmpty())
+		}).Should(Succeed())
+		remove(ctx, f)
+	}, NodeTimeout(6*time.Minute))
 })
+
+// knowsSize is a definition whose objects have a size, and nothing else.
+const knowsSize = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %[1]s.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: %[1]s, kind: %[2]s}
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}
+`

@@ -78,9 +78,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 type change struct {
 	name          string
 	before, after *unstructured.Unstructured
-	// taken says what others have added and is taken back.
-	taken string
-	err   error
+	// note is what is not seen by comparing the two.
+	note string
+	err  error
 }
 
 // Run shows all changes, and says in the end what it could not find out.
@@ -123,9 +123,10 @@ func (o *Options) changes(ctx context.Context, members *members, all []*preview.
 			continue
 		}
 		for _, cluster := range o.objects.Shown(p) {
-			c := &change{name: name + ": cluster " + cluster.Cluster, err: cluster.Err}
+			c := &change{name: name + ": cluster " + cluster.Cluster}
 			switch {
 			case cluster.Err != nil:
+				c.name, c.err = name, cluster.Err // which names the cluster
 			case cluster.Selected:
 				of[cluster.Cluster] = append(of[cluster.Cluster], func() { members.apply(ctx, p, &cluster, c) })
 			case p.Holds(cluster.Cluster):
@@ -158,8 +159,8 @@ func (o *Options) show(changes []*change) error {
 	defer differ.TearDown()
 	var errs []error
 	for _, c := range changes {
-		if c.taken != "" {
-			_, _ = fmt.Fprintf(o.factory.ErrOut, "%s: would be taken back, beside what is shown: %s\n", c.name, c.taken)
+		if c.note != "" {
+			_, _ = fmt.Fprintf(o.factory.ErrOut, "%s: %s\n", c.name, c.note)
 		}
 		if c.err == nil {
 			c.err = o.print(differ, c)

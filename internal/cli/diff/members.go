@@ -2,6 +2,7 @@ package diff
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -120,15 +121,27 @@ func (m *members) apply(ctx context.Context, p *preview.Preview, cluster *previe
 		Adopt: m.adopt || p.Type.IsNamespace, Protected: settings.DefaultProtectedKeys,
 	}
 	before, after, outcome := dry.Apply(ctx, desired)
-	if err := reasonOf(outcome); err != nil {
+	if err := reasonOf(outcome); namespaceMissing(err) {
+		// It comes first, with a FederatedNamespace that is new as well.
+		c.after, c.note = cluster.Object, "the namespace is not there yet: shown is what is sent, without defaults"
+		return
+	} else if err != nil {
 		c.err = fmt.Errorf("%s", errtext.InMember(err, cluster.Cluster))
 		return
 	}
 	c.before, c.after = withoutNoise(before), withoutNoise(after)
 	if after != nil && p.Exact {
 		gk := p.Type.Target.GVK.GroupKind()
-		c.taken = federate.ForeignOf(gk, after.GetManagedFields()).Text(p.RetainReplicas)
+		if taken := federate.ForeignOf(gk, after.GetManagedFields()).Text(p.RetainReplicas); taken != "" {
+			c.note = "would be taken back, beside what is shown: " + taken
+		}
 	}
+}
+
+// namespaceMissing says whether an object has been refused because its namespace is not there.
+func namespaceMissing(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
 }
 
 // remove finds out whether the object is there to be removed: it is not placed there any more.

@@ -171,6 +171,9 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.recall(ctx, before, objects); err != nil {
+		return nil, err
+	}
 	facts := before.Under(objects)
 	var previews []*preview.Preview
 	if o.Affected && slices.ContainsFunc(objects, preview.IsPolicy) {
@@ -196,6 +199,33 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 		return nil, fmt.Errorf("%s: there is no federated object in it", strings.Join(o.Filenames, ", "))
 	}
 	return previews, nil
+}
+
+// recall gives objects of files the status that they have in the host, where that counts.
+func (o *Options) recall(ctx context.Context, facts *preview.Facts, objects []*unstructured.Unstructured) error {
+	if !o.Affected {
+		return nil
+	}
+	host, err := o.factory.HostClient()
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if !facts.Federates(object) {
+			continue
+		}
+		there := &unstructured.Unstructured{}
+		there.SetGroupVersionKind(object.GroupVersionKind())
+		err := host.Get(ctx, client.ObjectKeyFromObject(object), there)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("reading %s %s: %w", object.GetKind(), client.ObjectKeyFromObject(object), err)
+		}
+		delete(object.Object, "status")
+		if status, found := there.Object["status"]; found && err == nil {
+			object.Object["status"] = status
+		}
+	}
+	return nil
 }
 
 // affected are the objects of the host, but those of the files, that are something else

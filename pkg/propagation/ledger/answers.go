@@ -212,6 +212,17 @@ func (l *Ledger) Returned(cluster string) (decide bool) {
 	return true
 }
 
+// Relearned notes that a cluster may know fields that were left out: what is there is written
+// anew. It says whether the host's item is due.
+func (l *Ledger) Relearned(cluster string) (decide bool) {
+	e := l.entries[cluster]
+	if e == nil || len(e.unknown) == 0 {
+		return false
+	}
+	e.owned = 0
+	return true
+}
+
 // Seen notes what the watch has told of a change in a cluster. It is expected if it is
 // the echo of our own write, or a change to fields that are not ours: no item is needed.
 func (l *Ledger) Seen(cluster string, s Sighting) (expected bool) {

@@ -333,6 +333,22 @@ func TestVersionsThatAreNotServed(t *testing.T) {
 	}
 }
 
+// What was written without fields that a cluster did not know is written again when it may.
+func TestFieldsThatMayBeKnown(t *testing.T) {
+	b := newBook(federate.Status{})
+	b.plan()
+	task, _ := b.begin("m")
+	b.Sending(task, false)
+	b.Applied(task, Holding{Owned: held.Owned, Unknown: []string{"spec.a"}}, b.now)
+	b.set("m", func(s *Situation) { s.Sighting = held })
+	if !b.UpToDate("m", held) {
+		t.Fatal("it is not up to date")
+	}
+	if !b.Relearned("m") || b.Relearned("n") || b.UpToDate("m", held) {
+		t.Error("it is not written anew")
+	}
+}
+
 // A pending cluster says what it waits for, not what it said before.
 func TestWaitsSayWhatFor(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -146,6 +146,9 @@ func New(uid types.UID, status federate.Status, settings *Settings) *Ledger {
 		if c.Status == federate.LabelStripped && e.stripped == "" {
 			e.stripped = federate.UnknownUID
 		}
+		if len(e.unknown) > 0 {
+			e.owned = 0 // nobody has seen whether the cluster knows the fields by now
+		}
 		if c.Version == neverSent {
 			e.arrival, e.untouched, e.recorded = arrivedNot, true, true
 		}

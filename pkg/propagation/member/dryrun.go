@@ -22,8 +22,8 @@ func NewDryRun(meta metadata.Interface, dyn dynamic.Interface, discovery rest.In
 
 // Apply says what the member holds of an object, and what it would hold after an Apply; nil
 // where that is nothing, or nothing would be written. The outcome is that of the Apply, but
-// that no request sees what the one before would have written: what is taken over, or taken
-// back from others, is still there. It is not safe for concurrent use.
+// that no request sees what the one before would have written: what others have added, and an
+// Apply takes back, is still there. It is not safe for concurrent use.
 func (d *DryRun) Apply(ctx context.Context, desired Desired) (before, after *unstructured.Unstructured, outcome ApplyResult) {
 	known := Known{First: true}
 	before, err := d.applier.read(ctx, desired.Ref)
@@ -35,6 +35,7 @@ func (d *DryRun) Apply(ctx context.Context, desired Desired) (before, after *uns
 	default:
 		known = knownOf(before)
 	}
+	desired.Exact = false // taking back needs what has been written
 	d.applier.dry = &recording{first: before == nil}
 	outcome = d.applier.Apply(ctx, desired, known, Journal{})
 	return before, d.applier.dry.object, outcome

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -31,6 +32,8 @@ type schemas struct {
 
 	mu sync.RWMutex
 	of map[schema.GroupVersionResource]*undeclared
+	// forgot is called with a type of which what was remembered is forgotten; it may be nil.
+	forgot func(schema.GroupVersionResource)
 }
 
 const (
@@ -85,10 +88,32 @@ func (s *schemas) refresh(ctx context.Context, gvr schema.GroupVersionResource) 
 	}
 	hash := s.hash(ctx, gvr)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.of[gvr] == known && (hash != "" && hash != known.hash || time.Since(known.since) >= schemaForget) {
+	forget := s.of[gvr] == known && (hash != "" && hash != known.hash || time.Since(known.since) >= schemaForget)
+	if forget {
 		delete(s.of, gvr)
 	}
+	tell := s.forgot
+	s.mu.Unlock()
+	if forget && tell != nil {
+		tell(gvr)
+	}
+}
+
+// FollowSchemas looks, until ctx ends, whether schemas have changed that did not know some
+// fields, and calls forgot with the types of which they may be known by now.
+func (a *Applier) FollowSchemas(ctx context.Context, forgot func(schema.GroupVersionResource)) {
+	s := &a.schemas
+	s.mu.Lock()
+	s.forgot = forgot
+	s.mu.Unlock()
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		s.mu.RLock()
+		types := slices.Collect(maps.Keys(s.of))
+		s.mu.RUnlock()
+		for _, gvr := range types {
+			s.refresh(ctx, gvr)
+		}
+	}, s.recheck)
 }
 
 // due says whether to look again whether a schema has changed.

@@ -1,11 +1,14 @@
 package member_test
 
 import (
+	"context"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
@@ -97,6 +100,28 @@ var _ = Describe("What the member's schema does not know", func() {
 		Expect(result).To(BeAssignableToTypeOf(member.Failed{}))
 		Expect(member.Err(result)).To(MatchError(And(ContainSubstring("immutable"), Not(ContainSubstring("not declared")))))
 		Expect(strings.Count(strings.Join(b.requests(), " "), "APPLY")).To(BeNumerically("<=", 3))
+	})
+
+	It("is told of when it may be known, with nothing to apply", func(ctx SpecContext) {
+		widgets(ctx, nil)
+		b, ref := newBench(), newRef(ctx, "Widget")
+		knows(ctx, ref, fields{"groups": list{"a"}})
+		b.RecheckSchemasAfter(100 * time.Millisecond)
+		following, end := context.WithCancel(ctx)
+		defer end()
+		forgot := make(chan schema.GroupVersionResource, 10)
+		go b.FollowSchemas(following, func(gvr schema.GroupVersionResource) { forgot <- gvr })
+		want := desired(ref, fields{"spec": fields{"groups": list{"a"}, "colour": "red"}})
+		result := b.Apply(ctx, want, member.Known{First: true}, anyJournal)
+		Expect(member.Err(result)).To(Succeed())
+		Expect(result.(member.Applied).Unknown).To(Equal([]string{"spec.colour"}))
+		widgets(ctx, schemaProps{"colour": {Type: "string"}})
+		Eventually(ctx, forgot).Should(Receive(Equal(ref.Resource.GVR)))
+		Eventually(ctx, func(g Gomega) {
+			result := b.Apply(ctx, want, member.Known{Live: live(ctx, ref)}, anyJournal)
+			g.Expect(member.Err(result)).To(Succeed())
+			g.Expect(at(found(ctx, ref), "spec", "colour")).To(Equal("red"))
+		}).Should(Succeed())
 	})
 
 	It("is forgotten when the schema changes", func(ctx SpecContext) {
