@@ -74,7 +74,17 @@ func (s *side) accepts(ctx context.Context, token, account string) (bool, error)
 		return false, fmt.Errorf("asking %s about the present token: %w", s.name, err)
 	}
 	claims := reach.ClaimsOf(token)
-	return review.Status.Authenticated && claims.Namespace+"/"+claims.Account == account, nil
+	if !review.Status.Authenticated || claims.Namespace+"/"+claims.Account != account {
+		return false, nil
+	}
+	// API servers remember for some seconds that a token was good: that of an account which has
+	// gone since, with its token, is not.
+	var there corev1.ServiceAccount
+	err = s.client.Get(ctx, client.ObjectKey{Namespace: claims.Namespace, Name: claims.Account}, &there)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return false, nil
+	}
+	return string(there.UID) == review.Status.User.UID, err
 }
 
 // tokenObjects let the member make the token: a Secret that asks for one without end, or

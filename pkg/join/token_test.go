@@ -54,6 +54,17 @@ var _ = Describe("the token of a member", func() {
 		Expect(again).To(Equal(token), "it is good for some time")
 	})
 
+	It("is a new one where the account has gone with the old, though an API server may remember that", func(ctx context.Context) {
+		mustJoin(ctx, member1, member1)
+		old, _ := storedToken(ctx)
+		Eventually(func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{}) }).Should(Succeed())
+		Expect(clientOf(member1).Delete(ctx, &corev1.ServiceAccount{ObjectMeta: objectMeta(namespace, accountName)})).To(Succeed())
+		mustJoin(ctx, member1, member1)
+		token, _ := storedToken(ctx)
+		Expect(token).NotTo(Equal(old))
+		Eventually(func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{}) }).Should(Succeed())
+	})
+
 	It("stays the one of KubeFed's kind until another is asked for, and then ends", func(ctx context.Context) {
 		_, err := joinAs(ctx, member1, member1, static)
 		Expect(err).NotTo(HaveOccurred())
