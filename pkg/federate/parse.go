@@ -51,7 +51,7 @@ func parseOrphan(text string) (orphan bool, fault *ParseError) {
 	if err != nil {
 		return false, &ParseError{
 			Field:   "metadata.annotations[" + OrphanAnnotation + "]",
-			Message: fmt.Sprintf("must be \"true\" or \"false\", is %q: nothing is deleted in the clusters before that is mended", clip(text, longestField)),
+			Message: fmt.Sprintf("must be \"true\" or \"false\", is %q: the object is not deleted before that is mended", clip(text, longestField)),
 			Reason:  CheckClusters,
 			Status:  DeletionFailed,
 		}
