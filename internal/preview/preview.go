@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
@@ -33,6 +34,9 @@ type Preview struct {
 	// RetainReplicas says that spec.replicas are the members'; Exact that what others add to
 	// the content of the members' objects is taken back.
 	RetainReplicas, Exact bool
+	// DeleteOptions are for deletions in the members; DeleteOptionsError is why there are none.
+	DeleteOptions      *metav1.DeleteOptions
+	DeleteOptionsError *federate.ParseError
 
 	// Source is the federated object. It is not to be modified.
 	Source *unstructured.Unstructured
@@ -77,6 +81,7 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	}
 	ownership, _ := federate.OwnershipOf(t.Target.GVK.GroupKind(), t.Ownership, parsed.Ownership)
 	p.RetainReplicas, p.Exact = parsed.RetainReplicas, ownership == federate.Exact
+	p.DeleteOptions, p.DeleteOptionsError = parsed.DeleteOptions, parsed.DeleteOptionsError
 	p.intent = f.changed(t, parsed, federate.IntentOf(parsed, fault, nil))
 	var decision placement.Decision
 	decision, p.Problem = f.place(t, p.intent)
@@ -204,10 +209,7 @@ func (p *Preview) SameAs(other *Preview) bool {
 
 // TargetKey names the object in the members.
 func (p *Preview) TargetKey() types.NamespacedName {
-	if !p.Type.Target.Namespaced {
-		return types.NamespacedName{Name: p.Name}
-	}
-	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
+	return p.Type.TargetKey(types.NamespacedName{Namespace: p.Namespace, Name: p.Name})
 }
 
 // Holds says whether the status of the federated object names the cluster as one that has, or

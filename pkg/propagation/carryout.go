@@ -52,7 +52,7 @@ func (w *memberWorker) carryOut(ctx context.Context, t *runningType, item Item) 
 	if !t.standsForTarget(item.Object) {
 		return reconcile.Result{}, nil
 	}
-	a := &attempt{item: item, t: t, target: t.targetKey(item.Object)}
+	a := &attempt{item: item, t: t, target: t.TargetKey(item.Object)}
 	a.client, a.watch = w.lookout.members.Get(a.cluster(), t.Name)
 	info, joined := w.lookout.inventory.Info(a.cluster())
 	if a.client == nil || a.watch == nil || !joined || !w.placer.informed(t) {

@@ -35,7 +35,7 @@ func (o *leftovers) note(t *runningType, key types.NamespacedName, found []ledge
 	if len(o.until) == 0 && len(found) == 0 {
 		return
 	}
-	of := leftover{typeName: t.Name, kind: t.Target.GVK.Kind, target: t.targetKey(key)}
+	of := leftover{typeName: t.Name, kind: t.Target.GVK.Kind, target: t.TargetKey(key)}
 	for cluster, objects := range o.until {
 		delete(objects, of)
 		if len(objects) == 0 {

@@ -58,7 +58,7 @@ func membershipOf(info membership.Info) string {
 // look returns what the watch on a cluster shows of a federated object.
 func (o *lookout) look(t *runningType, key types.NamespacedName, cluster string) (ledger.Sighting, *live) {
 	_, watch := o.members.Get(cluster, t.Name)
-	known, listed := watch.Look(t.targetKey(key))
+	known, listed := watch.Look(t.TargetKey(key))
 	s := sightingOf(known, t.retainsReplicas(key))
 	s.Listed, s.Unserved, s.Undefined = listed, watch.Unserved(), watch.Undefined()
 	if err := watch.Problem(); err != nil {

@@ -29,20 +29,12 @@ type runningType struct {
 	accounts map[types.NamespacedName]*account
 }
 
-// targetKey is the key of the object in a member that a federated object stands for.
-func (t *runningType) targetKey(fed types.NamespacedName) types.NamespacedName {
-	if t.IsNamespace || !t.Target.Namespaced {
-		return types.NamespacedName{Name: fed.Name}
-	}
-	return fed
-}
-
 // standsForTarget says whether a federated object of this name has a target at all.
 func (t *runningType) standsForTarget(fed types.NamespacedName) bool {
 	return !t.IsNamespace || fed.Namespace == fed.Name
 }
 
-// federatedKey is the inverse of targetKey.
+// federatedKey is the inverse of TargetKey.
 func (t *runningType) federatedKey(target types.NamespacedName) types.NamespacedName {
 	if t.IsNamespace {
 		return types.NamespacedName{Namespace: target.Name, Name: target.Name}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -56,6 +57,15 @@ type Type struct {
 	// IsNamespace marks the type whose target is Namespace: its federated objects
 	// are namespaced and live in the namespace they federate.
 	IsNamespace bool
+}
+
+// TargetKey is the key of the object in a member that a federated object of this key stands
+// for.
+func (t *Type) TargetKey(federated types.NamespacedName) types.NamespacedName {
+	if t.IsNamespace || !t.Target.Namespaced {
+		return types.NamespacedName{Name: federated.Name}
+	}
+	return federated
 }
 
 // Registrar starts and stops the propagation of types. Implementations may be

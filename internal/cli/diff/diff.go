@@ -11,8 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubectldiff "k8s.io/kubectl/pkg/cmd/diff"
 	"k8s.io/utils/exec"
 
@@ -194,7 +196,7 @@ func (o *Options) print(differ *kubectldiff.Differ, c *change) error {
 	if !o.ShowManagedFields {
 		c.before.SetManagedFields(nil)
 	}
-	if gvk := c.before.GroupVersionKind(); gvk.Group == "" && gvk.Kind == "Secret" {
+	if isSecret(c.before) {
 		masker, err := kubectldiff.NewMasker(c.before, c.before)
 		if err != nil {
 			return err
@@ -226,12 +228,20 @@ func (c *change) Name() string {
 	return string(name)
 }
 
-// withoutNoise is an object without what every write changes.
+func isSecret(object *unstructured.Unstructured) bool {
+	return object.GroupVersionKind().GroupKind() == schema.GroupKind{Kind: "Secret"}
+}
+
+// withoutNoise is an object without what every write changes, and without values of a Secret
+// that nothing would hide.
 func withoutNoise(object *unstructured.Unstructured) *unstructured.Unstructured {
 	if object == nil {
 		return nil
 	}
 	object = object.DeepCopy()
+	if isSecret(object) { // what is masked is data alone
+		unstructured.RemoveNestedField(object.Object, "metadata", "annotations", corev1.LastAppliedConfigAnnotation)
+	}
 	for _, field := range []string{"resourceVersion", "generation"} {
 		unstructured.RemoveNestedField(object.Object, "metadata", field)
 	}

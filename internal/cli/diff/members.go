@@ -56,8 +56,8 @@ func newMembers(ctx context.Context, f *cmdutil.Factory) (*members, error) {
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("reading KubeFedConfig %s/%s: %w", f.KubeFedNamespace, kubefedconfig.Name, err)
 	}
-	adopt := config.Spec.SyncController == nil || config.Spec.SyncController.AdoptResources == nil ||
-		*config.Spec.SyncController.AdoptResources != fedcorev1beta1.AdoptResourcesDisabled
+	kubefedconfig.Default(&config.Spec)
+	adopt := *config.Spec.SyncController.AdoptResources != fedcorev1beta1.AdoptResourcesDisabled
 	return &members{host: host, namespace: f.KubeFedNamespace, adopt: adopt, known: map[string]*dialled{}}, nil
 }
 
@@ -126,7 +126,7 @@ func (m *members) apply(ctx context.Context, p *preview.Preview, cluster *previe
 		c.after, c.note = cluster.Object, "the namespace is not there yet: shown is what is sent, without defaults"
 		return
 	} else if err != nil {
-		c.err = fmt.Errorf("%s", errtext.InMember(err, cluster.Cluster))
+		c.err = errors.New(errtext.InMember(err, cluster.Cluster))
 		return
 	}
 	c.before, c.after = withoutNoise(before), withoutNoise(after)
@@ -144,17 +144,23 @@ func namespaceMissing(err error) bool {
 	return apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
 }
 
-// remove finds out whether the object is there to be removed: it is not placed there any more.
+// remove finds out what would become of the object where it is not placed any more.
 func (m *members) remove(ctx context.Context, p *preview.Preview, cluster string, c *change) {
+	if p.DeleteOptionsError != nil {
+		c.err = p.DeleteOptionsError
+		return
+	}
 	dry, err := m.of(ctx, cluster)
 	if err != nil {
 		c.err = err
 		return
 	}
-	before, err := dry.Managed(ctx, member.Ref{Resource: p.Type.Target, Key: p.TargetKey()})
-	if err != nil {
-		c.err = fmt.Errorf("%s", errtext.InMember(err, cluster))
+	before, after, outcome := dry.Remove(ctx, member.Unwanted{
+		Ref: member.Ref{Resource: p.Type.Target, Key: p.TargetKey()}, KeepFound: p.Type.IsNamespace, DeleteOptions: p.DeleteOptions,
+	})
+	if err := member.Err(outcome); err != nil {
+		c.err = errors.New(errtext.InMember(err, cluster))
 		return
 	}
-	c.before = withoutNoise(before)
+	c.before, c.after = withoutNoise(before), withoutNoise(after)
 }

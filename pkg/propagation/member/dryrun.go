@@ -9,6 +9,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
+
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // DryRun makes the requests of an Applier so that the member's API server answers them and
@@ -38,21 +40,33 @@ func (d *DryRun) Apply(ctx context.Context, desired Desired) (before, after *uns
 	desired.Exact = false // taking back needs what has been written
 	d.applier.dry = &recording{first: before == nil}
 	outcome = d.applier.Apply(ctx, desired, known, Journal{})
-	return before, d.applier.dry.object, outcome
+	if after = d.applier.dry.object; after == nil && heldBy(outcome) != nil {
+		after = before // nothing had to be written
+	}
+	return before, after, outcome
 }
 
-// Managed reads an object that bears our label; nil if there is none.
-func (d *DryRun) Managed(ctx context.Context, ref Ref) (*unstructured.Unstructured, error) {
-	object, err := d.applier.read(ctx, ref)
+// Remove says what the member holds of an object, and what it would hold after a Remove; nil
+// where that is nothing.
+func (d *DryRun) Remove(ctx context.Context, unwanted Unwanted) (before, after *unstructured.Unstructured, outcome RemoveResult) {
+	before, err := d.applier.read(ctx, unwanted.Ref)
 	switch {
-	case notFound(err, ref):
-		return nil, nil //nolint:nilnil // documented: there is none
+	case notFound(err, unwanted.Ref):
+		return nil, nil, Gone{}
 	case err != nil:
-		return nil, discreet(ref, Unread{err}).Cause
-	case !isManaged(object):
-		return nil, nil //nolint:nilnil // documented
+		return nil, nil, discreet[RemoveResult](unwanted.Ref, Unread{err})
 	}
-	return object, nil
+	d.applier.dry = &recording{}
+	live := LiveOf(before)
+	switch outcome = d.applier.Remove(ctx, unwanted, &live, Journal{}); outcome.(type) {
+	case Deleted, Deleting, Gone:
+		return before, nil, outcome
+	case Unlabelled:
+		after = before.DeepCopy()
+		unstructured.RemoveNestedField(after.Object, "metadata", "labels", federate.ManagedLabel)
+		return before, after, outcome
+	}
+	return before, before, outcome
 }
 
 // knownOf is what an engine would know of an object that it has written, as far as the

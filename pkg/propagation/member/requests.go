@@ -82,10 +82,9 @@ func (c *requests) applyWhole(ctx context.Context, r Ref, body []byte, manager s
 
 // try is applyWhole for the template, with nothing written.
 func (c *requests) try(ctx context.Context, r Ref, body []byte, force bool) (*unstructured.Unstructured, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	options := metav1.PatchOptions{FieldManager: federate.FieldManager, Force: ptr.To(force), DryRun: []string{metav1.DryRunAll}}
-	return c.whole(r).Patch(ctx, r.Key.Name, types.ApplyPatchType, body, options)
+	dry := *c
+	dry.dry = &recording{}
+	return dry.applyWhole(ctx, r, body, federate.FieldManager, force)
 }
 
 // get reads an object's metadata.
@@ -176,6 +175,7 @@ func (c *requests) delete(ctx context.Context, r Ref, known *Live, options *meta
 	if version := known.ResourceVersion(); opts.Preconditions.ResourceVersion == nil && version != "" {
 		opts.Preconditions.ResourceVersion = &version
 	}
+	opts.DryRun = c.dryRun()
 	return c.resource(r).Delete(ctx, r.Key.Name, opts)
 }
 
