@@ -45,7 +45,7 @@ func Claims(gk schema.GroupKind, entries []metav1.ManagedFieldsEntry, keepReplic
 	var own *fieldpath.Set
 	for i := range entries {
 		e := &entries[i]
-		if isOwn(e) && !isBorrowed(entries, e) || e.Subresource != "" {
+		if isOwn(entries, e) || e.Subresource != "" {
 			continue
 		}
 		fields, err := FieldsOf(e)
@@ -71,9 +71,11 @@ func Claims(gk schema.GroupKind, entries []metav1.ManagedFieldsEntry, keepReplic
 
 // isOwn says whether an entry tells of writes of ours. The admission of the member may
 // change what we write; API servers say that as an update by the manager of the request.
-func isOwn(e *metav1.ManagedFieldsEntry) bool {
+func isOwn(entries []metav1.ManagedFieldsEntry, e *metav1.ManagedFieldsEntry) bool {
 	switch e.Manager {
-	case FieldManager, ReplacingManager, RetainingManager:
+	case FieldManager, RetainingManager:
+		return !isBorrowed(entries, e)
+	case ReplacingManager:
 		return true
 	case TakingBackManager:
 		return e.Operation == metav1.ManagedFieldsOperationUpdate
@@ -81,10 +83,10 @@ func isOwn(e *metav1.ManagedFieldsEntry) bool {
 	return false
 }
 
-// isBorrowed says whether an entry of a name of ours tells of somebody else's update: what
+// isBorrowed says whether an entry of the name of our applies tells of somebody else's update: what
 // admission changes is there when our apply is, and no later.
 func isBorrowed(entries []metav1.ManagedFieldsEntry, e *metav1.ManagedFieldsEntry) bool {
-	if e.Operation != metav1.ManagedFieldsOperationUpdate || e.Manager != FieldManager && e.Manager != RetainingManager || e.Time == nil {
+	if e.Operation != metav1.ManagedFieldsOperationUpdate || e.Time == nil {
 		return false
 	}
 	applied := false
@@ -104,7 +106,7 @@ func isBorrowed(entries []metav1.ManagedFieldsEntry, e *metav1.ManagedFieldsEntr
 func ownFields(entries []metav1.ManagedFieldsEntry) *fieldpath.Set {
 	own := &fieldpath.Set{}
 	for i := range entries {
-		if !isOwn(&entries[i]) || isBorrowed(entries, &entries[i]) {
+		if !isOwn(entries, &entries[i]) {
 			continue
 		}
 		if fields, err := FieldsOf(&entries[i]); err == nil {

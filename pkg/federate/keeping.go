@@ -47,7 +47,7 @@ func innermostList(field string) string {
 	return place.ReplaceAllString(field[:places[len(places)-1][0]], "")
 }
 
-// overlay is Overlay at a path, of which others own fields.
+// overlay is Replacement at a path, of which others own fields.
 func (k Keeping) overlay(live, desired map[string]any, others *fieldpath.Set, at string) map[string]any {
 	out := make(map[string]any, len(live)+len(desired))
 	maps.Copy(out, live)
@@ -184,7 +184,7 @@ func IsItem(e *fieldpath.PathElement, item any) bool {
 func OthersOf(entries []metav1.ManagedFieldsEntry) *fieldpath.Set {
 	others := &fieldpath.Set{}
 	for i := range entries {
-		if e := &entries[i]; e.Subresource == "" && (!isOwn(e) || isBorrowed(entries, e)) && e.Manager != TakingBackManager {
+		if e := &entries[i]; e.Subresource == "" && !isOwn(entries, e) && e.Manager != TakingBackManager {
 			if fields, err := FieldsOf(e); err == nil {
 				others = others.Union(fields)
 			}

@@ -80,7 +80,7 @@ func keepsCompletions(live, desired map[string]any) bool {
 func othersOwn(entries []metav1.ManagedFieldsEntry, path []string) bool {
 	field := fieldpath.MakePathOrDie(path[0], path[1])
 	for i := range entries {
-		if isOwn(&entries[i]) {
+		if isOwn(entries, &entries[i]) {
 			continue
 		}
 		if fields, err := FieldsOf(&entries[i]); err != nil || fields.Has(field) {
