@@ -4,15 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/manifests"
+	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 )
 
@@ -33,27 +32,15 @@ func completeMember(m *manifests.MemberOptions, members []string) error {
 	return nil
 }
 
-// joinPrefix begins the name of the role bindings that join makes, KubeFed's.
-const joinPrefix = "kubefed-controller-manager:"
-
 // joined returns the accounts that hosts use in the member.
-func (i *Installer) joined(ctx context.Context, namespace string) ([]string, error) {
-	var list rbacv1.ClusterRoleBindingList
-	if err := i.Client.List(ctx, &list); err != nil {
-		return nil, fmt.Errorf("looking for the accounts that joined: %w", err)
-	}
-	var accounts []string
-	for _, candidate := range list.Items {
-		if !strings.HasPrefix(candidate.Name, joinPrefix) {
-			continue
-		}
-		for _, subject := range candidate.Subjects {
-			if subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == namespace && !slices.Contains(accounts, subject.Name) {
-				accounts = append(accounts, subject.Name)
-			}
+func (i *Installer) joined(ctx context.Context, namespace string) (accounts []string, err error) {
+	all, err := join.Accounts(ctx, i.Client)
+	for _, account := range all {
+		if account.Namespace == namespace {
+			accounts = append(accounts, account.Name)
 		}
 	}
-	return accounts, nil
+	return accounts, err
 }
 
 // grant gives the accounts of hosts the rights, and takes away what exceeds them.
