@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fedctl/fedctl/internal/freeport"
 )
 
 func TestOptionsAreChecked(t *testing.T) {
@@ -63,7 +65,7 @@ func TestPorts(t *testing.T) {
 	}
 	defer func() { _ = listener.Close() }()
 	busy := listener.Addr().(*net.TCPAddr).Port
-	if portFree(busy) {
+	if freeport.IsFree(busy) {
 		t.Error("a port in use counts as free")
 	}
 	_, err = assignPorts(busy-1, 3)

@@ -15,6 +15,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/fedctl/fedctl/internal/freeport"
 )
 
 // startAll starts what does not run of the clusters, all at the same time. When
@@ -153,7 +155,7 @@ func (r *run) startControlPlane(ctx context.Context) error {
 		if err == nil || attempt == 3 || !errors.Is(err, errPortTaken) || !r.mayMove {
 			return err
 		}
-		port, err := freePort(nil)
+		port, err := freePorts.Find(nil)
 		if err != nil {
 			return err
 		}
@@ -164,7 +166,7 @@ func (r *run) startControlPlane(ctx context.Context) error {
 }
 
 func (c *Cluster) checkPort() error {
-	if portFree(c.state.Port) {
+	if freeport.IsFree(c.state.Port) {
 		return nil
 	}
 	return portError(c.Name, c.state.Port)

@@ -95,7 +95,7 @@ func newState(o *Options, version string) (*fleetState, error) {
 			cluster.GPUNodes = o.GPUNodes
 		}
 		if o.Exec {
-			if cluster.ExecPort, err = freePort(taken); err != nil {
+			if cluster.ExecPort, err = freePorts.Find(taken); err != nil {
 				return nil, err
 			}
 			taken[cluster.ExecPort] = true

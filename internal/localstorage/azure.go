@@ -57,7 +57,7 @@ func StartAzure(ctx context.Context) (*Azure, error) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return nil, ErrNoNode
 	}
-	process, err := newProcess(ctx, "azurite", "FEDCTL_AZURITE")
+	process, err := newProcess("azurite", "FEDCTL_AZURITE")
 	if err != nil {
 		return nil, err
 	}

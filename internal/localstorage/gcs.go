@@ -25,7 +25,7 @@ type GCS struct {
 // StartGCS starts a server on a free port, which keeps each bucket as a directory in
 // dir.
 func StartGCS(ctx context.Context, dir string) (*GCS, error) {
-	process, err := newProcess(ctx, "fake-gcs-server", "FEDCTL_FAKE_GCS_SERVER")
+	process, err := newProcess("fake-gcs-server", "FEDCTL_FAKE_GCS_SERVER")
 	if err != nil {
 		return nil, err
 	}

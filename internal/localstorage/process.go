@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/fedctl/fedctl/internal/freeport"
 )
 
 // ready is how long a server may take to answer on a busy machine.
@@ -32,31 +33,20 @@ type Process struct {
 }
 
 // newProcess finds the program and a free port.
-func newProcess(ctx context.Context, name, variable string) (*Process, error) {
+func newProcess(name, variable string) (*Process, error) {
 	binary, err := Binary(name, variable)
 	if err != nil {
 		return nil, err
 	}
-	address, err := freeAddress(ctx)
+	port, err := ports.Find(nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Process{binary: binary, address: address}, nil
+	return &Process{binary: binary, address: net.JoinHostPort(freeport.Loopback, strconv.Itoa(port))}, nil
 }
 
-// freeAddress returns an address that nothing listens on, from below the ports that
-// systems give to outgoing connections: one of those could be lost to a connection while
-// the server is stopped.
-func freeAddress(ctx context.Context) (string, error) {
-	const first, ports = 10000, 10000
-	for range 1000 {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(ports))) //nolint:gosec // no secret: a port to try
-		if listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address); err == nil {
-			return address, listener.Close()
-		}
-	}
-	return "", errors.New("no free port between 10000 and 20000 was found")
-}
+// ports are those of servers: others than clusters have.
+var ports = freeport.Range{First: 10000, Last: 20000}
 
 // Binary finds a program: what the environment variable names, or bin/<name> of the
 // module.

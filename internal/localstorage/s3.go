@@ -36,7 +36,7 @@ type S3 struct {
 
 // StartS3 starts a server on a free port.
 func StartS3(ctx context.Context, options S3Options) (*S3, error) {
-	process, err := newProcess(ctx, "versitygw", "FEDCTL_VERSITYGW")
+	process, err := newProcess("versitygw", "FEDCTL_VERSITYGW")
 	if err != nil {
 		return nil, err
 	}
