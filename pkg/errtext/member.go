@@ -11,16 +11,18 @@ import (
 // InMember is Stable for what a member cluster has answered, with what to do where that is
 // known: what gives the controller the rights there, or how an object comes to hold what
 // cannot be changed in it.
-func InMember(err error, cluster string) string {
+func InMember(err error, cluster string) string { return Stable(err) + advice(err, cluster) }
+
+func advice(err error, cluster string) string {
 	switch {
 	case LacksRight(err):
-		return Stable(err) + RenewRights(cluster)
-	case err != nil && IsImmutable(err.Error()) && holdsData(err):
-		return Stable(err) + "; it cannot be changed in an object that exists, and deleting the object in cluster " + cluster + " may delete what it holds"
-	case err != nil && IsImmutable(err.Error()):
-		return Stable(err) + "; it cannot be changed in an object that exists: delete the object in cluster " + cluster + ", and it is created anew"
+		return RenewRights(cluster)
+	case !IsImmutable(err.Error()):
+		return ""
+	case holdsData(err):
+		return "; it cannot be changed in an object that exists, and deleting the object in cluster " + cluster + " may delete what it holds"
 	}
-	return Stable(err)
+	return "; it cannot be changed in an object that exists: delete the object in cluster " + cluster + ", and it is created anew"
 }
 
 // holdsData says whether an error is about an object whose deletion deletes more than can be
