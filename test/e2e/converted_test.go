@@ -28,19 +28,28 @@ spec:
   - {name: v2, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
 `
 
+// inMembers has the members know a custom kind of its own for a spec, by a definition of which
+// the plural and the kind are left out, and the host federate it by hand. It returns the kind
+// and which definition it is.
+func inMembers(ctx SpecContext, name, manifestOf string) (kind schema.GroupVersionKind, definition ref) {
+	GinkgoHelper()
+	kind = schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: name + rand.String(5)}
+	plural := strings.ToLower(kind.Kind) + "s"
+	for _, c := range members {
+		manifest(ctx, c, manifestOf, plural, kind.Kind)
+		knows(ctx, c, kind)
+	}
+	manifest(ctx, host, anyFields, "federated"+plural, "Federated"+kind.Kind, "types.kubefed.io", "v1beta1")
+	manifest(ctx, host, handwrittenTypeConfig, plural+".example.com", framework.KubeFedNamespace, kind.Kind, "example.com", plural)
+	for _, c := range members {
+		Expect(system.Join(ctx, c.Name)).To(Succeed())
+	}
+	return kind, ref{GroupVersionKind: schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}, Name: plural + ".example.com"}
+}
+
 var _ = Describe("A member whose conversion webhook fails", localOnly, func() {
 	It("is said, holds nobody else up, and goes on where it was", func(ctx SpecContext) {
-		kind := schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Converted" + rand.String(5)}
-		plural := strings.ToLower(kind.Kind) + "s"
-		for _, c := range members {
-			manifest(ctx, c, storedAsV2, plural, kind.Kind)
-			knows(ctx, c, kind)
-		}
-		manifest(ctx, host, anyFields, "federated"+plural, "Federated"+kind.Kind, "types.kubefed.io", "v1beta1")
-		manifest(ctx, host, handwrittenTypeConfig, plural+".example.com", framework.KubeFedNamespace, kind.Kind, "example.com", plural)
-		for _, c := range members {
-			Expect(system.Join(ctx, c.Name)).To(Succeed())
-		}
+		kind, definition := inMembers(ctx, "Converted", storedAsV2)
 		ns := federatedNamespace(ctx)
 		f := federateKind(kind, ns, "kept", fields{"spec": fields{"size": 1}}).on(members[0], members[1])
 		knows(ctx, host, f.GroupVersionKind())
@@ -51,7 +60,6 @@ var _ = Describe("A member whose conversion webhook fails", localOnly, func() {
 		there := found(ctx, members[0], f.target)
 
 		By("having the webhook fail")
-		definition := ref{GroupVersionKind: schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}, Name: plural + ".example.com"}
 		convert := func(ctx SpecContext, by fields) {
 			GinkgoHelper()
 			tamper(ctx, members[0], definition, func(u *unstructured.Unstructured) { set(u.Object, "/spec/conversion", by) })

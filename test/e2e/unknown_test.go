@@ -1,16 +1,11 @@
 package e2e
 
 import (
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/rand"
-
-	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
 var _ = Describe("Fields that the clusters do not know", func() {
@@ -48,17 +43,7 @@ var _ = Describe("Fields that the clusters do not know", func() {
 	}, NodeTimeout(5*time.Minute))
 
 	It("are written as soon as a cluster knows them, though nothing else changes", localOnly, func(ctx SpecContext) {
-		kind := schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Learned" + rand.String(5)}
-		plural := strings.ToLower(kind.Kind) + "s"
-		for _, c := range members {
-			manifest(ctx, c, knowsSize, plural, kind.Kind)
-			knows(ctx, c, kind)
-		}
-		manifest(ctx, host, anyFields, "federated"+plural, "Federated"+kind.Kind, "types.kubefed.io", "v1beta1")
-		manifest(ctx, host, handwrittenTypeConfig, plural+".example.com", framework.KubeFedNamespace, kind.Kind, "example.com", plural)
-		for _, c := range members {
-			Expect(system.Join(ctx, c.Name)).To(Succeed())
-		}
+		kind, definition := inMembers(ctx, "Learned", knowsSize)
 		f := federateKind(kind, federatedNamespace(ctx), "w", fields{"spec": fields{"size": 1, "extra": "keep"}}).on(members[0])
 		knows(ctx, host, f.GroupVersionKind())
 		create(ctx, f)
@@ -66,7 +51,6 @@ var _ = Describe("Fields that the clusters do not know", func() {
 		Expect(conditionOf(found(ctx, host, f.ref()), "Accepted")).To(HaveKeyWithValue("reason", "UnknownFields"))
 		Expect(at(found(ctx, members[0], f.target).Object, "/spec/extra")).To(BeNil())
 
-		definition := ref{GroupVersionKind: schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}, Name: plural + ".example.com"}
 		tamper(ctx, members[0], definition, func(u *unstructured.Unstructured) {
 			versions := at(u.Object, "/spec/versions").([]any)
 			set(versions[0].(fields), "/schema/openAPIV3Schema/properties/spec/properties/extra", fields{"type": "string"})
