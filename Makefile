@@ -74,6 +74,9 @@ SUITES_PATTERN := /($(subst $(empty) ,|,$(strip $(SUITES) $(NIGHTLY_SUITES))))$$
 .PHONY: bench
 bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --members 5"
 	go run ./test/bench $(ARGS)
+.PHONY: bench-render
+bench-render: ## measure rendering with policies, in memory; ARGS="--objects 1000 --clusters 100"
+	go run ./test/bench-render $(ARGS)
 
 .PHONY: verify lint verify-generated verify-tidy verify-scripts
 verify: verify-tidy lint verify-scripts verify-generated ## what CI checks beside the tests

@@ -55,6 +55,7 @@ type Facts struct {
 	clusters   []fedcorev1beta1.KubeFedCluster
 	capacities map[string]*clusterv1alpha1.ClusterCapacity
 	policies   []*policy.Policy
+	fleet      *policy.Fleet
 	namespaces map[string]*unstructured.Unstructured
 	// namespacesFederated says whether the type namespaces is enabled.
 	namespacesFederated bool
@@ -153,6 +154,12 @@ func FromObjects(objects []*unstructured.Unstructured, kubeFedNamespace string) 
 		f.Adopt(object)
 	}
 	policy.Sort(f.policies)
+	clusters := policy.Clusters{}
+	for i := range f.clusters {
+		name := f.clusters[i].Name
+		clusters[name] = policy.ClusterOf(f.clusters[i].Labels, f.capacities[name])
+	}
+	f.fleet = policy.NewFleet(clusters)
 	return f, nil
 }
 

@@ -105,13 +105,8 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 
 // changed is an intent as the policies make it.
 func (f *Facts) changed(t typeconfig.Type, o *federate.Object, intent federate.Intent) federate.Intent {
-	clusters := policy.Clusters{}
-	for i := range f.clusters {
-		name := f.clusters[i].Name
-		clusters[name] = policy.ClusterOf(f.clusters[i].Labels, f.capacities[name])
-	}
 	object := policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: o.Namespace, Name: o.Name, Labels: o.Labels}
-	return intent.Beneath(policy.Layers(f.policies, object, o.Template, clusters)...)
+	return intent.Beneath(policy.Layers(f.policies, object, o.Template, f.fleet)...)
 }
 
 // render makes the object of the cluster.

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -244,11 +245,16 @@ func withPullPolicy(in map[string]any, image, policy string) map[string]any {
 //
 // Source: ParseImageName in k8s.io/kubernetes/pkg/util/parsers, which uses the same library.
 func isLatest(image string) bool {
+	name, _, hasDigest := strings.Cut(image, "@")
+	_, tag, hasTag := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+	if hasTag && tag != "latest" || hasDigest && !hasTag {
+		return false // whether or not it is the name of an image, which takes long to find out
+	}
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		return false
 	}
 	tagged, hasTag := named.(reference.Tagged)
-	_, hasDigest := named.(reference.Digested)
+	_, hasDigest = named.(reference.Digested)
 	return hasTag && tagged.Tag() == "latest" || !hasTag && !hasDigest
 }

@@ -65,6 +65,10 @@ type Modifier interface {
 	Modify(cluster string, tree map[string]any) (changed map[string]any, notes []string, err error)
 	// Revision stands for all that Modify depends on beside the tree.
 	Revision() string
+	// Likeness is the same for clusters of which Modify makes the same of the same tree, with
+	// the same notes. It is 0 where it changes nothing and says nothing, and negative for a
+	// cluster that is like no other.
+	Likeness(cluster string) int
 }
 
 // ModifyError is an error that one field of a Modifier's origin is to blame for.

@@ -17,6 +17,13 @@ type labeller struct {
 
 func (l labeller) Revision() string { return l.value }
 
+func (l labeller) Likeness(cluster string) int {
+	if cluster == "untouched" {
+		return 0
+	}
+	return 1
+}
+
 func (l labeller) Modify(cluster string, tree map[string]any) (map[string]any, []string, error) {
 	if l.err != nil || cluster == "untouched" {
 		return tree, nil, l.err

@@ -2,6 +2,7 @@ package federate
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"reflect"
@@ -50,6 +51,9 @@ type Renderer struct {
 	once   sync.Once
 	shared Rendered
 	err    *RenderError
+
+	// alike is what was made for clusters that layers treat alike.
+	alike alike
 }
 
 // indexedLayer is a layer whose changes for a cluster are found by its name.
@@ -109,10 +113,27 @@ func (r *Renderer) GVK() schema.GroupVersionKind { return r.gvk }
 // beginning with the field.
 func (r *Renderer) Warnings() []string { return slices.Clone(r.warnings) }
 
-// For renders the object for a cluster. Clusters without overrides share one
-// Rendered, made once; its JSON must not be modified. With overrides it is made
-// on every call. The error is a *RenderError and concerns this cluster only.
+// For renders the object for a cluster. Clusters that all layers treat alike share one
+// Rendered, made once; its JSON must not be modified. For a cluster with overrides of its
+// own it is made on every call. The error is a *RenderError and concerns this cluster only.
 func (r *Renderer) For(cluster string) (Rendered, error) {
+	var space [64]byte
+	likeness, shared := r.appendLikeness(space[:0], cluster)
+	if !shared {
+		return r.render(cluster)
+	}
+	if rendered, found := r.alike.find(likeness); found {
+		return rendered, nil
+	}
+	rendered, err := r.render(cluster)
+	if err == nil {
+		r.alike.keep(likeness, rendered)
+	}
+	return rendered, err
+}
+
+// render renders the object for a cluster.
+func (r *Renderer) render(cluster string) (Rendered, error) {
 	rendered, err := r.with(r.layers, cluster)
 	if err != nil || !Ends(r.gvk.GroupKind()) || !slices.ContainsFunc(r.layers, modifies) {
 		return rendered, err
@@ -128,33 +149,63 @@ func modifies(l indexedLayer) bool { return l.Modifier != nil }
 
 // with renders the object for a cluster with some of the layers.
 func (r *Renderer) with(layers []indexedLayer, cluster string) (Rendered, error) {
-	tree, last := r.base, ""
-	var notes []string
-	for i := range layers {
-		patched, said, field, bad := layers[i].applyTo(tree, cluster)
-		if bad != nil {
-			return Rendered{}, bad
-		}
-		if field != "" {
-			tree, last = patched, field
-		}
-		notes = append(notes, said...)
+	made, bad := r.through(layers, cluster)
+	if bad != nil {
+		return Rendered{}, bad
 	}
-	if last == "" {
+	if made.last == "" {
 		rendered, err := r.withoutOverrides()
-		rendered.Notes = notes
+		rendered.Notes = made.notes
 		return rendered, err
 	}
-	rendered, bad := r.finish(tree)
+	rendered, bad := r.finish(made.tree)
 	if bad != nil {
 		// The template alone was sound, so it is the overrides that broke it.
 		return Rendered{}, &RenderError{
-			Status: ApplyOverridesFailed, Cluster: cluster, Field: last,
+			Status: ApplyOverridesFailed, Cluster: cluster, Field: made.last,
 			Message: "the result is not valid: " + strings.TrimPrefix(bad.Field, templateField+".") + ": " + bad.Message,
 		}
 	}
-	rendered.Notes = notes
+	rendered.Notes = made.notes
 	return rendered, nil
+}
+
+// through makes the changes of layers for a cluster, one layer on top of the other. What the
+// first ones make is shared by clusters that they treat alike.
+func (r *Renderer) through(layers []indexedLayer, cluster string) (unfinished, *RenderError) {
+	made := unfinished{tree: r.base}
+	var space [64]byte
+	likeness, shared := space[:0], true
+	for i := range layers {
+		l := &layers[i]
+		if l.Modifier == nil {
+			shared = false
+		} else if like := l.Modifier.Likeness(cluster); like < 0 {
+			shared = false
+		} else if likeness = binary.AppendUvarint(likeness, uint64(like)); like == 0 {
+			continue
+		}
+		if shared {
+			if before, found := r.alike.begun(likeness); found {
+				made = before
+				continue
+			}
+		}
+		patched, said, field, bad := l.applyTo(made.tree, cluster)
+		if bad != nil {
+			return made, bad
+		}
+		if field != "" {
+			made.tree, made.last = patched, field
+		}
+		if len(said) > 0 {
+			made.notes = slices.Concat(made.notes, said)
+		}
+		if shared {
+			r.alike.begin(likeness, made)
+		}
+	}
+	return made, nil
 }
 
 // applyTo makes the layer's changes for a cluster, on a copy. field is where they are

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,16 @@ import (
 	"github.com/fedctl/fedctl/pkg/workload"
 )
 
+// derivation is what pods that ask for the same need to run on nodes of the same pools, in
+// the form in which objects hold it.
+type derivation struct {
+	tolerations []corev1.Toleration
+	// nodes are expressions of which a node has to meet one; none where pods are not kept to nodes.
+	nodes []any
+	// notes say what the user should know: where nothing fits, and what is closed.
+	notes []string
+}
+
 // deriveFor adds to a pod's spec what lets it run on the nodes that offer what it asks for.
 func (w *work) deriveFor(spec map[string]any) error {
 	requested := requestedBy(spec)
@@ -24,33 +35,54 @@ func (w *work) deriveFor(spec map[string]any) error {
 	if !w.facts.Known {
 		return fault(w.field+".deriveTolerations", notKnown(w.cluster))
 	}
-	d := accelerator.Derive(requested, w.facts.Pools, w.derive.Approve)
-	w.report(requested, d)
-	addTolerations(spec, d.Tolerations)
-	if w.derive.RequireNodes && len(d.Open) > 0 {
-		w.requireNodes(spec, d.Open)
+	d := w.sight.derived(w.cluster, requested)
+	if d == nil { // another rule has made it ask for something else
+		d = w.rule.deriveFrom(requested, w.facts.Pools)
+	}
+	for _, note := range d.notes {
+		w.note(note)
+	}
+	addTolerations(spec, d.tolerations)
+	if len(d.nodes) > 0 {
+		required := child(child(child(spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
+		required["nodeSelectorTerms"] = narrowed(required["nodeSelectorTerms"], d.nodes)
 	}
 	return nil
 }
 
-// report says what the user should know: where nothing fits, and what is closed.
-func (w *work) report(requested map[string]int64, d accelerator.Derivation) {
+// deriveFrom derives from the pools of a cluster.
+func (r *rule) deriveFrom(requested map[string]int64, pools []clusterv1alpha1.Pool) *derivation {
+	from := accelerator.Derive(requested, pools, r.derive.Approve)
+	d := &derivation{tolerations: from.Tolerations, notes: r.notesOf(requested, from)}
+	if r.derive.RequireNodes {
+		var note string
+		if d.nodes, note = nodesOf(from.Open); note != "" {
+			d.notes = append(d.notes, note)
+		}
+	}
+	return d
+}
+
+// notesOf say where nothing fits, and what is closed.
+func (r *rule) notesOf(requested map[string]int64, d accelerator.Derivation) []string {
+	var notes []string
 	for i := range d.Blocked {
 		pool := &d.Blocked[i]
 		var taints, approvals []string
-		for _, taint := range accelerator.Blocking(pool, w.derive.Approve) {
+		for _, taint := range accelerator.Blocking(pool, r.derive.Approve) {
 			taints = append(taints, accelerator.TaintText(taint))
 			approvals = append(approvals, fmt.Sprintf("{key: %s, value: %q, effect: %s}", taint.Key, taint.Value, taint.Effect))
 		}
-		w.note(fmt.Sprintf("the pool %s of %d nodes is closed to it by %s; what would open it is %s.deriveTolerations.approve: [%s]",
-			poolName(pool), pool.Nodes, strings.Join(taints, " and "), w.field, strings.Join(approvals, ", ")))
+		notes = append(notes, fmt.Sprintf("the pool %s is closed to it by %s; what would open it is %s.deriveTolerations.approve: [%s]",
+			poolName(pool), strings.Join(taints, " and "), r.field, strings.Join(approvals, ", ")))
 	}
 	for _, name := range slices.Sorted(maps.Keys(requested)) {
 		offers := func(p clusterv1alpha1.Pool) bool { return p.Resource == name }
 		if !slices.ContainsFunc(d.Open, offers) && !slices.ContainsFunc(d.Blocked, offers) {
-			w.note(fmt.Sprintf("no node offers %d of %s: its pods cannot run there", requested[name], name))
+			notes = append(notes, fmt.Sprintf("no node offers %d of %s: its pods cannot run there", requested[name], name))
 		}
 	}
+	return notes
 }
 
 func poolName(p *clusterv1alpha1.Pool) string {
@@ -60,32 +92,28 @@ func poolName(p *clusterv1alpha1.Pool) string {
 	return p.Resource + " " + p.Product
 }
 
-// requireNodes has the pod run on nodes of the products that are open to it.
-func (w *work) requireNodes(spec map[string]any, open []clusterv1alpha1.Pool) {
+// nodesOf are expressions that nodes of the products meet that are open; the note says why
+// there are none.
+func nodesOf(open []clusterv1alpha1.Pool) (expressions []any, note string) {
 	products := map[string][]string{}
 	for i := range open {
 		if open[i].ProductLabel == "" {
-			w.note("the nodes of the pool " + open[i].Resource + " do not say what product they are: the pods are not kept to them")
-			return
+			return nil, "the nodes of the pool " + open[i].Resource + " do not say what product they are: the pods are not kept to them"
 		}
 		label := open[i].ProductLabel
 		if !slices.Contains(products[label], open[i].Product) {
 			products[label] = append(products[label], open[i].Product)
 		}
 	}
-	var wanted []any // one term for each label: a node meets one of them
-	for _, label := range slices.Sorted(maps.Keys(products)) {
+	for _, label := range slices.Sorted(maps.Keys(products)) { // one for each label
 		slices.Sort(products[label])
 		values := make([]any, len(products[label]))
 		for i, product := range products[label] {
 			values[i] = product
 		}
-		wanted = append(wanted, map[string]any{"key": label, "operator": "In", "values": values})
+		expressions = append(expressions, map[string]any{"key": label, "operator": "In", "values": values})
 	}
-	affinity := child(spec, "affinity")
-	node := child(affinity, "nodeAffinity")
-	required := child(node, "requiredDuringSchedulingIgnoredDuringExecution")
-	required["nodeSelectorTerms"] = narrowed(required["nodeSelectorTerms"], wanted)
+	return expressions, ""
 }
 
 // child puts a copy of a map in the place of the one that is there, and returns it.
@@ -188,14 +216,36 @@ func listOf(of any) corev1.ResourceList {
 	return list
 }
 
-// requestedAnywhere are the accelerators that any pod of a template asks for.
-func requestedAnywhere(template map[string]any, paths []workload.Path) map[string]bool {
-	asked := map[string]bool{}
+// requests are what pods ask for of accelerators, each once; not nil, where they ask for none.
+type requests []map[string]int64
+
+// requestedAnywhere is what the pods of a template ask for.
+func requestedAnywhere(template map[string]any, paths []workload.Path) requests {
+	asked := requests{}
 	_, _ = workload.Edit(template, paths, func(_, spec map[string]any, _ string) error {
-		for name := range requestedBy(spec) {
-			asked[name] = true
+		requested := requestedBy(spec)
+		if len(requested) > 0 && !slices.ContainsFunc(asked, func(other map[string]int64) bool { return maps.Equal(other, requested) }) {
+			asked = append(asked, requested)
 		}
 		return nil
 	})
 	return asked
+}
+
+// key is the same for the same requests.
+func (r requests) key() string {
+	keys := make([]string, len(r))
+	for i := range r {
+		keys[i] = requestKey(r[i])
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, ";")
+}
+
+func requestKey(requested map[string]int64) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(requested)) {
+		b.WriteString(name + "=" + strconv.FormatInt(requested[name], 10) + ",")
+	}
+	return b.String()
 }

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,8 +13,11 @@ import (
 // Layers returns what the policies that select an object make of it, a layer for each rule,
 // in the order in which they are carried out. template is the object's own, without any
 // change. policies are sorted (Sort).
-func Layers(policies []*Policy, object Object, template map[string]any, clusters Clusters) []federate.Layer {
+func Layers(policies []*Policy, object Object, template map[string]any, fleet *Fleet) []federate.Layer {
 	var layers []federate.Layer
+	paths := workload.PodTemplates(object.Target)
+	var asked requests
+	certain := true // that pods ask for what the template says
 	for _, p := range policies {
 		if !p.Selects(object) {
 			continue
@@ -26,10 +27,16 @@ func Layers(policies []*Policy, object Object, template map[string]any, clusters
 			continue
 		}
 		for i := range p.rules {
-			layers = append(layers, federate.Layer{Origin: p.Origin, Modifier: &modifier{
-				rule: &p.rules[i], clusters: clusters, paths: workload.PodTemplates(object.Target),
-				revision: p.revision + "/" + strconv.Itoa(i) + revisionOf(&p.rules[i], object, template, clusters),
-			}})
+			m := &modifier{rule: &p.rules[i], fleet: fleet, paths: paths}
+			if m.rule.derive != nil && asked == nil && certain {
+				asked = requestedAnywhere(template, paths)
+			}
+			m.sight = fleet.seenBy(m.rule, asked)
+			if m.rule.mayAsk() {
+				asked, certain = nil, false
+			}
+			m.revision = m.rule.revision + m.sight.revision
+			layers = append(layers, federate.Layer{Origin: p.Origin, Modifier: m})
 		}
 	}
 	return layers
@@ -39,13 +46,22 @@ func Layers(policies []*Policy, object Object, template map[string]any, clusters
 type modifier struct {
 	problem  error
 	rule     *rule
-	clusters Clusters
+	fleet    *Fleet
+	sight    *sight
 	paths    []workload.Path
 	revision string
 }
 
 // Revision implements federate.Modifier.
 func (m *modifier) Revision() string { return m.revision }
+
+// Likeness implements federate.Modifier.
+func (m *modifier) Likeness(cluster string) int {
+	if m.problem != nil {
+		return alone
+	}
+	return m.sight.likeness(cluster)
+}
 
 // Field is the path of the rule in its policy.
 func (m *modifier) Field() string {
@@ -60,7 +76,7 @@ func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[stri
 	if m.problem != nil {
 		return nil, nil, m.problem
 	}
-	facts := m.clusters[cluster]
+	facts := m.fleet.clusters[cluster]
 	selected, known := m.rule.clusters.selects(cluster, facts)
 	switch {
 	case !known:
@@ -68,40 +84,13 @@ func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[stri
 	case !selected:
 		return tree, nil, nil
 	}
-	w := work{rule: m.rule, cluster: cluster, facts: facts, paths: m.paths}
+	w := work{rule: m.rule, cluster: cluster, facts: facts, sight: m.sight, paths: m.paths}
 	changed, err = w.do(tree)
 	return changed, w.notes, err
 }
 
 func notKnown(cluster string) string {
 	return "the nodes of cluster " + cluster + " have not been read yet; see: fedctl get clusters " + cluster
-}
-
-// revisionOf stands for what a rule depends on beside its policy and the object: the labels
-// of clusters, and those of their pools that the object or the rule asks for.
-func revisionOf(r *rule, object Object, template map[string]any, clusters Clusters) string {
-	if r.clusters == nil && r.derive == nil {
-		return ""
-	}
-	var asked map[string]bool
-	if r.derive != nil {
-		asked = requestedAnywhere(template, workload.PodTemplates(object.Target))
-	}
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(clusters)) {
-		c := clusters[name]
-		selected, known := r.clusters.selects(name, c)
-		b.WriteString(";" + name + "=" + strconv.FormatBool(selected && known) + strconv.FormatBool(c.Known))
-		if !selected || !known {
-			continue
-		}
-		for i := range c.Pools {
-			if asked[c.Pools[i].Resource] {
-				writePool(&b, &c.Pools[i])
-			}
-		}
-	}
-	return b.String()
 }
 
 // PoolsRevision stands for what rules may depend on of what a cluster's nodes offer; the

@@ -14,9 +14,11 @@ func (w *work) pod(_, spec map[string]any, at string) error {
 		}
 	}
 	addTolerations(spec, w.tolerations)
-	for _, list := range []string{"initContainers", "containers"} {
-		if err := w.containers(spec, list); err != nil {
-			return err
+	if w.changesContainers() {
+		for _, list := range []string{"initContainers", "containers"} {
+			if err := w.containers(spec, list); err != nil {
+				return err
+			}
 		}
 	}
 	if err := w.addParts(spec, at); err != nil {

@@ -95,6 +95,9 @@ func Compile(origin federate.Origin, spec *v1alpha1.OverridePolicySpec) *Policy 
 	}
 	sum := sha256.Sum256(data)
 	p.revision = hex.EncodeToString(sum[:8])
+	for i := range p.rules {
+		p.rules[i].revision = p.revision + "/" + strconv.Itoa(i)
+	}
 	return p
 }
 

@@ -51,12 +51,12 @@ spec:
       tolerations: [{key: mine, operator: Exists}]
 `
 
-var fleetOfOne = Clusters{"one": {Known: true, Labels: map[string]string{"region": "eu"}, Pools: []clusterv1alpha1.Pool{
+var fleetOfOne = NewFleet(Clusters{"one": {Known: true, Labels: map[string]string{"region": "eu"}, Pools: []clusterv1alpha1.Pool{
 	{Resource: "nvidia.com/gpu", Product: "A100", ProductLabel: "nvidia.com/gpu.product", Nodes: 4, LargestNode: 8,
 		Taints: []clusterv1alpha1.PoolTaint{{Key: "nvidia.com/gpu", Value: "present", Effect: "NoSchedule", Meaning: clusterv1alpha1.TaintHardware}}},
 	{Resource: "nvidia.com/gpu", Product: "H100", ProductLabel: "nvidia.com/gpu.product", Nodes: 2, LargestNode: 8,
 		Taints: []clusterv1alpha1.PoolTaint{{Key: "dedicated", Value: "research", Effect: "NoSchedule", Meaning: clusterv1alpha1.TaintRestricted}}},
-}}, "new": {}}
+}}, "new": {}})
 
 // made is what a policy makes of an object in a cluster.
 func made(t *testing.T, p *Policy, object, cluster string) (map[string]any, []string, error) {
@@ -97,7 +97,7 @@ func TestRules(t *testing.T) {
 		{name: "derived", rule: `deriveTolerations: {}`,
 			has:   []string{`{"effect":"NoSchedule","key":"nvidia.com/gpu","operator":"Exists"}`},
 			lacks: []string{"research", "affinity"},
-			notes: `the pool nvidia.com/gpu H100 of 2 nodes is closed to it by dedicated=research:NoSchedule; what would open it is spec.rules[0].deriveTolerations.approve: [{key: dedicated, value: "research", effect: NoSchedule}]`},
+			notes: `the pool nvidia.com/gpu H100 is closed to it by dedicated=research:NoSchedule; what would open it is spec.rules[0].deriveTolerations.approve: [{key: dedicated, value: "research", effect: NoSchedule}]`},
 		{name: "derived, with an approval and kept to the nodes", rule: `deriveTolerations: {requireNodes: true, approve: [{key: dedicated, value: research, effect: NoSchedule}]}`,
 			has: []string{`{"effect":"NoSchedule","key":"dedicated","operator":"Equal","value":"research"}`,
 				`"nodeSelectorTerms":[{"matchExpressions":[{"key":"nvidia.com/gpu.product","operator":"In","values":["A100","H100"]}]}]`}},
@@ -210,14 +210,15 @@ func TestABrokenPolicyHoldsWhatItSelects(t *testing.T) {
 // The revision changes with what the object depends on, and with nothing else.
 func TestRevision(t *testing.T) {
 	p := policyOf(t, "rules: [{deriveTolerations: {}}]")
-	revision := func(template string, clusters Clusters) federate.Revision {
+	revision := func(template string, clusters *Fleet) federate.Revision {
 		intent := federate.IntentOf(&federate.Object{Template: read(t, template)}, nil, nil)
 		return intent.Beneath(Layers([]*Policy{p}, Object{Target: deployments}, read(t, template), clusters)...).Revision()
 	}
-	with := func(change func(*clusterv1alpha1.Pool)) Clusters {
-		pools := append([]clusterv1alpha1.Pool{}, fleetOfOne["one"].Pools...)
+	with := func(change func(*clusterv1alpha1.Pool)) *Fleet {
+		one := fleetOfOne.clusters["one"]
+		pools := append([]clusterv1alpha1.Pool{}, one.Pools...)
 		change(&pools[0])
-		return Clusters{"one": {Known: true, Labels: fleetOfOne["one"].Labels, Pools: pools}, "new": {}}
+		return NewFleet(Clusters{"one": {Known: true, Labels: one.Labels, Pools: pools}, "new": {}})
 	}
 	was := revision(gpuWorkload, fleetOfOne)
 	if revision(gpuWorkload, with(func(p *clusterv1alpha1.Pool) { p.Nodes, p.AvailableNodes, p.Allocatable = 9, 9, 72 })) != was {

@@ -22,7 +22,9 @@ type rule struct {
 	*v1alpha1.OverrideRule
 
 	// field is the rule's path, such as spec.rules[0].
-	field       string
+	field string
+	// revision stands for all that the rule says.
+	revision    string
 	clusters    *clusterSelector
 	derive      *v1alpha1.DeriveTolerations
 	tolerations []corev1.Toleration
@@ -139,6 +141,7 @@ type work struct {
 
 	cluster string
 	facts   Cluster
+	sight   *sight
 	paths   []workload.Path
 	notes   []string
 	// met are the containers that the rule names and that have been found.
@@ -180,9 +183,19 @@ func (w *work) do(tree map[string]any) (map[string]any, error) {
 	return patched, nil
 }
 
+// mayAsk says whether the rule may make pods ask for accelerators, or for no more.
+func (r *rule) mayAsk() bool {
+	return r.Resources != nil || len(r.inits) > 0 || len(r.sidecars) > 0 || len(r.patches) > 0
+}
+
+// changesContainers says whether the rule changes containers, or has named some in vain.
+func (r *rule) changesContainers() bool {
+	return len(r.Containers) > 0 || len(r.Images) > 0 || len(r.env) > 0 || len(r.envFrom) > 0 || len(r.mounts) > 0 ||
+		r.Resources != nil || len(r.Command) > 0 || len(r.Args) > 0
+}
+
 func (r *rule) changesPods() bool {
-	return r.derive != nil || len(r.tolerations) > 0 || len(r.Images) > 0 || len(r.env) > 0 || len(r.envFrom) > 0 || len(r.mounts) > 0 ||
-		r.Resources != nil || len(r.Command) > 0 || len(r.Args) > 0 || len(r.volumes) > 0 || len(r.inits) > 0 || len(r.sidecars) > 0 ||
+	return r.changesContainers() || r.derive != nil || len(r.tolerations) > 0 || len(r.volumes) > 0 || len(r.inits) > 0 || len(r.sidecars) > 0 ||
 		len(r.NodeSelector) > 0 || r.PriorityClassName != "" || r.SchedulerName != "" || r.RuntimeClassName != ""
 }
 

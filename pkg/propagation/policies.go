@@ -57,7 +57,7 @@ type policyStore struct {
 	capacities *fleet.Table[clusterv1alpha1.ClusterCapacity]
 	mu         sync.RWMutex
 	policies   []*policy.Policy // sorted
-	clusters   policy.Clusters  // nil: to be gathered anew
+	fleet      *policy.Fleet    // nil: to be gathered anew
 	epoch      uint64           // another one for other policies or clusters
 	// changes holds one when the statuses of policies are to be looked at.
 	changes chan struct{}
@@ -189,7 +189,7 @@ func (p *policyStore) gather() {
 	}
 	policy.Sort(all)
 	p.mu.Lock()
-	p.policies = all
+	p.policies, p.fleet = all, nil // it remembers what rules see that may be gone
 	p.epoch++
 	p.mu.Unlock()
 }
@@ -257,8 +257,13 @@ func (p *policyStore) factsChanged() {
 func (p *policyStore) clusterChanged(name string) {
 	info, joined := p.inventory.Info(name)
 	p.mu.RLock()
-	known, had := p.clusters[name]
+	all := p.fleet
 	p.mu.RUnlock()
+	if all == nil { // it may be gathered just now, by what was so before
+		p.forgetClusters()
+		return
+	}
+	known, had := all.Cluster(name)
 	if !had || !joined || !maps.Equal(info.Labels, known.Labels) {
 		p.forgetClusters()
 	}
@@ -267,7 +272,7 @@ func (p *policyStore) clusterChanged(name string) {
 func (p *policyStore) forgetClusters() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.clusters = nil
+	p.fleet = nil
 	p.epoch++
 }
 
@@ -281,18 +286,18 @@ type changedIntent struct {
 // changed is the intent of a federated object as the policies make it.
 func (p *policyStore) changed(t *runningType, fed *federated) federate.Intent {
 	p.mu.RLock()
-	policies, clusters, epoch := p.policies, p.clusters, p.epoch
+	policies, known, epoch := p.policies, p.fleet, p.epoch
 	p.mu.RUnlock()
 	if len(policies) == 0 || fed.Deleting {
 		return fed.intent
 	}
-	if clusters == nil {
-		clusters, epoch = p.gatherClusters()
+	if known == nil {
+		known, epoch = p.gatherClusters()
 	}
 	fed.changed.mu.Lock()
 	defer fed.changed.mu.Unlock()
 	if fed.changed.epoch != epoch {
-		layers := policy.Layers(policies, objectOf(t, fed), fed.Template, clusters)
+		layers := policy.Layers(policies, objectOf(t, fed), fed.Template, known)
 		fed.changed.intent, fed.changed.epoch = fed.intent.Beneath(layers...), epoch
 	}
 	return fed.changed.intent
@@ -312,19 +317,20 @@ func objectOf(t *runningType, fed *federated) policy.Object {
 	return policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: fed.Namespace, Name: fed.Name, Labels: fed.Labels}
 }
 
-func (p *policyStore) gatherClusters() (clusters policy.Clusters, epoch uint64) {
+func (p *policyStore) gatherClusters() (known *policy.Fleet, epoch uint64) {
 	p.mu.RLock()
 	epoch = p.epoch
 	p.mu.RUnlock()
-	clusters = policy.Clusters{}
+	clusters := policy.Clusters{}
 	for _, info := range p.inventory.Clusters() {
 		capacity := p.capacities.Get(types.NamespacedName{Namespace: p.kubeFedNamespace, Name: info.Name})
 		clusters[info.Name] = policy.ClusterOf(info.Labels, capacity)
 	}
+	known = policy.NewFleet(clusters)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.epoch == epoch { // otherwise there is something new meanwhile, and who is told of it asks again
-		p.clusters = clusters
+		p.fleet = known
 	}
-	return clusters, epoch
+	return known, epoch
 }
