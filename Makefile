@@ -11,6 +11,7 @@ SHELL := bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 IMAGE ?= fedctl/controller:$(VERSION)
+IMAGE_PLATFORMS ?= linux/amd64,linux/arm64
 GOLANGCI_LINT_VERSION := v2.15.0
 ACTIONLINT_VERSION := v1.7.12
 GOVULNCHECK_VERSION := v1.9.0
@@ -60,6 +61,7 @@ test: test-unit test-clusters ## all tests
 test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
 	go vet ./...
 	go test $$(go list ./... | grep -v -E '$(SUITES_PATTERN)')
+	cd hack/image && go vet . && go test .
 test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager $(BACKUP_TOOLS) ## the suites on real control planes
 	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test -count=1 -p 3 -timeout 40m $(addprefix ./,$(SUITES))
 
@@ -105,9 +107,12 @@ vulncheck: ## look for known vulnerabilities in what is called (needs vuln.go.de
 fuzz: ## fuzz the parsers and the renderer; FUZZTIME=1m
 	@hack/fuzz.sh $(or $(FUZZTIME),1m)
 
+# In dist/: an OCI image layout of all platforms, an archive of this machine's for engines
+# that load one, and what is in it (SPDX). Two builds of a commit are one digest.
 .PHONY: image
-image: ## build the controller's image (needs Docker)
-	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+image: ## build the controller's image, without a container engine; IMAGE_PUSH=1 pushes it
+	cd hack/image && go run . --root $(CURDIR) --dist $(CURDIR)/dist --reference $(IMAGE) --platforms $(IMAGE_PLATFORMS) --version $(VERSION) \
+	  --revision "$$(git rev-parse HEAD 2>/dev/null)" --created "$$(git log -1 --format=%ct 2>/dev/null || echo 0)" $(if $(IMAGE_PUSH),--push)
 
 .PHONY: clean
 clean: demo-down ## remove what was built

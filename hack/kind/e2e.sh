@@ -45,7 +45,8 @@ trap finish EXIT
 
 if [ -z "$image" ]; then
   image=fedctl/controller:e2e
-  docker build -t "$image" .
+  make image IMAGE="$image" IMAGE_PLATFORMS="linux/$(go env GOARCH)"
+  docker load --input dist/controller-image.tar
 fi
 
 for name in "${names[@]}"; do

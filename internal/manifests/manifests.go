@@ -24,8 +24,11 @@ type Options struct {
 	Namespace string
 	// Scope of the control plane: Cluster, which is also what empty means, or Namespaced.
 	Scope string
-	// Image of the controller, with tag or digest; empty keeps the shipped one.
+	// Image of the controller, with tag or digest; empty takes the shipped one of Version.
 	Image string
+	// Version of the programs, such as v1.2.3. Empty, and what no build says of itself,
+	// keeps the tag in config/.
+	Version string
 	// WithoutController leaves out the controller's Deployment, for a controller
 	// that runs elsewhere. Its ServiceAccount and rights stay.
 	WithoutController bool
@@ -41,6 +44,9 @@ const (
 var Scopes = []string{ScopeCluster, ScopeNamespaced}
 
 const controllerImage = "fedctl/controller"
+
+// unknownVersion is what a build says that does not know which it is.
+const unknownVersion = "devel"
 
 // IsShipped says whether an image is the one that manifests name by themselves.
 func IsShipped(image string) bool { return parseImage(image).NewName == controllerImage }
@@ -129,10 +135,22 @@ func customize(data []byte, options Options) ([]byte, error) {
 	if options.WithoutController {
 		top.Resources = slices.DeleteFunc(top.Resources, func(resource string) bool { return path.Base(resource) == "manager" })
 	}
-	if options.Image != "" {
+	switch tag := imageTag(options.Version); {
+	case options.Image != "":
 		top.Images = append(top.Images, parseImage(options.Image))
+	case tag != "":
+		top.Images = append(top.Images, types.Image{Name: controllerImage, NewTag: tag})
 	}
 	return yaml.Marshal(top)
+}
+
+// imageTag is the tag that "make image" gives the image of a version. A tag has no plus
+// sign, which Go's versions may have ("v1.2.3+dirty").
+func imageTag(version string) string {
+	if version == unknownVersion {
+		return ""
+	}
+	return strings.ReplaceAll(version, "+", "-")
 }
 
 // parseImage splits REPOSITORY[:TAG][@DIGEST]; a colon before a slash is a port.

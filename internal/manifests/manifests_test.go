@@ -152,6 +152,34 @@ func TestRightsOfANamespacedControlPlane(t *testing.T) {
 	}
 }
 
+// Without an image that somebody names, it is the one of the same version.
+func TestImageOfAVersion(t *testing.T) {
+	for name, test := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"a release":              {Options{Version: "v1.2.3"}, "fedctl/controller:v1.2.3"},
+		"a build with changes":   {Options{Version: "v1.2.3+dirty"}, "fedctl/controller:v1.2.3-dirty"},
+		"a build that knows not": {Options{Version: "devel"}, "fedctl/controller:latest"},
+		"another image":          {Options{Version: "v1.2.3", Image: "example.com/c:v2"}, "example.com/c:v2"},
+	} {
+		objects, err := Build(test.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var images []string
+		for _, object := range objects {
+			if containers, ok, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers"); ok {
+				image, _, _ := unstructured.NestedString(containers[0].(map[string]any), "image")
+				images = append(images, image)
+			}
+		}
+		if diff := cmp.Diff([]string{test.want}, images); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
 func TestBuildWithoutController(t *testing.T) {
 	objects, err := Build(Options{WithoutController: true})
 	if err != nil {

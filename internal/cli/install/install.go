@@ -14,6 +14,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/manifests"
+	"github.com/fedctl/fedctl/internal/version"
 )
 
 const (
@@ -38,6 +39,9 @@ executor inside the member does the work, so that schedules outlive the host; th
 rights are then that executor's.`
 
 	example = `  # Install into the cluster of the current context
+  fedctl install
+
+  # The controller's image from a registry of one's own
   fedctl install --image registry.example.com/fedctl/controller:v1
 
   # All but the controller, to run it elsewhere
@@ -94,7 +98,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Manifests.Scope, "scope", "", "Cluster, or Namespaced: the KubeFed namespace is then the only one that is federated; by default that of the KubeFedConfig, else Cluster.")
-	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default the one that is there, else the shipped one.")
+	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default another one that is there, else the shipped one of this version.")
 	flags.BoolVar(&o.Manifests.WithoutController, "without-controller", false, "Install everything but the controller's Deployment.")
 	flags.StringArrayVar(&o.Members, "member", nil, "Context of a member cluster to install the backup API into, instead of the host; may be repeated.")
 	flags.StringVar(&o.Member.Rights, "backup-rights", "", "With --member, what may be done with backups there: none, save or restore; by default as it is.")
@@ -111,7 +115,7 @@ func (o *Options) Complete() error {
 	if scope := o.Manifests.Scope; scope != "" && !slices.Contains(manifests.Scopes, scope) {
 		return fmt.Errorf("--scope takes %s and %s, not %q", manifests.ScopeCluster, manifests.ScopeNamespaced, scope)
 	}
-	o.Manifests.Namespace = o.factory.KubeFedNamespace
+	o.Manifests.Namespace, o.Manifests.Version = o.factory.KubeFedNamespace, version.Get()
 	if err := manifests.CheckNamespace(o.Manifests.Namespace); err != nil {
 		return fmt.Errorf("%w with --kubefed-namespace", err)
 	}
