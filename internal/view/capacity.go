@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
 
-// PoolRow is nodes of a member that are alike to a pod which asks for their accelerator.
+// PoolRow is nodes of a member that are alike to a pod which asks for a resource. Amounts
+// are quantities; an empty one is not known.
 type PoolRow struct {
 	Cluster  string `json:"cluster"`
 	Resource string `json:"resource"`
@@ -24,34 +26,51 @@ type PoolRow struct {
 	// Nodes is how many there are, Available how many of them take pods.
 	Nodes     int32 `json:"nodes"`
 	Available int32 `json:"available"`
-	// Allocatable is what the available nodes offer, Largest the most that one node does.
-	Allocatable int64 `json:"allocatable"`
-	Largest     int64 `json:"largestNode"`
+	// Allocatable is what the available nodes offer, Requested what the pods there ask for,
+	// and Free what is left.
+	Amounts
+	// Largest is the most that one node offers, LargestFree the most that one has left.
+	Largest     string `json:"largestNode"`
+	LargestFree string `json:"largestFree,omitempty"`
 	// Known is False where the nodes cannot be read now, and the row says what they were.
 	Known string `json:"known"`
 }
 
-// Pools reads what the controller says of the members' nodes, by cluster.
+// Amounts of a resource, as quantities. Requested and Free are empty where nobody knows
+// what pods ask for.
+type Amounts struct {
+	Allocatable string `json:"allocatable"`
+	Requested   string `json:"requested,omitempty"`
+	Free        string `json:"free,omitempty"`
+}
+
+// Pools reads what the controller says of the members' accelerators, by cluster.
 func Pools(capacities []v1alpha1.ClusterCapacity) []PoolRow {
 	rows := []PoolRow{}
 	for i := range capacities {
 		c := &capacities[i]
-		known := string(metav1.ConditionUnknown)
-		if condition := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionKnown); condition != nil {
-			known = string(condition.Status)
-		}
-		for j := range c.Status.Pools {
-			rows = append(rows, poolRow(c.Name, known, &c.Status.Pools[j]))
+		pools := accelerator.Accelerators(c.Status.Pools)
+		for j := range pools {
+			rows = append(rows, poolRow(c.Name, knownOf(c), &pools[j]))
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b PoolRow) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	return rows
 }
 
+// knownOf is the status of the condition Known.
+func knownOf(c *v1alpha1.ClusterCapacity) string {
+	if condition := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionKnown); condition != nil {
+		return string(condition.Status)
+	}
+	return string(metav1.ConditionUnknown)
+}
+
 func poolRow(cluster, known string, p *v1alpha1.Pool) PoolRow {
 	r := PoolRow{
 		Cluster: cluster, Resource: p.Resource, Product: p.Product, Nodes: p.Nodes, Available: p.AvailableNodes,
-		Allocatable: p.Allocatable, Largest: p.LargestNode, Known: known,
+		Amounts: Amounts{Allocatable: p.Allocatable.String(), Requested: quantity(p.Requested), Free: quantity(p.Free)},
+		Largest: p.LargestNode.String(), LargestFree: quantity(p.LargestFree), Known: known,
 	}
 	for _, taint := range p.Taints {
 		r.Taints = append(r.Taints, accelerator.TaintText(taint))
@@ -62,14 +81,21 @@ func poolRow(cluster, known string, p *v1alpha1.Pool) PoolRow {
 	return r
 }
 
+func quantity(q *resource.Quantity) string {
+	if q == nil {
+		return ""
+	}
+	return q.String()
+}
+
 // PoolTable has a row for each pool.
 func PoolTable(rows []PoolRow) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: Columns(8, "Cluster", "Resource", "Product", "Nodes", "Available", "Allocatable", "Largest", "Closed-By", "Taints", "Known")}
+	table := &metav1.Table{ColumnDefinitions: Columns(11, "Cluster", "Resource", "Product", "Nodes", "Available", "Allocatable", "Requested", "Free", "Largest-Free", "Closed-By", "Taints", "Largest-Node", "Known")}
 	for i := range rows {
 		r := &rows[i]
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			r.Cluster, r.Resource, Text(r.Product), r.Nodes, r.Available, r.Allocatable, r.Largest,
-			Text(strings.Join(r.Closed, ",")), Text(strings.Join(r.Taints, ",")), r.Known,
+			r.Cluster, r.Resource, Text(r.Product), r.Nodes, r.Available, r.Allocatable, Text(r.Requested), Text(r.Free), Text(r.LargestFree),
+			Text(strings.Join(r.Closed, ",")), Text(strings.Join(r.Taints, ",")), r.Largest, r.Known,
 		}})
 	}
 	return table

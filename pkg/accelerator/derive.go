@@ -5,56 +5,48 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	resourcehelpers "k8s.io/component-helpers/resource"
 
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 )
 
 // Requested is what a pod asks of each accelerator: the most that runs at once of it,
-// as the scheduler counts (sidecars beside containers, other init containers alone).
-// Accelerators of which it asks for 0 are not in it: such a pod needs no hardware.
+// as the scheduler counts. Accelerators of which it asks for 0 are not in it: such a pod
+// needs no hardware.
 func Requested(pod corev1.PodSpec) map[string]int64 {
-	running, starting := map[string]int64{}, map[string]int64{}
-	for i := range pod.InitContainers {
-		container := &pod.InitContainers[i]
-		asked := accelerators(container.Resources)
-		if container.RestartPolicy != nil && *container.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			sum(running, asked)
-			continue
-		}
-		// An init container runs beside the sidecars that started before it.
-		sum(asked, running)
-		for name, amount := range asked {
-			starting[name] = max(starting[name], amount)
-		}
+	asking := corev1.Pod{Spec: corev1.PodSpec{InitContainers: accelerated(pod.InitContainers), Containers: accelerated(pod.Containers)}}
+	if asking.Spec.InitContainers == nil && asking.Spec.Containers == nil {
+		return map[string]int64{}
 	}
-	for i := range pod.Containers {
-		sum(running, accelerators(pod.Containers[i].Resources))
+	requested := map[string]int64{}
+	for name, quantity := range resourcehelpers.PodRequests(&asking, resourcehelpers.PodResourcesOptions{}) {
+		requested[string(name)] = Amount(string(name), quantity)
 	}
-	for name, amount := range starting {
-		running[name] = max(running[name], amount)
-	}
-	return running
+	return requested
 }
 
-func sum(into, more map[string]int64) {
-	for name, amount := range more {
-		into[name] += amount
-	}
-}
-
-// accelerators of a container. A limit without a request is the request, as the API
-// server defaults it.
-func accelerators(of corev1.ResourceRequirements) map[string]int64 {
-	asked := map[string]int64{}
-	for _, list := range []corev1.ResourceList{of.Limits, of.Requests} {
-		for name, quantity := range list {
-			if IsAccelerator(string(name)) && quantity.Sign() > 0 {
-				asked[string(name)] = quantity.Value()
+// accelerated are containers with nothing but the accelerators that they ask for; nil if
+// none asks for any. A limit without a request is the request, as the API server defaults it.
+func accelerated(containers []corev1.Container) []corev1.Container {
+	asking := make([]corev1.Container, len(containers))
+	asked := false
+	for i := range containers {
+		requests := corev1.ResourceList{}
+		for _, list := range []corev1.ResourceList{containers[i].Resources.Limits, containers[i].Resources.Requests} {
+			for name, quantity := range list {
+				if IsAccelerator(string(name)) && quantity.Sign() > 0 {
+					requests[name] = quantity
+				}
 			}
 		}
+		asking[i] = corev1.Container{RestartPolicy: containers[i].RestartPolicy, Resources: corev1.ResourceRequirements{Requests: requests}}
+		asked = asked || len(requests) > 0
 	}
-	return asked
+	if !asked {
+		return nil
+	}
+	return asking
 }
 
 // Derivation is what pods that ask for accelerators need in one cluster.
@@ -80,7 +72,7 @@ func Derive(requested map[string]int64, pools []v1alpha1.Pool, approvals []Appro
 	var d Derivation
 	for i := range pools {
 		asked := requested[pools[i].Resource]
-		if asked <= 0 || pools[i].LargestNode < asked {
+		if asked <= 0 || pools[i].LargestNode.CmpInt64(asked) < 0 {
 			continue
 		}
 		tolerations, blocking := tolerationsOf(&pools[i], approvals)

@@ -73,7 +73,7 @@ func TestDerive(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Derive(tt.requested, Pools(tt.nodes, nil), approvals)
+			got := Derive(tt.requested, Pools(tt.nodes, nil, nil), approvals)
 			if !reflect.DeepEqual(got.Tolerations, tt.tolerations) || len(got.Open) != tt.open || len(got.Blocked) != tt.blocked {
 				t.Errorf("got tolerations %v, %d open, %d blocked; want %v, %d, %d", got.Tolerations, len(got.Open), len(got.Blocked), tt.tolerations, tt.open, tt.blocked)
 			}
@@ -104,7 +104,7 @@ func FuzzDerive(f *testing.F) {
 		if approve {
 			approvals = []Approval{{Key: key, Value: value, Effect: corev1.TaintEffect(effect)}}
 		}
-		d := Derive(map[string]int64{resource: 1}, Pools([]Node{{Ready: true, Taints: []corev1.Taint{taint}, Allocatable: map[string]int64{resource: 1}}}, nil), approvals)
+		d := Derive(map[string]int64{resource: 1}, Pools([]Node{{Ready: true, Taints: []corev1.Taint{taint}, Allocatable: map[string]int64{resource: 1}}}, nil, nil), approvals)
 		for _, toleration := range d.Tolerations {
 			if toleration.Key == "" || toleration.Effect == "" || toleration.TolerationSeconds != nil || isPassing(taint, nil) {
 				t.Errorf("%v is tolerated with %v", taint, toleration)

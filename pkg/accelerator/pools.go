@@ -7,40 +7,53 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
 
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
 
 // Node is what counts of a node.
 type Node struct {
+	Name string
 	// Ready is one that is Ready and not cordoned.
 	Ready bool
 	// ProductLabel and Product are as the function Product finds them.
 	ProductLabel, Product string
 	Taints                []corev1.Taint
-	// Allocatable is what the node offers of each accelerator, in whole units.
+	// Allocatable is what the node offers of each resource that IsCounted, as Amount counts it.
 	Allocatable map[string]int64
 }
 
-// Pools groups nodes by what they offer, product and taints, in the order of these. A
-// node that offers several resources is in a pool of each. startup are taints that pass
-// in this cluster beside those that pass in all.
-func Pools(nodes []Node, startup []v1alpha1.StartupTaint) []v1alpha1.Pool {
-	pools := map[string]*v1alpha1.Pool{}
+// Requests are what the pods on each node, by its name, ask for of each resource, as Amount
+// counts it. nil is not known; a node that is missing has no pods.
+type Requests map[string]map[string]int64
+
+// Pools groups nodes by what they offer, product and taints, in the order of these,
+// accelerators first. A node that offers several resources is in a pool of each. startup
+// are taints that pass in this cluster beside those that pass in all.
+func Pools(nodes []Node, requests Requests, startup []v1alpha1.StartupTaint) []v1alpha1.Pool {
+	pools := map[string]*tally{}
 	for i := range nodes {
 		node := &nodes[i]
 		taints, available := standing(node, startup)
 		for name, amount := range node.Allocatable {
-			if amount > 0 && IsAccelerator(name) {
-				add(pools, node, name, taints, available)
+			if amount > 0 && IsCounted(name) {
+				poolOf(pools, name, node, taints).add(amount, requests[node.Name][name], available)
 			}
 		}
 	}
 	sorted := make([]v1alpha1.Pool, 0, len(pools))
 	for _, key := range slices.Sorted(maps.Keys(pools)) {
-		sorted = append(sorted, *pools[key])
+		sorted = append(sorted, pools[key].sum(requests != nil))
 	}
 	return sorted
+}
+
+// Accelerators are the pools of resources that compute.
+func Accelerators(pools []v1alpha1.Pool) []v1alpha1.Pool {
+	// They come first, unless somebody else has written the pools.
+	return slices.DeleteFunc(slices.Clone(pools), func(p v1alpha1.Pool) bool { return !IsAccelerator(p.Resource) })
 }
 
 // standing says which taints of a node stay, and whether pods may be put on it now.
@@ -58,27 +71,64 @@ func standing(node *Node, startup []v1alpha1.StartupTaint) (taints []v1alpha1.Po
 	return taints, available
 }
 
-func add(pools map[string]*v1alpha1.Pool, node *Node, resource string, taints []v1alpha1.PoolTaint, available bool) {
+// tally is a pool that is being summed up, in amounts.
+type tally struct {
+	pool                                               v1alpha1.Pool
+	allocatable, largest, requested, free, largestFree int64
+}
+
+func poolOf(pools map[string]*tally, resource string, node *Node, taints []v1alpha1.PoolTaint) *tally {
 	key := poolKey(resource, node, taints)
-	pool := pools[key]
-	if pool == nil {
-		pool = &v1alpha1.Pool{Resource: resource, ProductLabel: node.ProductLabel, Product: node.Product, Taints: taints}
-		pools[key] = pool
+	if pools[key] == nil {
+		pools[key] = &tally{pool: v1alpha1.Pool{Resource: resource, ProductLabel: node.ProductLabel, Product: node.Product, Taints: taints}}
 	}
-	pool.Nodes++
-	pool.LargestNode = max(pool.LargestNode, node.Allocatable[resource])
-	if available {
-		pool.AvailableNodes++
-		pool.Allocatable += node.Allocatable[resource]
+	return pools[key]
+}
+
+// add takes in a node that offers an amount of which so much is asked for.
+func (t *tally) add(amount, requested int64, available bool) {
+	t.pool.Nodes++
+	t.largest = max(t.largest, amount)
+	if !available {
+		return
 	}
+	// A node may have lost what its pods were given.
+	free := max(0, amount-requested)
+	t.pool.AvailableNodes++
+	t.allocatable += amount
+	t.requested += requested
+	t.free += free
+	t.largestFree = max(t.largestFree, free)
+}
+
+// sum is the pool with its amounts.
+func (t *tally) sum(requestsKnown bool) v1alpha1.Pool {
+	quantity := func(amount int64) resource.Quantity { return Quantity(t.pool.Resource, amount) }
+	t.pool.Allocatable, t.pool.LargestNode = quantity(t.allocatable), quantity(t.largest)
+	if requestsKnown {
+		t.pool.Requested, t.pool.Free, t.pool.LargestFree = ptr.To(quantity(t.requested)), ptr.To(quantity(t.free)), ptr.To(quantity(t.largestFree))
+	}
+	return t.pool
 }
 
 func poolKey(resource string, node *Node, taints []v1alpha1.PoolTaint) string {
-	parts := []string{resource, node.Product, node.ProductLabel}
+	parts := make([]string, 0, 4+len(taints))
+	parts = append(parts, rank(resource), resource, node.Product, node.ProductLabel)
 	for i := range taints {
 		parts = append(parts, TaintText(taints[i]))
 	}
 	return strings.Join(parts, "\x00")
+}
+
+// rank puts accelerators first: where not all pools fit, those are told.
+func rank(resource string) string {
+	switch {
+	case IsAccelerator(resource):
+		return "0"
+	case isExtended(resource):
+		return "2"
+	}
+	return "1"
 }
 
 // TaintText writes a taint as kubectl does: key=value:effect, or key:effect.

@@ -29,8 +29,8 @@ func text(pools []v1alpha1.Pool) string {
 		for _, t := range p.Taints {
 			taints = append(taints, TaintText(t))
 		}
-		lines = append(lines, fmt.Sprintf("%s %s [%s] open=%v nodes=%d/%d alloc=%d largest=%d",
-			p.Resource, p.Product, strings.Join(taints, " "), len(Blocking(&p, nil)) == 0, p.AvailableNodes, p.Nodes, p.Allocatable, p.LargestNode))
+		lines = append(lines, fmt.Sprintf("%s %s [%s] open=%v nodes=%d/%d alloc=%s largest=%s",
+			p.Resource, p.Product, strings.Join(taints, " "), len(Blocking(&p, nil)) == 0, p.AvailableNodes, p.Nodes, p.Allocatable.String(), p.LargestNode.String()))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -45,7 +45,7 @@ func TestPools(t *testing.T) {
 		{name: "nodes that are alike are one pool",
 			nodes: []Node{gpuNode(8, present), gpuNode(8, present)},
 			want:  "nvidia.com/gpu A100-SXM4-40GB [nvidia.com/gpu=present:NoSchedule] open=true nodes=2/2 alloc=16 largest=8"},
-		{name: "a node without accelerators is in none", nodes: []Node{{Ready: true, Allocatable: map[string]int64{"example.com/nic": 1, gpu: 0}}}, want: ""},
+		{name: "a node is in no pool of what it has none of", nodes: []Node{{Ready: true, Allocatable: map[string]int64{"hugepages-2Mi": 1, gpu: 0}}}, want: ""},
 		{name: "two hard taints: one of them a person's decision",
 			nodes: []Node{gpuNode(4, present, taint("kubernetes.io/arch", "arm64", noSchedule))},
 			want:  "nvidia.com/gpu A100-SXM4-40GB [kubernetes.io/arch=arm64:NoSchedule nvidia.com/gpu=present:NoSchedule] open=false nodes=1/1 alloc=4 largest=4"},
@@ -64,7 +64,7 @@ func TestPools(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := text(Pools(tt.nodes, nil)); got != tt.want {
+			if got := text(Pools(tt.nodes, nil, nil)); got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
 		})
@@ -74,8 +74,8 @@ func TestPools(t *testing.T) {
 // A pool does not depend on the order of nodes or taints.
 func TestPoolsDoNotDependOnOrder(t *testing.T) {
 	one, two := taint(gpu, "present", noSchedule), taint("dedicated", "ml", noSchedule)
-	a := text(Pools([]Node{gpuNode(8, one, two), gpuNode(4, two, one)}, nil))
-	b := text(Pools([]Node{gpuNode(4, one, two), gpuNode(8, two, one)}, nil))
+	a := text(Pools([]Node{gpuNode(8, one, two), gpuNode(4, two, one)}, nil, nil))
+	b := text(Pools([]Node{gpuNode(4, one, two), gpuNode(8, two, one)}, nil, nil))
 	if a != b || strings.Count(a, "\n") != 0 {
 		t.Errorf("got\n%s\nand\n%s", a, b)
 	}

@@ -1,8 +1,12 @@
 package accelerator
 
 import (
+	"math"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // vendors are the domains whose extended resources all compute.
@@ -19,8 +23,8 @@ var words = []string{"gpu", "tpu", "npu", "xpu", "neuron", "gaudi", "accelerator
 // extended resource that computes. Other extended resources (network devices,
 // /dev/fuse) are not, nor is anything in a kubernetes.io domain.
 func IsAccelerator(resourceName string) bool {
-	domain, name, found := strings.Cut(resourceName, "/")
-	if !found || domain == "kubernetes.io" || strings.HasSuffix(domain, ".kubernetes.io") {
+	domain, name, _ := strings.Cut(resourceName, "/")
+	if !isExtended(resourceName) {
 		return false
 	}
 	if slices.Contains(vendors, domain) {
@@ -28,6 +32,47 @@ func IsAccelerator(resourceName string) bool {
 	}
 	name = strings.ToLower(name)
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(name, word) })
+}
+
+// isExtended tells whether a resource is one that a device plugin or an administrator has
+// made, and not one of Kubernetes' own.
+func isExtended(resourceName string) bool {
+	domain, _, found := strings.Cut(resourceName, "/")
+	return found && domain != "kubernetes.io" && !strings.HasSuffix(domain, ".kubernetes.io") && !strings.HasPrefix(domain, "requests.")
+}
+
+// IsCounted tells whether pools are made of a resource: cpu, memory, the number of pods,
+// and every extended resource.
+func IsCounted(resourceName string) bool {
+	switch corev1.ResourceName(resourceName) {
+	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourcePods:
+		return true
+	}
+	return isExtended(resourceName)
+}
+
+// Amount is a quantity as a number: of cpu in thousandths of a core, of memory in bytes, of
+// all else in pieces. It is never negative.
+func Amount(resourceName string, quantity resource.Quantity) int64 {
+	amount := quantity.Value()
+	if resourceName == string(corev1.ResourceCPU) && amount < math.MaxInt64/1000 {
+		amount = quantity.MilliValue()
+	}
+	return min(max(amount, 0), mostAmount)
+}
+
+// mostAmount, 64 TiB, is more than a node has of anything; sums of it do not overflow.
+const mostAmount = 1 << 46
+
+// Quantity is an amount as people write it.
+func Quantity(resourceName string, amount int64) resource.Quantity {
+	switch corev1.ResourceName(resourceName) {
+	case corev1.ResourceCPU:
+		return *resource.NewMilliQuantity(amount, resource.DecimalSI)
+	case corev1.ResourceMemory:
+		return *resource.NewQuantity(amount, resource.BinarySI)
+	}
+	return *resource.NewQuantity(amount, resource.DecimalSI)
 }
 
 // BaseName is the resource whose hardware a resource is a share of: nvidia.com/gpu of

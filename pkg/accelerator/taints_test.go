@@ -81,7 +81,7 @@ func judge(taint corev1.Taint, resource string, startup []v1alpha1.StartupTaint,
 	if isPassing(taint, startup) {
 		return "passing", nil
 	}
-	pools := Pools([]Node{{Ready: true, Taints: []corev1.Taint{taint}, Allocatable: map[string]int64{resource: 1}}}, startup)
+	pools := Pools([]Node{{Ready: true, Taints: []corev1.Taint{taint}, Allocatable: map[string]int64{resource: 1}}}, nil, startup)
 	d := Derive(map[string]int64{resource: 1}, pools, approvals)
 	switch {
 	case len(d.Blocked) > 0:

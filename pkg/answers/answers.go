@@ -64,6 +64,9 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 			b.events = nil // client-go reads these frames into a buffer that it bounds
 		}
 		b.endless, b.left = b.initial == nil, Most
+		if b.initial != nil && b.initial.letGo > 0 {
+			b.left, b.together = b.initial.letGo, nil
+		}
 	default:
 		b.left = LimitOf(r.Context(), Most)
 		b.pages, _ = r.Context().Value(pagesKey{}).(*Pages)
@@ -126,11 +129,16 @@ type initialKey struct{}
 
 // Initial bounds what a watch tells of the objects that were there before it, which
 // whoever reads it keeps until it has all of them.
-type Initial struct{ over atomic.Bool }
+type Initial struct {
+	over  atomic.Bool
+	letGo int64
+}
 
-// WithInitial bounds the beginning of a watch that is requested with this context.
-func WithInitial(ctx context.Context) (context.Context, *Initial) {
-	initial := &Initial{}
+// WithInitial bounds the beginning of a watch that is requested with this context. letGo is
+// how much it may be where each object is let go as soon as it is read, so that the whole
+// is never held; otherwise 0.
+func WithInitial(ctx context.Context, letGo int64) (context.Context, *Initial) {
+	initial := &Initial{letGo: letGo}
 	return context.WithValue(ctx, initialKey{}, initial), initial
 }
 

@@ -94,9 +94,17 @@ func TestWatchHasNoEnd(t *testing.T) {
 		t.Errorf("%d bytes were read, %v", n, err)
 	}
 	request := get(t, url+"?watch=true&sendInitialEvents=true")
-	ctx, initial := answers.WithInitial(t.Context())
+	ctx, initial := answers.WithInitial(t.Context(), 0)
 	if n, err := read(t, c, request.WithContext(ctx)); !errors.Is(err, answers.ErrTooMuch) {
 		t.Errorf("%d bytes of the beginning were read, %v", n, err)
+	}
+	letGo, _ := answers.WithInitial(t.Context(), 2*answers.Most)
+	if n, err := read(t, c, request.WithContext(letGo)); err != nil || n <= answers.Most {
+		t.Errorf("%d bytes were read of what is let go, %v", n, err)
+	}
+	letGo, _ = answers.WithInitial(t.Context(), answers.Most/2)
+	if n, err := read(t, c, request.WithContext(letGo)); !errors.Is(err, answers.ErrTooMuch) {
+		t.Errorf("%d bytes were read of what is let go, %v", n, err)
 	}
 	initial.Over()
 	if n, err := read(t, c, request.WithContext(ctx)); err != nil || n <= answers.Most {

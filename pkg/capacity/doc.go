@@ -2,7 +2,9 @@
 // host cluster as ClusterCapacities, one for each member.
 //
 //	nodes.go    what is kept of a node, and how nodes become a status: pure
+//	pods.go     what is kept of a pod, and what a node's pods ask for together: pure
 //	reader.go   a thin watch on the nodes of each engaged member
+//	requests.go ... and on its pods, while somebody wants to know what is free
 //	publish.go  the ClusterCapacities: who writes them, and how often
 //
 // What a member says is bounded here. Whatever depends on nodes reads the ClusterCapacity:

@@ -32,15 +32,24 @@ func (r *Reader) Start(ctx context.Context) error {
 	fleet.Follow(ctx, r.source, r.published)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	at := time.Now()
+	in := func(wait time.Duration) {
+		// What comes while something is waited for does not put that off.
+		if then := time.Now().Add(wait); at.IsZero() || then.Before(at) {
+			at = then
+			timer.Reset(wait)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-r.news:
-			timer.Reset(settle)
+			in(settle)
 		case <-timer.C:
+			at = time.Time{}
 			if next := r.publishAll(ctx); next > 0 {
-				timer.Reset(next)
+				in(next)
 			}
 		}
 	}
@@ -52,16 +61,14 @@ func (r *Reader) publishAll(ctx context.Context) (next time.Duration) {
 		left := pause - time.Since(m.written)
 		if left > 0 || !r.published.Synced() {
 			left = max(left, settle)
-			r.changedAgain(m)
-		} else if !r.publish(ctx, m) {
-			left = pause
-			r.changedAgain(m)
+		} else {
+			left = r.publish(ctx, m)
 		}
-		if left > 0 && (next == 0 || left < next) {
-			next = left
+		if left > 0 {
+			r.dueIn(m, left)
 		}
 	}
-	return next
+	return r.nextDue()
 }
 
 // due are the members whose ClusterCapacities may have to say something else, by name.
@@ -69,9 +76,10 @@ func (r *Reader) due() []*followed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var due []*followed
+	now := time.Now()
 	for _, m := range r.members {
-		if m.changed {
-			m.changed = false
+		if m.changed || !m.again.IsZero() && !m.again.After(now) {
+			m.changed, m.again = false, time.Time{}
 			due = append(due, m)
 		}
 	}
@@ -79,47 +87,103 @@ func (r *Reader) due() []*followed {
 	return due
 }
 
-func (r *Reader) changedAgain(m *followed) {
+// dueIn has a member looked at again after a while.
+func (r *Reader) dueIn(m *followed, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.changed = true
+	m.again = time.Now().Add(wait)
 }
 
-// publish writes a member's ClusterCapacity if it says something else than is so; false if
-// that has failed.
-func (r *Reader) publish(ctx context.Context, m *followed) bool {
+// nextDue is how long it takes until a member is to be looked at again; 0 if none is.
+func (r *Reader) nextDue() (next time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.members {
+		if m.again.IsZero() {
+			continue
+		}
+		if wait := max(time.Until(m.again), time.Millisecond); next == 0 || wait < next {
+			next = wait
+		}
+	}
+	return next
+}
+
+// publish writes a member's ClusterCapacity if it says something else than is so, and
+// returns after what time that is to be looked at again; 0 for when there are news.
+func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration) {
 	info, joined := r.inventory.Info(m.name)
 	if !joined {
-		return true
+		return 0
 	}
 	key := types.NamespacedName{Namespace: r.opts.KubeFedNamespace, Name: m.name}
 	stored := r.published.Get(key)
-	var previous v1alpha1.ClusterCapacityStatus
-	var startup []v1alpha1.StartupTaint
-	if stored != nil {
-		previous, startup = stored.Status, stored.Spec.StartupTaints
+	if stored == nil {
+		stored = &v1alpha1.ClusterCapacity{}
 	}
-	var status v1alpha1.ClusterCapacityStatus
-	problem := m.watch.Problem()
+	again = r.followRequests(m, stored.Spec.FollowRequestsUntil)
+	status, wait := m.status(stored)
 	switch {
-	case problem != nil:
-		status = unreadable("the nodes cannot be read: "+errtext.Stable(problem), previous, time.Now())
-	case !m.nodes.Synced():
-		return true // it is told when they have been listed
-	default:
-		status = statusOf(m.all(), startup, previous, time.Now())
-	}
-	if stored != nil && equality.Semantic.DeepEqual(previous, status) {
-		return true
+	case wait > 0:
+		return wait
+	case status == nil || equality.Semantic.DeepEqual(stored.Status, *status):
+		return again
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestTimeout)
 	defer cancel()
-	err := r.write(ctx, key, stored, info.UID, status)
-	if err != nil && ctx.Err() == nil {
+	err := r.write(ctx, key, stored.UID != "", info.UID, *status)
+	m.written = time.Now()
+	if err == nil {
+		return again
+	}
+	if ctx.Err() == nil {
 		r.log.V(1).Info("Could not write a ClusterCapacity; will retry", "cluster", m.name, "error", errtext.Stable(err))
 	}
-	m.written = time.Now()
-	return err == nil
+	return pause
+}
+
+// longest is how long nobody looks whether the time has come: clocks are set.
+const longest = time.Hour
+
+// followRequests follows what a member's pods ask for until then, and returns after what
+// time that is over.
+func (r *Reader) followRequests(m *followed, until *metav1.Time) (over time.Duration) {
+	if until == nil || !time.Now().Before(until.Time) {
+		m.requests.stop()
+		m.requests = nil
+		return 0
+	}
+	if m.requests == nil {
+		m.requests = r.followPods(m)
+	}
+	return min(time.Until(until.Time), longest)
+}
+
+// status is what a member's ClusterCapacity has to say; nil while that is not known, and
+// after what time it will be.
+func (m *followed) status(stored *v1alpha1.ClusterCapacity) (status *v1alpha1.ClusterCapacityStatus, wait time.Duration) {
+	var said v1alpha1.ClusterCapacityStatus
+	if problem := m.watch.Problem(); problem != nil {
+		said = unreadable("the nodes cannot be read: "+errtext.Stable(problem), stored.Status, time.Now())
+		return &said, 0
+	}
+	if !m.nodes.Synced() {
+		return nil, 0 // it is told when they have been listed
+	}
+	s := seen{nodes: m.all(), startup: stored.Spec.StartupTaints}
+	var listing bool
+	if s.requested, listing = m.requests.known(); listing {
+		return nil, settle
+	}
+	if s.requested.Status != metav1.ConditionTrue {
+		said = statusOf(s, stored.Status, time.Now())
+		return &said, 0
+	}
+	m.requests.usage.read(func(asked accelerator.Requests) {
+		s.requests = asked
+		said = statusOf(s, stored.Status, time.Now())
+	})
+	return &said, 0
 }
 
 // all are the nodes of a member.
@@ -135,14 +199,14 @@ func (m *followed) all() []accelerator.Node {
 }
 
 // write makes the ClusterCapacity where there is none, and writes its status.
-func (r *Reader) write(ctx context.Context, key types.NamespacedName, stored *v1alpha1.ClusterCapacity, cluster types.UID, status v1alpha1.ClusterCapacityStatus) error {
+func (r *Reader) write(ctx context.Context, key types.NamespacedName, there bool, cluster types.UID, status v1alpha1.ClusterCapacityStatus) error {
 	object := &v1alpha1.ClusterCapacity{ObjectMeta: metav1.ObjectMeta{
 		Namespace: key.Namespace, Name: key.Name,
 		OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: fedcorev1beta1.SchemeGroupVersion.String(), Kind: "KubeFedCluster", Name: key.Name, UID: cluster,
 		}},
 	}}
-	if stored == nil {
+	if !there {
 		if err := r.host.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {
 			return err
 		}

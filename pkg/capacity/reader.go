@@ -55,11 +55,17 @@ type Reader struct {
 // followed is a member whose nodes are followed.
 type followed struct {
 	name  string
+	ctx   context.Context //nolint:containedctx // the life of the connection: pods are followed within it
+	core  corev1client.CoreV1Interface
 	nodes *fleet.Table[accelerator.Node]
 	watch *fleet.Watch[accelerator.Node]
-	// changed says that there is something to publish; written is when that was done last.
-	changed bool
-	written time.Time
+	// requests are followed while somebody wants to know them; nil otherwise. They belong to
+	// who publishes.
+	requests *requests
+	// changed says that there is something to publish, and again when to look in any case;
+	// written is when something was written last.
+	changed        bool
+	again, written time.Time
 }
 
 // New returns a reader and adds it to the manager.
@@ -104,7 +110,7 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 		return fmt.Errorf("cluster %q: client of nodes: %w", name, err)
 	}
 	cluster := name.String()
-	m := &followed{name: cluster}
+	m := &followed{name: cluster, ctx: ctx, core: core}
 	m.nodes = fleet.NewTable(fleet.Rules[accelerator.Node]{
 		Read: nodeOf,
 		Same: func(before, after *accelerator.Node) bool { return reflect.DeepEqual(before, after) },

@@ -6,6 +6,7 @@
 //	members.go    the clusters that are connected, with one watch for each type
 //	table.go      what is kept of the objects that a watch follows
 //	replace.go    ... and what a list changes in it
+//	thin.go       ... read as soon as an object arrives, so that nothing else is held
 //	watch.go      one running watch, which fills a table
 //	source.go     what a watch lists and follows
 //	trouble.go    what is known, and logged once, of a watch that fails

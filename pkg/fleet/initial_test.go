@@ -12,7 +12,7 @@ import (
 // TestStoppedWatchHoldsNothing: an event that nobody takes keeps no goroutine.
 func TestStoppedWatchHoldsNothing(t *testing.T) {
 	server := watch.NewFake()
-	_, initial := answers.WithInitial(t.Context())
+	_, initial := answers.WithInitial(t.Context(), 0)
 	w := newInitialWatch(server, initial)
 	go server.Add(object("a", "1", ""))
 	if event := <-w.ResultChan(); event.Type != watch.Added {

@@ -15,7 +15,7 @@ func (t *Table[V]) replace(list []any, resourceVersion string, ended func() bool
 		if err != nil {
 			return err
 		}
-		if fresh[key], err = t.rules.Read(object); err != nil {
+		if fresh[key], err = t.read(object); err != nil {
 			return err
 		}
 	}

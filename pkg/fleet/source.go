@@ -32,8 +32,8 @@ type Source struct {
 	// Example is an object of the kind that is watched, and Type what it is called.
 	Example runtime.Object
 	Type    string
-	// Selector is a label selector; empty for all objects.
-	Selector string
+	// Selector is a label selector, Fields one of fields; empty for all objects.
+	Selector, Fields string
 	// Name is the watch's own, for those who read goroutines and metrics.
 	Name string
 	// Log is told when the watch begins to fail, or does for another reason, and when
@@ -48,6 +48,9 @@ type Source struct {
 	OnListFailed func(error)
 	// OnTrouble is told when Watch.Problem begins, changes and ends.
 	OnTrouble func()
+	// Streams is how many bytes a watch may tell of the objects that were there before, where
+	// that is more than anybody would hold: a Table keeps little of each. 0 for answers.Most.
+	Streams int64
 	// Patience is how long a watch may fail before that is a Problem; 0 for five seconds.
 	Patience time.Duration
 }
@@ -102,7 +105,7 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func(res
 	pace := flowcontrol.NewTokenBucketRateLimiter(watchesPerSecond, watchesAtOnce)
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			options.LabelSelector = s.Selector
+			options.LabelSelector, options.FieldSelector = s.Selector, s.Fields
 			list, err := s.List(pages.begin(ctx, options), options)
 			if err == nil {
 				err = pages.add(list)
@@ -116,11 +119,11 @@ func (s Source) listWatch(failed func(context.Context, error), accepted func(res
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			options.LabelSelector = s.Selector
+			options.LabelSelector, options.FieldSelector = s.Selector, s.Fields
 			if err := pace.Wait(ctx); err != nil {
 				return nil, err
 			}
-			ctx, initial := answers.WithInitial(ctx)
+			ctx, initial := answers.WithInitial(ctx, s.Streams)
 			result, err := s.Watch(ctx, options)
 			resumed := !ptr.Deref(options.SendInitialEvents, false)
 			if err != nil {

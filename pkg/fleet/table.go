@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"unique"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -258,7 +259,7 @@ func (t *Table[V]) put(obj any, ended func() bool) error {
 	if err != nil {
 		return err
 	}
-	after, err := t.rules.Read(object)
+	after, err := t.read(object)
 	if err != nil {
 		return err
 	}
@@ -311,7 +312,7 @@ func (t *Table[V]) deleted(object metav1.Object, key types.NamespacedName, ended
 	if ended() || known == nil || t.rules.Version(known) > ParseVersion(object.GetResourceVersion()) {
 		return nil
 	}
-	last, err := t.rules.Read(object)
+	last, err := t.read(object)
 	if err == nil {
 		t.rules.OnDeleted(key, last)
 	}
@@ -332,7 +333,9 @@ func objectOf(obj any) (metav1.Object, types.NamespacedName, error) {
 	if err != nil {
 		return nil, types.NamespacedName{}, fmt.Errorf("watched object is a %T: %w", obj, err)
 	}
-	return object, KeyOf(object), nil
+	key := KeyOf(object)
+	key.Namespace = unique.Make(key.Namespace).Value() // many objects share it, and hold it once
+	return object, key, nil
 }
 
 // KeyOf returns the key of an object.

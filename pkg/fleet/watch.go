@@ -65,7 +65,7 @@ func Follow[V any](ctx context.Context, source Source, table *Table[V]) *Watch[V
 		source.listWatch(
 			func(ctx context.Context, err error) { w.failed(ctx, source, err) },
 			func(resumed bool) { w.tell(w.accepted(resumed)) }),
-		source.Example, w, cache.ReflectorOptions{Name: source.Name, TypeDescription: source.Type, Backoff: source.backoff()})
+		source.Example, thinning[V]{watch: w}, cache.ReflectorOptions{Name: source.Name, TypeDescription: source.Type, Backoff: source.backoff()})
 	go func() {
 		defer close(w.done)
 		// The reflector logs every try that fails as an error; failed says it once.

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/fedctl/fedctl/pkg/accelerator"
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 )
@@ -14,7 +15,7 @@ type Cluster struct {
 	Labels map[string]string
 	// Known says that its nodes have been read, now or earlier.
 	Known bool
-	// Pools are what its nodes offer.
+	// Pools are what its nodes offer of accelerators.
 	Pools []clusterv1alpha1.Pool
 }
 
@@ -22,7 +23,7 @@ type Cluster struct {
 func ClusterOf(labels map[string]string, capacity *clusterv1alpha1.ClusterCapacity) Cluster {
 	c := Cluster{Labels: labels}
 	if capacity != nil {
-		c.Known, c.Pools = len(capacity.Status.Conditions) > 0, capacity.Status.Pools
+		c.Known, c.Pools = len(capacity.Status.Conditions) > 0, accelerator.Accelerators(capacity.Status.Pools)
 	}
 	return c
 }

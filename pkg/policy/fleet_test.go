@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
@@ -27,7 +28,7 @@ func someClusters(r *rand.Rand, n int) Clusters {
 		for range r.IntN(3) {
 			c.Pools = append(c.Pools, clusterv1alpha1.Pool{
 				Resource: []string{"nvidia.com/gpu", "amd.com/gpu"}[r.IntN(2)], Product: fmt.Sprint("P", r.IntN(2)), ProductLabel: "product",
-				Taints: taints[r.IntN(len(taints))], Nodes: int32(1 + r.IntN(9)), LargestNode: int64(4 << r.IntN(2)), //nolint:gosec // small
+				Taints: taints[r.IntN(len(taints))], Nodes: int32(1 + r.IntN(9)), LargestNode: *resource.NewQuantity(int64(4<<r.IntN(2)), resource.DecimalSI), //nolint:gosec // small
 			})
 		}
 		clusters[fmt.Sprint("c", i)] = c
@@ -79,7 +80,7 @@ func TestRevisionKnowsWhatOtherRulesMakePodsAskFor(t *testing.T) {
 		layers := Layers([]*Policy{p}, Object{Target: deployments}, web, NewFleet(Clusters{"one": {Known: true, Pools: pools}}))
 		return federate.IntentOf(&federate.Object{Template: web}, nil, nil).Beneath(layers...).Revision()
 	}
-	if revision() == revision(clusterv1alpha1.Pool{Resource: "amd.com/gpu", LargestNode: 1}) {
+	if revision() == revision(clusterv1alpha1.Pool{Resource: "amd.com/gpu", LargestNode: resource.MustParse("1")}) {
 		t.Error("a pool that comes does not matter")
 	}
 }

@@ -99,8 +99,9 @@ func PoolsRevision(c *clusterv1alpha1.ClusterCapacity) string {
 	var b strings.Builder
 	if c != nil {
 		b.WriteString(strconv.FormatBool(len(c.Status.Conditions) > 0))
-		for i := range c.Status.Pools {
-			writePool(&b, &c.Status.Pools[i])
+		pools := accelerator.Accelerators(c.Status.Pools)
+		for i := range pools {
+			writePool(&b, &pools[i])
 		}
 	}
 	return b.String()
@@ -108,7 +109,7 @@ func PoolsRevision(c *clusterv1alpha1.ClusterCapacity) string {
 
 // writePool writes what derivation depends on, which is not how many nodes there are.
 func writePool(b *strings.Builder, p *clusterv1alpha1.Pool) {
-	b.WriteString("," + p.Resource + "|" + p.ProductLabel + "|" + p.Product + "|" + strconv.FormatInt(p.LargestNode, 10))
+	b.WriteString("," + p.Resource + "|" + p.ProductLabel + "|" + p.Product + "|" + p.LargestNode.String())
 	for _, taint := range p.Taints {
 		b.WriteString("|" + accelerator.TaintText(taint) + string(taint.Meaning))
 	}

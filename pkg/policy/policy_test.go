@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -52,9 +53,9 @@ spec:
 `
 
 var fleetOfOne = NewFleet(Clusters{"one": {Known: true, Labels: map[string]string{"region": "eu"}, Pools: []clusterv1alpha1.Pool{
-	{Resource: "nvidia.com/gpu", Product: "A100", ProductLabel: "nvidia.com/gpu.product", Nodes: 4, LargestNode: 8,
+	{Resource: "nvidia.com/gpu", Product: "A100", ProductLabel: "nvidia.com/gpu.product", Nodes: 4, LargestNode: resource.MustParse("8"),
 		Taints: []clusterv1alpha1.PoolTaint{{Key: "nvidia.com/gpu", Value: "present", Effect: "NoSchedule", Meaning: clusterv1alpha1.TaintHardware}}},
-	{Resource: "nvidia.com/gpu", Product: "H100", ProductLabel: "nvidia.com/gpu.product", Nodes: 2, LargestNode: 8,
+	{Resource: "nvidia.com/gpu", Product: "H100", ProductLabel: "nvidia.com/gpu.product", Nodes: 2, LargestNode: resource.MustParse("8"),
 		Taints: []clusterv1alpha1.PoolTaint{{Key: "dedicated", Value: "research", Effect: "NoSchedule", Meaning: clusterv1alpha1.TaintRestricted}}},
 }}, "new": {}})
 
@@ -221,7 +222,9 @@ func TestRevision(t *testing.T) {
 		return NewFleet(Clusters{"one": {Known: true, Labels: one.Labels, Pools: pools}, "new": {}})
 	}
 	was := revision(gpuWorkload, fleetOfOne)
-	if revision(gpuWorkload, with(func(p *clusterv1alpha1.Pool) { p.Nodes, p.AvailableNodes, p.Allocatable = 9, 9, 72 })) != was {
+	if revision(gpuWorkload, with(func(p *clusterv1alpha1.Pool) {
+		p.Nodes, p.AvailableNodes, p.Allocatable = 9, 9, resource.MustParse("72")
+	})) != was {
 		t.Error("the number of nodes matters")
 	}
 	if revision(gpuWorkload, with(func(p *clusterv1alpha1.Pool) { p.Taints = nil })) == was {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
@@ -79,7 +80,7 @@ func clusters(n int) policy.Clusters {
 			c.Pools = append(c.Pools, clusterv1alpha1.Pool{
 				Resource: "nvidia.com/gpu", Product: products[(i/7+k)%len(products)], ProductLabel: "nvidia.com/gpu.product",
 				Taints: taints[(i/3+5*k)%len(taints)], Nodes: int32(1 + i%40), AvailableNodes: int32(1 + i%40), //nolint:gosec // small
-				Allocatable: int64(8 * (1 + i%40)), LargestNode: 8,
+				Allocatable: *resource.NewQuantity(int64(8*(1+i%40)), resource.DecimalSI), LargestNode: resource.MustParse("8"),
 			})
 		}
 		all[name] = c

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -42,6 +43,11 @@ type ClusterCapacitySpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	StartupTaints []StartupTaint `json:"startupTaints,omitempty"`
+	// FollowRequestsUntil has the controller follow until then what the cluster's pods ask
+	// for, so that the status says what is free. "fedctl top" sets it some minutes ahead;
+	// whoever wants to know it always names a time that is far away.
+	// +optional
+	FollowRequestsUntil *metav1.Time `json:"followRequestsUntil,omitempty"`
 }
 
 // StartupTaint is a taint that passes.
@@ -53,16 +59,28 @@ type StartupTaint struct {
 	Effect corev1.TaintEffect `json:"effect"`
 }
 
-// ConditionKnown is True while the status says what the member's nodes are now. Otherwise
-// it says what they were when they could be read last.
-const ConditionKnown = "Known"
+// Conditions of a ClusterCapacity.
+const (
+	// ConditionKnown is True while the status says what the member's nodes are now. Otherwise
+	// it says what they were when they could be read last.
+	ConditionKnown = "Known"
+	// ConditionRequestsKnown is True while the status says what pods ask for, and so what is
+	// free. Otherwise it says nothing of that.
+	ConditionRequestsKnown = "RequestsKnown"
+)
 
-// Reasons of ConditionKnown.
+// Reasons of conditions.
 const (
 	ReasonFollowed   = "Followed"
 	ReasonUnreadable = "NodesUnreadable"
 	// ReasonTooManyPools says that the status holds only the first pools.
 	ReasonTooManyPools = "TooManyPools"
+	// ReasonNotFollowed says that nobody wants to know what pods ask for.
+	ReasonNotFollowed = "NotFollowed"
+	// ReasonListing says that the pods are being read.
+	ReasonListing = "Listing"
+	// ReasonPodsUnreadable says that the pods cannot be read.
+	ReasonPodsUnreadable = "PodsUnreadable"
 )
 
 // MostPools is how many pools a status holds.
@@ -75,8 +93,9 @@ type ClusterCapacityStatus struct {
 	Nodes int32 `json:"nodes,omitempty"`
 	// +optional
 	ReadyNodes int32 `json:"readyNodes,omitempty"`
-	// Pools are the nodes that offer accelerators, grouped by resource, product and
-	// taints, and sorted by these. Nodes that offer several resources are in a pool of each.
+	// Pools are the nodes grouped by resource, product and taints, and sorted by these,
+	// accelerators first. A node is in one pool for each resource that it offers: cpu,
+	// memory, pods, and extended resources.
 	// +optional
 	// +listType=atomic
 	Pools []Pool `json:"pools,omitempty"`
@@ -88,7 +107,7 @@ type ClusterCapacityStatus struct {
 
 // Pool is nodes that are alike to a pod which asks for a resource.
 type Pool struct {
-	// Resource is an extended resource such as nvidia.com/gpu.
+	// Resource is cpu, memory, pods, or an extended resource such as nvidia.com/gpu.
 	Resource string `json:"resource"`
 	// Product is what the nodes say they are, and ProductLabel the label that says it.
 	// +optional
@@ -108,9 +127,18 @@ type Pool struct {
 	// Allocatable is how much of the resource the available nodes offer together, and
 	// LargestNode the most that one node of the pool offers.
 	// +optional
-	Allocatable int64 `json:"allocatable,omitempty"`
+	Allocatable resource.Quantity `json:"allocatable,omitempty"`
 	// +optional
-	LargestNode int64 `json:"largestNode,omitempty"`
+	LargestNode resource.Quantity `json:"largestNode,omitempty"`
+	// Requested is what the pods on the available nodes ask for, as the scheduler counts
+	// it, Free what these nodes have left, and LargestFree the most that one of them has
+	// left. They are absent while the pods are not followed.
+	// +optional
+	Requested *resource.Quantity `json:"requested,omitempty"`
+	// +optional
+	Free *resource.Quantity `json:"free,omitempty"`
+	// +optional
+	LargestFree *resource.Quantity `json:"largestFree,omitempty"`
 }
 
 // PoolTaint is a taint of a pool, and what it means to pods that ask for the resource.

@@ -1,9 +1,9 @@
 // Package v1alpha1 holds what a host cluster knows of its member clusters beyond
 // KubeFed's KubeFedCluster.
 //
-// A ClusterCapacity is what one member's nodes offer to pods that ask for
-// accelerators. The controller writes it, and everything that depends on it - policies,
-// "fedctl explain", "fedctl top" - reads it there and nowhere else.
+// A ClusterCapacity is what one member's nodes offer, and what is free of it. The
+// controller writes it, and everything that depends on it - policies, "fedctl explain",
+// "fedctl top" - reads it there and nowhere else.
 //
 // +kubebuilder:object:generate=true
 // +groupName=cluster.fedctl.io

@@ -1,0 +1,156 @@
+package top
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/pkg/accelerator"
+	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
+)
+
+const requestsHelp = `What pods ask for is only followed while somebody wants to know it. The command asks the
+controller for that, for some minutes (spec.followRequestsUntil of the ClusterCapacity), and
+waits some seconds for an answer; with --requests=false it shows what is known.`
+
+const (
+	// followed is for how long the controller is asked to follow pods, and renewed how much
+	// of that has to be left: commands that follow each other do not write each time.
+	followed, renewed = 10 * time.Minute, 5 * time.Minute
+	// patience is how long an answer is waited for.
+	patience = 15 * time.Second
+)
+
+// capacities reads the ClusterCapacities of members.
+type capacities struct {
+	factory *cmdutil.Factory
+
+	Names    []string
+	Requests bool
+}
+
+func (o *capacities) addFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.Requests, "requests", true, "Have the controller find out what pods ask for, and so what is free. Needs the right to patch ClusterCapacities.")
+}
+
+// read returns the ClusterCapacities that are asked for, with what pods ask for as far as
+// that can be known. What cannot is told.
+func (o *capacities) read(ctx context.Context) ([]v1alpha1.ClusterCapacity, error) {
+	host, err := o.factory.HostClient()
+	if err != nil {
+		return nil, err
+	}
+	all, err := o.list(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	leaderless := o.factory.NoteLeaderless(ctx, host) != nil
+	if !o.Requests {
+		return all, nil
+	}
+	if problem := o.ask(ctx, host, all); problem != nil {
+		o.note("what pods ask for is not followed: %s", errtext.Stable(problem))
+	} else if !leaderless {
+		if all, err = o.await(ctx, host, all); err != nil {
+			return nil, err
+		}
+	}
+	for i := range all {
+		if c := meta.FindStatusCondition(all[i].Status.Conditions, v1alpha1.ConditionRequestsKnown); c != nil && c.Reason == v1alpha1.ReasonPodsUnreadable {
+			o.note("cluster %s: %s", all[i].Name, c.Message)
+		}
+	}
+	return all, nil
+}
+
+func (o *capacities) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(o.factory.ErrOut, "note: "+format+"\n", args...)
+}
+
+func (o *capacities) list(ctx context.Context, host client.Client) ([]v1alpha1.ClusterCapacity, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ClusterCapacityList"))
+	err := host.List(ctx, list, client.InNamespace(o.factory.KubeFedNamespace))
+	if meta.IsNoMatchError(err) {
+		return nil, errors.New("the host cluster has no ClusterCapacities: run \"fedctl install\" again, which brings them")
+	} else if err != nil {
+		return nil, fmt.Errorf("listing ClusterCapacities: %w", err)
+	}
+	var found []v1alpha1.ClusterCapacity
+	for i := range list.Items {
+		read, err := accelerator.ReadCapacity(&list.Items[i])
+		if err != nil {
+			return nil, fmt.Errorf("ClusterCapacity %s: %w", list.Items[i].GetName(), err)
+		}
+		if len(o.Names) == 0 || slices.Contains(o.Names, read.Name) {
+			found = append(found, *read)
+		}
+	}
+	for _, name := range o.Names {
+		if !slices.ContainsFunc(found, func(c v1alpha1.ClusterCapacity) bool { return c.Name == name }) {
+			return nil, fmt.Errorf("nothing is known of the nodes of cluster %s; see \"fedctl get clusters\"", name)
+		}
+	}
+	return found, nil
+}
+
+// ask has the controller follow the pods of the members for some minutes.
+func (o *capacities) ask(ctx context.Context, host client.Client, all []v1alpha1.ClusterCapacity) error {
+	now := time.Now()
+	for i := range all {
+		if until := all[i].Spec.FollowRequestsUntil; until != nil && until.After(now.Add(renewed)) {
+			continue
+		}
+		body, err := json.Marshal(map[string]any{"spec": map[string]any{"followRequestsUntil": metav1.NewTime(now.Add(followed))}})
+		if err != nil {
+			return err
+		}
+		object := &unstructured.Unstructured{}
+		object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ClusterCapacity"))
+		object.SetNamespace(all[i].Namespace)
+		object.SetName(all[i].Name)
+		if err := host.Patch(ctx, object, client.RawPatch(types.MergePatchType, body)); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await reads the ClusterCapacities until all of them say what pods ask for, or that this
+// cannot be known; in the end as they are.
+func (o *capacities) await(ctx context.Context, host client.Client, all []v1alpha1.ClusterCapacity) ([]v1alpha1.ClusterCapacity, error) {
+	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, patience, false, func(ctx context.Context) (done bool, err error) {
+		if !slices.ContainsFunc(all, undecided) {
+			return true, nil
+		}
+		all, err = o.list(ctx, host)
+		return err == nil && !slices.ContainsFunc(all, undecided), err
+	})
+	if err != nil && !wait.Interrupted(err) {
+		return nil, err
+	}
+	return all, ctx.Err()
+}
+
+// undecided says whether an answer is to be expected. None is of a cluster whose nodes
+// cannot be read.
+func undecided(c v1alpha1.ClusterCapacity) bool {
+	if !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionKnown) {
+		return false
+	}
+	condition := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionRequestsKnown)
+	return condition == nil || condition.Reason == v1alpha1.ReasonNotFollowed || condition.Reason == v1alpha1.ReasonListing
+}
