@@ -121,13 +121,14 @@ func timeOf(raw any) time.Time {
 }
 
 // removesItself says whether a cluster removes the object when it has ended, so that nobody
-// can tell one that nobody has watched from one that somebody has deleted.
+// can tell one that nobody has watched from one that somebody has deleted. One that is
+// suspended does not end: if it is gone, somebody has deleted it.
 func removesItself(gk schema.GroupKind, object map[string]any) bool {
 	if gk != (schema.GroupKind{Group: "batch", Kind: "Job"}) {
 		return false
 	}
 	spec, _ := object["spec"].(map[string]any)
-	return spec["ttlSecondsAfterFinished"] != nil
+	return spec["ttlSecondsAfterFinished"] != nil && spec["suspend"] != true
 }
 
 // Consumption says when an object that was made in a cluster and is gone is done.

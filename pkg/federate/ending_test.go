@@ -61,3 +61,22 @@ func TestEndingOf(t *testing.T) {
 		}
 	}
 }
+
+func TestRemovesItself(t *testing.T) {
+	job := schema.GroupKind{Group: "batch", Kind: "Job"}
+	for name, c := range map[string]struct {
+		kind schema.GroupKind
+		spec map[string]any
+		want bool
+	}{
+		"a Job that stays":       {kind: job, spec: map[string]any{}},
+		"one that is removed":    {kind: job, spec: map[string]any{"ttlSecondsAfterFinished": int64(0)}, want: true},
+		"one that goes on":       {kind: job, spec: map[string]any{"ttlSecondsAfterFinished": int64(60), "suspend": false}, want: true},
+		"one that never ends":    {kind: job, spec: map[string]any{"ttlSecondsAfterFinished": int64(60), "suspend": true}},
+		"another kind's of that": {kind: schema.GroupKind{Group: "example.com", Kind: "Job"}, spec: map[string]any{"ttlSecondsAfterFinished": int64(0)}},
+	} {
+		if got := removesItself(c.kind, map[string]any{"spec": c.spec}); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

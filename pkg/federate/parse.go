@@ -1,15 +1,14 @@
 package federate
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	kjson "sigs.k8s.io/json"
 )
 
 // parseMetadata is lenient: the API server guarantees the shape of metadata.
@@ -72,21 +71,26 @@ func labelsOf(raw any) map[string]string {
 }
 
 // parseDeleteOptions takes the fields KubeFed takes. The rest has no business here, and is
-// a fault: dryRun, for one, would turn every deletion into none, and a misspelt field leaves
-// out what was meant to protect something.
+// a fault: dryRun, for one, would turn every deletion into none, and a misspelt field, null
+// or another kind of object leaves out what was meant to protect something.
 func parseDeleteOptions(text string) (*metav1.DeleteOptions, *ParseError) {
-	var taken struct {
+	var taken *struct {
 		GracePeriodSeconds *int64                      `json:"gracePeriodSeconds"`
 		PropagationPolicy  *metav1.DeletionPropagation `json:"propagationPolicy"`
 		Preconditions      *metav1.Preconditions       `json:"preconditions"`
 		Kind               string                      `json:"kind"`
-		APIVersion         string                      `json:"apiVersion"`
+		APIVersion         string                      `json:"apiVersion"` // all groups have DeleteOptions
 	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&taken)
-	if err == nil && decoder.More() {
-		err = errors.New("there is more after it")
+	strict, err := kjson.UnmarshalStrict([]byte(text), &taken)
+	switch {
+	case err == nil && len(strict) > 0:
+		err = strict[0]
+	case err == nil && taken == nil:
+		err = errors.New("is null")
+	case err == nil && taken.Kind != "" && taken.Kind != "DeleteOptions":
+		err = fmt.Errorf("the kind is %q", clip(taken.Kind, longestField))
+	case err == nil && taken.PropagationPolicy != nil && !slices.Contains(propagationPolicies, *taken.PropagationPolicy):
+		err = fmt.Errorf("propagationPolicy must be one of %v, is %q", propagationPolicies, clip(string(*taken.PropagationPolicy), longestField))
 	}
 	if err != nil {
 		return nil, &ParseError{
@@ -102,6 +106,8 @@ func parseDeleteOptions(text string) (*metav1.DeleteOptions, *ParseError) {
 		Preconditions:      taken.Preconditions,
 	}, nil
 }
+
+var propagationPolicies = []metav1.DeletionPropagation{metav1.DeletePropagationOrphan, metav1.DeletePropagationBackground, metav1.DeletePropagationForeground}
 
 // parseSpec reads all it can and returns the first fault. The placement comes
 // first: without it nothing can be done anywhere.

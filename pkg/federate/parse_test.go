@@ -169,9 +169,17 @@ func TestParseDeleteOptions(t *testing.T) {
 	if o.Orphan {
 		t.Error("only what means true orphans")
 	}
-	for _, text := range []string{`{"dryRun":["All"]}`, `{"propagationPolice":"Orphan"}`, `{} {}`} {
+	for _, text := range []string{
+		`{"dryRun":["All"]}`, `{"propagationPolice":"Orphan"}`, `{} {}`, `null`, `[]`, `""`, ``, `{"kind":"Pod"}`, `{"PropagationPolicy":"Orphan"}`,
+		`{"propagationPolicy":"orphan"}`, `{"propagationPolicy":"Orphan","propagationPolicy":"Background"}`, `{"preconditions":{"name":"x"}}`,
+	} {
 		if _, fault := parseDeleteOptions(text); fault == nil {
 			t.Errorf("%s is taken", text)
+		}
+	}
+	for _, text := range []string{`{}`, `{"kind":"DeleteOptions","apiVersion":"apps/v1"}`, `{"propagationPolicy":null}`, `{"preconditions":{"uid":"x","resourceVersion":"1"}}`} {
+		if _, fault := parseDeleteOptions(text); fault != nil {
+			t.Errorf("%s is not taken: %v", text, fault)
 		}
 	}
 }
