@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -17,6 +18,25 @@ import (
 	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
+
+// spoil changes all bytes of all packs in a directory, and returns what was in them. To
+// change one would not do: much of a small pack is padding.
+func spoil(directory string) (before map[string][]byte) {
+	GinkgoHelper()
+	before = map[string][]byte{}
+	for _, pack := range packsIn(directory) {
+		data, err := os.ReadFile(pack)
+		Expect(err).NotTo(HaveOccurred())
+		before[pack] = bytes.Clone(data)
+		for i := range data {
+			data[i] ^= 1
+		}
+		Expect(os.Chmod(pack, 0o600)).To(Succeed())
+		Expect(os.WriteFile(pack, data, 0o600)).To(Succeed())
+	}
+	Expect(before).NotTo(BeEmpty())
+	return before
+}
 
 var _ = Describe("Data that vanishes from the storage", func() {
 	It("is saved anew by the next run where it is still in the cluster, and named where it is not", func(ctx SpecContext) {
@@ -51,7 +71,8 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		for _, pack := range packs {
 			Expect(os.Remove(pack)).To(Succeed())
 		}
-		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")
+		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")).To(And(
+			ContainSubstring(first.Name), ContainSubstring(second.Name), ContainSubstring("packs are gone"), ContainSubstring("the next run")))
 
 		verified := func(ctx context.Context, run *v1alpha1.BackupRun) string {
 			found := meta.FindStatusCondition(current(ctx, c, run).Status.Conditions, v1alpha1.ConditionVerified)
@@ -71,6 +92,13 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		Eventually(ctx, verified).WithArguments(third).Should(Equal("True Quick"))
 		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionTrue, "Quick")).To(ContainSubstring("older runs are damaged"))
 		Eventually(ctx, func() any { return current(ctx, c, b).Status.LastSuccess }).Should(HaveValue(HaveField("Name", third.Name)))
+
+		By("deleting the run that is lost for good, as the condition says")
+		Eventually(ctx, func() string {
+			return expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")
+		}).Should(And(ContainSubstring(first.Name), ContainSubstring("delete those runs"), Not(ContainSubstring(second.Name)), Not(ContainSubstring(third.Name))))
+		Expect(c.Delete(ctx, first)).To(Succeed())
+		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionTrue, "Intact")).To(ContainSubstring(first.Name), "what is in the storage of it is no good")
 
 		open, err := repository.OpenReadOnly(ctx, repository.Config{Storage: &repository.Filesystem{Path: pathOf(ns)}, Password: "correct horse battery staple"})
 		Expect(err).NotTo(HaveOccurred())
@@ -98,14 +126,8 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		first := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		expectRead(ctx)
 
-		By("changing a byte")
-		for _, pack := range packsIn(pathOf(ns)) {
-			data, err := os.ReadFile(pack)
-			Expect(err).NotTo(HaveOccurred())
-			data[len(data)/2] ^= 1
-			Expect(os.Chmod(pack, 0o600)).To(Succeed())
-			Expect(os.WriteFile(pack, data, 0o600)).To(Succeed())
-		}
+		By("changing what is in the packs")
+		spoil(pathOf(ns))
 		clock.Step(31 * 24 * time.Hour)
 		second := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		expectRead(ctx)
@@ -114,5 +136,41 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		defer func() { Expect(open.Close(ctx)).To(Succeed()) }()
 		Expect(open.Verify(ctx, first.Status.SnapshotID, true)).To(Succeed(), "what it saved was saved again")
 		Expect(open.Verify(ctx, second.Status.SnapshotID, true)).To(Succeed())
+	}, SpecTimeout(10*time.Minute))
+
+	It("is told by all conditions as soon as anybody has found it, and when it is back", func(ctx SpecContext) {
+		c := clients[host.Name]
+		ns := namespace(ctx, c)
+		repo := store(ctx, c, ns)
+		b := backup(ctx, c, ns, func(s *v1alpha1.BackupSpec) {
+			once(s)
+			s.Source.IncludedResources = []string{"configmaps"}
+		})
+		execute(nil, ns, func(o *executor.Options) { o.CheckPeriod = time.Hour })
+		run := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
+		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionTrue, "Intact")
+		lastGood := func() string {
+			if last := current(ctx, c, b).Status.LastSuccess; last != nil {
+				return last.Name
+			}
+			return ""
+		}
+		Eventually(ctx, lastGood).Should(Equal(run.Name))
+
+		By("changing what is in the packs, which a verification finds")
+		whole := spoil(pathOf(ns))
+		change(ctx, c, run, func(r *v1alpha1.BackupRun) { r.Annotations = map[string]string{v1alpha1.VerifyAnnotation: "true"} })
+		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionFalse, "Corrupt")
+		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")).To(ContainSubstring(run.Name))
+		Eventually(ctx, lastGood).Should(BeEmpty())
+
+		By("bringing it back, and having it looked at")
+		for pack, data := range whole {
+			Expect(os.WriteFile(pack, data, 0o600)).To(Succeed())
+		}
+		fedctl(ctx, "backup", "repository", "check", "store", "-n", ns, "--cluster", host.Name)
+		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionTrue, "Intact")
+		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionTrue, "Verified")
+		Eventually(ctx, lastGood).Should(Equal(run.Name))
 	}, SpecTimeout(10*time.Minute))
 })

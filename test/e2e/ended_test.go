@@ -143,7 +143,10 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 		removed := create(ctx, running(ns, "removed", -1).on(members[0]))
 		unseen := create(ctx, running(ns, "unseen", 1).on(members[0]))
 		deleted := create(ctx, running(ns, "deleted", -1).on(members[0]))
-		for _, f := range []*federated{gone, removed, unseen, deleted} {
+		waiting := running(ns, "suspended", 0)
+		set(waiting.Object, "/spec/template/spec/suspend", true)
+		suspended := create(ctx, waiting.on(members[0])) // it does not end, so nothing removes it
+		for _, f := range []*federated{gone, removed, unseen, deleted, suspended} {
 			expectSettled(ctx, f, members[0])
 		}
 		end(ctx, members[0], gone.target, "Succeeded")
@@ -154,11 +157,12 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 		expectSettled(ctx, removed, members[0])
 
 		Expect(system.Controller.Kill(ctx)).To(Succeed())
-		before = versionOf(ctx, deleted, members[0])
-		Expect(members[0].Delete(ctx, found(ctx, members[0], removed.target), client.PropagationPolicy("Background"))).To(Succeed())
-		Expect(members[0].Delete(ctx, found(ctx, members[0], deleted.target), client.PropagationPolicy("Background"))).To(Succeed())
+		before, beforeSuspended := versionOf(ctx, deleted, members[0]), versionOf(ctx, suspended, members[0])
+		for _, f := range []*federated{removed, deleted, suspended} {
+			Expect(members[0].Delete(ctx, found(ctx, members[0], f.target), client.PropagationPolicy("Background"))).To(Succeed())
+		}
 		end(ctx, members[0], unseen.target, "Succeeded")
-		for _, f := range []*federated{removed, unseen, deleted} {
+		for _, f := range []*federated{removed, unseen, deleted, suspended} {
 			expectGone(ctx, members[0], f.target)
 		}
 		Expect(system.Controller.Start(ctx)).To(Succeed())
@@ -166,8 +170,11 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 		expectDone(ctx, removed, members[0], "Failed")
 		expectDone(ctx, gone, members[0], "Succeeded")
 		Eventually(ctx, func() string { return versionOf(ctx, deleted, members[0]) }).ShouldNot(Equal(before), "it is made again, and that is noted")
-		expectSettled(ctx, deleted, members[0])
-		found(ctx, members[0], deleted.target)
+		Eventually(ctx, func() string { return versionOf(ctx, suspended, members[0]) }).ShouldNot(Equal(beforeSuspended), "so is this one")
+		for _, f := range []*federated{deleted, suspended} {
+			expectSettled(ctx, f, members[0])
+			found(ctx, members[0], f.target)
+		}
 
 		By("starting yet another one, which has nothing to write")
 		quiet(ctx) // namespaces of earlier specs take their Jobs with them

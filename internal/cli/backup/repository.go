@@ -74,7 +74,10 @@ func (t *target) check(ctx context.Context, name string) error {
 		return fmt.Errorf("asking for BackupRepository %s in namespace %s of %s to be looked at: %w", name, t.Namespace, t.where(), err)
 	}
 	value := object.Annotations[backupv1alpha1.CheckAnnotation]
-	done := func() bool { return object.Status.HandledCheck == value }
+	done := func() bool {
+		intact := meta.FindStatusCondition(object.Status.Conditions, backupv1alpha1.ConditionIntact)
+		return object.Status.HandledCheck == value && (intact == nil || intact.Reason != backupv1alpha1.ReasonReadingBack)
+	}
 	if err := t.poll(ctx, c, object, done, t.waitsForExecutor(ctx, c)); err != nil {
 		return err
 	}

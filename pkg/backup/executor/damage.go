@@ -1,10 +1,8 @@
 package executor
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +80,21 @@ func damaged(run *v1alpha1.BackupRun) bool {
 	return c != nil && c.Status == metav1.ConditionFalse
 }
 
+// lost says whether a run could not be read back because something of it is not in the
+// storage any more, or other than it was written.
+func lost(run *v1alpha1.BackupRun) bool {
+	if !damaged(run) {
+		return false
+	}
+	reason := condition(run.Status.Conditions, v1alpha1.ConditionVerified).Reason
+	return lostFor(repository.Reason(reason))
+}
+
+// lostFor says whether a reason why something cannot be read is that it is not there.
+func lostFor(reason repository.Reason) bool {
+	return reason == repository.Corrupt || reason == repository.NotFound || reason == repository.BucketMissing
+}
+
 // readShare reads what has had its turn since somebody has read last.
 func (x *execution) readShare(ctx context.Context, r *repository.Repository, period time.Duration) (repository.Damage, error) {
 	object := &v1alpha1.BackupRepository{}
@@ -123,16 +136,13 @@ func (x *execution) nameDamaged(ctx context.Context, r *repository.Repository, w
 			byID[id], ids = run, append(ids, id)
 		}
 	}
-	lost, err := r.VerifyAll(ctx, ids)
-	if err != nil || lost[written] != nil {
-		if err == nil {
-			err = lost[written]
-		}
-		return err
+	faults, err := r.VerifyAll(ctx, ids)
+	if err != nil || faults[written] != nil {
+		return cmp.Or(err, faults[written])
 	}
 	var names []string
 	for id, run := range byID {
-		v := &verification{mode: verifyChecksum, at: x.opts.Clock.Now(), err: lost[id]}
+		v := &verification{mode: verifyChecksum, at: x.opts.Clock.Now(), err: faults[id]}
 		switch {
 		case v.err == nil && damaged(run):
 			v = x.verify(ctx, r, id, verifyChecksum)
@@ -158,45 +168,4 @@ func (x *execution) nameDamaged(ctx context.Context, r *repository.Repository, w
 			x.run.Name, strings.Join(names[:min(len(names), maxRecent)], ", "))
 	}
 	return nil
-}
-
-// nameLost notes in the runs of all Backups that something of theirs is lost, as soon as
-// the repository is found to have lost more, or less, than its status says: their own
-// next runs may be a year away.
-func (r *repositories) nameLost(ctx context.Context, object *v1alpha1.BackupRepository, open *repository.Repository, found repository.Damage) error {
-	now := intact(found)
-	before := condition(object.Status.Conditions, v1alpha1.ConditionIntact)
-	if now.Status == metav1.ConditionTrue || before != nil && before.Message == now.Message {
-		return nil
-	}
-	var list v1alpha1.BackupRunList
-	if err := r.client.List(ctx, &list, client.InNamespace(object.Namespace)); err != nil {
-		return err
-	}
-	byID := map[string]*v1alpha1.BackupRun{}
-	for i := range list.Items {
-		if run := &list.Items[i]; run.Status.SnapshotID != "" && run.Status.Repository == object.Name && !damaged(run) {
-			byID[run.Status.SnapshotID] = run
-		}
-	}
-	lost, err := open.VerifyAll(ctx, slices.Collect(maps.Keys(byID)))
-	if err != nil {
-		return err
-	}
-	for id, problem := range lost {
-		v := &verification{mode: verifyChecksum, at: r.opts.Clock.Now(), err: problem}
-		if _, err := r.updateRun(ctx, byID[id], func(run *v1alpha1.BackupRun) bool { v.apply(run); return true }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// intact is a repository's condition about what it has lost.
-func intact(found repository.Damage) metav1.Condition {
-	if found.Packs+found.Contents == 0 {
-		return metav1.Condition{Type: v1alpha1.ConditionIntact, Status: metav1.ConditionTrue, Reason: "Intact", Message: "all packs are in the storage"}
-	}
-	return metav1.Condition{Type: v1alpha1.ConditionIntact, Status: metav1.ConditionFalse, Reason: reasonDataLost, Message: fmt.Sprintf(
-		"%d packs are gone from the storage, or cut off: find out who deletes there, such as a rule of the bucket; the next run of each Backup saves anew what is still in the cluster; until then, runs that are not whole have the condition Verified False", found.Packs)}
 }

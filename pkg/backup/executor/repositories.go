@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,14 +27,19 @@ import (
 
 // repositories reconciles BackupRepositories: it opens them, which creates what is
 // not there, and says what it found.
-type repositories struct{ *core }
+type repositories struct {
+	*core
+	// damage is what the last look has found, by the name of the BackupRepository.
+	damage sync.Map
+}
 
 func setUpRepositories(mgr manager.Manager, c *core) error {
 	return builder.ControllerManagedBy(mgr).Named("backuprepository").
 		For(&v1alpha1.BackupRepository{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, asksForCheck()))).
+		Watches(&v1alpha1.BackupRun{}, handler.EnqueueRequestsFromMapFunc(repositoryOfRun), builder.WithPredicates(losesOrGains())).
 		WatchesRawSource(source.Channel(c.suspects, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4, RateLimiter: c.limiter()}).
-		Complete(&repositories{c})
+		Complete(&repositories{core: c})
 }
 
 // asksForCheck passes what asks for a repository to be looked at.
@@ -50,6 +56,7 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 	// there, and one that is lost would be begun anew.
 	if err := r.live.Get(ctx, request.NamespacedName, object); err != nil || !object.DeletionTimestamp.IsZero() {
 		r.trials.forget(request.NamespacedName)
+		r.damage.Delete(request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	found, err := r.look(ctx, object)
@@ -68,8 +75,8 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		status.ClusterUID, status.Location = found.uid, found.location
 		status.Totals, status.LastChecked = found.totals, ptr.To(metav1.NewTime(now))
 		status.Password = found.password
-		whole := intact(found.lost)
-		whole.ObservedGeneration, whole.LastTransitionTime = object.Generation, metav1.NewTime(now)
+		whole := found.lost.intact(object.Name)
+		whole.ObservedGeneration, whole.Message, whole.LastTransitionTime = object.Generation, said(whole.Message), metav1.NewTime(now)
 		if meta.SetStatusCondition(&status.Conditions, whole) && whole.Status == metav1.ConditionFalse {
 			r.events.Eventf(object, nil, corev1.EventTypeWarning, whole.Reason, "Open", "%s", whole.Message)
 		}
@@ -90,7 +97,7 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 type contents struct {
 	uid, location string
 	totals        v1alpha1.Totals
-	lost          repository.Damage
+	lost          *losses
 	// password is nil while there is one.
 	password *v1alpha1.PasswordStatus
 }
@@ -126,11 +133,8 @@ func (r *repositories) look(ctx context.Context, object *v1alpha1.BackupReposito
 	if err != nil {
 		return nil, fmt.Errorf("counting what the repository takes: %w", err)
 	}
-	lost, err := open.Examine(ctx)
+	lost, err := r.losses(ctx, object, open, snapshots)
 	if err != nil {
-		return nil, err
-	}
-	if err := r.nameLost(ctx, object, open, lost); err != nil {
 		return nil, err
 	}
 	password, err := changePassword(ctx, object, open, config, version)

@@ -48,11 +48,8 @@ func (v *verification) unfinished() bool {
 		return true
 	}
 	var typed *repository.Error
-	if errors.As(v.err, &typed) {
-		switch typed.Reason {
-		case repository.Unreachable, repository.Cancelled, repository.AccessDenied, repository.NotWritable, repository.StorageError:
-			return true
-		}
+	if errors.As(v.err, &typed) && !lostFor(typed.Reason) {
+		return true
 	}
 	var restoring *restore.Error
 	if errors.As(v.err, &restoring) && restoring.Reason == restore.ReasonUnreachable {

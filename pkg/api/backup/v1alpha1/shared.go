@@ -71,9 +71,11 @@ const (
 	ConditionScheduled = "Scheduled"
 	// ConditionWithinObjective says whether the last good run is recent enough.
 	ConditionWithinObjective = "WithinObjective"
-	// ConditionIntact says whether everything that a BackupRepository holds is still in
-	// its storage.
-	ConditionIntact = "Intact"
+	// ConditionIntact says whether everything that the runs in a BackupRepository need is
+	// still in its storage. It is Unknown, with the reason ReasonReadingBack, while what was
+	// lost and is there again is being read.
+	ConditionIntact   = "Intact"
+	ReasonReadingBack = "ReadingBack"
 	// ConditionVerified says whether what was written could be read back.
 	ConditionVerified = "Verified"
 )
