@@ -47,6 +47,7 @@ var _ = Describe("A repository that is lost", func() {
 		By("bringing the data back")
 		Expect(os.Rename(aside, pathOf(ns))).To(Succeed())
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
+		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")).To(ContainSubstring(failed.Name), "before the next run")
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Expect(snapshots(ctx, ns)).To(HaveLen(2))
 

@@ -77,6 +77,28 @@ var _ = Describe("The password of a repository", func() {
 		Eventually(ctx, func() *v1alpha1.PasswordStatus { return current(ctx, c, repo).Status.Password }).Should(BeNil())
 	}, SpecTimeout(8*time.Minute))
 
+	It("is not touched where it cannot change", func(ctx SpecContext) {
+		owner, foreign := clients[members[0].Name], clients[members[1].Name]
+		ns := namespace(ctx, owner)
+		expectCondition(ctx, owner, store(ctx, owner, ns), v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
+		other := namespace(ctx, foreign)
+		there := func(r *v1alpha1.BackupRepository) { r.Spec.Filesystem.Path = pathOf(ns) }
+		expectCondition(ctx, foreign, store(ctx, foreign, other, there), v1alpha1.ConditionReady, metav1.ConditionFalse, "ForeignOwner")
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: "encryption"}}
+		before := current(ctx, foreign, secret)
+
+		_, err := system.Run(ctx, "backup", "repository", "change-password", "store", "-n", other, "--cluster", members[1].Name, "--password-file", passwordFile(next), "--timeout", "100m")
+		Expect(err).To(MatchError(And(ContainSubstring("ForeignOwner"), ContainSubstring("belongs to the cluster with the UID"), ContainSubstring("no password was written"))))
+		Expect(current(ctx, foreign, secret).ResourceVersion).To(Equal(before.ResourceVersion))
+		Expect(opens(ctx, pathOf(ns), old)).To(Equal("opens"))
+
+		By("saying so also where another one that uses the same Secret cannot be used")
+		store(ctx, foreign, other, func(r *v1alpha1.BackupRepository) { r.Name, r.Spec.Filesystem.Path = "own", pathOf(other) })
+		_, err = system.Run(ctx, "backup", "repository", "change-password", "own", "-n", other, "--cluster", members[1].Name, "--password-file", passwordFile(next))
+		Expect(err).To(MatchError(And(ContainSubstring(other+"/store cannot be changed"), ContainSubstring("ForeignOwner"))))
+		Expect(current(ctx, foreign, secret).ResourceVersion).To(Equal(before.ResourceVersion))
+	}, SpecTimeout(8*time.Minute))
+
 	It("is not what it was after a restore of a run that knew another one", func(ctx SpecContext) {
 		c := clients[host.Name]
 		ns := namespace(ctx, c)

@@ -95,13 +95,21 @@ func (o *passwordOptions) changePassword(ctx context.Context, name string) error
 	if err != nil {
 		return err
 	}
-	todo, err := change.begin(ctx, wanted)
-	if err != nil || !todo {
-		if err == nil {
-			o.say("backuprepository.backup.fedctl.io/%s has this password already", name)
-			return o.print(c, repository)
-		}
+	lack, todo, err := change.compare(ctx, wanted)
+	if err != nil {
 		return err
+	}
+	if !todo {
+		o.say("backuprepository.backup.fedctl.io/%s has this password already", name)
+		return o.print(c, repository)
+	}
+	if err := o.checkUsers(ctx, change); err != nil {
+		return err
+	}
+	for _, holder := range lack {
+		if err := holder.begin(ctx, change.next); err != nil {
+			return err
+		}
 	}
 	o.say("the new password is in %s beside the old one", change.holderNames())
 	if err := o.untilDone(ctx, change.opened); err != nil {
@@ -160,44 +168,79 @@ func (p *passwordChange) holderNames() string {
 	return strings.Join(names, ", ")
 }
 
-// begin puts the new password beside the old one, wherever that has not been done. It
-// never takes the place of another one that was begun with: some repository may be
-// encrypted with that by now.
-func (p *passwordChange) begin(ctx context.Context, wanted string) (todo bool, err error) {
+// compare finds out where the new password is to be put beside the old one, and whether
+// there is anything to do at all. Another one that a change was begun with is never
+// replaced: some repository may be encrypted with that by now.
+func (p *passwordChange) compare(ctx context.Context, wanted string) (lack []passwordHolder, todo bool, err error) {
 	p.next = wanted
 	present := map[passwordHolder]string{}
-	var lack []passwordHolder
 	for _, holder := range p.holders {
 		has, next, err := holder.read(ctx)
 		if err != nil {
-			return false, err
+			return nil, false, err
 		}
-		present[holder] = has
 		if next == "" {
-			lack = append(lack, holder)
+			present[holder] = has
 			continue
 		}
 		if p.next == "" {
 			p.next = next
 		}
 		if next != p.next {
-			return false, fmt.Errorf("%s has another new password, with which a change was begun: bring that to its end first, by this command without --password-file", holder)
+			return nil, false, fmt.Errorf("%s has another new password, with which a change was begun: bring that to its end first, by this command without --password-file", holder)
 		}
 	}
 	if p.next == "" {
-		return false, errors.New("no change of the password was begun: name the new one with --password-file")
+		return nil, false, errors.New("no change of the password was begun: name the new one with --password-file")
 	}
 	done := 0
-	for _, holder := range lack {
-		if present[holder] == p.next {
+	for _, holder := range p.holders {
+		switch has, only := present[holder]; {
+		case only && has == p.next:
 			done++ // here it had ended
-			continue
-		}
-		if err := holder.begin(ctx, p.next); err != nil {
-			return false, err
+		case only:
+			lack = append(lack, holder)
 		}
 	}
-	return done < len(p.holders), nil
+	return lack, done < len(p.holders), nil
+}
+
+// checkUsers has all BackupRepositories looked at, and returns an error if one of them
+// cannot be used: its key cannot be encrypted anew, and the change would not end.
+func (o *passwordOptions) checkUsers(ctx context.Context, change *passwordChange) error {
+	for i := range change.users {
+		if err := change.users[i].askForLook(ctx); err != nil {
+			return err
+		}
+	}
+	err := o.untilDone(ctx, change.looked)
+	if err == nil {
+		err = change.unusable()
+	}
+	if err != nil {
+		return fmt.Errorf("%w; no password was written", err)
+	}
+	return nil
+}
+
+// looked says what the executor has not looked at yet.
+func (p *passwordChange) looked(ctx context.Context) string {
+	for i := range p.users {
+		if why := p.users[i].waitsForLook(ctx); why != "" {
+			return fmt.Sprintf("%s: %s", p.users[i], why)
+		}
+	}
+	return ""
+}
+
+// unusable is an error that names what cannot be used.
+func (p *passwordChange) unusable() error {
+	for i := range p.users {
+		if why := whyNotReady(p.users[i].found); why != "" {
+			return fmt.Errorf("the password of BackupRepository %s cannot be changed: %s", p.users[i], why)
+		}
+	}
+	return nil
 }
 
 // opened says what does not open with the new password yet.

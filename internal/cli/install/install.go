@@ -171,26 +171,38 @@ func (o *Options) installHost(ctx context.Context) error {
 }
 
 func (o *Options) installMembers(ctx context.Context, objects []*unstructured.Unstructured) error {
-	for _, member := range o.Members {
+	installers := make([]*Installer, len(o.Members))
+	for i, member := range o.Members { // all of them, before anything is written
 		installer, err := o.installer(member)
+		if err == nil && o.grants() {
+			err = installer.checkJoined(ctx, o.Manifests.Namespace, o.Member.Rights)
+		}
 		if err != nil {
-			return err
-		}
-		installer.say("%s:", member)
-		copies := make([]*unstructured.Unstructured, len(objects))
-		for i, object := range objects {
-			copies[i] = object.DeepCopy() // applying turns them into what the server has
-		}
-		if err := installer.Install(ctx, copies); err != nil {
 			return fmt.Errorf("%s: %w", member, err)
 		}
-		if o.Member.Rights != "" && !o.Member.Executor {
-			if err := installer.grant(ctx, o.Manifests.Namespace, o.Member.Rights); err != nil {
-				return fmt.Errorf("%s: %w", member, err)
-			}
+		installers[i] = installer
+	}
+	for i, member := range o.Members {
+		if err := o.installMember(ctx, installers[i], member, objects); err != nil {
+			return fmt.Errorf("%s: %w", member, err)
 		}
 	}
 	return nil
+}
+
+// grants says whether hosts get rights in members, or lose them.
+func (o *Options) grants() bool { return o.Member.Rights != "" && !o.Member.Executor }
+
+func (o *Options) installMember(ctx context.Context, installer *Installer, member string, objects []*unstructured.Unstructured) error {
+	installer.say("%s:", member)
+	copies := make([]*unstructured.Unstructured, len(objects))
+	for i, object := range objects {
+		copies[i] = object.DeepCopy() // applying turns them into what the server has
+	}
+	if err := installer.Install(ctx, copies); err != nil || !o.grants() {
+		return err
+	}
+	return installer.grant(ctx, o.Manifests.Namespace, o.Member.Rights)
 }
 
 // installer returns an installer for the cluster of a context.

@@ -43,14 +43,21 @@ func (i *Installer) joined(ctx context.Context, namespace string) (accounts []st
 	return accounts, err
 }
 
+// checkJoined returns an error if there is nobody to give rights to.
+func (i *Installer) checkJoined(ctx context.Context, namespace, rights string) error {
+	accounts, err := i.joined(ctx, namespace)
+	if err != nil || len(accounts) > 0 || rights == manifests.RightsNone {
+		return err
+	}
+	return fmt.Errorf("no host has joined this cluster with the namespace %s, so there is nobody to give the rights to, and nothing was installed: "+
+		"run \"fedctl join\" first and then this command again; without --backup-rights it installs the definitions alone, and with --executor an executor inside the cluster", namespace)
+}
+
 // grant gives the accounts of hosts the rights, and takes away what exceeds them.
 func (i *Installer) grant(ctx context.Context, namespace, rights string) error {
 	accounts, err := i.joined(ctx, namespace)
 	if err != nil {
 		return err
-	}
-	if len(accounts) == 0 {
-		return fmt.Errorf("no host has joined this cluster with the namespace %s: run \"fedctl join\" first, or use --executor", namespace)
 	}
 	for _, account := range accounts {
 		wanted, excess, err := manifests.BackupBindings(namespace, account, rights)

@@ -22,9 +22,12 @@ var _ = Describe("rights for backups in a member", Ordered, func() {
 		}
 	}
 
-	It("are refused where no host has joined", func(ctx context.Context) {
-		_, err := fedctl(ctx, "install", "--member", "host", "--backup-rights", "save")
-		Expect(err).To(MatchError(ContainSubstring(`run "fedctl join" first`)))
+	It("are refused where no host has joined, before anything is written", func(ctx context.Context) {
+		out, err := fedctl(ctx, "install", "--member", "host", "--backup-rights", "save")
+		Expect(err).To(MatchError(And(HavePrefix("host: no host has joined"), ContainSubstring(`run "fedctl join" first`))))
+		Expect(out).To(BeEmpty())
+		_, err = fedctl(ctx, "install", "--member", "host", "--backup-rights", "none")
+		Expect(err).NotTo(HaveOccurred(), "there is nothing to take away")
 	})
 
 	It("are given and taken", func(ctx context.Context) {

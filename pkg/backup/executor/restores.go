@@ -49,8 +49,7 @@ func (r *restores) Reconcile(ctx context.Context, request reconcile.Request) (re
 		return reconcile.Result{}, nil
 	case object.Status.Phase == v1alpha1.RunRunning:
 		changed := object.DeepCopy()
-		r.end(changed, v1alpha1.RunFailed, reasonInterrupted, fmt.Sprintf(
-			"its executor %s ended before the restore did; make another Restore, whose spec.existing says what becomes of the objects that are there already", object.Status.Executor))
+		r.end(changed, v1alpha1.RunFailed, reasonInterrupted, killedMessage(&object.Status))
 		return ignoreConflict(again, r.client.Status().Update(ctx, changed))
 	case !r.jobs.reserve(object.UID, jobOf("Restore", request.NamespacedName), ""):
 		return again, nil
@@ -77,6 +76,18 @@ func (r *restores) claim(ctx context.Context, object *v1alpha1.Restore) (*v1alph
 func (r *restores) end(object *v1alpha1.Restore, phase v1alpha1.RunPhase, reason, message string) {
 	object.Status.Phase, object.Status.Reason, object.Status.Message = phase, reason, said(message)
 	object.Status.CompletionTime = ptr.To(metav1.NewTime(r.opts.Clock.Now()))
+}
+
+// anotherRestore is what to do about one that did not come to its end.
+const anotherRestore = "make another Restore, whose spec.existing says what becomes of the objects that are there already"
+
+// killedMessage says what is known of a restore whose executor could not say how it ended.
+func killedMessage(status *v1alpha1.RestoreStatus) string {
+	known := "how many objects it had restored is not known"
+	if status.Counts != (v1alpha1.RestoreCounts{}) {
+		known = "shortly before, it had told of " + countsText(status.Counts) + ", and it may have restored more"
+	}
+	return fmt.Sprintf("its executor %s ended before the restore did; %s; %s", status.Executor, known, anotherRestore)
 }
 
 // execute is the job of a restore.
@@ -115,7 +126,7 @@ func (r *restores) conclude(object *v1alpha1.Restore, result *restored, err, cau
 		object.Status.Phase, object.Status.Executor, object.Status.StartTime = v1alpha1.RunPending, "", nil
 		object.Status.Reason, object.Status.Message = reasonInterrupted, "its executor has stopped before anything was restored"
 	case errors.Is(cause, errStopped) && err != nil:
-		r.end(object, v1alpha1.RunFailed, reasonInterrupted, "its executor has stopped; make another Restore")
+		r.end(object, v1alpha1.RunFailed, reasonInterrupted, "its executor has stopped, with "+countsText(object.Status.Counts)+"; "+anotherRestore)
 	case err != nil:
 		r.end(object, v1alpha1.RunFailed, reasonOf(err), err.Error())
 		r.warn(object, reasonOf(err), "%s", err)

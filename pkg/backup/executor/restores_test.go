@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"strings"
 	"testing"
 
 	"k8s.io/utils/clock"
@@ -31,5 +32,15 @@ func TestRestoreWhoseExecutorStops(t *testing.T) {
 				t.Errorf("executor %q", object.Status.Executor)
 			}
 		})
+	}
+}
+
+func TestRestoreWhoseExecutorWasKilledSaysWhatIsKnown(t *testing.T) {
+	if text := killedMessage(&v1alpha1.RestoreStatus{Executor: "that"}); !strings.Contains(text, "that ended") || !strings.Contains(text, "is not known") {
+		t.Error(text)
+	}
+	told := v1alpha1.RestoreStatus{Counts: v1alpha1.RestoreCounts{Created: 7, Deferred: 2}}
+	if text := killedMessage(&told); !strings.Contains(text, "7 objects created, 0 updated, 0 skipped, 0 failed, 2 put aside, and it may have restored more") {
+		t.Error(text)
 	}
 }

@@ -112,16 +112,20 @@ func writeResult(status *v1alpha1.RestoreStatus, result restore.Result) {
 
 // restoreMessage sums up a restore that came to its end.
 func restoreMessage(result restore.Result, dryRun bool) string {
-	counts := result.Counts
-	text := fmt.Sprintf("%d objects created, %d updated, %d skipped, %d failed", counts.Created, counts.Updated, counts.Skipped, counts.Failed)
+	text := countsText(result.Counts)
 	if dryRun {
 		text = "dry run: " + text
 	}
-	if counts.Deferred > 0 {
-		text += fmt.Sprintf(", %d put aside", counts.Deferred)
-	}
 	if result.MoreWarnings > 0 {
 		text += fmt.Sprintf("; %d more warnings than are listed", result.MoreWarnings)
+	}
+	return text
+}
+
+func countsText(counts v1alpha1.RestoreCounts) string {
+	text := fmt.Sprintf("%d objects created, %d updated, %d skipped, %d failed", counts.Created, counts.Updated, counts.Skipped, counts.Failed)
+	if counts.Deferred > 0 {
+		text += fmt.Sprintf(", %d put aside", counts.Deferred)
 	}
 	return text
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
 	"github.com/fedctl/fedctl/pkg/backup/schedule"
 )
 
@@ -182,9 +183,14 @@ func ready(in statusInput) metav1.Condition {
 	if c := condition(in.Repository.Status.Conditions, v1alpha1.ConditionReady); c != nil && c.Status == metav1.ConditionFalse {
 		return no(c.Reason, "BackupRepository %s: %s", name, c.Message)
 	}
+	message := "the schedule and the repository are in order"
 	for _, run := range newestFirst(in.Runs) {
 		status := &run.Status
 		failed := status.Phase == v1alpha1.RunFailed || (status.Phase == v1alpha1.RunPending && status.Attempts > 0)
+		if failed && in.overcome(run) {
+			message += fmt.Sprintf("; run %s failed (%s) before the repository could be used again: \"fedctl backup run\" makes up for it, or the next run does", run.Name, status.Reason)
+			break
+		}
 		if failed {
 			return no(cmp.Or(status.Reason, "Failed"), "run %s failed: %s", run.Name, status.Message)
 		}
@@ -195,7 +201,16 @@ func ready(in statusInput) metav1.Condition {
 			break
 		}
 	}
-	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonReady, Message: "the schedule and the repository are in order"}
+	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonReady, Message: message}
+}
+
+// overcome says whether what a run failed for was its repository, which was found to be
+// usable since. A run that will be tried again says itself how it stands.
+func (in *statusInput) overcome(run *v1alpha1.BackupRun) bool {
+	status, checked := &run.Status, in.Repository.Status.LastChecked
+	return status.Phase == v1alpha1.RunFailed && status.CompletionTime != nil && checked != nil && checked.After(status.CompletionTime.Time) &&
+		(waitsForSomebody(status.Reason) || status.Reason == string(repository.Unreachable)) &&
+		meta.IsStatusConditionTrue(in.Repository.Status.Conditions, v1alpha1.ConditionReady)
 }
 
 func scheduled(in statusInput, next *metav1.Time) metav1.Condition {

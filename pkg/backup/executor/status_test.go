@@ -40,6 +40,10 @@ func TestConditions(t *testing.T) {
 		}
 		return run
 	}
+	usable := func(in *statusInput, when string) {
+		in.Repository.Status.LastChecked = mt(when)
+		in.Repository.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Ready"}}
+	}
 	for _, tc := range []struct {
 		name string
 		edit func(*statusInput)
@@ -62,6 +66,18 @@ func TestConditions(t *testing.T) {
 			in.Repository, in.VerifyError = nil, errors.New("bad")
 		}, "Ready=False/RepositoryNotFound"},
 		{"the last run failed", func(in *statusInput) { in.Runs = append(in.Runs, reason(aRun("10", v1alpha1.RunFailed), "DiskFull")) }, "Ready=False/DiskFull"},
+		{"the last run failed for a repository that can be used again", func(in *statusInput) {
+			in.Runs = append(in.Runs, reason(aRun("10", v1alpha1.RunFailed), "NotFound"))
+			usable(in, "2026-01-10 02:41")
+		}, "Ready=True/Ready"},
+		{"the last run failed after its repository was last looked at", func(in *statusInput) {
+			in.Runs = append(in.Runs, reason(aRun("10", v1alpha1.RunFailed), "NotFound"))
+			usable(in, "2026-01-10 02:40")
+		}, "Ready=False/NotFound"},
+		{"the last run failed for what no look at a repository shows", func(in *statusInput) {
+			in.Runs = append(in.Runs, reason(aRun("10", v1alpha1.RunFailed), "DiskFull"))
+			usable(in, "2026-01-10 02:41")
+		}, "Ready=False/DiskFull"},
 		{"a failure before the last good run", func(in *statusInput) { in.Runs[0] = reason(aRun("08", v1alpha1.RunFailed), "DiskFull") }, "Ready=True/Ready"},
 		{"the last run saved a part", func(in *statusInput) {
 			in.Runs = append(in.Runs, reason(aRun("10", v1alpha1.RunPartiallyFailed), "ListFailed"))

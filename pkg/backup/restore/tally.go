@@ -3,17 +3,22 @@ package restore
 import (
 	"slices"
 	"sync"
+	"time"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/content"
 	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
+// tellPeriod is the time between two words on how far a restore is.
+const tellPeriod = time.Second
+
 // tally is what has become of objects so far.
 type tally struct {
 	progress func(Result)
 
 	mu     sync.Mutex
+	told   time.Time // when progress was
 	result Result
 	// uids of restored and found objects, by the ones they were saved with.
 	uids    map[string]string
@@ -30,8 +35,10 @@ func (t *tally) count(resource content.Resource, change func(*backupv1alpha1.Res
 		t.result.Resources = append(t.result.Resources, backupv1alpha1.ResourceCounts{Resource: resource.Name()})
 	}
 	change(&t.result.Resources[i].RestoreCounts)
-	c := t.result.Counts
-	tell := t.progress != nil && (c.Created+c.Updated+c.Skipped+c.Failed+c.Deferred)%100 == 0
+	tell := t.progress != nil && time.Since(t.told) >= tellPeriod
+	if tell {
+		t.told = time.Now()
+	}
 	t.mu.Unlock()
 	if tell {
 		t.progress(t.snapshot())
