@@ -157,7 +157,7 @@ func FromObjects(objects []*unstructured.Unstructured, kubeFedNamespace string) 
 	clusters := policy.Clusters{}
 	for i := range f.clusters {
 		name := f.clusters[i].Name
-		clusters[name] = policy.ClusterOf(f.clusters[i].Labels, f.capacities[name])
+		clusters[name] = policy.ClusterOf(f.clusters[i].Labels, f.clusters[i].Status.KubernetesVersion, f.capacities[name])
 	}
 	f.fleet = policy.NewFleet(clusters)
 	return f, nil
@@ -307,6 +307,9 @@ func bare(object *unstructured.Unstructured) *unstructured.Unstructured {
 	switch object.GetKind() {
 	case "KubeFedCluster":
 		spec = nil
+		if version, found, _ := unstructured.NestedString(object.Object, "status", "kubernetesVersion"); found {
+			written.Object["status"] = map[string]any{"kubernetesVersion": version}
+		}
 	case "FederatedTypeConfig", "KubeFedConfig", "ClusterCapacity", policy.KindOverridePolicy, policy.KindClusterOverridePolicy:
 	default: // a FederatedNamespace
 		spec = map[string]any{"placement": spec["placement"]}

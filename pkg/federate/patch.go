@@ -49,6 +49,15 @@ type patchFault struct {
 // and the keys that there are: who has mistaken one field of an override for another has
 // the password in a path, or in an op.
 func applyOverrides(doc map[string]any, overrides []Override, secret bool) (patched map[string]any, hits []string, fault *patchFault) {
+	changed, hits, fault := patchAll(doc, overrides, secret, isOfObject)
+	if fault != nil {
+		return nil, nil, fault
+	}
+	return changed.(map[string]any), hits, nil // it is of the kind that was given
+}
+
+// patchAll carries out overrides on an object or on what else check lets paths lead into.
+func patchAll(doc any, overrides []Override, secret bool, check func(path string, tokens []string, secret bool) (fault string)) (patched any, hits []string, fault *patchFault) {
 	if len(overrides) > MaxOverrides {
 		return nil, nil, &patchFault{MaxOverrides, "path", fmt.Sprintf("is one too many: a cluster can have %d overrides, and has %d", MaxOverrides, len(overrides))}
 	}
@@ -69,16 +78,20 @@ func applyOverrides(doc map[string]any, overrides []Override, secret bool) (patc
 			}
 			return nil, nil, &patchFault{i, "op", said + " is not supported, use add, remove or replace"}
 		}
-		tokens, message := parsePointer(override.Path, secret)
+		tokens, message := splitPointer(override.Path, secret)
+		if message == "" {
+			message = check(override.Path, tokens, secret)
+		}
 		if message != "" {
 			return nil, nil, &patchFault{i, "path", message}
 		}
 		p := patch{op: override.operation(), tokens: tokens, value: override.Value, own: &own, secret: secret}
-		patched, message := p.apply(p.withParent(doc), 0)
-		if message != "" {
+		if object, ok := doc.(map[string]any); ok {
+			doc = p.withParent(object)
+		}
+		if doc, message = p.apply(doc, 0); message != "" {
 			return nil, nil, &patchFault{i, "path", message}
 		}
-		doc = patched.(map[string]any) // apply returns the kind of container it is given
 		if p.hit != nil {
 			hit := patch{tokens: p.hit, secret: secret}
 			hits = append(hits, p.pointer(len(p.tokens))+" is "+hit.pointer(len(p.hit)))
@@ -87,12 +100,25 @@ func applyOverrides(doc map[string]any, overrides []Override, secret bool) (patc
 	return doc, hits, nil
 }
 
+// PatchDocument carries out overrides on a document of any kind, an object or a list, which is
+// not modified. The error is as Patch's. secret says that it is of a Secret: all in it is the
+// Secret's value, its keys too, so the error says only which operation is at fault.
+func PatchDocument(document any, overrides []Override, secret bool) (any, error) {
+	patched, _, fault := patchAll(document, overrides, secret, func(string, []string, bool) string { return "" })
+	if fault != nil && secret {
+		fault.message = "does not fit the document, which is not shown: it is of a Secret"
+	}
+	if fault != nil {
+		return nil, &ModifyError{Field: "[" + strconv.Itoa(fault.index) + "]." + fault.field, Message: fault.message}
+	}
+	return patched, nil
+}
+
 // Patch carries out overrides on an object, which is not modified, as the Renderer does
 // for a cluster. The error is a *ModifyError whose field is [i] and the field of the
-// override in fault.
-func Patch(object map[string]any, overrides []Override) (map[string]any, error) {
-	kind, _ := object["kind"].(string)
-	patched, _, fault := applyOverrides(object, overrides, object["apiVersion"] == "v1" && kind == secretKind)
+// override in fault; secret says that the object is a Secret, so that it names no keys.
+func Patch(object map[string]any, overrides []Override, secret bool) (map[string]any, error) {
+	patched, _, fault := applyOverrides(object, overrides, secret)
 	if fault != nil {
 		return nil, &ModifyError{Field: "[" + strconv.Itoa(fault.index) + "]." + fault.field, Message: fault.message}
 	}
@@ -101,10 +127,8 @@ func Patch(object map[string]any, overrides []Override) (map[string]any, error) 
 
 var pointerEscapes = strings.NewReplacer("~1", "/", "~0", "~")
 
-// parsePointer splits a JSON pointer and refuses the ones that would change what
-// the object is: kind and name tie it to the federated object. The apiVersion may
-// be another version of the same group, which finish sees to.
-func parsePointer(path string, secret bool) (tokens []string, fault string) {
+// splitPointer splits a JSON pointer.
+func splitPointer(path string, secret bool) (tokens []string, fault string) {
 	switch {
 	case path == "":
 		return nil, "is empty: the whole object cannot be overridden, name a field, e.g. /spec/replicas"
@@ -117,19 +141,26 @@ func parsePointer(path string, secret bool) (tokens []string, fault string) {
 			tokens[i] = pointerEscapes.Replace(tokens[i])
 		}
 	}
+	return tokens, ""
+}
+
+// isOfObject refuses pointers that would change what an object is: kind and name tie it to
+// the federated object. The apiVersion may be another version of the same group, which
+// finish sees to.
+func isOfObject(path string, tokens []string, secret bool) (fault string) {
 	switch tokens[0] {
 	case "kind":
-		return nil, shownPath(path, secret) + " cannot be overridden: the type is the same in every cluster"
+		return shownPath(path, secret) + " cannot be overridden: the type is the same in every cluster"
 	case "metadata":
 		if len(tokens) == 1 {
-			return nil, path + " cannot be overridden as a whole, name a field in it, e.g. /metadata/labels"
+			return path + " cannot be overridden as a whole, name a field in it, e.g. /metadata/labels"
 		}
 		switch tokens[1] {
 		case "name", "namespace", "generateName":
-			return nil, shownPath(path, secret) + " cannot be overridden: name and namespace are those of the federated object"
+			return shownPath(path, secret) + " cannot be overridden: name and namespace are those of the federated object"
 		}
 	}
-	return tokens, ""
+	return ""
 }
 
 // copies are the maps and lists that were made for one patched tree, so that they

@@ -18,6 +18,10 @@ type Inventory interface {
 	// Subscribe registers a function that is called when a cluster changes, and
 	// with an empty name when Synced becomes true.
 	Subscribe(func(name string))
+	// Facts are what is known of a cluster beside its Info.
+	Facts(name string) (membership.Facts, bool)
+	// SubscribeFacts registers a function that is called when a cluster's Facts change.
+	SubscribeFacts(func(name string))
 }
 
 // PlacementInput returns what placement.Decide is given for spec: the joined

@@ -73,6 +73,10 @@ type joined map[string]membership.Info
 
 func (j joined) Synced() bool           { return true }
 func (j joined) Subscribe(func(string)) {}
+
+func (j joined) Facts(string) (membership.Facts, bool) { return membership.Facts{}, false }
+
+func (j joined) SubscribeFacts(func(string)) {}
 func (j joined) Clusters() []membership.Info {
 	return []membership.Info{j["m"], j["n"]}
 }

@@ -71,6 +71,7 @@ func newMember(p *Provider, kfc *fedcorev1beta1.KubeFedCluster) *member {
 		inventories: make(chan inventoryResult, 1),
 		renewal:     newRenewal(),
 		reporter:    reporter{provider: p, log: log},
+		facts:       Facts{KubernetesVersion: kfc.Status.KubernetesVersion}, // as it was known last
 	}
 	reason, message := reasonOf(m.health)
 	m.info = Info{

@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 
+	"github.com/Masterminds/semver/v3"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
@@ -13,6 +14,8 @@ import (
 // Cluster is what rules select a member cluster by, and derive from.
 type Cluster struct {
 	Labels map[string]string
+	// KubernetesVersion is that of its API server, such as v1.36.3; empty while it is not known.
+	KubernetesVersion string
 	// Known says that its nodes have been read, now or earlier.
 	Known bool
 	// Pools are what its nodes offer of accelerators.
@@ -20,8 +23,8 @@ type Cluster struct {
 }
 
 // ClusterOf is what is known of a cluster; capacity is nil where there is none.
-func ClusterOf(labels map[string]string, capacity *clusterv1alpha1.ClusterCapacity) Cluster {
-	c := Cluster{Labels: labels}
+func ClusterOf(labels map[string]string, kubernetesVersion string, capacity *clusterv1alpha1.ClusterCapacity) Cluster {
+	c := Cluster{Labels: labels, KubernetesVersion: kubernetesVersion}
 	if capacity != nil {
 		c.Known, c.Pools = len(capacity.Status.Conditions) > 0, accelerator.Accelerators(capacity.Status.Pools)
 	}
@@ -34,7 +37,8 @@ type Clusters map[string]Cluster
 type clusterSelector struct {
 	v1alpha1.ClusterSelector
 
-	labels labels.Selector // nil selects all
+	labels   labels.Selector     // nil selects all
+	versions *semver.Constraints // nil selects all
 }
 
 func compileClusters(s *v1alpha1.ClusterSelector, field string) (*clusterSelector, error) {
@@ -45,17 +49,29 @@ func compileClusters(s *v1alpha1.ClusterSelector, field string) (*clusterSelecto
 	if err != nil {
 		return nil, err
 	}
-	return &clusterSelector{ClusterSelector: *s, labels: compiled}, nil
+	c := &clusterSelector{ClusterSelector: *s, labels: compiled}
+	if s.KubernetesVersion != "" {
+		if c.versions, err = semver.NewConstraint(s.KubernetesVersion); err != nil {
+			return nil, fault(field+".kubernetesVersion", "is no range of versions, such as >=1.34 or \">=1.33, <1.36\"")
+		}
+	}
+	return c, nil
 }
 
-// selects says whether a cluster is selected. known is false where that depends on nodes
-// that have never been read.
+// selects says whether a cluster is selected. known is false where that depends on what has
+// never been read.
 func (s *clusterSelector) selects(name string, c Cluster) (selected, known bool) {
 	if s == nil {
 		return true, true
 	}
 	if len(s.Names) > 0 && !slices.Contains(s.Names, name) || s.labels != nil && !s.labels.Matches(labels.Set(c.Labels)) {
 		return false, true
+	}
+	if s.versions != nil {
+		version := plainVersion(c.KubernetesVersion)
+		if version == nil || !s.versions.Check(version) {
+			return false, version != nil
+		}
 	}
 	if !s.usesNodes() {
 		return true, true
@@ -64,6 +80,24 @@ func (s *clusterSelector) selects(name string, c Cluster) (selected, known bool)
 		return (s.Accelerator == "" || p.Resource == s.Accelerator) && (s.Product == "" || p.Product == s.Product)
 	})
 	return offers, c.Known
+}
+
+// plainVersion is a version without what providers append, such as -gke.1200: in a range it
+// would stand for what comes before the release. nil, if it is none.
+func plainVersion(text string) *semver.Version {
+	version, err := semver.NewVersion(text)
+	if err != nil {
+		return nil
+	}
+	return semver.New(version.Major(), version.Minor(), version.Patch(), "", "")
+}
+
+// notKnown says what has never been read of a cluster.
+func (s *clusterSelector) notKnown(name string, c Cluster) string {
+	if s.versions != nil && plainVersion(c.KubernetesVersion) == nil {
+		return "the version of cluster " + name + " is not known yet; see: fedctl get clusters " + name
+	}
+	return notKnown(name)
 }
 
 func (s *clusterSelector) usesNodes() bool {

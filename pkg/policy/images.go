@@ -61,8 +61,16 @@ func (w *work) images(container map[string]any, name string) error {
 		}
 		image = changed
 	}
+	if image != container["image"] && !hasVersion(image) {
+		w.note("container " + strconv.Quote(name) + ": its image has no tag and no digest, so each pull may bring another one")
+	}
 	container["image"] = image
 	return nil
+}
+
+// hasVersion says whether an image says which one it is.
+func hasVersion(image string) bool {
+	return strings.Contains(image, "@") || strings.Contains(image[strings.LastIndexByte(image, '/')+1:], ":")
 }
 
 // withParts returns an image with some of its parts replaced. message says why not.

@@ -27,7 +27,7 @@ func Layers(policies []*Policy, object Object, template map[string]any, fleet *F
 			continue
 		}
 		for i := range p.rules {
-			m := &modifier{rule: &p.rules[i], fleet: fleet, paths: paths}
+			m := &modifier{rule: &p.rules[i], fleet: fleet, paths: paths, secret: object.Target == secretKind}
 			if m.rule.derive != nil && asked == nil && certain {
 				asked = requestedAnywhere(template, paths)
 			}
@@ -49,6 +49,7 @@ type modifier struct {
 	fleet    *Fleet
 	sight    *sight
 	paths    []workload.Path
+	secret   bool
 	revision string
 }
 
@@ -80,11 +81,11 @@ func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[stri
 	selected, known := m.rule.clusters.selects(cluster, facts)
 	switch {
 	case !known:
-		return nil, nil, fault(m.rule.field+".clusters", notKnown(cluster))
+		return nil, nil, fault(m.rule.field+".clusters", m.rule.clusters.notKnown(cluster, facts))
 	case !selected:
 		return tree, nil, nil
 	}
-	w := work{rule: m.rule, cluster: cluster, facts: facts, sight: m.sight, paths: m.paths}
+	w := work{rule: m.rule, cluster: cluster, facts: facts, sight: m.sight, paths: m.paths, secret: m.secret}
 	changed, err = w.do(tree)
 	return changed, w.notes, err
 }

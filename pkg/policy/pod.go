@@ -51,6 +51,9 @@ func (w *work) addParts(spec map[string]any, at string) error {
 		var missing []any
 		for i, item := range add.items {
 			present := find(list, "name", item)
+			if present == nil {
+				present = find(missing, "name", item)
+			}
 			switch {
 			case present == nil:
 				missing = append(missing, item)

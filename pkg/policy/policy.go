@@ -25,7 +25,10 @@ const (
 	KindClusterOverridePolicy = "ClusterOverridePolicy"
 )
 
-var namespaceKind = schema.GroupKind{Kind: "Namespace"}
+var (
+	namespaceKind = schema.GroupKind{Kind: "Namespace"}
+	secretKind    = schema.GroupKind{Kind: "Secret"}
+)
 
 // Policy is a policy that can be carried out. It is not modified after Compile.
 type Policy struct {

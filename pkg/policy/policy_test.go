@@ -52,7 +52,7 @@ spec:
       tolerations: [{key: mine, operator: Exists}]
 `
 
-var fleetOfOne = NewFleet(Clusters{"one": {Known: true, Labels: map[string]string{"region": "eu"}, Pools: []clusterv1alpha1.Pool{
+var fleetOfOne = NewFleet(Clusters{"one": {Known: true, KubernetesVersion: "v1.36.3-gke.1200", Labels: map[string]string{"region": "eu"}, Pools: []clusterv1alpha1.Pool{
 	{Resource: "nvidia.com/gpu", Product: "A100", ProductLabel: "nvidia.com/gpu.product", Nodes: 4, LargestNode: resource.MustParse("8"),
 		Taints: []clusterv1alpha1.PoolTaint{{Key: "nvidia.com/gpu", Value: "present", Effect: "NoSchedule", Meaning: clusterv1alpha1.TaintHardware}}},
 	{Resource: "nvidia.com/gpu", Product: "H100", ProductLabel: "nvidia.com/gpu.product", Nodes: 2, LargestNode: resource.MustParse("8"),
@@ -124,6 +124,27 @@ func TestRules(t *testing.T) {
 		{name: "labels and annotations of the object", rule: "labels: {team: ml}\n  annotations: {x: \"y\"}", has: []string{`"annotations":{"x":"y"},"labels":{"team":"ml"}`}},
 		{name: "patches", rule: `patches: [{op: add, path: /spec/paused, value: true}]`, has: []string{`"paused":true`}},
 		{name: "a patch of nothing", rule: `patches: [{op: remove, path: /spec/nothing}]`, fault: "spec.rules[0].patches[0].path"},
+		{name: "env of fields and resources", rule: "containers: [train]\n  env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}, {name: CPUS, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}, {name: MODE, valueFrom: {configMapKeyRef: {name: c, key: mode}}}]",
+			has: []string{`{"name":"NODE","valueFrom":{"fieldRef":{"fieldPath":"spec.nodeName"}}}`, `"resourceFieldRef":{"divisor":"0","resource":"limits.cpu"}`, `{"name":"MODE","valueFrom":{"configMapKeyRef":{"key":"mode","name":"c"}}}`, `{"image":"fluentd","name":"log"}`}},
+		{name: "env from a ConfigMap and a Secret, once", rule: "containers: [log]\n  envFrom: [{configMapRef: {name: c}}, {prefix: S_, secretRef: {name: s}}, {configMapRef: {name: c}}]",
+			has: []string{`"envFrom":[{"configMapRef":{"name":"c"}},{"prefix":"S_","secretRef":{"name":"s"}}],"image":"fluentd"`}},
+		{name: "a native sidecar", rule: `initContainers: [{name: proxy, image: p, restartPolicy: Always}]`, has: []string{`"initContainers":[{"image":"p","name":"proxy","restartPolicy":"Always"},{"image":"busybox:1.36","name":"fetch"}]`}},
+		{name: "command and args", rule: "containers: [fetch]\n  command: [sh, -c]\n  args: [\"true\"]", has: []string{`{"args":["true"],"command":["sh","-c"],"image":"busybox:1.36","name":"fetch"}`}},
+		{name: "a volume of a name that is taken", rule: "volumes: [{name: a, emptyDir: {}}, {name: a, secret: {secretName: s}}]", fault: "spec.rules[0].volumes[1].name: there is another one of this name in spec.template.spec.volumes"},
+		{name: "a path that is taken", rule: "volumeMounts: [{name: a, mountPath: /a}, {name: b, mountPath: /a}]", fault: `spec.rules[0].volumeMounts[1].mountPath: container "fetch" has something else mounted there`},
+		{name: "an image without a tag", rule: "containers: [log]\n  images: [{registry: mirror.example}]", has: []string{`"mirror.example/library/fluentd"`},
+			notes: `container "log": its image has no tag and no digest, so each pull may bring another one`},
+		{name: "a resource that no cluster has", rule: "containers: [log]\n  resources: {limits: {amd.com/gpu: 1}}\n- deriveTolerations: {}", notes: "the pool nvidia.com/gpu H100 is closed to it by dedicated=research:NoSchedule; what would open it is spec.rules[1].deriveTolerations.approve: [{key: dedicated, value: \"research\", effect: NoSchedule}]\nno node offers 1 of amd.com/gpu: its pods cannot run there"},
+		{name: "by version", rule: "clusters: {kubernetesVersion: \">=1.34, <1.37\"}\n  replicas: 7", has: []string{`"replicas":7`}},
+		{name: "by a version that is none of it", rule: "clusters: {kubernetesVersion: \">=1.37\"}\n  replicas: 7", has: []string{`"replicas":2`}},
+		{name: "by a version that is not known", rule: "clusters: {kubernetesVersion: \">=1.37\"}\n  replicas: 7", cluster: "new", fault: "spec.rules[0].clusters: the version of cluster new is not known yet"},
+		{name: "by no range of versions", rule: "clusters: {kubernetesVersion: new}\n  replicas: 7", fault: "spec.rules[0].clusters.kubernetesVersion: is no range of versions"},
+		{name: "a patch of a YAML document", rule: "patches: [{op: add, path: /metadata/annotations, value: {x: \"a:\\n  b: 1\\n\"}}, {in: {path: /metadata/annotations/x, format: YAML}, op: replace, path: /a/b, value: 2}, {in: {path: /metadata/annotations/x, format: YAML}, op: add, path: /kind, value: Config}]",
+			has: []string{`"annotations":{"x":"a:\n  b: 2\nkind: Config\n"}`}},
+		{name: "a patch of a JSON list", rule: "annotations: {x: '[1]'}\n  patches: [{in: {path: /metadata/annotations/x, format: JSON}, op: add, path: /-, value: 2}]", has: []string{`"annotations":{"x":"[1,2]"}`}},
+		{name: "a patch of several documents", rule: "annotations: {x: \"a: 1\\n---\\nb: 2\\n\"}\n  patches: [{in: {path: /metadata/annotations/x, format: YAML}, path: /a, value: 2}]", fault: "spec.rules[0].patches[0].in: the string holds several YAML documents"},
+		{name: "a patch of no document", rule: "patches: [{op: add, path: /spec/paused, value: true}, {in: {path: /metadata/annotations/x, format: YAML}, path: /a, value: 2}]", fault: "spec.rules[0].patches[1].in.path: leads to no string of the object"},
+		{name: "a patch of nothing in a document", rule: "annotations: {x: '{\"a\":1}'}\n  patches: [{in: {path: /metadata/annotations/x, format: JSON}, op: add, path: /b, value: 1}, {in: {path: /metadata/annotations/x, format: JSON}, op: remove, path: /c}]", fault: "spec.rules[0].patches[1].path: there is no /c to remove"},
 		{name: "a toleration of everything", rule: `tolerations: [{operator: Exists}]`, fault: "spec.rules[0].tolerations[0].key"},
 		{name: "a command for all containers", rule: `command: [sleep]`, fault: "spec.rules[0].containers: must name"},
 	}
@@ -271,4 +292,16 @@ func readJSON(data []byte) any {
 	var value any
 	_ = utiljson.Unmarshal(data, &value)
 	return value
+}
+
+// What is wrong with a patch of a Secret names none of its keys.
+func TestPatchesOfSecretsNameNoKeys(t *testing.T) {
+	p := policyOf(t, `{selectors: [{kind: Secret}], rules: [{patches: [{in: {path: /stringData/app, format: YAML}, op: remove, path: /missing}]}]}`)
+	tree := read(t, `{stringData: {app: "password: hunter2"}}`)
+	for _, layer := range Layers([]*Policy{p}, Object{Target: secretKind}, tree, fleetOfOne) {
+		_, _, err := layer.Modifier.Modify("one", tree)
+		if err == nil || strings.Contains(err.Error(), "password") || strings.Contains(err.Error(), "missing") {
+			t.Errorf("got %v", err)
+		}
+	}
 }

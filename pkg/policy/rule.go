@@ -13,7 +13,6 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
 
 	"github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/workload"
 )
 
@@ -31,7 +30,7 @@ type rule struct {
 	// The lists hold maps, each with the key that items of its kind are known by.
 	env, envFrom, mounts, volumes, inits, sidecars []any
 	requests, limits                               map[string]any
-	patches                                        []federate.Override
+	patches                                        []patches
 }
 
 func compileRule(spec *v1alpha1.OverrideRule, field string) (rule, error) {
@@ -62,7 +61,7 @@ func compileRule(spec *v1alpha1.OverrideRule, field string) (rule, error) {
 	if err := checkImages(spec.Images, field); err != nil {
 		return r, err
 	}
-	r.patches, err = patches(spec.Patches, field)
+	r.patches, err = compilePatches(spec.Patches, field)
 	return r, err
 }
 
@@ -121,20 +120,6 @@ func quantities(list corev1.ResourceList) map[string]any {
 	return written
 }
 
-func patches(list []v1alpha1.Patch, field string) ([]federate.Override, error) {
-	overrides := make([]federate.Override, 0, len(list))
-	for i := range list {
-		o := federate.Override{Op: list[i].Op, Path: list[i].Path, HasValue: list[i].Value != nil}
-		if list[i].Value != nil {
-			if err := utiljson.Unmarshal(list[i].Value.Raw, &o.Value); err != nil {
-				return nil, fault(field+".patches["+strconv.Itoa(i)+"].value", "is not JSON")
-			}
-		}
-		overrides = append(overrides, o)
-	}
-	return overrides, nil
-}
-
 // work is a rule carried out on one object for one cluster.
 type work struct {
 	*rule
@@ -143,7 +128,9 @@ type work struct {
 	facts   Cluster
 	sight   *sight
 	paths   []workload.Path
-	notes   []string
+	// secret: the object is a Secret, of which messages name no keys.
+	secret bool
+	notes  []string
 	// met are the containers that the rule names and that have been found.
 	met map[string]bool
 }
@@ -170,17 +157,7 @@ func (w *work) do(tree map[string]any) (map[string]any, error) {
 			spec["replicas"], tree["spec"] = *w.Replicas, spec
 		}
 	}
-	if len(w.patches) == 0 {
-		return tree, nil
-	}
-	patched, err := federate.Patch(tree, w.patches)
-	if err != nil {
-		if bad, ok := err.(*federate.ModifyError); ok { //nolint:errorlint // Patch returns no other
-			return nil, fault(w.field+".patches"+bad.Field, bad.Message)
-		}
-		return nil, err
-	}
-	return patched, nil
+	return w.patch(tree)
 }
 
 // mayAsk says whether the rule may make pods ask for accelerators, or for no more.

@@ -95,6 +95,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 	}
 	e := newEngine(opts, log, inventory, host, &eventSender{recorder: eventnote.NewRecorder(local, "fedctl"), namespace: opts.KubeFedNamespace})
 	inventory.Subscribe(e.policies.clusterChanged)
+	inventory.SubscribeFacts(e.policies.versionChanged)
 	inventory.Subscribe(e.triggers.clusterChanged)
 	inventory.Subscribe(e.bindings.clusterChanged)
 	if opts.ReportLeftovers != nil {

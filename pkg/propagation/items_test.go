@@ -33,6 +33,10 @@ type testFleet struct {
 
 func (j *testFleet) Clusters() []membership.Info { return j.clusters }
 func (j *testFleet) Subscribe(func(string))      {}
+func (j *testFleet) SubscribeFacts(func(string)) {}
+func (j *testFleet) Facts(string) (membership.Facts, bool) {
+	return membership.Facts{}, false
+}
 func (j *testFleet) Synced() bool {
 	if j.asked != nil {
 		j.asked()

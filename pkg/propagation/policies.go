@@ -269,6 +269,21 @@ func (p *policyStore) clusterChanged(name string) {
 	}
 }
 
+// versionChanged is called when something is new of a cluster's facts, of which policies know
+// the version alone.
+func (p *policyStore) versionChanged(name string) {
+	facts, _ := p.inventory.Facts(name)
+	p.mu.RLock()
+	all := p.fleet
+	p.mu.RUnlock()
+	if all != nil {
+		if known, had := all.Cluster(name); had && known.KubernetesVersion == facts.KubernetesVersion {
+			return
+		}
+	}
+	p.factsChanged()
+}
+
 func (p *policyStore) forgetClusters() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -324,7 +339,8 @@ func (p *policyStore) gatherClusters() (known *policy.Fleet, epoch uint64) {
 	clusters := policy.Clusters{}
 	for _, info := range p.inventory.Clusters() {
 		capacity := p.capacities.Get(types.NamespacedName{Namespace: p.kubeFedNamespace, Name: info.Name})
-		clusters[info.Name] = policy.ClusterOf(info.Labels, capacity)
+		facts, _ := p.inventory.Facts(info.Name)
+		clusters[info.Name] = policy.ClusterOf(info.Labels, facts.KubernetesVersion, capacity)
 	}
 	known = policy.NewFleet(clusters)
 	p.mu.Lock()

@@ -114,6 +114,11 @@ type ClusterSelector struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Product string `json:"product,omitempty"`
+	// KubernetesVersion selects clusters by their API server's version, such as ">=1.34" or
+	// ">=1.33, <1.36". What a provider appends to a version does not count.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 }
 
 // OverridePolicyStatus is what the controller says of a policy.

@@ -169,10 +169,33 @@ type Patch struct {
 	// +optional
 	// +kubebuilder:validation:Enum=add;remove;replace
 	Op string `json:"op,omitempty"`
-	// Path is a JSON pointer into the object.
+	// Path is a JSON pointer into the object, or into the document that In names.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Path string `json:"path"`
 	// +optional
 	Value *apiextensionsv1.JSON `json:"value,omitempty"`
+	// In is a document in a string of the object, such as a file of a ConfigMap.
+	// +optional
+	In *Document `json:"in,omitempty"`
 }
+
+// Document is a document that an object holds in a string. It is written anew when it is
+// changed: keys are sorted, and comments are lost.
+type Document struct {
+	// Path is a JSON pointer to the string, such as /data/config.yaml.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Path string `json:"path"`
+	// +kubebuilder:validation:Enum=YAML;JSON
+	Format DocumentFormat `json:"format"`
+}
+
+// DocumentFormat is how a document is written.
+type DocumentFormat string
+
+// Formats of documents.
+const (
+	FormatYAML DocumentFormat = "YAML"
+	FormatJSON DocumentFormat = "JSON"
+)
