@@ -251,7 +251,10 @@ func (l *indexedLayer) modify(tree map[string]any, cluster string) (changed map[
 		return nil, nil, "", bad
 	}
 	for _, note := range said {
-		notes = append(notes, l.Origin.String()+": "+note)
+		if l.Origin != (Origin{}) {
+			note = l.Origin.String() + ": " + note
+		}
+		notes = append(notes, note)
 	}
 	if reflect.ValueOf(changed).Pointer() != reflect.ValueOf(tree).Pointer() {
 		field = l.Origin.String()

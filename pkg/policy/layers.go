@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 // change. policies are sorted (Sort).
 func Layers(policies []*Policy, object Object, template map[string]any, fleet *Fleet) []federate.Layer {
 	var layers []federate.Layer
+	var chosen []*Policy
 	paths := workload.PodTemplates(object.Target)
 	var asked requests
 	certain := true // that pods ask for what the template says
@@ -22,6 +24,7 @@ func Layers(policies []*Policy, object Object, template map[string]any, fleet *F
 		if !p.Selects(object) {
 			continue
 		}
+		chosen = append(chosen, p)
 		if p.problem != nil {
 			layers = append(layers, federate.Layer{Origin: p.Origin, Modifier: &modifier{problem: p.problem, revision: p.revision}})
 			continue
@@ -39,7 +42,20 @@ func Layers(policies []*Policy, object Object, template map[string]any, fleet *F
 			layers = append(layers, federate.Layer{Origin: p.Origin, Modifier: m})
 		}
 	}
+	if contested(chosen) {
+		layers = append(layers, federate.Layer{Modifier: &referee{layers: layers, template: template}})
+	}
 	return layers
+}
+
+// contested says whether some of the policies may disagree.
+func contested(policies []*Policy) bool {
+	for i := range policies {
+		if slices.ContainsFunc(policies[:i], func(other *Policy) bool { return mayContest(policies[i], other) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // modifier carries out one rule, or says why it cannot.

@@ -37,6 +37,9 @@ type Policy struct {
 
 	selectors []selector
 	rules     []rule
+	// slots are the fields that its rules set; patches says that some may set any.
+	slots   map[string]bool
+	patches bool
 	// revision stands for the whole of its spec.
 	revision string
 	// problem is why it cannot be carried out; nil if it can.
@@ -98,7 +101,10 @@ func Compile(origin federate.Origin, spec *v1alpha1.OverridePolicySpec) *Policy 
 	}
 	sum := sha256.Sum256(data)
 	p.revision = hex.EncodeToString(sum[:8])
+	p.slots = map[string]bool{}
 	for i := range p.rules {
+		slotsOf(&p.rules[i], p.slots)
+		p.patches = p.patches || len(p.rules[i].patches) > 0
 		p.rules[i].revision = p.revision + "/" + strconv.Itoa(i)
 	}
 	return p

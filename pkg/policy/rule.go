@@ -2,10 +2,10 @@ package policy
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -213,11 +213,13 @@ func (w *work) note(text string) {
 }
 
 // same compares two values as JSON has them.
-func same(a, b any) bool {
-	one, err := json.Marshal(a)
+func same(a, b any) bool { return text(a) == text(b) }
+
+// text is a value as JSON has it; what cannot be written is like nothing else.
+func text(v any) string {
+	data, err := json.Marshal(v)
 	if err != nil {
-		return false
+		return fmt.Sprintf("%p %v", &v, err)
 	}
-	other, err := json.Marshal(b)
-	return err == nil && strings.Compare(string(one), string(other)) == 0
+	return string(data)
 }

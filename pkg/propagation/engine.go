@@ -137,7 +137,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	}
 	e.policies = newPolicyStore(host, inventory, opts)
 	e.policies.onPolicy, e.policies.onFacts, e.policies.onSynced = e.triggers.policyChanged, e.triggers.factsChanged, e.triggers.reconsiderAll
-	e.triggers.selected = e.policies.selected
+	e.triggers.selected, e.triggers.lookAtPolicies = e.policies.selected, e.policies.lookAtStatuses
 
 	times := &ledger.Settings{
 		SettleTimeout: opts.SettleTimeout, RequestTimeout: opts.RequestTimeout, UnreadyDeletionTimeout: opts.UnreadyDeletionTimeout,

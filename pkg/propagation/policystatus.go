@@ -35,6 +35,7 @@ func (p *policyStore) lookAtStatuses() {
 
 // report keeps the statuses of policies until ctx ends.
 func (p *policyStore) report(ctx context.Context, running *typeSet) {
+	survey := newPolicySurvey(p, running)
 	for {
 		select {
 		case <-ctx.Done():
@@ -43,8 +44,9 @@ func (p *policyStore) report(ctx context.Context, running *typeSet) {
 		case <-time.After(policyStatusPeriod):
 		}
 		stored := p.stored()
+		found := survey.take(len(stored) > 0)
 		for _, key := range slices.SortedFunc(maps.Keys(stored), compareKeys) {
-			p.reportOne(ctx, running, key, stored[key])
+			p.reportOne(ctx, found[stored[key].compiled.Origin], key, stored[key])
 		}
 		select {
 		case <-ctx.Done():
@@ -59,8 +61,8 @@ func compareKeys(a, b types.NamespacedName) int {
 }
 
 // reportOne writes a policy's status if it says something else than is so.
-func (p *policyStore) reportOne(ctx context.Context, running *typeSet, key types.NamespacedName, stored *storedPolicy) {
-	status := statusOfPolicy(stored, countSelected(running, stored), time.Now())
+func (p *policyStore) reportOne(ctx context.Context, found effects, key types.NamespacedName, stored *storedPolicy) {
+	status := statusOfPolicy(stored, found, time.Now())
 	if samePolicyStatus(stored.status, status) {
 		return
 	}
@@ -80,42 +82,68 @@ func (p *policyStore) reportOne(ctx context.Context, running *typeSet, key types
 // policyStatusPatch sends all fields: what is left out would stay as it was.
 func policyStatusPatch(uid types.UID, status policyv1alpha1.OverridePolicyStatus) ([]byte, error) {
 	return json.Marshal(map[string]any{"metadata": map[string]any{"uid": uid}, "status": map[string]any{
-		"observedGeneration": status.ObservedGeneration, "objects": status.Objects, "conditions": status.Conditions,
+		"observedGeneration": status.ObservedGeneration, "selectedObjects": status.SelectedObjects, "objects": status.Objects,
+		"clusters": status.Clusters, "conditions": status.Conditions,
 	}})
 }
 
-// countSelected is how many federated objects a policy selects.
-func countSelected(running *typeSet, stored *storedPolicy) int {
-	count := 0
-	for _, t := range running.all() {
-		for _, key := range t.federated.Keys(stored.compiled.Origin.Namespace) {
-			if fed := t.federated.Get(key); fed != nil && stored.compiled.Selects(objectOf(t, fed)) {
-				count++
-			}
-		}
+func statusOfPolicy(stored *storedPolicy, found effects, now time.Time) policyv1alpha1.OverridePolicyStatus {
+	status := policyv1alpha1.OverridePolicyStatus{
+		ObservedGeneration: stored.generation, SelectedObjects: small(found.selected), Objects: small(found.changed), Clusters: small(found.clusters),
+		Conditions: slices.Clone(stored.status.Conditions),
 	}
-	return count
+	problem := stored.compiled.Problem()
+	for _, c := range []metav1.Condition{accepted(problem, found), applied(problem, found), contested(found)} {
+		c.ObservedGeneration, c.LastTransitionTime = stored.generation, metav1.NewTime(now)
+		c.Message = errtext.Bounded(c.Message, errtext.Cluster)
+		meta.SetStatusCondition(&status.Conditions, c)
+	}
+	return status
 }
 
-func statusOfPolicy(stored *storedPolicy, objects int, now time.Time) policyv1alpha1.OverridePolicyStatus {
-	status := policyv1alpha1.OverridePolicyStatus{ObservedGeneration: stored.generation, Objects: int32(min(objects, 1<<30))} //nolint:gosec // bounded
-	status.Conditions = slices.Clone(stored.status.Conditions)
+func small(n int) int32 { return int32(min(n, 1<<30)) } //nolint:gosec // bounded
+
+func accepted(problem error, found effects) metav1.Condition {
 	c := metav1.Condition{Type: policyv1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: policyv1alpha1.ReasonAccepted,
-		Message: fmt.Sprintf("%d federated objects are selected", objects), ObservedGeneration: stored.generation, LastTransitionTime: metav1.NewTime(now)}
-	switch problem := stored.compiled.Problem(); {
+		Message: fmt.Sprintf("%d federated objects are selected", found.selected)}
+	switch {
 	case problem != nil:
-		c.Status, c.Reason = metav1.ConditionFalse, policyv1alpha1.ReasonInvalid
-		c.Message = errtext.Bounded(problem.Error()+"; what the policy selects stays as it is", errtext.Cluster)
-	case objects == 0:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, policyv1alpha1.ReasonInvalid, problem.Error()+"; what the policy selects stays as it is"
+	case found.selected == 0:
 		c.Reason, c.Message = policyv1alpha1.ReasonSelectsNothing, "no federated object is selected: see spec.selectors"
 	}
-	meta.SetStatusCondition(&status.Conditions, c)
-	return status
+	return c
+}
+
+func applied(problem error, found effects) metav1.Condition {
+	c := metav1.Condition{Type: policyv1alpha1.ConditionApplied, Status: metav1.ConditionTrue, Reason: policyv1alpha1.ReasonApplied,
+		Message: fmt.Sprintf("%d federated objects are changed, in %d clusters", found.changed, found.clusters)}
+	switch {
+	case problem != nil:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, policyv1alpha1.ReasonInvalid, "the policy cannot be carried out: see the condition Accepted"
+	case found.faulty.n > 0:
+		c.Status, c.Reason = metav1.ConditionFalse, policyv1alpha1.ReasonFailed
+		c.Message = fmt.Sprintf("the last good state stays of %d federated objects: %s", found.faulty.n, found.faulty.first)
+	case found.noted.n > 0:
+		c.Reason, c.Message = policyv1alpha1.ReasonRestricted, fmt.Sprintf("%s; of %d of them there is something to say: %s", c.Message, found.noted.n, found.noted.first)
+	}
+	return c
+}
+
+func contested(found effects) metav1.Condition {
+	c := metav1.Condition{Type: policyv1alpha1.ConditionContested, Status: metav1.ConditionFalse, Reason: policyv1alpha1.ReasonUncontested,
+		Message: "no other policy sets the same fields to something else"}
+	if found.contested.n > 0 {
+		c.Status, c.Reason = metav1.ConditionTrue, policyv1alpha1.ReasonContested
+		c.Message = fmt.Sprintf("of %d federated objects another policy sets a field to something else: %s", found.contested.n, found.contested.first)
+	}
+	return c
 }
 
 // samePolicyStatus compares all but times.
 func samePolicyStatus(a, b policyv1alpha1.OverridePolicyStatus) bool {
-	one, other := meta.FindStatusCondition(a.Conditions, policyv1alpha1.ConditionAccepted), meta.FindStatusCondition(b.Conditions, policyv1alpha1.ConditionAccepted)
-	return a.ObservedGeneration == b.ObservedGeneration && a.Objects == b.Objects && one != nil && other != nil &&
-		one.Status == other.Status && one.Reason == other.Reason && one.Message == other.Message
+	return a.ObservedGeneration == b.ObservedGeneration && a.SelectedObjects == b.SelectedObjects && a.Objects == b.Objects && a.Clusters == b.Clusters &&
+		slices.EqualFunc(a.Conditions, b.Conditions, func(one, other metav1.Condition) bool {
+			return one.Type == other.Type && one.Status == other.Status && one.Reason == other.Reason && one.Message == other.Message
+		})
 }

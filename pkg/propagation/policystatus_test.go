@@ -13,7 +13,7 @@ func TestPolicyStatusPatchNamesWhatIsZero(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"objects":0`, `"observedGeneration":0`, `"uid":"uid"`} {
+	for _, part := range []string{`"objects":0`, `"selectedObjects":0`, `"clusters":0`, `"observedGeneration":0`, `"uid":"uid"`} {
 		if !strings.Contains(string(patch), part) {
 			t.Errorf("%s is not in %s", part, patch)
 		}

@@ -28,6 +28,8 @@ type triggers struct {
 	recordsVersions bool
 	// selected says whether any policy changes a federated object.
 	selected func(t *runningType, fed *federated) bool
+	// lookAtPolicies has the policies' statuses looked at.
+	lookAtPolicies func()
 	// rightsChanged is told of a type that can be read in a member again, or no longer.
 	rightsChanged func(typeName string)
 	// namespaceThere is told of a namespace that has appeared in a member.
@@ -36,6 +38,9 @@ type triggers struct {
 
 // federatedChanged is called when a federated object differs from what was known of it.
 func (g *triggers) federatedChanged(t *runningType, key types.NamespacedName, before, after *federated) {
+	if g.lookAtPolicies != nil {
+		g.lookAtPolicies()
+	}
 	if before != nil && after != nil && before.asksTheSame(after) {
 		acc := t.account(key)
 		if reflect.DeepEqual(before.Status, after.Status) || acc != nil && acc.isEcho(after) {

@@ -11,7 +11,11 @@ import (
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,path=overridepolicies,shortName=op
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
+// +kubebuilder:printcolumn:name="Applied",type=string,JSONPath=`.status.conditions[?(@.type=="Applied")].status`
+// +kubebuilder:printcolumn:name="Contested",type=string,JSONPath=`.status.conditions[?(@.type=="Contested")].status`
+// +kubebuilder:printcolumn:name="Selected",type=integer,JSONPath=`.status.selectedObjects`
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.objects`
+// +kubebuilder:printcolumn:name="Clusters",type=integer,JSONPath=`.status.clusters`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.selectors) || self.spec.selectors.all(s, !has(s.namespaces))",message="an OverridePolicy is for its own namespace: namespaces are for a ClusterOverridePolicy"
@@ -40,7 +44,11 @@ type OverridePolicyList struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,path=clusteroverridepolicies,shortName=cop
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`
+// +kubebuilder:printcolumn:name="Applied",type=string,JSONPath=`.status.conditions[?(@.type=="Applied")].status`
+// +kubebuilder:printcolumn:name="Contested",type=string,JSONPath=`.status.conditions[?(@.type=="Contested")].status`
+// +kubebuilder:printcolumn:name="Selected",type=integer,JSONPath=`.status.selectedObjects`
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.objects`
+// +kubebuilder:printcolumn:name="Clusters",type=integer,JSONPath=`.status.clusters`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ClusterOverridePolicy struct {
@@ -125,9 +133,15 @@ type ClusterSelector struct {
 type OverridePolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Objects is how many federated objects the policy selects.
+	// SelectedObjects is how many federated objects the policy selects.
+	// +optional
+	SelectedObjects int32 `json:"selectedObjects,omitempty"`
+	// Objects is how many of them it changes, and Clusters in how many clusters it changes
+	// one at least.
 	// +optional
 	Objects int32 `json:"objects,omitempty"`
+	// +optional
+	Clusters int32 `json:"clusters,omitempty"`
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -142,4 +156,28 @@ const (
 	ReasonAccepted       = "Accepted"
 	ReasonInvalid        = "Invalid"
 	ReasonSelectsNothing = "SelectsNothing"
+)
+
+// ConditionApplied is True for a policy that is carried out on all objects that it selects.
+const ConditionApplied = "Applied"
+
+// Reasons of ConditionApplied. ReasonInvalid is one as well.
+const (
+	ReasonApplied = "Applied"
+	// ReasonRestricted: it is carried out and does not reach all, such as pools of nodes that
+	// stay closed.
+	ReasonRestricted = "Restricted"
+	// ReasonFailed: it cannot be carried out on an object in a cluster, where the last good
+	// state stays.
+	ReasonFailed = "Failed"
+)
+
+// ConditionContested is True for a policy that sets a field which another policy sets to
+// something else.
+const ConditionContested = "Contested"
+
+// Reasons of ConditionContested.
+const (
+	ReasonContested   = "SetByAnother"
+	ReasonUncontested = "Uncontested"
 )

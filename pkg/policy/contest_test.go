@@ -1,0 +1,96 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// named gives a policy a name, since which one wins is told by it.
+func named(p *Policy, name string) *Policy {
+	p.Origin.Name = name
+	return p
+}
+
+func TestPoliciesThatDisagreeAreTold(t *testing.T) {
+	tests := []struct {
+		name, one, other string
+		// want are the fields; none, if they go together.
+		want []string
+	}{
+		{name: "a class", one: `priorityClassName: low`, other: `priorityClassName: high`, want: []string{"spec.template.spec.priorityClassName"}},
+		{name: "the same class", one: `priorityClassName: high`, other: `priorityClassName: high`},
+		{name: "replicas", one: `replicas: 3`, other: `replicas: 4`, want: []string{"spec.replicas"}},
+		{name: "a label", one: `labels: {a: b, c: d}`, other: `labels: {a: b, c: e}`, want: []string{"metadata.labels.c"}},
+		{name: "other labels", one: `labels: {a: b}`, other: `labels: {c: d}`},
+		{name: "a variable", one: "containers: [log]\n  env: [{name: X, value: a}]", other: `env: [{name: X, value: b}]`, want: []string{"spec.template.spec.containers[name=log].env[name=X].value"}},
+		{name: "a variable of other containers", one: "containers: [log]\n  env: [{name: X, value: a}]", other: "containers: [train]\n  env: [{name: X, value: b}]"},
+		{name: "parts of an image", one: `images: [{registry: mirror.example}]`, other: `images: [{tag: "3"}]`},
+		{name: "a part of an image", one: `images: [{tag: "2"}]`, other: "containers: [log]\n  images: [{tag: \"3\"}]", want: []string{"spec.template.spec.containers[name=log].image (tag or digest)"}},
+		{name: "a sidecar whose image comes from a mirror", one: `sidecars: [{name: proxy, image: p}]`, other: `images: [{registry: mirror.example}]`},
+		{name: "tolerations", one: `tolerations: [{key: a}]`, other: `tolerations: [{key: b}]`},
+		{name: "derived, both", one: `deriveTolerations: {requireNodes: true}`, other: `deriveTolerations: {requireNodes: true}`},
+		{name: "a patch that takes away what was added", one: `tolerations: [{key: a}]`, other: `patches: [{op: remove, path: /spec/template/spec/tolerations}]`, want: []string{"spec.template.spec.tolerations"}},
+		{name: "a patch of a field", one: `replicas: 3`, other: `patches: [{path: /spec/replicas, value: 4}]`, want: []string{"spec.replicas"}},
+		{name: "a limit", one: "containers: [log]\n  resources: {limits: {memory: 1Gi}}", other: "containers: [log]\n  resources: {limits: {memory: 2Gi}, requests: {cpu: 1}}", want: []string{"spec.template.spec.containers[name=log].resources.limits.memory"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			policies := []*Policy{named(policyOf(t, "rules:\n- "+tt.one), "a"), named(policyOf(t, "rules:\n- "+tt.other), "b")}
+			template := read(t, gpuWorkload)
+			layers := Layers(policies, Object{Target: deployments, Name: "train"}, template, fleetOfOne)
+			var want, got []string
+			for _, field := range tt.want {
+				want = append(want, field+": ClusterOverridePolicy a sets it as well, and ClusterOverridePolicy b wins, which comes later")
+			}
+			tree := template
+			for _, layer := range layers {
+				changed, notes, err := layer.Modifier.Modify("one", tree)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tree = changed; layer.Origin == (federate.Origin{}) {
+					got = notes
+				}
+			}
+			if strings.Join(got, "\n") != strings.Join(want, "\n") {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			for _, e := range Effects(layers, template, []string{"one"}) {
+				if (e.Contest != nil) != (len(tt.want) > 0) || e.Contest != nil && (e.Contest.Field != tt.want[0] || e.ContestedCluster != "one") {
+					t.Errorf("%s: got contest %+v", e.Origin, e.Contest)
+				}
+			}
+		})
+	}
+}
+
+func TestEffects(t *testing.T) {
+	fleet := NewFleet(Clusters{"a": {Labels: map[string]string{"x": "1"}}, "b": {Labels: map[string]string{"x": "1"}}, "c": {}, "one": fleetOfOne.clusters["one"]})
+	policies := []*Policy{
+		named(policyOf(t, `rules: [{clusters: {labelSelector: {matchLabels: {x: "1"}}}, replicas: 3}, {clusters: {names: [b]}, replicas: 2}]`), "changes"),
+		named(policyOf(t, `rules: [{clusters: {names: [b]}, replicas: 2}]`), "changes-nothing"),
+		named(policyOf(t, `rules: [{clusters: {names: [c]}, containers: [nobody], env: [{name: A}]}]`), "faulty"),
+		named(policyOf(t, `rules: [{clusters: {names: [one]}, deriveTolerations: {}}]`), "noted"),
+		named(policyOf(t, `{selectors: [{kind: Job}], rules: [{replicas: 9}]}`), "another"),
+	}
+	template := read(t, gpuWorkload)
+	layers := Layers(policies, Object{Target: deployments, Name: "train"}, template, fleet)
+	var got []string
+	for _, e := range Effects(layers, template, []string{"a", "b", "c", "one"}) {
+		text := fmt.Sprint(e.Origin.Name, e.Changed)
+		if e.Fault != nil {
+			text += " " + e.FaultyCluster + " " + e.Fault.Error()
+		}
+		if e.Note != "" {
+			text += " " + e.NotedCluster + " " + e.Note[:len("the pool")]
+		}
+		got = append(got, text)
+	}
+	want := []string{"changes[a]", "changes-nothing[]", `faulty[] c spec.rules[0].containers[0]: the object has no container "nobody"`, "noted[one] one the pool"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

@@ -1,0 +1,173 @@
+package policy
+
+import (
+	"errors"
+	"reflect"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+)
+
+// step is what one layer has made of an object.
+type step struct {
+	origin        federate.Origin
+	before, after map[string]any
+	notes         []string
+}
+
+// through carries out layers on a template for a cluster. The error is that of the last step.
+func through(layers []federate.Layer, cluster string, template map[string]any) (steps []step, err error) {
+	tree := template
+	for i := range layers {
+		if layers[i].Modifier == nil {
+			continue
+		}
+		after, notes, err := layers[i].Modifier.Modify(cluster, tree)
+		if err != nil {
+			return append(steps, step{origin: layers[i].Origin}), err
+		}
+		steps = append(steps, step{origin: layers[i].Origin, before: tree, after: after, notes: notes})
+		tree = after
+	}
+	return steps, nil
+}
+
+// referee is a layer on top of those of policies that may disagree: it changes nothing, and
+// says at the object where they do.
+type referee struct {
+	layers   []federate.Layer
+	template map[string]any
+}
+
+// Revision implements federate.Modifier: it depends on the layers beneath it alone.
+func (r *referee) Revision() string { return "contests" }
+
+// Likeness implements federate.Modifier.
+func (r *referee) Likeness(string) int { return everywhere }
+
+// Modify implements federate.Modifier.
+func (r *referee) Modify(cluster string, tree map[string]any) (changed map[string]any, notes []string, err error) {
+	steps, err := through(r.layers, cluster, r.template)
+	if err != nil {
+		return tree, nil, nil //nolint:nilerr // the layer itself has said so
+	}
+	for _, contest := range contests(steps) {
+		notes = append(notes, contest.String())
+	}
+	return tree, notes, nil
+}
+
+// Effect is what one policy does to one object.
+type Effect struct {
+	Origin federate.Origin
+	// Changed are the clusters in which the object is another one for it.
+	Changed []string
+	// Fault is why it cannot be carried out in FaultyCluster; nil if it can everywhere. The
+	// object stays there as it is.
+	Fault         *federate.ModifyError
+	FaultyCluster string
+	// Note is what it says of the object in NotedCluster; empty if nothing.
+	Note, NotedCluster string
+	// Contest is a field in which it disagrees with another policy, in ContestedCluster.
+	Contest          *Contest
+	ContestedCluster string
+}
+
+// Effects says what policies do to an object in clusters, those of one kind of clusters after
+// the other. layers are what Layers has made, template what they were made for.
+func Effects(layers []federate.Layer, template map[string]any, clusters []string) []Effect {
+	a := account{of: map[federate.Origin]int{}}
+	for i := range layers {
+		if origin := layers[i].Origin; origin != (federate.Origin{}) {
+			a.effect(origin)
+		}
+	}
+	alike := map[string][]string{}
+	var kinds []string
+	for _, cluster := range clusters {
+		kind := likenessOf(layers, cluster)
+		if alike[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+		alike[kind] = append(alike[kind], cluster)
+	}
+	for _, kind := range kinds {
+		a.take(layers, template, alike[kind])
+	}
+	return a.effects
+}
+
+// likenessOf is the same for clusters that all layers treat alike; a cluster that is like no
+// other has its name in it.
+func likenessOf(layers []federate.Layer, cluster string) string {
+	key := make([]byte, 0, 32)
+	for i := range layers {
+		if layers[i].Modifier == nil {
+			continue
+		}
+		like := layers[i].Modifier.Likeness(cluster)
+		if like < 0 {
+			return "=" + cluster
+		}
+		key = append(key, byte(like), byte(like>>8), byte(like>>16))
+	}
+	return string(key)
+}
+
+// account gathers effects.
+type account struct {
+	effects []Effect
+	of      map[federate.Origin]int
+}
+
+func (a *account) effect(origin federate.Origin) *Effect {
+	i, found := a.of[origin]
+	if !found {
+		i = len(a.effects)
+		a.of[origin] = i
+		a.effects = append(a.effects, Effect{Origin: origin})
+	}
+	return &a.effects[i]
+}
+
+// take adds what happens in clusters that are alike.
+func (a *account) take(layers []federate.Layer, template map[string]any, clusters []string) {
+	steps, err := through(layers, clusters[0], template)
+	if err != nil {
+		e := a.effect(steps[len(steps)-1].origin)
+		if e.Fault == nil {
+			e.FaultyCluster, e.Fault = clusters[0], &federate.ModifyError{Message: err.Error()}
+			errors.As(err, &e.Fault)
+		}
+		return // nothing is sent there
+	}
+	for first := 0; first < len(steps); {
+		origin, last := steps[first].origin, first
+		for last+1 < len(steps) && steps[last+1].origin == origin {
+			last++
+		}
+		if origin != (federate.Origin{}) {
+			a.note(steps[first:last+1], clusters)
+		}
+		first = last + 1
+	}
+	for _, contest := range contests(steps) {
+		for _, origin := range []federate.Origin{contest.Loser, contest.Winner} {
+			if e := a.effect(origin); e.Contest == nil {
+				e.Contest, e.ContestedCluster = &contest, clusters[0]
+			}
+		}
+	}
+}
+
+// note adds what one policy has made, by all its rules together.
+func (a *account) note(steps []step, clusters []string) {
+	e := a.effect(steps[0].origin)
+	if !reflect.DeepEqual(steps[0].before, steps[len(steps)-1].after) {
+		e.Changed = append(e.Changed, clusters...)
+	}
+	for i := range steps {
+		if len(steps[i].notes) > 0 && e.Note == "" {
+			e.Note, e.NotedCluster = steps[i].notes[0], clusters[0]
+		}
+	}
+}

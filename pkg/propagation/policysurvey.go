@@ -1,0 +1,187 @@
+package propagation
+
+import (
+	"hash/maphash"
+	"math/bits"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/policy"
+)
+
+// policySurvey counts what policies do. What they do to an object is worked out again when
+// its intent is another one, or its clusters are.
+type policySurvey struct {
+	store   *policyStore
+	running *typeSet
+	objects map[surveyed]objectSurvey
+	// numbers are the clusters', in the order in which they were met.
+	numbers map[string]int
+	seed    maphash.Seed
+}
+
+// surveyed is a federated object.
+type surveyed struct {
+	typeName string
+	key      types.NamespacedName
+}
+
+type objectSurvey struct {
+	revision federate.Revision
+	clusters uint64 // a hash of their names
+	effects  []objectEffect
+}
+
+// objectEffect is what one policy does to one object.
+type objectEffect struct {
+	origin                   federate.Origin
+	changed                  clusterSet
+	faulty, noted, contested string
+}
+
+// effects is what a policy does to all objects.
+type effects struct {
+	selected, changed, clusters int
+	faulty, noted, contested    example
+}
+
+// example is how many objects there are that something is to be said of, and one of them.
+type example struct {
+	n     int
+	first string
+}
+
+func (e *example) add(text string) {
+	if text == "" {
+		return
+	}
+	if e.n++; e.n == 1 || text < e.first { // the same one every time
+		e.first = text
+	}
+}
+
+// clusterSet holds numbers of clusters.
+type clusterSet []uint64
+
+func (s *clusterSet) add(n int) {
+	for len(*s) <= n/64 {
+		*s = append(*s, 0)
+	}
+	(*s)[n/64] |= 1 << (n % 64)
+}
+
+func (s *clusterSet) addAll(more clusterSet) {
+	for len(*s) < len(more) {
+		*s = append(*s, 0)
+	}
+	for i := range more {
+		(*s)[i] |= more[i]
+	}
+}
+
+func (s clusterSet) count() int {
+	n := 0
+	for _, word := range s {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
+func newPolicySurvey(store *policyStore, running *typeSet) *policySurvey {
+	return &policySurvey{store: store, running: running, objects: map[surveyed]objectSurvey{}, numbers: map[string]int{}, seed: maphash.MakeSeed()}
+}
+
+// take looks at all federated objects; at none, where there are no policies.
+func (s *policySurvey) take(some bool) map[federate.Origin]effects {
+	found, clusters := map[federate.Origin]effects{}, map[federate.Origin]clusterSet{}
+	before := s.objects
+	s.objects = map[surveyed]objectSurvey{}
+	if !some {
+		return found
+	}
+	for _, t := range s.running.all() {
+		for _, key := range t.federated.Keys("") {
+			fed := t.federated.Get(key)
+			if fed == nil || fed.Deleting || !t.standsForTarget(key) || !s.store.selected(t, fed) {
+				continue
+			}
+			object := surveyed{t.Name, key}
+			s.objects[object] = s.survey(before[object], t, fed)
+			for _, effect := range s.objects[object].effects {
+				sum, in := found[effect.origin], clusters[effect.origin]
+				in.addAll(effect.changed)
+				clusters[effect.origin] = in
+				sum.add(effect)
+				found[effect.origin] = sum
+			}
+		}
+	}
+	for origin, sum := range found {
+		sum.clusters = clusters[origin].count()
+		found[origin] = sum
+	}
+	return found
+}
+
+func (e *effects) add(effect objectEffect) {
+	e.selected++
+	if effect.changed.count() > 0 {
+		e.changed++
+	}
+	e.faulty.add(effect.faulty)
+	e.noted.add(effect.noted)
+	e.contested.add(effect.contested)
+}
+
+// survey is what policies do to one object in the clusters in which it is.
+func (s *policySurvey) survey(before objectSurvey, t *runningType, fed *federated) objectSurvey {
+	intent, clusters := s.store.changed(t, fed), clustersOf(fed)
+	var hash maphash.Hash
+	hash.SetSeed(s.seed)
+	for _, name := range clusters {
+		_, _ = hash.WriteString(name + "/") // it takes all
+	}
+	if before.revision == intent.Revision() && before.clusters == hash.Sum64() {
+		return before
+	}
+	now := objectSurvey{revision: intent.Revision(), clusters: hash.Sum64()}
+	name := t.Federated.GVK.Kind + " " + types.NamespacedName{Namespace: fed.Namespace, Name: fed.Name}.String()
+	for _, e := range policy.Effects(intent.Layers, fed.Template, clusters) {
+		effect := objectEffect{origin: e.Origin}
+		for _, cluster := range e.Changed {
+			effect.changed.add(s.number(cluster))
+		}
+		if e.Fault != nil {
+			effect.faulty = name + " in cluster " + e.FaultyCluster + ": " + e.Fault.Error()
+		}
+		if e.Note != "" {
+			effect.noted = name + " in cluster " + e.NotedCluster + ": " + e.Note
+		}
+		if e.Contest != nil {
+			effect.contested = name + " in cluster " + e.ContestedCluster + ": " + e.Contest.String()
+		}
+		now.effects = append(now.effects, effect)
+	}
+	return now
+}
+
+func (s *policySurvey) number(cluster string) int {
+	n, found := s.numbers[cluster]
+	if !found {
+		n = len(s.numbers)
+		s.numbers[cluster] = n
+	}
+	return n
+}
+
+// clustersOf are the clusters that an object's status says it is, or is to be, in.
+func clustersOf(fed *federated) []string {
+	var names []string
+	for i := range fed.Status.Clusters {
+		if fed.Status.Clusters[i].Status != federate.NotSelected {
+			names = append(names, fed.Status.Clusters[i].Name)
+		}
+	}
+	return names
+}
