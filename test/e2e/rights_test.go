@@ -120,7 +120,12 @@ var _ = Describe("The role edit in a namespace of the host", func() {
 			Expect(dry(group, kind, ns, fields{})).To(forbidden, kind)
 			Expect(dry(group, kind, framework.KubeFedNamespace, fields{})).To(forbidden, kind)
 		}
-		Expect(dry("policy.fedctl.io/v1alpha1", "ClusterOverridePolicy", "", fields{})).To(forbidden)
+
+		By("policies of the namespace, and none for all")
+		rules := fields{"rules": list{fields{"labels": fields{"a": "b"}}}}
+		Expect(dry("policy.fedctl.io/v1alpha1", "OverridePolicy", ns, rules)).To(Succeed())
+		Expect(dry("policy.fedctl.io/v1alpha1", "OverridePolicy", other, rules)).To(forbidden)
+		Expect(dry("policy.fedctl.io/v1alpha1", "ClusterOverridePolicy", "", rules)).To(forbidden)
 		Expect(as.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: members[0].Name}, &corev1.Secret{})).To(forbidden)
 		Expect(as.List(ctx, &corev1.SecretList{}, client.InNamespace(framework.KubeFedNamespace))).To(forbidden)
 
