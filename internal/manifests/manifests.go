@@ -89,11 +89,23 @@ func build(options Options, folder string) ([]*unstructured.Unstructured, error)
 		if strings.HasPrefix(object.GetKind(), "ValidatingAdmissionPolicy") {
 			object.SetNamespace("") // kustomize does not know that these have none
 		}
+		nameSubjects(object, options.Namespace)
 		ownNames(object, options.Namespace)
 		objects = append(objects, object)
 	}
 	sortByRank(objects)
 	return objects, nil
+}
+
+// nameSubjects has bindings name the namespace as what it is: kustomize writes one that
+// consists of digits as a number.
+func nameSubjects(object *unstructured.Unstructured, namespace string) {
+	subjects, _ := object.Object["subjects"].([]any)
+	for _, item := range subjects {
+		if subject, ok := item.(map[string]any); ok && subject["kind"] == "ServiceAccount" {
+			subject["namespace"] = namespace
+		}
+	}
 }
 
 func sortByRank(objects []*unstructured.Unstructured) {

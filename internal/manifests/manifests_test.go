@@ -294,3 +294,23 @@ func TestScopesThereAre(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A namespace may consist of digits: that is no number.
+func TestNamespaceOfDigits(t *testing.T) {
+	for _, scope := range Scopes {
+		objects, err := Build(Options{Namespace: "123", Scope: scope})
+		if err != nil {
+			t.Fatal(err)
+		}
+		member, err := ForMember(Options{Namespace: "123"}, MemberOptions{Rights: RightsRestore, Executor: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range slices.Concat(objects, member) {
+			data, err := object.MarshalJSON()
+			if err != nil || strings.Contains(string(data), ":123,") || strings.Contains(string(data), ":123}") {
+				t.Errorf("%s %s has a number for its namespace (%v)", object.GetKind(), object.GetName(), err)
+			}
+		}
+	}
+}
