@@ -1,3 +1,3 @@
 .PHONY: generate
-generate: ## write generated code, CRDs and type configurations again
+generate: ## write generated code, CRDs, type configurations and charts again
 	go run ./hack/generate

@@ -6,6 +6,8 @@
 //	config/crd/types   those of the default federated types, from the schemas of their targets
 //	config/types       the FederatedTypeConfigs of the same
 //
+// and has hack/charts write the Helm charts of it.
+//
 // Run it from the root of the repository. The schemas of Kubernetes' own types are
 // read from hack/generate/openapi, so that the result depends on this repository
 // only; --snapshot CONTEXT refreshes them from an API server.
@@ -36,7 +38,7 @@ func main() {
 }
 
 func generate() error {
-	for _, step := range []func() error{deepCopy, ownCRDs, coreCRDs, federatedTypes} {
+	for _, step := range []func() error{deepCopy, ownCRDs, coreCRDs, federatedTypes, charts} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -61,11 +63,16 @@ func ownCRDs() error {
 	return nil
 }
 
-func runControllerGen(args ...string) error {
-	command := exec.CommandContext(context.Background(), "go", append([]string{"run", controllerGen}, args...)...)
+func runControllerGen(args ...string) error { return goRun(controllerGen, args...) }
+
+// charts writes the Helm charts, in a process that has the files written above compiled in.
+func charts() error { return goRun("./hack/charts") }
+
+func goRun(program string, args ...string) error {
+	command := exec.CommandContext(context.Background(), "go", append([]string{"run", program}, args...)...)
 	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {
-		return fmt.Errorf("controller-gen %v: %w", args, err)
+		return fmt.Errorf("%s %v: %w", program, args, err)
 	}
 	return nil
 }
