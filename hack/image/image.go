@@ -67,10 +67,10 @@ func configuration(img v1.Image, platform v1.Platform, o *options) *v1.ConfigFil
 }
 
 // newIndex makes one image of those of all platforms.
-func newIndex(images []platformImage) (v1.ImageIndex, error) {
+func newIndex(images []platformImage) v1.ImageIndex {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, image := range images {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image.image, Descriptor: v1.Descriptor{Platform: &image.platform}})
 	}
-	return index, nil
+	return index
 }

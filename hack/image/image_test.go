@@ -63,11 +63,7 @@ func testImage(t *testing.T, folder string, platform v1.Platform) v1.Image {
 func TestTwoBuildsGiveOneDigest(t *testing.T) {
 	var digests []v1.Hash
 	for _, at := range []time.Time{time.Unix(1, 0), time.Now()} {
-		index, err := newIndex([]platformImage{{amd64, testImage(t, built(t, at), amd64)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		digest, err := index.Digest()
+		digest, err := newIndex([]platformImage{{amd64, testImage(t, built(t, at), amd64)}}).Digest()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,11 +154,7 @@ func TestPush(t *testing.T) {
 	for _, platform := range o.platforms {
 		images = append(images, platformImage{platform, testImage(t, built(t, time.Now()), platform)})
 	}
-	index, err := newIndex(images)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := push(t.Context(), o, index); err != nil {
+	if err := push(t.Context(), o, newIndex(images)); err != nil {
 		t.Fatal(err)
 	}
 	for _, image := range images {

@@ -99,10 +99,7 @@ func run(ctx context.Context, o *options) error {
 		}
 		images = append(images, platformImage{platform, img})
 	}
-	index, err := newIndex(images)
-	if err != nil {
-		return err
-	}
+	index := newIndex(images)
 	if err := write(o, index, images); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/diff"
 	"github.com/fedctl/fedctl/internal/cli/disable"
+	"github.com/fedctl/fedctl/internal/cli/doctor"
 	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/internal/cli/explain"
 	"github.com/fedctl/fedctl/internal/cli/federate"
@@ -62,7 +63,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(backup.NewCommand(factory), get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), prune.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
-	root.AddCommand(migrate.NewCommand(factory), diff.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory), top.NewCommand(factory))
+	root.AddCommand(migrate.NewCommand(factory), diff.NewCommand(factory), doctor.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory), top.NewCommand(factory))
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)
 	explainUsage(root)

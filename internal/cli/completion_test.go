@@ -73,7 +73,7 @@ func TestEverythingThatCanBeCompletedIs(t *testing.T) {
 // runs on this machine, or is carried out later by somebody else.
 func TestFlagsThatAllCommandsShare(t *testing.T) {
 	withoutOutput := []string{"backup describe", "diff"}
-	withoutDryRun := []string{"diff", "explain", "get clusters", "get facts", "render", "status", "top accelerators", "top clusters", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
+	withoutDryRun := []string{"diff", "doctor", "explain", "get clusters", "get facts", "render", "status", "top accelerators", "top clusters", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
 		"backup repository check", "backup repository change-password"}
 	commands(NewCommand("fedctl", genericiooptions.NewTestIOStreamsDiscard()), func(command *cobra.Command) {
 		name := strings.TrimPrefix(command.CommandPath(), "fedctl ")

@@ -10,12 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/internal/cli/migrate/analysis"
+	"github.com/fedctl/fedctl/internal/finding"
 	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/errtext"
 )
-
-// shownObjects is how many names a finding shows, but with -o wide.
-const shownObjects = 5
 
 func printReport(printer *view.Printer, r *analysis.Report) error {
 	if !printer.ShowsTable() {
@@ -44,7 +42,9 @@ func text(r *analysis.Report, wide bool) ([]byte, error) {
 			return nil, err
 		}
 	}
-	findings(b, r, wide)
+	if err := finding.Write(b, r.Findings, wide); err != nil {
+		return nil, err
+	}
 	steps(b, r)
 	return []byte(b.String()), nil
 }
@@ -109,28 +109,6 @@ func settingTable(b io.Writer, r *analysis.Report) error {
 		rows = append(rows, []string{s.Field, s.Value, s.Effect})
 	}
 	return table(b, []string{"KubeFedConfig", "Value", "With fedctl"}, rows)
-}
-
-func findings(b *strings.Builder, r *analysis.Report, wide bool) {
-	titles := map[analysis.Level]string{analysis.Blocks: "BLOCKS", analysis.Warning: "WARNING", analysis.Note: "NOTE"}
-	for _, f := range r.Findings {
-		fmt.Fprintf(b, "\n%s %s", titles[f.Level], f.Code)
-		if f.Subject != "" {
-			fmt.Fprintf(b, ": %s", f.Subject)
-		}
-		if names := f.Objects; len(names) > 0 {
-			more := ""
-			if !wide && len(names) > shownObjects {
-				more = fmt.Sprintf(" and %d more", len(names)-shownObjects)
-				names = names[:shownObjects]
-			}
-			fmt.Fprintf(b, " %s%s", strings.Join(names, ", "), more)
-		}
-		fmt.Fprintf(b, "\n  %s\n", f.Message)
-		if f.Do != "" {
-			fmt.Fprintf(b, "  -> %s\n", f.Do)
-		}
-	}
 }
 
 func steps(b *strings.Builder, r *analysis.Report) {

@@ -16,6 +16,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/fedctl/fedctl/internal/finding"
 	"github.com/fedctl/fedctl/pkg/federate"
 )
 
@@ -180,7 +181,7 @@ func TestAnalyze(t *testing.T) {
 }
 
 // compare checks the findings, in any order.
-func compare(t *testing.T, got []Finding, want []string) {
+func compare(t *testing.T, got []finding.Finding, want []string) {
 	t.Helper()
 	var lines []string
 	for _, f := range got {
@@ -240,7 +241,7 @@ func TestObjectsAreCountedAndMerged(t *testing.T) {
 	if objects.Count != 4 || objects.NotPropagated != 3 || objects.Held != 3 {
 		t.Errorf("count %d, not propagated %d, held %d", objects.Count, objects.NotPropagated, objects.Held)
 	}
-	compare(t, merge(objects.findings), []string{
+	compare(t, finding.Merge(objects.findings), []string{
 		"note not-propagated: [ns/x0 ns/x1 ns/x2] KubeFed has not propagated it everywhere: CheckClusters",
 		"warning deletion-stuck: [ns/x0 ns/x1]", // x2 only for a minute
 	})

@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/internal/finding"
 )
 
 // expiresSoon is how long credentials should last at least after the move.
@@ -19,7 +21,7 @@ func (a *analyzer) clusters() {
 		a.cluster(&a.in.Clusters[i])
 	}
 	if len(a.in.Clusters) == 0 {
-		a.find(Finding{Level: Warning, Code: "no-clusters", Message: "no cluster has joined namespace " + a.in.Namespace,
+		a.find(finding.Finding{Level: finding.Warning, Code: "no-clusters", Message: "no cluster has joined namespace " + a.in.Namespace,
 			Do: "look at --kubefed-namespace and --host-cluster-context, if there should be some"})
 	}
 }
@@ -39,43 +41,43 @@ func (a *analyzer) cluster(c *fedcorev1beta1.KubeFedCluster) {
 			}
 		}
 	}
-	find := func(level Level, code, message, do string) {
-		a.find(Finding{Level: level, Code: code, Subject: "kubefedcluster " + c.Name, Message: message, Do: do})
+	find := func(level finding.Level, code, message, do string) {
+		a.find(finding.Finding{Level: level, Code: code, Subject: "kubefedcluster " + c.Name, Message: message, Do: do})
 	}
 	if row.Ready != "True" {
-		find(Warning, "cluster-not-ready", "it is not ready ("+why+"): nothing reaches it, and deletions wait for it, under fedctl as well",
+		find(finding.Warning, "cluster-not-ready", "it is not ready ("+why+"): nothing reaches it, and deletions wait for it, under fedctl as well",
 			"repair it, or let it go: fedctl unjoin "+c.Name+" --force")
 	}
 	if c.DeletionTimestamp != nil {
-		find(Warning, "cluster-deleting", "it is being deleted; what is placed there is no longer propagated", "fedctl unjoin "+c.Name+" --force, if nobody ends it")
+		find(finding.Warning, "cluster-deleting", "it is being deleted; what is placed there is no longer propagated", "fedctl unjoin "+c.Name+" --force, if nobody ends it")
 	}
 	if c.Spec.APIEndpoint == "" {
-		find(Blocks, "cluster-without-endpoint", "spec.apiEndpoint is empty", "fedctl join "+c.Name+" --cluster-context CONTEXT")
+		find(finding.Blocks, "cluster-without-endpoint", "spec.apiEndpoint is empty", "fedctl join "+c.Name+" --cluster-context CONTEXT")
 	}
 	a.credentials(c, &row, find)
 	a.report.Clusters = append(a.report.Clusters, row)
 }
 
-func (a *analyzer) credentials(c *fedcorev1beta1.KubeFedCluster, row *Cluster, find func(level Level, code, message, do string)) {
+func (a *analyzer) credentials(c *fedcorev1beta1.KubeFedCluster, row *Cluster, find func(level finding.Level, code, message, do string)) {
 	name := c.Spec.SecretRef.Name
 	secret, read := a.in.Secrets[name]
 	again := "fedctl join " + c.Name + " --cluster-context CONTEXT"
 	switch {
 	case name == "":
-		find(Warning, "cluster-without-secret", "spec.secretRef names no Secret, so nobody can connect", again)
+		find(finding.Warning, "cluster-without-secret", "spec.secretRef names no Secret, so nobody can connect", again)
 		return
 	case !read:
 		return // told as unreadable
 	case secret == nil:
-		find(Warning, "cluster-without-secret", "its Secret "+name+" does not exist, so nobody can connect", again)
+		find(finding.Warning, "cluster-without-secret", "its Secret "+name+" does not exist, so nobody can connect", again)
 		return
 	case len(secret.Data["token"]) == 0:
-		find(Warning, "cluster-without-secret", "its Secret "+name+" has no token, so nobody can connect", again)
+		find(finding.Warning, "cluster-without-secret", "its Secret "+name+" has no token, so nobody can connect", again)
 		return
 	}
 	claims, ok := readToken(secret.Data["token"])
 	if !ok {
-		find(Note, "token-unknown", "the token in Secret "+name+" is no service account's; nothing is known of how long it lasts", "")
+		find(finding.Note, "token-unknown", "the token in Secret "+name+" is no service account's; nothing is known of how long it lasts", "")
 		return
 	}
 	if claims.Expires == nil {
@@ -84,7 +86,7 @@ func (a *analyzer) credentials(c *fedcorev1beta1.KubeFedCluster, row *Cluster, f
 		if claims.Secret != "" {
 			message += ": it is that of Secret " + claims.Namespace + "/" + claims.Secret + " in the member, and lasts as long as that Secret"
 		}
-		find(Note, "token-never-expires", message,
+		find(finding.Note, "token-never-expires", message,
 			"to replace it, delete that Secret in the member and run "+again)
 		return
 	}
@@ -93,11 +95,11 @@ func (a *analyzer) credentials(c *fedcorev1beta1.KubeFedCluster, row *Cluster, f
 	switch left := expires.Sub(a.in.Now); {
 	case left <= 0:
 		row.Token = "expired " + day
-		find(Warning, "token-expired", "its token expired on "+day, again)
+		find(finding.Warning, "token-expired", "its token expired on "+day, again)
 	default:
 		row.Token = "expires " + day
 		if left < expiresSoon {
-			find(Warning, "token-expires", "its token expires on "+day, again+"; that makes one that lasts")
+			find(finding.Warning, "token-expires", "its token expires on "+day, again+"; that makes one that lasts")
 		}
 	}
 }

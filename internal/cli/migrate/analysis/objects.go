@@ -12,6 +12,8 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
+
+	"github.com/fedctl/fedctl/internal/finding"
 )
 
 // stuckAfter is how long a deletion may take before it is called stuck.
@@ -25,7 +27,7 @@ type Objects struct {
 	// Propagation is not True, and Held of those with the finalizer of propagation.
 	Count, NotPropagated, Held int
 
-	findings  []Finding
+	findings  []finding.Finding
 	index     map[string]int
 	subject   string
 	target    *federate.Target // nil for a type without a FederatedTypeConfig
@@ -53,7 +55,7 @@ func (o *Objects) Add(u *unstructured.Unstructured) {
 	}
 	name := strings.TrimPrefix(u.GetNamespace()+"/"+u.GetName(), "/")
 	if deleted := u.GetDeletionTimestamp(); deleted != nil && o.now.Sub(deleted.Time) > stuckAfter {
-		o.find(Warning, "deletion-stuck", name,
+		o.find(finding.Warning, "deletion-stuck", name,
 			"deletion began more than "+stuckAfter.String()+" ago and has not ended: a member does not answer, or nobody removes the finalizer",
 			"after the move see \"fedctl status\"; it names the cluster that is waited for and the command that ends the wait")
 	}
@@ -62,11 +64,11 @@ func (o *Objects) Add(u *unstructured.Unstructured) {
 	}
 	object, err := federate.Parse(u)
 	if err != nil {
-		o.find(Blocks, "object-unreadable", name, err.Error(), "mend the field")
+		o.find(finding.Blocks, "object-unreadable", name, err.Error(), "mend the field")
 	}
 	if reason, bad := notPropagated(u); bad {
 		o.NotPropagated++
-		o.find(Note, "not-propagated", name, "KubeFed has not propagated it everywhere: "+reason,
+		o.find(finding.Note, "not-propagated", name, "KubeFed has not propagated it everywhere: "+reason,
 			"after the move \"fedctl status -o wide\" says why")
 	}
 	o.unknownClusters(object, name)
@@ -78,27 +80,27 @@ func (o *Objects) Add(u *unstructured.Unstructured) {
 // render makes the object for each cluster as the controller will.
 func (o *Objects) render(object *federate.Object, name string) {
 	if gvk := templateKind(object.Template, o.target.GVK); gvk != o.target.GVK && o.served.lacks(gvk) {
-		o.find(Warning, "template-version-gone", name, fmt.Sprintf("spec.template: the host does not serve %s %s%s", gvk.GroupVersion(), gvk.Kind, goneSince(gvk)),
+		o.find(finding.Warning, "template-version-gone", name, fmt.Sprintf("spec.template: the host does not serve %s %s%s", gvk.GroupVersion(), gvk.Kind, goneSince(gvk)),
 			"set spec.template.apiVersion to "+o.target.GVK.GroupVersion().String()+" and adapt the template, or leave apiVersion out")
 		return
 	}
 	renderer, err := federate.NewRenderer(object, *o.target)
 	if err != nil {
-		o.find(Blocks, "template-refused", name, err.Error(), "mend the field; KubeFed may send it as it is, fedctl does not")
+		o.find(finding.Blocks, "template-refused", name, err.Error(), "mend the field; KubeFed may send it as it is, fedctl does not")
 		return
 	}
 	for _, warning := range renderer.Warnings() {
-		o.find(Note, "partly-ignored", name, warning, "")
+		o.find(finding.Note, "partly-ignored", name, warning, "")
 	}
 	rendered, err := renderer.For("")
 	if err != nil {
-		o.find(Blocks, "template-refused", name, err.Error(), "mend the field; KubeFed may send it as it is, fedctl does not")
+		o.find(finding.Blocks, "template-refused", name, err.Error(), "mend the field; KubeFed may send it as it is, fedctl does not")
 		return
 	}
 	ofTemplate := o.content(rendered)
 	o.unknownFields("spec.template", ofTemplate, name)
 	for _, wrong := range ofTemplate.wrong {
-		o.find(Warning, "wrong-type", name, "spec.template."+wrong, "mend the template: "+refusedEverywhere)
+		o.find(finding.Warning, "wrong-type", name, "spec.template."+wrong, "mend the template: "+refusedEverywhere)
 	}
 	o.unwritable(object, name)
 	for i := range object.Overrides {
@@ -108,7 +110,7 @@ func (o *Objects) render(object *federate.Object, name string) {
 		}
 		rendered, err := renderer.For(cluster)
 		if err != nil {
-			o.find(Blocks, "override-refused", name, err.Error(),
+			o.find(finding.Blocks, "override-refused", name, err.Error(),
 				"mend the override; until then fedctl leaves the object in that cluster as it is (ApplyOverridesFailed)")
 			continue
 		}
@@ -116,7 +118,7 @@ func (o *Objects) render(object *federate.Object, name string) {
 		o.unknownFields("what is for cluster "+cluster, there, name)
 		for _, wrong := range there.wrong {
 			if !slices.Contains(ofTemplate.wrong, wrong) {
-				o.find(Warning, "wrong-type", name, fmt.Sprintf("spec.overrides[%d] makes what cluster %s refuses: %s", i, cluster, wrong),
+				o.find(finding.Warning, "wrong-type", name, fmt.Sprintf("spec.overrides[%d] makes what cluster %s refuses: %s", i, cluster, wrong),
 					"mend the override: the cluster does not take it, under KubeFed or fedctl")
 			}
 		}
@@ -145,7 +147,7 @@ func (o *Objects) content(rendered federate.Rendered) content {
 // them out.
 func (o *Objects) unknownFields(what string, there content, name string) {
 	if len(there.unknown) > 0 {
-		o.find(Warning, "unknown-fields", name, what+" has fields that the host does not know, and members of its version leave out: "+strings.Join(there.unknown, ", "),
+		o.find(finding.Warning, "unknown-fields", name, what+" has fields that the host does not know, and members of its version leave out: "+strings.Join(there.unknown, ", "),
 			"look whether they are misspelt; fedctl names them in the condition Accepted")
 	}
 }
@@ -156,7 +158,7 @@ func (o *Objects) unwritable(object *federate.Object, name string) {
 	for i := range object.Overrides {
 		for j := range object.Overrides[i].Overrides {
 			if v := &object.Overrides[i].Overrides[j]; !v.HasValue && v.Op != "remove" {
-				o.find(Warning, "override-without-value", name, fmt.Sprintf("spec.overrides[%d].clusterOverrides[%d] has no value, which KubeFed takes for null", i, j),
+				o.find(finding.Warning, "override-without-value", name, fmt.Sprintf("spec.overrides[%d].clusterOverrides[%d] has no value, which KubeFed takes for null", i, j),
 					"give it a value, or the op remove: fedctl refuses it when the overrides are written the next time")
 			}
 		}
@@ -174,7 +176,7 @@ func (o *Objects) unknownClusters(object *federate.Object, name string) {
 		}
 		if len(unknown) > 0 {
 			slices.Sort(unknown)
-			o.find(Warning, "unknown-cluster", name, field+" names what has not joined: "+strings.Join(unknown, ", "),
+			o.find(finding.Warning, "unknown-cluster", name, field+" names what has not joined: "+strings.Join(unknown, ", "),
 				"join the cluster, or remove its name; the other clusters go on")
 		}
 	}
@@ -198,13 +200,13 @@ func overridden(object *federate.Object) []string {
 	return names
 }
 
-func (o *Objects) find(level Level, code, name, message, do string) {
+func (o *Objects) find(level finding.Level, code, name, message, do string) {
 	key := string(level) + code + "\x00" + message
 	i, seen := o.index[key]
 	if !seen {
 		i = len(o.findings)
 		o.index[key] = i
-		o.findings = append(o.findings, Finding{Level: level, Code: code, Subject: o.subject, Message: message, Do: do})
+		o.findings = append(o.findings, finding.Finding{Level: level, Code: code, Subject: o.subject, Message: message, Do: do})
 	}
 	if f := &o.findings[i]; len(f.Objects) == 0 || f.Objects[len(f.Objects)-1] != name {
 		f.Objects = append(f.Objects, name)

@@ -1,39 +1,6 @@
 package analysis
 
-import (
-	"slices"
-	"strings"
-)
-
-// Level is how much a finding matters.
-type Level string
-
-// The levels, the worst first.
-const (
-	// Blocks is what has to be mended first, because fedctl would not carry it out
-	// as KubeFed does.
-	Blocks Level = "blocks"
-	// Warning is what is odd, most of it under KubeFed as well.
-	Warning Level = "warning"
-	// Note is what differs and does no harm.
-	Note Level = "note"
-)
-
-var levels = []Level{Blocks, Warning, Note}
-
-// Finding is something that is worth knowing before the move.
-type Finding struct {
-	Level Level `json:"level"`
-	// Code names the kind of finding; it does not change between releases.
-	Code string `json:"code"`
-	// Subject is the resource it is about, such as federateddeployments.types.kubefed.io.
-	Subject string `json:"subject,omitempty"`
-	// Objects are the names of objects of Subject, as namespace/name or name.
-	Objects []string `json:"objects,omitempty"`
-	Message string   `json:"message"`
-	// Do says what to do about it, often a command.
-	Do string `json:"do,omitempty"`
-}
+import "github.com/fedctl/fedctl/internal/finding"
 
 // Report is the answer: what there is, what is odd, what to run.
 type Report struct {
@@ -45,9 +12,9 @@ type Report struct {
 	Types     []Type    `json:"types"`
 	Settings  []Setting `json:"settings"`
 	// Counts are numbers of objects, by plural name, of which there are any.
-	Counts   map[string]int `json:"counts,omitempty"`
-	Findings []Finding      `json:"findings"`
-	Steps    []Step         `json:"steps"`
+	Counts   map[string]int    `json:"counts,omitempty"`
+	Findings []finding.Finding `json:"findings"`
+	Steps    []Step            `json:"steps"`
 }
 
 // KubeFed is what of KubeFed is there and runs.
@@ -107,8 +74,8 @@ func Analyze(in Input) Report {
 	}
 	r := a.report
 	r.Namespace = in.Namespace
-	r.Findings = merge(r.Findings)
-	r.Ready = !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Level == Blocks })
+	r.Findings = finding.Merge(r.Findings)
+	r.Ready = !finding.Has(r.Findings, finding.Blocks)
 	r.Steps = steps(&in, &r)
 	return r
 }
@@ -119,41 +86,11 @@ type analyzer struct {
 	report Report
 }
 
-func (a *analyzer) find(f Finding) { a.report.Findings = append(a.report.Findings, f) }
+func (a *analyzer) find(f finding.Finding) { a.report.Findings = append(a.report.Findings, f) }
 
 func (a *analyzer) unreadable() {
 	for _, what := range a.in.Unreadable {
-		a.find(Finding{Level: Blocks, Code: "unreadable", Message: what + ": what it holds is not in this report",
+		a.find(finding.Finding{Level: finding.Blocks, Code: "unreadable", Message: what + ": what it holds is not in this report",
 			Do: "run the check again with an account that may read it, or when the API server answers"})
 	}
-}
-
-// merge joins findings that differ only in their objects and sorts them: levels,
-// then codes, then subjects.
-func merge(findings []Finding) []Finding {
-	var merged []Finding
-	for _, f := range findings {
-		i := slices.IndexFunc(merged, func(m Finding) bool {
-			return m.Level == f.Level && m.Code == f.Code && m.Subject == f.Subject && m.Message == f.Message && m.Do == f.Do
-		})
-		if i < 0 {
-			f.Objects = slices.Clone(f.Objects)
-			merged = append(merged, f)
-			continue
-		}
-		merged[i].Objects = append(merged[i].Objects, f.Objects...)
-	}
-	for i := range merged {
-		slices.Sort(merged[i].Objects)
-	}
-	slices.SortStableFunc(merged, func(x, y Finding) int {
-		if d := slices.Index(levels, x.Level) - slices.Index(levels, y.Level); d != 0 {
-			return d
-		}
-		if d := strings.Compare(x.Code, y.Code); d != 0 {
-			return d
-		}
-		return strings.Compare(x.Subject, y.Subject)
-	})
-	return merged
 }

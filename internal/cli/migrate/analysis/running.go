@@ -3,6 +3,8 @@ package analysis
 import (
 	"fmt"
 	"time"
+
+	"github.com/fedctl/fedctl/internal/finding"
 )
 
 // running is what of KubeFed runs, and of fedctl.
@@ -20,16 +22,16 @@ func (a *analyzer) running() {
 	}
 	switch {
 	case kubefed != nil && kubefed.Want > 0 && fedctl != nil && fedctl.Want > 0:
-		a.find(Finding{Level: Blocks, Code: "two-controllers", Subject: "deployment " + KubeFedController,
+		a.find(finding.Finding{Level: finding.Blocks, Code: "two-controllers", Subject: "deployment " + KubeFedController,
 			Message: "KubeFed's controller and fedctl's are both to run: they undo each other's work",
 			Do:      "stop one: kubectl -n " + a.in.Namespace + " scale deployment " + KubeFedController + " --replicas 0"})
 	case k.Leader != "" && (kubefed == nil || kubefed.Want == 0):
-		a.find(Finding{Level: Blocks, Code: "controller-elsewhere", Subject: k.Leader,
+		a.find(finding.Finding{Level: finding.Blocks, Code: "controller-elsewhere", Subject: k.Leader,
 			Message: "a controller of KubeFed renewed its leader lock less than a minute ago, but no Deployment " + KubeFedController + " is to run in namespace " + a.in.Namespace,
 			Do:      "find what its holder's name says, and stop it; after it has just been stopped, wait a minute and check again"})
 	}
 	if len(a.in.Webhooks) > 0 && (webhook == nil || webhook.Ready == 0) {
-		a.find(Finding{Level: Warning, Code: "webhook-down", Message: "KubeFed's webhook configurations are there, but no Pod of the Deployment " + KubeFedWebhook + " is ready: until they are removed, nothing of the control plane can be written",
+		a.find(finding.Finding{Level: finding.Warning, Code: "webhook-down", Message: "KubeFed's webhook configurations are there, but no Pod of the Deployment " + KubeFedWebhook + " is ready: until they are removed, nothing of the control plane can be written",
 			Do: "remove them, as the steps say"})
 	}
 }

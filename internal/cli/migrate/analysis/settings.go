@@ -8,6 +8,8 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+
+	"github.com/fedctl/fedctl/internal/finding"
 )
 
 // limited says whether only the control plane's namespace is federated.
@@ -19,14 +21,14 @@ func (a *analyzer) limited() bool {
 func (a *analyzer) config() {
 	if a.in.Config == nil {
 		a.report.KubeFed.Scope = "Cluster"
-		a.find(Finding{Level: Warning, Code: "no-config", Message: "there is no KubeFedConfig kubefed in namespace " + a.in.Namespace + ": defaults apply",
+		a.find(finding.Finding{Level: finding.Warning, Code: "no-config", Message: "there is no KubeFedConfig kubefed in namespace " + a.in.Namespace + ": defaults apply",
 			Do: "look at --kubefed-namespace and --host-cluster-context, if there should be one"})
 		return
 	}
 	spec := &a.in.Config.Spec
 	a.report.KubeFed.Scope = string(spec.Scope)
 	if a.in.ConfigError != "" {
-		a.find(Finding{Level: Blocks, Code: "config-invalid", Subject: "kubefedconfig " + a.in.Config.Name, Message: "fedctl's controller does not start with it: " + a.in.ConfigError,
+		a.find(finding.Finding{Level: finding.Blocks, Code: "config-invalid", Subject: "kubefedconfig " + a.in.Config.Name, Message: "fedctl's controller does not start with it: " + a.in.ConfigError,
 			Do: "mend it: kubectl -n " + a.in.Namespace + " edit kubefedconfig " + a.in.Config.Name})
 	}
 	effects := map[string]string{}
@@ -102,11 +104,11 @@ func (a *analyzer) counts() {
 		a.report.Counts[plural] = n
 		switch {
 		case strings.HasSuffix(plural, "propagatedversions"):
-			a.find(Finding{Level: Note, Code: "version-records", Subject: plural,
+			a.find(finding.Finding{Level: finding.Note, Code: "version-records", Subject: plural,
 				Message: fmt.Sprintf("there are %d of KubeFed's version records; fedctl keeps its own in the status of federated objects, and writes these only with --version-records=PropagatedVersion", n),
 				Do:      "leave them for the way back to KubeFed, or delete them after the move"})
 		case plural == "federatedservicestatuses":
-			a.find(Finding{Level: Note, Code: "status-objects", Subject: plural,
+			a.find(finding.Finding{Level: finding.Note, Code: "status-objects", Subject: plural,
 				Message: fmt.Sprintf("there are %d of them; fedctl goes on writing those of types with spec.statusType and spec.statusCollection: Enabled", n),
 				Do:      "nothing; status.clusters[].remoteStatus of the federated objects says the same"})
 		}

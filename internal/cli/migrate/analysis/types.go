@@ -10,6 +10,8 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+
+	"github.com/fedctl/fedctl/internal/finding"
 )
 
 // gone says which Kubernetes dropped what it once served itself. Without a kind, it
@@ -46,13 +48,13 @@ func (a *analyzer) types() {
 		config := typeconfig.WithDefaults(&a.in.Types[i])
 		t, err := typeconfig.FromFederatedTypeConfig(config)
 		if err != nil {
-			a.find(Finding{Level: Blocks, Code: "type-invalid", Subject: ftc(config.Name), Message: err.Error(), Do: "mend it: kubectl -n " + a.in.Namespace + " edit federatedtypeconfig " + config.Name})
+			a.find(finding.Finding{Level: finding.Blocks, Code: "type-invalid", Subject: ftc(config.Name), Message: err.Error(), Do: "mend it: kubectl -n " + a.in.Namespace + " edit federatedtypeconfig " + config.Name})
 			a.addType(config, typeconfig.Type{Name: config.Name})
 			continue
 		}
 		a.addType(config, t)
 		if other, taken := usedBy[t.CRDName()]; taken {
-			a.find(Finding{Level: Blocks, Code: "type-conflict", Subject: ftc(t.Name), Message: fmt.Sprintf("it federates through %s, as FederatedTypeConfig %s does: both would act on the same federated objects", t.CRDName(), other),
+			a.find(finding.Finding{Level: finding.Blocks, Code: "type-conflict", Subject: ftc(t.Name), Message: fmt.Sprintf("it federates through %s, as FederatedTypeConfig %s does: both would act on the same federated objects", t.CRDName(), other),
 				Do: "disable one of them: fedctl disable " + t.Name})
 		}
 		usedBy[t.CRDName()] = t.Name
@@ -63,11 +65,11 @@ func (a *analyzer) types() {
 		a.judgeType(config, t)
 	}
 	if namespaced > 0 && !namespaces && !a.limited() {
-		a.find(Finding{Level: Blocks, Code: "namespaces-not-enabled", Message: fmt.Sprintf("there are %d enabled types in namespaces, but no FederatedTypeConfig %s: none of them is propagated without", namespaced, fedcommon.NamespaceName),
+		a.find(finding.Finding{Level: finding.Blocks, Code: "namespaces-not-enabled", Message: fmt.Sprintf("there are %d enabled types in namespaces, but no FederatedTypeConfig %s: none of them is propagated without", namespaced, fedcommon.NamespaceName),
 			Do: "fedctl enable namespaces"})
 	}
 	if len(a.in.Types) == 0 {
-		a.find(Finding{Level: Warning, Code: "no-types", Message: "there is no FederatedTypeConfig in namespace " + a.in.Namespace + ": nothing is federated, or the chart was uninstalled and they went with it",
+		a.find(finding.Finding{Level: finding.Warning, Code: "no-types", Message: "there is no FederatedTypeConfig in namespace " + a.in.Namespace + ": nothing is federated, or the chart was uninstalled and they went with it",
 			Do: "fedctl install brings the default types, \"fedctl enable TYPE\" each other one; federated objects that exist are then taken over"})
 	}
 }
@@ -90,33 +92,33 @@ func (a *analyzer) addType(config *fedcorev1beta1.FederatedTypeConfig, t typecon
 
 // judgeType judges a FederatedTypeConfig, its CRD, its target and its objects.
 func (a *analyzer) judgeType(config *fedcorev1beta1.FederatedTypeConfig, t typeconfig.Type) {
-	find := func(level Level, code, message, do string) {
-		a.find(Finding{Level: level, Code: code, Subject: ftc(t.Name), Message: message, Do: do})
+	find := func(level finding.Level, code, message, do string) {
+		a.find(finding.Finding{Level: level, Code: code, Subject: ftc(t.Name), Message: message, Do: do})
 	}
 	crd := a.crd(t.CRDName())
 	switch {
 	case crd == nil:
-		find(Warning, "type-without-crd", "the CustomResourceDefinition "+t.CRDName()+" does not exist, so there are no federated objects",
+		find(finding.Warning, "type-without-crd", "the CustomResourceDefinition "+t.CRDName()+" does not exist, so there are no federated objects",
 			"fedctl enable "+t.Name+", or fedctl disable "+t.Name)
 	case crd.Deleting:
-		find(Warning, "crd-deleting", "the CustomResourceDefinition "+crd.Name+" is being deleted, and its objects with it", "let it end, then fedctl enable "+t.Name+", or fedctl disable "+t.Name)
+		find(finding.Warning, "crd-deleting", "the CustomResourceDefinition "+crd.Name+" is being deleted, and its objects with it", "let it end, then fedctl enable "+t.Name+", or fedctl disable "+t.Name)
 	case !crd.KnowsTemplate:
-		find(Note, "schema-unknown", "the CustomResourceDefinition "+crd.Name+" is KubeFed's: it does not know the fields of the template",
+		find(finding.Note, "schema-unknown", "the CustomResourceDefinition "+crd.Name+" is KubeFed's: it does not know the fields of the template",
 			"fedctl install renews those of the default types; for others, after the move: fedctl enable "+t.Name)
 	}
 	if a.in.Served.lacks(t.Target.GVK) {
-		find(Warning, "target-gone", fmt.Sprintf("the host does not serve the target %s %s%s; members that do not either cannot get it, under KubeFed or fedctl",
+		find(finding.Warning, "target-gone", fmt.Sprintf("the host does not serve the target %s %s%s; members that do not either cannot get it, under KubeFed or fedctl",
 			t.Target.GVK.GroupVersion(), t.Target.GVK.Kind, goneSince(t.Target.GVK)), a.replacement(t))
 	}
 	if config.DeletionTimestamp != nil {
-		find(Warning, "type-deleting", "it is being deleted since "+config.DeletionTimestamp.UTC().Format("2006-01-02 15:04")+"; KubeFed's controller has not let go of it",
+		find(finding.Warning, "type-deleting", "it is being deleted since "+config.DeletionTimestamp.UTC().Format("2006-01-02 15:04")+"; KubeFed's controller has not let go of it",
 			"nothing: fedctl's controller ends that")
 	}
 	if config.Spec.Propagation != fedcorev1beta1.PropagationEnabled {
-		find(Note, "propagation-disabled", "its propagation is switched off, and stays off", "")
+		find(finding.Note, "propagation-disabled", "its propagation is switched off, and stays off", "")
 	}
 	if s := config.Spec.StatusType; s != nil && s.Kind != "" && (s.Group != "core.kubefed.io" || s.PluralName != "federatedservicestatuses") {
-		find(Note, "status-type", "fedctl's controller has no right to write objects of spec.statusType "+s.Kind,
+		find(finding.Note, "status-type", "fedctl's controller has no right to write objects of spec.statusType "+s.Kind,
 			"with spec.statusCollection: Enabled, give the service account fedctl-controller a role with list, watch, create and patch on "+s.PluralName+"."+s.Group)
 	}
 	if objects := a.in.Objects[t.CRDName()]; objects != nil {
@@ -153,11 +155,11 @@ func (a *analyzer) strays() {
 		if used[crd.Name] {
 			continue
 		}
-		f := Finding{Level: Note, Code: "crd-without-type", Subject: crd.Name,
+		f := finding.Finding{Level: finding.Note, Code: "crd-without-type", Subject: crd.Name,
 			Message: "no FederatedTypeConfig uses this federated type; it has no objects",
 			Do:      "kubectl delete customresourcedefinition " + crd.Name + ", if nobody needs it"}
 		if objects := a.in.Objects[crd.Name]; objects != nil && objects.Count > 0 {
-			f.Level, f.Code = Warning, "objects-without-type"
+			f.Level, f.Code = finding.Warning, "objects-without-type"
 			f.Message = fmt.Sprintf("no FederatedTypeConfig uses this federated type, so its objects (%d) are not propagated", objects.Count)
 			if objects.Held > 0 {
 				f.Message += fmt.Sprintf("; the finalizer %s of %d of them keeps them from being deleted", "kubefed.io/sync-controller", objects.Held)

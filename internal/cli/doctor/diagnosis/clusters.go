@@ -1,0 +1,88 @@
+package diagnosis
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/internal/finding"
+	"github.com/fedctl/fedctl/internal/view"
+)
+
+const (
+	// longBefore is how long before its end a token is told of that nobody renews.
+	longBefore = 30 * 24 * time.Hour
+	// mostSkew is how far clocks may be apart before things that are told by times, such as
+	// the age of a Lease or the end of a token, are wrong by more than they allow for.
+	mostSkew = 5 * time.Second
+)
+
+func (d *diagnosis) clusters() {
+	if d.in.Installed && len(d.in.Clusters) == 0 {
+		d.find(finding.Finding{Level: finding.Note, Code: "no-clusters", Message: "no cluster has joined", Do: "fedctl join NAME --cluster-context CONTEXT"})
+	}
+	for i := range d.in.Clusters {
+		c := &d.in.Clusters[i]
+		d.readiness(c)
+		d.token(c)
+		if c.Everything {
+			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "may-do-everything",
+				Message: "the controller may do everything there: whoever has its token is an administrator of the member",
+				Do:      "fedctl join " + c.Object.Name + " --cluster-context CONTEXT --rbac types"})
+		}
+		if c.Skew.Abs() > mostSkew {
+			ahead := "ahead of"
+			if c.Skew < 0 {
+				ahead = "behind"
+			}
+			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "clock-skew",
+				Message: fmt.Sprintf("its API server's clock is %s %s the host's", c.Skew.Abs().Round(time.Second), ahead), Do: "set the clocks by NTP"})
+		}
+	}
+}
+
+func (d *diagnosis) cluster(c *Cluster, f finding.Finding) {
+	f.Subject, f.Objects = "kubefedcluster", []string{c.Object.Name}
+	d.find(f)
+}
+
+func (d *diagnosis) readiness(c *Cluster) {
+	row := view.Cluster(&c.Object)
+	again := "fedctl join " + c.Object.Name + " --cluster-context CONTEXT"
+	if at := c.Object.DeletionTimestamp; at != nil {
+		d.cluster(c, finding.Finding{Level: finding.Warning, Code: "leaving", Since: at, Message: "it is being deleted", Do: "fedctl unjoin " + c.Object.Name + " --force, if nobody ends it"})
+	}
+	var since *metav1.Time
+	for _, condition := range c.Object.Status.Conditions {
+		if condition.LastTransitionTime != nil && (since == nil || since.Before(condition.LastTransitionTime)) {
+			since = condition.LastTransitionTime
+		}
+	}
+	switch row.Ready {
+	case "True":
+	case view.Unknown:
+		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-not-probed", Message: "the controller has not looked at it", Do: "look whether the controller runs, then " + again})
+	default:
+		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-not-ready", Since: since,
+			Message: row.Reason + ": " + row.Message, Do: "mend what it says; where its address, authority or account is another one now: " + again})
+	}
+}
+
+func (d *diagnosis) token(c *Cluster) {
+	row := view.Cluster(&c.Object)
+	again := "fedctl join " + c.Object.Name + " --cluster-context CONTEXT"
+	expires, err := time.Parse(time.RFC3339, row.TokenExpires)
+	left := expires.Sub(d.in.Now)
+	switch {
+	case row.TokenExpires == "" && row.Ready == "True" && c.TokenKnown && c.TokenLifetime == 0:
+		d.cluster(c, finding.Finding{Level: finding.Note, Code: "token-never-expires", Message: "its token never ends", Do: again + " --token-lifetime 24h lets the controller renew it"})
+	case err != nil:
+	case left <= 0:
+		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "token-expired", Since: &metav1.Time{Time: expires}, Message: "its token has ended", Do: again})
+	case c.TokenLifetime > 0 && left < c.TokenLifetime/4:
+		d.cluster(c, finding.Finding{Level: finding.Warning, Code: "token-not-renewed", Message: "its token ends at " + row.TokenExpires + " and should have been renewed when half of its life had passed", Do: "see the controller's log; " + again})
+	case c.TokenLifetime == 0 && c.TokenKnown && left < longBefore:
+		d.cluster(c, finding.Finding{Level: finding.Warning, Code: "token-expires", Message: "its token ends at " + row.TokenExpires + ", and nobody renews it", Do: again + " --token-lifetime 24h"})
+	}
+}

@@ -1,0 +1,114 @@
+// Package doctor is the command that says what is wrong with a federation, the gravest
+// first, each with the command that helps. It reads the host and asks the members two
+// questions; it writes nothing anywhere.
+//
+//	doctor.go   the command
+//	gather.go   what is read of the host
+//	members.go  what the members are asked
+//	shipped.go  whether what is installed is what fedctl brings
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/doctor/diagnosis"
+	"github.com/fedctl/fedctl/internal/finding"
+	"github.com/fedctl/fedctl/internal/view"
+)
+
+// exitFailures is the exit code when something is wrong; 1 is a failure to find out.
+const exitFailures = 2
+
+const long = `Say what is wrong with the federation, the gravest first, each with since when and
+with the command that helps: the controller does not run or lead, members that are not
+ready, credentials that end, rights that are too wide or missing, clocks that are apart,
+definitions and policies of another version, and federated objects in trouble, grouped
+by what is wrong with them. It only reads.
+
+A FAILURE does not do now what somebody has asked for. A WARNING is odd, or will be a
+failure. A NOTE does no harm. -o wide has the names of all objects.
+
+The exit code is 0 if there is no failure, 2 if there is one, and 1 if that could not be
+found out. Members are asked with the control plane's credentials; who may not read
+those is told so.`
+
+const example = `  # What is wrong, and what to do
+  fedctl doctor
+
+  # For a script
+  fedctl doctor -o json | jq -r '.findings[] | select(.level == "failure") | .message'`
+
+// Options are the flags of the command.
+type Options struct {
+	factory *cmdutil.Factory
+
+	Output cmdutil.Output
+}
+
+// NewCommand returns the command.
+func NewCommand(f *cmdutil.Factory) *cobra.Command {
+	o := &Options{factory: f, Output: cmdutil.NewOutput(view.Wide, view.JSON, view.YAML)}
+	cmd := &cobra.Command{
+		Use:     "doctor",
+		Short:   "Say what is wrong with the federation, and what helps",
+		Long:    long,
+		Example: example,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Validate(); err != nil {
+				return err
+			}
+			return o.Run(cmd.Context())
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	o.Output.AddFlag(cmd, "Output format")
+	return cmd
+}
+
+// Validate checks flags that need no cluster.
+func (o *Options) Validate() error { return o.Output.Validate() }
+
+// Run reads, judges and prints.
+func (o *Options) Run(ctx context.Context) error {
+	g, err := newGatherer(o.factory)
+	if err != nil {
+		return err
+	}
+	input, err := g.gather(ctx)
+	if err != nil {
+		return err
+	}
+	report := diagnosis.Diagnose(*input)
+	if err := o.print(&report); err != nil {
+		return err
+	}
+	if !report.Healthy {
+		return cmdutil.ExitError{Code: exitFailures, Err: errors.New("something is wrong: see the failures in the report")}
+	}
+	return nil
+}
+
+func (o *Options) print(r *diagnosis.Report) error {
+	printer := o.Output.Printer(o.factory)
+	if !printer.ShowsTable() {
+		return printer.PrintDocument(r)
+	}
+	verdict := "Nothing is wrong."
+	switch {
+	case !r.Healthy:
+		verdict = "Something is wrong."
+	case len(r.Findings) > 0:
+		verdict = "Nothing has failed."
+	}
+	if _, err := fmt.Fprintf(o.factory.Out, "%s Looked at the control plane in namespace %s, %d member(s), %d type(s) and %d federated object(s).\n",
+		verdict, r.Namespace, r.Clusters, r.Types, r.Objects); err != nil {
+		return err
+	}
+	return finding.Write(o.factory.Out, r.Findings, o.Output.Format == view.Wide)
+}
