@@ -33,24 +33,32 @@ func ClusterWide(namespace string) (own, shared []*unstructured.Unstructured, er
 	return own, shared, nil
 }
 
+// Within builds the objects in namespace that a control plane there consists of, whatever
+// its scope.
+func Within(namespace string) ([]*unstructured.Unstructured, error) {
+	return inAllScopes(namespace, func(object *unstructured.Unstructured) bool { return object.GetNamespace() == namespace })
+}
+
 func clusterWide(namespace string) ([]*unstructured.Unstructured, error) {
-	var list []*unstructured.Unstructured
-	seen := map[string]bool{}
+	return inAllScopes(namespace, func(object *unstructured.Unstructured) bool {
+		return object.GetNamespace() == "" && object.GetKind() != "CustomResourceDefinition" && object.GetKind() != "Namespace"
+	})
+}
+
+// inAllScopes builds what is wanted of a control plane of any scope, and of earlier versions.
+func inAllScopes(namespace string, wanted func(*unstructured.Unstructured) bool) ([]*unstructured.Unstructured, error) {
+	var all, list []*unstructured.Unstructured
 	for _, scope := range Scopes {
 		objects, err := Build(Options{Namespace: namespace, Scope: scope})
 		if err != nil {
 			return nil, err
 		}
-		for _, object := range objects {
-			what := serverapply.Describe(object)
-			if object.GetNamespace() == "" && object.GetKind() != "CustomResourceDefinition" && object.GetKind() != "Namespace" && !seen[what] {
-				seen[what] = true
-				list = append(list, object)
-			}
-		}
+		all = append(all, objects...)
 	}
-	for _, object := range Obsolete(namespace) {
-		if object.GetNamespace() == "" {
+	seen := map[string]bool{}
+	for _, object := range append(all, Obsolete(namespace)...) {
+		if what := serverapply.Describe(object); wanted(object) && !seen[what] {
+			seen[what] = true
 			list = append(list, object)
 		}
 	}

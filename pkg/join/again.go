@@ -88,10 +88,14 @@ func (h *hostSide) rights(ctx context.Context, member *side, existing *fedcorev1
 		return memberRules{}, errPluginRights
 	}
 	plan, err := h.plan(ctx, mode, o.Types...)
-	if err == nil && mode == RBACNamespaces {
-		guarded, problem := member.guards()
-		plan.unguarded, err = !guarded, problem
+	if err != nil || mode != RBACNamespaces {
+		return plan, err
 	}
+	if err := member.checkGranting(ctx, plan, account, o); err != nil {
+		return plan, err
+	}
+	guarded, err := member.guards()
+	plan.unguarded = !guarded
 	return plan, err
 }
 
@@ -107,7 +111,7 @@ func (r registration) specAgain(ctx context.Context) (fedcorev1beta1.KubeFedClus
 		return spec, nil
 	}
 	answer, uid := r.works(ctx, spec, spec.CABundle)
-	if answer.Verdict == reach.Offline && strings.Contains(answer.Detail, "certificate") {
+	if answer.Unproved {
 		for _, ca := range [][]byte{r.member.config.CAData, r.credentials.ca} {
 			if len(ca) == 0 || bytes.Equal(ca, spec.CABundle) {
 				continue
@@ -135,15 +139,20 @@ func (r registration) specAgain(ctx context.Context) (fedcorev1beta1.KubeFedClus
 	return spec, nil
 }
 
-// checkAnswer refuses an address at which certainly another cluster answers.
+// checkAnswer refuses an address at which certainly another cluster answers, and for one
+// that the command names, whatever has not proved to be this one.
 func (r registration) checkAnswer(endpoint string, answer reach.Observation, uid string) error {
 	switch {
 	case answer.Verdict == reach.Ready && uid != "" && r.member.uid != "" && uid != r.member.uid:
 		return fmt.Errorf("another cluster answers at %s than the one that joins as %s: set --api-endpoint to the address at which the host's controller reaches this one", errtext.Address(endpoint), r.options.ClusterName)
 	case answer.Refused:
 		return fmt.Errorf("what answers at %s does not accept the token of %s, so it is another cluster: set --api-endpoint to the address at which the host's controller reaches this one", errtext.Address(endpoint), r.options.ClusterName)
-	default:
+	case r.options.APIEndpoint == "":
 		return nil
+	case answer.Unproved, answer.Verdict == reach.NotReady, answer.Verdict == reach.Malformed:
+		return fmt.Errorf("what answers at %s is not certainly %s: %s. Set --api-endpoint to the address at which the host's controller reaches it", errtext.Address(endpoint), r.options.ClusterName, answer.Detail)
+	default:
+		return nil // only the controller may get there
 	}
 }
 

@@ -3,6 +3,8 @@ package join_test
 import (
 	"context"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 
@@ -76,6 +78,33 @@ var _ = Describe("joining again", func() {
 		_, err := joinAs(ctx, member1, member1, at(configOf(member2).Host))
 		Expect(err).To(MatchError(ContainSubstring("so it is another cluster: set --api-endpoint")))
 		Expect(kubeFedCluster(ctx, member1).Spec.APIEndpoint).To(Equal(before.Spec.APIEndpoint))
+	})
+
+	It("stores no address at which something else answers, nor half an address", func(ctx context.Context) {
+		plain := httptest.NewServer(http.NotFoundHandler())
+		DeferCleanup(plain.Close)
+		another := httptest.NewTLSServer(http.NotFoundHandler())
+		DeferCleanup(another.Close)
+		tries := map[string]string{
+			configOf(member2).Host: "is signed by an authority that spec.caBundle does not hold",
+			another.URL:            "is signed by an authority that spec.caBundle does not hold",
+			"https://" + plain.Listener.Addr().String(): "does not speak TLS",
+		}
+		for endpoint, why := range tries {
+			_, err := joinAs(ctx, member1, member1, at(endpoint))
+			Expect(err).To(MatchError(And(ContainSubstring("what answers at "+endpoint+" is not certainly member-1"), ContainSubstring(why))))
+		}
+		var clusters fedcorev1beta1.KubeFedClusterList
+		Expect(host.List(ctx, &clusters)).To(Succeed())
+		Expect(clusters.Items).To(BeEmpty())
+		_, err := joinAs(ctx, member1, member1, at(strings.TrimPrefix(configOf(member1).Host, "https://")))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kubeFedCluster(ctx, member1).Spec.APIEndpoint).To(Equal(configOf(member1).Host))
+		for endpoint, why := range tries { // and when it joins again
+			_, err := joinAs(ctx, member1, member1, at(endpoint))
+			Expect(err).To(MatchError(ContainSubstring(why)))
+		}
+		Expect(kubeFedCluster(ctx, member1).Spec.APIEndpoint).To(Equal(configOf(member1).Host))
 	})
 
 	It("keeps the right to do everything until it is told otherwise", func(ctx context.Context) {

@@ -25,7 +25,7 @@ func (r memberRules) amountTo() []string {
 	if slices.ContainsFunc(rules, isEverything) {
 		return []string{"the controller may do anything " + where}
 	}
-	if what := granting(rules); len(what) > 0 {
+	if what := granting(slices.Concat(rules, r.Bound)); len(what) > 0 {
 		return []string{fmt.Sprintf("the controller may do anything %s, because it may grant any right: %s. Disable what you do not need of these types (fedctl disable) and join again", where, strings.Join(what, ", "))}
 	}
 	if r.mode == RBACNamespaces {
@@ -52,11 +52,11 @@ func (r memberRules) amountBound() (lines []string) {
 	return append(lines, "the controller may write in the namespaces that are federated to the member, and binds that right there itself; who has its token could do so in "+where)
 }
 
-// granting lists the rights to give what one does not have.
+// granting lists the rights to give what one does not have, but for a role that is named.
 func granting(rules []rbacv1.PolicyRule) []string {
 	var what []string
 	for _, rule := range rules {
-		if slices.Contains(rule.Verbs, "escalate") || slices.Contains(rule.Verbs, "bind") {
+		if len(rule.ResourceNames) == 0 && (slices.Contains(rule.Verbs, "escalate") || slices.Contains(rule.Verbs, "bind")) {
 			what = append(what, fmt.Sprintf("%s of %s", strings.Join(rule.Verbs, " and "), strings.Join(rule.Resources, " and ")))
 		}
 	}

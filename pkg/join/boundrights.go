@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 )
 
 // errOneNamespace says that there is nothing to be limited.
@@ -16,6 +19,44 @@ var errOneNamespace = errors.New("--rbac=namespaces is for control planes of sco
 
 // errPluginRights says that the controller would not be who the rights are bound to.
 var errPluginRights = errors.New("--rbac=namespaces binds rights to the ServiceAccount of the cluster, and this one is used with a credential plugin: use --rbac=types")
+
+// checkGranting refuses rights by namespace to types that grant rights, unless it is wanted:
+// whoever may bind any role in one namespace may do so wherever the account can bind itself.
+// What the account has been given so already it keeps.
+func (s *side) checkGranting(ctx context.Context, plan memberRules, account string, o Options) error {
+	what := granting(slices.Concat(plan.Cluster, plan.Bound))
+	if o.AllowGranting || len(what) == 0 {
+		return nil
+	}
+	var has []rbacv1.PolicyRule
+	for _, name := range []string{namespaceRoleName(account), roleName(account)} {
+		var role rbacv1.ClusterRole
+		err := s.client.Get(ctx, client.ObjectKey{Name: name}, &role)
+		switch {
+		case apierrors.IsNotFound(err) && name == namespaceRoleName(account):
+			return errGranting(s.name, what) // its rights were none by namespace
+		case apierrors.IsForbidden(err), apierrors.IsNotFound(err): // checkRights says what is missing
+		case err != nil:
+			return fmt.Errorf("reading ClusterRole %s in %s: %w", name, s.name, err)
+		}
+		has = append(has, role.Rules...)
+	}
+	had := granting(has)
+	if what = slices.DeleteFunc(what, func(one string) bool { return slices.Contains(had, one) }); len(what) > 0 {
+		return errGranting(s.name, what)
+	}
+	return nil
+}
+
+func errGranting(member string, what []string) error {
+	return fmt.Errorf("--rbac=namespaces would limit nothing in %s: enabled types need the right to grant any right (%s). Disable what is enabled of Roles, RoleBindings, ClusterRoles and ClusterRoleBindings "+
+		"(such as: fedctl disable clusterroles.rbac.authorization.k8s.io), or give these rights all the same with --allow-granting", member, strings.Join(what, ", "))
+}
+
+// Grants says whether a type is one of those with which its writer can grant any right.
+func Grants(config *fedcorev1beta1.FederatedTypeConfig) bool {
+	return len(grantingRules([]groupResource{{config.Spec.TargetType.Group, pluralOf(*config)}})) > 0
+}
 
 // dropBoundRights removes the rights that the account had by namespace: what the controller
 // has bound, and the role with its guard.

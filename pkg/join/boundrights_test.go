@@ -111,8 +111,7 @@ var _ = Describe("rights by namespace", func() {
 		Expect(write(ctx, as, in)).To(forbidden())
 
 		enableType(ctx, "services", "", "Service", apiextensionsv1.NamespaceScoped)
-		o := join.Options{ClusterName: member1, HostClusterName: hostName, KubeFedNamespace: namespace}
-		Expect(join.UpdateRights(ctx, configOf(hostName), configOf(member1), o)).To(Succeed())
+		mustJoin(ctx, member1, member1)
 		var role rbacv1.ClusterRole
 		Expect(clientOf(member1).Get(ctx, client.ObjectKey{Name: boundName}, &role)).To(Succeed())
 		Expect(role.Rules).To(ConsistOf(HaveField("Resources", ConsistOf("configmaps", "services"))))
@@ -123,6 +122,29 @@ var _ = Describe("rights by namespace", func() {
 		Expect(said).To(ContainElements("deleted RoleBinding "+in+"/"+boundName+" in member-1", "deleted ClusterRole "+boundName+" in member-1"))
 		Expect(reach.NamespaceRights(kubeFedCluster(ctx, member1))).To(BeZero())
 		Eventually(func() error { return write(ctx, as, "default") }).Should(Succeed())
+	})
+
+	It("are refused where an enabled type would undo them, unless it is told to give them", func(ctx context.Context) {
+		_, err := joinAs(ctx, member1, member1, byNamespace)
+		Expect(err).NotTo(HaveOccurred())
+		enableType(ctx, "rolebindings.rbac.authorization.k8s.io", rbacv1.GroupName, "RoleBinding", apiextensionsv1.NamespaceScoped)
+		refused := MatchError(ContainSubstring("--rbac=namespaces would limit nothing in member-1: enabled types need the right to grant any right (bind of clusterroles and roles)"))
+		_, err = joinAs(ctx, member1, member1)
+		Expect(err).To(refused)
+		_, err = joinAs(ctx, member1, member1, func(o *join.Options) { o.RBAC = join.RBACTypes })
+		Expect(err).NotTo(HaveOccurred())
+		_, err = joinAs(ctx, member1, member1, byNamespace)
+		Expect(err).To(refused)
+
+		said, err := joinAs(ctx, member1, member1, byNamespace, func(o *join.Options) { o.AllowGranting = true })
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(ContainElement(HavePrefix("member-1: the controller may do anything in the member, because it may grant any right: bind of clusterroles and roles")))
+		said, err = joinAs(ctx, member1, member1)
+		Expect(err).NotTo(HaveOccurred(), "it has been told")
+		Expect(said).To(ContainElement(HavePrefix("member-1: the controller may do anything in the member")))
+		enableType(ctx, "clusterroles.rbac.authorization.k8s.io", rbacv1.GroupName, "ClusterRole", apiextensionsv1.ClusterScoped)
+		_, err = joinAs(ctx, member1, member1)
+		Expect(err).To(MatchError(ContainSubstring("(bind and escalate of clusterroles)")))
 	})
 
 	It("are none where the controller comes as somebody else", func(ctx context.Context) {

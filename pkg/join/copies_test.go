@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -41,6 +42,28 @@ var _ = Describe("unjoin beside a copy", func() {
 					" and its rights in copy: KubeFedCluster member-1 uses them",
 			))
 			Eventually(func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{}) }).Should(Succeed())
+		}
+	})
+
+	It("remembers nothing of the labels of a copy that was never used", func(ctx context.Context) {
+		_, err := joinAs(ctx, member1, member1, func(o *join.Options) { o.Labels = map[string]string{"tier": "gold"} })
+		Expect(err).NotTo(HaveOccurred())
+		_, err = unjoin(ctx, member1, configOf(member1))
+		Expect(err).NotTo(HaveOccurred())
+		mustJoin(ctx, member1, member1)
+		var before corev1.ConfigMap
+		remembered := client.ObjectKey{Namespace: namespace, Name: "fedctl-memberships"}
+		Expect(clientOf(member1).Get(ctx, remembered, &before)).To(Succeed())
+		for _, labels := range []map[string]string{{"tier": "lead"}, nil} {
+			made := copyOf(ctx, "twin", true)
+			unlabelled := made.DeepCopy()
+			made.Labels = labels
+			Expect(host.Patch(ctx, made, client.MergeFrom(unlabelled))).To(Succeed())
+			_, err = unjoin(ctx, "twin", configOf(member1))
+			Expect(err).NotTo(HaveOccurred())
+			var after corev1.ConfigMap
+			Expect(clientOf(member1).Get(ctx, remembered, &after)).To(Succeed())
+			Expect(after.Data).To(Equal(before.Data))
 		}
 	})
 

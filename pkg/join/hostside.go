@@ -8,6 +8,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
@@ -55,6 +56,20 @@ func (h *hostSide) usable(ctx context.Context) error {
 		return fmt.Errorf("the host cluster at %s cannot be used: %s", h.config.Host, reach.Describe(err, h.config.Host, firstAnswer))
 	}
 	return nil
+}
+
+// clusterUID identifies the host cluster; empty when the user may not read it.
+func (h *hostSide) clusterUID(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	var namespace corev1.Namespace
+	err := h.client.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &namespace)
+	if apierrors.IsForbidden(err) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("reading Namespace %s of the host cluster: %w", metav1.NamespaceSystem, err)
+	}
+	return string(namespace.UID), nil
 }
 
 // plan computes the rights from the control plane's scope and types, and more of these.

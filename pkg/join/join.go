@@ -34,6 +34,9 @@ type Options struct {
 	// earlier join has used, and failing that DefaultHostClusterName.
 	HostClusterName        string
 	DefaultHostClusterName string
+	// ClusterContext is the context that member comes from, for saying what else to do
+	// there; empty means the one of the cluster's name.
+	ClusterContext string
 	// KubeFedNamespace is the control plane's namespace in the host, and the
 	// namespace of the same name in the member. Required.
 	KubeFedNamespace string
@@ -46,6 +49,8 @@ type Options struct {
 	// RBAC says how much the controller may do in the member; empty means what an earlier
 	// join was told, and failing that RBACTypes.
 	RBAC RBACMode
+	// AllowGranting gives rights by namespace also for types that grant rights, which undo it.
+	AllowGranting bool
 	// Types are about to be enabled, so that the rights they need are given as well.
 	Types []fedcorev1beta1.FederatedTypeConfig
 	// TokenLifetime is how long the account's tokens live before the controller has renewed
@@ -86,12 +91,14 @@ func (o *Options) complete() error {
 		o.Joined = func(*fedcorev1beta1.KubeFedCluster) {}
 	}
 	if o.APIEndpoint != "" {
-		if _, err := reach.ParseEndpoint(o.APIEndpoint); err != nil {
+		complete, err := reach.ParseEndpoint(o.APIEndpoint)
+		if err != nil {
 			return fmt.Errorf("the API endpoint %q is not a URL such as https://10.0.0.1:6443", errtext.Address(o.APIEndpoint))
 		}
-		if strings.HasPrefix(o.APIEndpoint, "http://") {
+		if strings.HasPrefix(complete, "http://") {
 			return fmt.Errorf("the API endpoint %q is not https: the token would be sent to it in clear", errtext.Address(o.APIEndpoint))
 		}
+		o.APIEndpoint = complete
 	}
 	return o.validateNames()
 }
@@ -103,7 +110,8 @@ func (o *Options) hostName() string { return cmp.Or(o.HostClusterName, o.Default
 // in the host. What is there already is brought up to date, so that Join can be
 // repeated, after a failure or to renew rights; it keeps what it is not told to change,
 // and says each change. What it has created before a failure is taken back, or named in
-// the error.
+// the error. An account of another host is refused, and one that this host had by an
+// earlier name is removed in the end.
 //
 // The error names the cluster and the object, and for missing rights verb and
 // resource.
@@ -111,98 +119,150 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
-	hostSide, err := openHost(host, o.KubeFedNamespace)
+	j, err := open(ctx, host, member, o)
 	if err != nil {
 		return err
+	}
+	if err := j.prepare(ctx); err != nil {
+		return err
+	}
+	return j.run(ctx)
+}
+
+// joining is a join under way: who takes part, and what is to be done.
+type joining struct {
+	registration
+
+	host *hostSide
+	// key is the account in the member.
+	key  client.ObjectKey
+	plan memberRules
+	// token is what the account gets, and objects what the member is to hold.
+	token   tokenPlan
+	objects []client.Object
+	// earlier are accounts in the member that this host does not use any more.
+	earlier []client.ObjectKey
+}
+
+// open connects to both clusters and finds out whether the cluster has joined.
+func open(ctx context.Context, host, member *rest.Config, o Options) (*joining, error) {
+	hostSide, err := openHost(host, o.KubeFedNamespace)
+	if err != nil {
+		return nil, err
 	}
 	memberSide, err := openSide(ctx, member, o.ClusterName)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := hostSide.usable(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	existing, err := hostSide.checkName(ctx, o.ClusterName, memberSide, o.endpoint(member))
 	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.ErrorOnExisting && existing != nil:
+		return nil, fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
+	case o.Rotate && existing == nil:
+		return nil, fmt.Errorf("%s has not joined: there is no token to replace; leave out --rotate", o.ClusterName)
+	}
+	j := &joining{host: hostSide, key: client.ObjectKey{Namespace: o.KubeFedNamespace, Name: o.account(existing)}}
+	j.registration = registration{options: o, existing: existing, member: memberSide, account: j.key.String()}
+	j.hostUID, err = hostSide.clusterUID(ctx)
+	return j, err
+}
+
+// prepare finds out what is to be done, and refuses what cannot be, before anything is written.
+func (j *joining) prepare(ctx context.Context) (err error) {
+	o := j.options
+	if j.plan, err = j.host.rights(ctx, j.member, j.existing, o, j.key.Name); err != nil {
 		return err
 	}
-	account := o.account(existing)
-	plan, err := hostSide.rights(ctx, memberSide, existing, o, account)
+	j.mode = j.plan.mode
+	stored, err := j.host.checkSecret(ctx, j.registration)
 	if err != nil {
 		return err
 	}
-	if o.ErrorOnExisting && existing != nil {
-		return fmt.Errorf("KubeFedCluster %s/%s already exists in the host cluster; leave out --error-on-existing to update it", existing.Namespace, existing.Name)
-	}
-	r := registration{options: o, existing: existing, member: memberSide, account: o.KubeFedNamespace + "/" + account, mode: plan.mode}
-	if o.Rotate && existing == nil {
-		return fmt.Errorf("%s has not joined: there is no token to replace; leave out --rotate", o.ClusterName)
-	}
-	stored, err := hostSide.checkSecret(ctx, r)
-	if err != nil {
+	if j.token, err = j.tokenPlan(ctx, stored); err != nil {
 		return err
 	}
-	token, err := r.tokenPlan(ctx, stored)
-	if err != nil {
+	j.objects = memberObjects(j.key, j.hostUID, j.plan, j.token.lifetime)
+	if err := errors.Join(j.member.checkRights(ctx, j.objects, j.token.rights(o)...), j.host.checkRights(ctx)); err != nil {
 		return err
 	}
-	objects := memberObjects(o.KubeFedNamespace, account, plan, token.lifetime)
-	if err := errors.Join(memberSide.checkRights(ctx, objects, token.rights(o)...), hostSide.checkRights(ctx)); err != nil {
+	if err := j.member.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
 		return err
 	}
-	if err := memberSide.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
+	if err := j.member.checkAccount(ctx, j.key, j.existing, j.hostUID, o); err != nil {
 		return err
 	}
-	if err := memberSide.warnOfOthers(ctx, client.ObjectKey{Namespace: o.KubeFedNamespace, Name: account}, o.Say); err != nil {
-		return err
-	}
+	j.earlier, err = j.others(ctx)
+	return err
+}
+
+// run does it.
+func (j *joining) run(ctx context.Context) error {
+	o := j.options
 	inMember := steps{
-		client: memberSide.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say, made: &[]client.Object{},
+		client: j.member.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say, made: &[]client.Object{},
 	}
 	if o.Rotate {
 		inMember.made = nil // there was an account: nothing is gained by removing the new one
 	}
-	err = inMember.takeBack(ctx, func() error {
-		if o.Rotate {
-			if err := inMember.endTokens(ctx, o.KubeFedNamespace, account); err != nil {
-				return err
-			}
-		}
-		for _, object := range objects {
-			if err := inMember.ensure(ctx, object); err != nil {
-				return err
-			}
-		}
-		if !o.DryRun {
-			if r.credentials, err = memberSide.token(ctx, o.KubeFedNamespace, account, token); err != nil {
-				return err
-			}
-		}
-		r.credentials.lifetime = token.lifetime
-		return hostSide.register(ctx, r)
-	}())
+	err := inMember.takeBack(ctx, j.bringUp(ctx, inMember))
 	if err != nil && o.Rotate {
 		return fmt.Errorf("%w\nThe earlier tokens of %s may have ended: run the command again, or the controller cannot reach it", err, o.ClusterName)
 	} else if err != nil {
 		return err
 	}
-	if err := inMember.dropOther(ctx, o.KubeFedNamespace, account, token.lifetime); err != nil {
+	if err := inMember.dropOther(ctx, o.KubeFedNamespace, j.key.Name, j.token.lifetime); err != nil {
 		return err
 	}
-	if plan.mode != RBACNamespaces { // the host has been told, so nothing is bound anew
-		if err := inMember.dropBoundRights(ctx, o.KubeFedNamespace, account); err != nil {
+	if j.mode != RBACNamespaces { // the host has been told, so nothing is bound anew
+		if err := inMember.dropBoundRights(ctx, o.KubeFedNamespace, j.key.Name); err != nil {
 			return err
 		}
 	}
-	for _, line := range plan.amountTo() {
+	if err := inMember.dropEarlier(ctx, j.member, j.earlier); err != nil {
+		return err
+	}
+	for _, line := range j.plan.amountTo() {
 		o.Say(o.ClusterName + ": " + line)
 	}
 	return nil
 }
 
+// bringUp makes what the member is to hold, and tells the host.
+func (j *joining) bringUp(ctx context.Context, inMember steps) (err error) {
+	if j.options.Rotate {
+		if err := inMember.endTokens(ctx, j.key.Namespace, j.key.Name); err != nil {
+			return err
+		}
+	}
+	for _, object := range j.objects {
+		if err := inMember.ensure(ctx, object); err != nil {
+			return err
+		}
+	}
+	if j.options.DryRun {
+		j.credentials, err = j.member.presentToken(ctx, j.key.Namespace, j.key.Name, j.token)
+	} else {
+		j.credentials, err = j.member.token(ctx, j.key.Namespace, j.key.Name, j.token)
+	}
+	if err != nil {
+		return err
+	}
+	j.credentials.lifetime = j.token.lifetime
+	return j.host.register(ctx, j.registration)
+}
+
 func (o *Options) endpoint(member *rest.Config) string {
 	if o.APIEndpoint != "" {
 		return o.APIEndpoint
+	}
+	if complete, err := reach.ParseEndpoint(member.Host); err == nil && !strings.Contains(member.Host, "://") {
+		return complete
 	}
 	return member.Host
 }
@@ -227,7 +287,12 @@ func MemberManifests(ctx context.Context, host *rest.Config, o Options) ([]clien
 	for _, line := range plan.amountTo() {
 		o.Say(o.ClusterName + ": " + line)
 	}
-	return memberObjects(o.KubeFedNamespace, o.account(nil), plan, ptr.Deref(o.TokenLifetime, DefaultTokenLifetime)), nil
+	uid, err := hostSide.clusterUID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	account := client.ObjectKey{Namespace: o.KubeFedNamespace, Name: o.account(nil)}
+	return memberObjects(account, uid, plan, ptr.Deref(o.TokenLifetime, DefaultTokenLifetime)), nil
 }
 
 type credentials struct {

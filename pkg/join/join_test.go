@@ -2,6 +2,7 @@ package join_test
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -12,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -73,6 +75,19 @@ var _ = Describe("join and unjoin", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(HaveLen(8))
 		Expect(said).To(HaveEach(HavePrefix("unchanged ")))
+		dry := func(o *join.Options) { o.DryRun = true }
+		said, err = joinAs(ctx, member1, member1, dry)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(HaveEach(HavePrefix("unchanged ")))
+		static := func(o *join.Options) { o.TokenLifetime = ptr.To(time.Duration(0)) }
+		_, err = joinAs(ctx, member1, member1, static)
+		Expect(err).NotTo(HaveOccurred())
+		said, err = joinAs(ctx, member1, member1, dry)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(HaveEach(HavePrefix("unchanged ")))
+		said, err = joinAs(ctx, member1, member1, dry, func(o *join.Options) { o.Rotate = true })
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(ContainElement(HavePrefix("would delete ServiceAccount")))
 		_, err = joinAs(ctx, member1, member1, func(o *join.Options) { o.ErrorOnExisting = true })
 		Expect(err).To(MatchError(ContainSubstring("KubeFedCluster kube-federation-system/member-1 already exists")))
 	})

@@ -98,18 +98,9 @@ func (s *side) recall(ctx context.Context, namespace, host string) *memory {
 	return &m
 }
 
-// clusterUID identifies the host cluster; empty when the user may not read it.
-func (h *hostSide) clusterUID(ctx context.Context) string {
-	var namespace corev1.Namespace
-	if h.client.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &namespace) != nil {
-		return ""
-	}
-	return string(namespace.UID)
-}
-
 // labels are those of a cluster that joins: what the command says, on top of what there
 // is, or for a cluster that is new to the host, of what the member remembers.
-func (r *registration) labels(ctx context.Context, h *hostSide) map[string]string {
+func (r *registration) labels(ctx context.Context) map[string]string {
 	if r.existing != nil {
 		labels := maps.Clone(r.existing.Labels)
 		if labels == nil && len(r.options.Labels) > 0 {
@@ -122,7 +113,7 @@ func (r *registration) labels(ctx context.Context, h *hostSide) map[string]strin
 	if r.options.ForgetLabels {
 		return labels
 	}
-	m := r.member.recall(ctx, r.options.KubeFedNamespace, h.clusterUID(ctx))
+	m := r.member.recall(ctx, r.options.KubeFedNamespace, r.hostUID)
 	if m == nil {
 		return labels
 	}

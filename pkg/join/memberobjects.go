@@ -1,6 +1,7 @@
 package join
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,19 +17,19 @@ import (
 const RBACAnnotation = "fedctl.io/rbac"
 
 // memberObjects are what a joined member holds, in the order of their creation.
-func memberObjects(namespace, serviceAccount string, rules memberRules, tokenLifetime time.Duration) []client.Object {
-	objects := append(accountObjects(namespace, serviceAccount), roleObjects(namespace, serviceAccount, rules)...)
-	return append(objects, tokenObjects(namespace, serviceAccount, tokenLifetime)...)
-}
-
-func accountObjects(namespace, serviceAccount string) []client.Object {
-	return []client.Object{
+// hostUID is that of the host cluster, whose account it is; empty when it is not known.
+func memberObjects(account client.ObjectKey, hostUID string, rules memberRules, tokenLifetime time.Duration) []client.Object {
+	ours := serviceAccountObject(account.Namespace, account.Name)
+	if hostUID != "" {
+		ours.Annotations = map[string]string{HostUIDAnnotation: hostUID}
+	}
+	return slices.Concat([]client.Object{
 		&corev1.Namespace{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
-			ObjectMeta: metav1.ObjectMeta{Name: namespace},
+			ObjectMeta: metav1.ObjectMeta{Name: account.Namespace},
 		},
-		serviceAccountObject(namespace, serviceAccount),
-	}
+		ours,
+	}, roleObjects(account.Namespace, account.Name, rules), tokenObjects(account.Namespace, account.Name, tokenLifetime))
 }
 
 func serviceAccountObject(namespace, name string) *corev1.ServiceAccount {

@@ -2,13 +2,16 @@ package join
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
@@ -26,9 +29,8 @@ func Accounts(ctx context.Context, member client.Reader) ([]client.ObjectKey, er
 		if !strings.HasPrefix(list.Items[i].Name, reach.RoleName("")) {
 			continue
 		}
-		for _, subject := range list.Items[i].Subjects {
-			account := client.ObjectKey{Namespace: subject.Namespace, Name: subject.Name}
-			if subject.Kind == rbacv1.ServiceAccountKind && !slices.Contains(accounts, account) {
+		for _, account := range accountsOf(&list.Items[i]) {
+			if !slices.Contains(accounts, account) {
 				accounts = append(accounts, account)
 			}
 		}
@@ -36,25 +38,145 @@ func Accounts(ctx context.Context, member client.Reader) ([]client.ObjectKey, er
 	return accounts, nil
 }
 
-// warnOfOthers says which other accounts in the member have the rights of a federation: those
-// of another host, or of this one by an earlier name. What two hosts write in one member they
-// tell apart by nothing: each takes its label off what the other has written. A user who may
-// not list them learns nothing.
-func (s *side) warnOfOthers(ctx context.Context, account client.ObjectKey, say func(line string)) error {
-	accounts, err := Accounts(ctx, s.client)
-	if apierrors.IsForbidden(err) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
+func accountsOf(binding *rbacv1.ClusterRoleBinding) (accounts []client.ObjectKey) {
+	for _, subject := range binding.Subjects {
+		if subject.Kind == rbacv1.ServiceAccountKind {
+			accounts = append(accounts, client.ObjectKey{Namespace: subject.Namespace, Name: subject.Name})
+		}
 	}
+	return accounts
+}
+
+// OthersAccounts are those in a namespace of the cluster that hosts use and that are not
+// certainly the host's with this UID: what they may do in the cluster ends with the
+// namespace. own are that host's KubeFedClusters.
+func OthersAccounts(ctx context.Context, cluster client.Reader, namespace, hostUID string, own []fedcorev1beta1.KubeFedCluster) ([]client.ObjectKey, error) {
+	accounts, err := Accounts(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	var others []client.ObjectKey
+	for _, account := range accounts {
+		if account.Namespace != namespace {
+			continue
+		}
+		var found corev1.ServiceAccount
+		err := cluster.Get(ctx, account, &found)
+		if apierrors.IsNotFound(err) {
+			continue
+		} else if err != nil {
+			return nil, fmt.Errorf("reading ServiceAccount %s: %w", account, err)
+		}
+		known := ownerOf(&found, hostUID)
+		noted := slices.ContainsFunc(own, func(kfc fedcorev1beta1.KubeFedCluster) bool {
+			return reach.NotedUID(&kfc) == hostUID && kfc.Annotations[ServiceAccountAnnotation] == account.String()
+		})
+		if known == ownerOther || known == ownerUnknown && !noted {
+			others = append(others, account)
+		}
+	}
+	return others, nil
+}
+
+// longestAccount is more than a namespace and a name have: subjects may say anything.
+const longestAccount = 400
+
+// others looks at the other accounts in the member that have the rights of a federation. It
+// returns those that this host has made by an earlier name of its own and that nothing uses
+// any more, and warns of the rest: what two hosts write in one member they tell apart by
+// nothing, each takes its label off what the other has written. A user who may not list them
+// learns nothing.
+func (j *joining) others(ctx context.Context) (earlier []client.ObjectKey, err error) {
+	accounts, err := Accounts(ctx, j.member.client)
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("%s: %w", j.member.name, err)
+	}
+	kfcs, err := j.host.others(ctx, j.options.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	names := UnjoinOptions{ClusterName: j.options.ClusterName, DefaultHostClusterName: j.options.hostName(), KubeFedNamespace: j.options.KubeFedNamespace}
 	for _, other := range accounts {
-		if other != account {
-			say(fmt.Sprintf("warning: the ServiceAccount %s in %s has the rights of a federation too: another host has joined the cluster, or this one has by another --host-cluster-name. "+
-				"Two hosts take each other's objects there for their own, and take the label off them: let one leave (fedctl unjoin, with its --host-cluster-name)", errtext.Bounded(other.String(), longestAccount), s.name))
+		if other == j.key {
+			continue
+		}
+		var found corev1.ServiceAccount
+		err := j.member.client.Get(ctx, other, &found)
+		if apierrors.IsNotFound(err) {
+			continue
+		} else if err != nil && !apierrors.IsForbidden(err) {
+			return nil, fmt.Errorf("reading ServiceAccount %s in %s: %w", errtext.Bounded(other.String(), longestAccount), j.member.name, err)
+		}
+		switch whose := ownerOf(&found, j.hostUID); {
+		case whose == ownerThis && other.Namespace == j.key.Namespace && names.accountUser(j.existing, other, kfcs) == "":
+			earlier = append(earlier, other)
+		default:
+			j.warnOf(other, whose)
+		}
+	}
+	return earlier, nil
+}
+
+func (j *joining) warnOf(other client.ObjectKey, whose owner) {
+	name := errtext.Bounded(other.String(), longestAccount)
+	say := func(who, what string) {
+		j.options.Say(fmt.Sprintf("warning: the ServiceAccount %s in %s has the rights of a federation too: %s. "+
+			"Two control planes take each other's objects there for their own, and take the label off them: %s", name, j.member.name, who, what))
+	}
+	switch whose {
+	case ownerThis:
+		say("it is this host's", "let one of its memberships end (fedctl unjoin, with --kubefed-namespace "+other.Namespace+")")
+	case ownerOther:
+		say("another host has joined the cluster", "let one of the hosts end its membership (fedctl unjoin, with --host-cluster-context)")
+	default:
+		what := "let one of the hosts end its membership (fedctl unjoin, with --host-cluster-context)"
+		if other.Namespace == j.key.Namespace && j.hostUID != "" {
+			what += ". If it is this host's, say so, and run the command again, which removes it:\n  " + claimCommand(other, j.hostUID, j.options)
+		}
+		say("another host has joined the cluster, or this one has by another --host-cluster-name", what)
+	}
+}
+
+// dropEarlier removes what this host has made in the member by an earlier name of its own,
+// now that the host works with another account.
+func (s steps) dropEarlier(ctx context.Context, member *side, accounts []client.ObjectKey) error {
+	for _, account := range accounts {
+		s.say(fmt.Sprintf("ServiceAccount %s in %s was this host's by an earlier name, and goes", account, s.where))
+		var backups bool
+		for _, object := range BackupBindings(account.Namespace, account.Name) {
+			backups = backups || s.client.Get(ctx, client.ObjectKeyFromObject(object), object) == nil
+		}
+		if err := s.dropAccount(ctx, member, account); err != nil {
+			return err
+		}
+		if backups {
+			s.say(fmt.Sprintf("the right to execute backups in %s goes with it: give it to the new account with \"fedctl install --member CONTEXT --backup-rights save\", or restore", s.where))
 		}
 	}
 	return nil
 }
 
-// longestAccount is more than a namespace and a name have: subjects may say anything.
-const longestAccount = 400
+// dropAccount removes an account, with all that join may have given it, and the rights to
+// execute backups. What is cluster-wide is called after the account without its namespace:
+// it stays where another account has it.
+func (s steps) dropAccount(ctx context.Context, member *side, account client.ObjectKey) error {
+	other, err := member.otherOfRole(ctx, account)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	if other == nil {
+		errs = append(errs, s.dropBoundRights(ctx, account.Namespace, account.Name))
+	} else {
+		s.say(fmt.Sprintf("kept ClusterRole %s in %s: ServiceAccount %s has its rights by it", roleName(account.Name), s.where, other))
+	}
+	for _, object := range accessObjects(account.Namespace, account.Name) {
+		if other != nil && object.GetNamespace() == "" && object.GetName() == roleName(account.Name) {
+			continue
+		}
+		errs = append(errs, s.remove(ctx, object))
+	}
+	return errors.Join(errs...)
+}

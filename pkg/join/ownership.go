@@ -3,6 +3,7 @@ package join
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -79,6 +80,14 @@ func userOf(kfc *fedcorev1beta1.KubeFedCluster, others []fedcorev1beta1.KubeFedC
 		return ""
 	}
 	return first.Name
+}
+
+// isCopy says whether another KubeFedCluster is the same cluster and was there first, so
+// that this one has never been used.
+func isCopy(kfc *fedcorev1beta1.KubeFedCluster, others []fedcorev1beta1.KubeFedCluster) bool {
+	return slices.ContainsFunc(others, func(other fedcorev1beta1.KubeFedCluster) bool {
+		return sameCluster(&other, reach.NotedUID(kfc), kfc.Spec.APIEndpoint) && reach.JoinedBefore(&other, kfc)
+	})
 }
 
 // accountUser is another KubeFedCluster that works with the same account in the same

@@ -24,7 +24,9 @@ type registration struct {
 	member      *side
 	credentials credentials
 	account     string
-	mode        RBACMode
+	// hostUID identifies the host cluster; empty when the user may not read it.
+	hostUID string
+	mode    RBACMode
 }
 
 func (r registration) secretName() string {
@@ -78,7 +80,7 @@ func (h *hostSide) storeSecret(ctx context.Context, s steps, r registration) err
 	}
 	labelled := existing.Labels[reach.ClusterLabel] != ""
 	sameKind := reach.TokenLifetime(&existing) == r.credentials.lifetime
-	if !r.options.DryRun && labelled && sameKind && apiequality.Semantic.DeepEqual(existing.Data, desired.Data) {
+	if labelled && sameKind && apiequality.Semantic.DeepEqual(existing.Data, desired.Data) {
 		s.say(fmt.Sprintf("unchanged %s in %s", describeObject(desired), s.where))
 		return nil
 	}
@@ -126,7 +128,7 @@ func (h *hostSide) storeCluster(ctx context.Context, s steps, r registration, sp
 	desired := &fedcorev1beta1.KubeFedCluster{
 		TypeMeta: metav1.TypeMeta{APIVersion: fedcorev1beta1.SchemeGroupVersion.String(), Kind: "KubeFedCluster"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: h.namespace, Name: r.options.ClusterName, Annotations: r.annotations(), Labels: r.labels(ctx, h),
+			Namespace: h.namespace, Name: r.options.ClusterName, Annotations: r.annotations(), Labels: r.labels(ctx),
 		},
 		Spec: spec,
 	}

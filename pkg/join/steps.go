@@ -172,6 +172,8 @@ func bring(existing, desired client.Object) (change, error) {
 	case *admissionv1.ValidatingAdmissionPolicyBinding:
 		have, _ := existing.(*admissionv1.ValidatingAdmissionPolicyBinding)
 		return assign(&have.Spec, want.Spec), nil
+	case *corev1.ServiceAccount:
+		return note(existing, want), nil
 	case *corev1.Secret:
 		have, _ := existing.(*corev1.Secret)
 		if have.Type != want.Type || have.Annotations[corev1.ServiceAccountNameKey] != want.Annotations[corev1.ServiceAccountNameKey] {

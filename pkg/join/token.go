@@ -126,6 +126,21 @@ func (s *side) token(ctx context.Context, namespace, account string, plan tokenP
 	return c, err
 }
 
+// presentToken is token for a dry run: what the host would be told if nothing had to be made.
+func (s *side) presentToken(ctx context.Context, namespace, account string, plan tokenPlan) (c credentials, err error) {
+	c.token = plan.kept
+	switch {
+	case plan.lifetime == 0:
+		var secret corev1.Secret
+		err := s.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: account}, &secret)
+		c.token, c.ca = string(secret.Data[corev1.ServiceAccountTokenKey]), secret.Data[corev1.ServiceAccountRootCAKey]
+		return c, client.IgnoreNotFound(err)
+	case c.token != "":
+		c.ca, err = s.authority(ctx, namespace)
+	}
+	return c, err
+}
+
 // authority is that of the member as its pods are told it; empty where nobody tells them.
 func (s *side) authority(ctx context.Context, namespace string) ([]byte, error) {
 	const patience, pause = 5 * time.Second, 100 * time.Millisecond // for a namespace that has just been made

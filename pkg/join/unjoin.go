@@ -75,8 +75,14 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 		}
 		o.Say(fmt.Sprintf("left %s as it is: %v", o.ClusterName, err))
 	}
-	if kfc == nil && (memberSide == nil || !memberSide.has(ctx, account)) {
-		return fmt.Errorf("cluster %s has not joined: there is no KubeFedCluster %s/%s in the host cluster, and no account %s in the member", o.ClusterName, o.KubeFedNamespace, o.ClusterName, account)
+	hostUID, err := hostSide.clusterUID(ctx)
+	if err != nil {
+		return err
+	}
+	if kfc == nil {
+		if err := o.checkLeftovers(ctx, memberSide, account, hostUID); err != nil {
+			return err
+		}
 	}
 	if kfc != nil {
 		if err := hostSide.forget(ctx, kfc, others, o); err != nil {
@@ -87,14 +93,14 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 	if memberSide == nil {
 		return nil
 	}
-	if err := o.rememberLabels(ctx, kfc, memberSide, hostSide, account.Namespace); err != nil {
+	if err := o.rememberLabels(ctx, kfc, others, memberSide, client.ObjectKey{Namespace: account.Namespace, Name: hostUID}); err != nil {
 		o.Say(fmt.Sprintf("could not leave the labels in %s: %v", o.ClusterName, err)) // they have been said
 	}
 	if user := o.accountUser(kfc, account, others); user != "" {
 		o.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: KubeFedCluster %s uses them", account, o.ClusterName, user))
 		return nil
 	}
-	err = memberSide.cleanUp(ctx, account, hostSide.namespaceUID(ctx), o)
+	err = memberSide.cleanUp(ctx, account, hostUID, hostSide.namespaceUID(ctx), o)
 	if err != nil && o.Force {
 		o.Say(fmt.Sprintf("could not clean up %s: %v", o.ClusterName, err))
 		return nil
@@ -119,19 +125,40 @@ func (o *UnjoinOptions) sayLabels(kfc *fedcorev1beta1.KubeFedCluster) {
 		verb, o.ClusterName, labels, o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), labels))
 }
 
-// rememberLabels leaves the labels in the member, for the next join.
-func (o *UnjoinOptions) rememberLabels(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, member *side, host *hostSide, namespace string) error {
-	if kfc == nil || o.DryRun {
+// rememberLabels leaves the labels in the member, for the next join: in its namespace, under
+// the host's UID. What a copy says that has never been used is nothing to remember.
+func (o *UnjoinOptions) rememberLabels(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, others []fedcorev1beta1.KubeFedCluster, member *side, where client.ObjectKey) error {
+	if kfc == nil || o.DryRun || isCopy(kfc, others) {
 		return nil
 	}
-	uid := host.clusterUID(ctx)
 	if len(kfc.Labels) == 0 {
-		return member.forgetMembership(ctx, namespace, uid)
+		return member.forgetMembership(ctx, where.Namespace, where.Name)
 	}
-	if uid == "" {
+	if where.Name == "" {
 		return errors.New("the UID of the host cluster could not be read")
 	}
-	return member.remember(ctx, namespace, uid, memory{Cluster: o.ClusterName, Labels: kfc.Labels})
+	return member.remember(ctx, where.Namespace, where.Name, memory{Cluster: o.ClusterName, Labels: kfc.Labels})
+}
+
+// checkLeftovers makes sure that there is something to remove in the member of a cluster
+// which the host does not know any more, and that it is this host's.
+func (o *UnjoinOptions) checkLeftovers(ctx context.Context, member *side, account client.ObjectKey, hostUID string) error {
+	none := fmt.Errorf("cluster %s has not joined: there is no KubeFedCluster %s/%s in the host cluster", o.ClusterName, o.KubeFedNamespace, o.ClusterName)
+	if member == nil {
+		return none
+	}
+	there, err := member.has(ctx, account)
+	if err != nil {
+		return err
+	} else if !there {
+		return fmt.Errorf("%w, and no account %s in the member", none, account)
+	}
+	if why, err := member.keepAccount(ctx, account, hostUID); err != nil {
+		return err
+	} else if why != "" {
+		return fmt.Errorf("%w, and the account %s in the member is not to be removed: %s", none, account, why)
+	}
+	return nil
 }
 
 // account is the service account in the member.
@@ -187,8 +214,12 @@ func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluste
 	return h.forgetSecret(ctx, s, kfc, others)
 }
 
-func (s *side) has(ctx context.Context, account client.ObjectKey) bool {
-	return s.client.Get(ctx, account, &corev1.ServiceAccount{}) == nil
+func (s *side) has(ctx context.Context, account client.ObjectKey) (bool, error) {
+	err := s.client.Get(ctx, account, &corev1.ServiceAccount{})
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("reading ServiceAccount %s in %s: %w", account, s.name, err)
+	}
+	return err == nil, nil
 }
 
 // namespaceUID is that of the control plane's namespace, or empty.
@@ -200,16 +231,18 @@ func (h *hostSide) namespaceUID(ctx context.Context) types.UID {
 	return namespace.UID
 }
 
-// cleanUp removes what Join created in the member, and the account's further rights.
-// The KubeFed namespace goes only if it is empty and certainly not the host's, whose
-// UID is hostUID.
-func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID types.UID, o UnjoinOptions) error {
-	did := steps{client: s.client, where: s.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
-	errs := []error{did.dropBoundRights(ctx, account.Namespace, account.Name)}
-	for _, object := range accessObjects(account.Namespace, account.Name) {
-		errs = append(errs, did.remove(ctx, object))
+// cleanUp removes what Join created in the member, and the account's further rights,
+// unless it is that of another host. The KubeFed namespace goes only if it is empty and
+// certainly not the host's, whose UID is hostNamespace.
+func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID string, hostNamespace types.UID, o UnjoinOptions) error {
+	if why, err := s.keepAccount(ctx, account, hostUID); err != nil {
+		return err
+	} else if why != "" {
+		o.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: %s", account, s.name, why))
+		return nil
 	}
-	if err := errors.Join(errs...); err != nil {
+	did := steps{client: s.client, where: s.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
+	if err := did.dropAccount(ctx, s, account); err != nil {
 		return err
 	}
 	namespace := &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}
@@ -220,11 +253,11 @@ func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID ty
 		return err
 	}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	why, err := s.keepNamespace(ctx, namespace, account.Name, hostUID)
+	why, err := s.keepNamespace(ctx, namespace, account.Name, hostNamespace)
 	if err != nil {
 		return fmt.Errorf("looking at what is left in namespace %s of %s: %w", namespace.Name, s.name, err)
 	}
-	if hostUID == "" {
+	if hostNamespace == "" {
 		why = "the host's own could not be read to tell them apart"
 	}
 	if why != "" {

@@ -144,7 +144,11 @@ type misreading struct {
 func (t *runningType) misread(fed *federated) (m misreading) {
 	_, ownership := t.ownership(fed)
 	_, consumption := federate.ConsumptionOf(fed.Consumed)
-	for _, f := range []struct{ fault, reason string }{{ownership, "InvalidOwnership"}, {consumption, "InvalidConsumption"}} {
+	deletion := ""
+	if fed.DeleteOptionsError != nil { // said while there is time to mend it
+		deletion = fed.DeleteOptionsError.Error()
+	}
+	for _, f := range []struct{ fault, reason string }{{ownership, "InvalidOwnership"}, {consumption, "InvalidConsumption"}, {deletion, "InvalidDeletion"}} {
 		if f.fault != "" {
 			m.faults, m.reason = append(m.faults, f.fault), cmp.Or(m.reason, f.reason)
 		}

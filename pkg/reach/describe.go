@@ -50,7 +50,7 @@ func describe(err error, endpoint string, timeout time.Duration) string {
 		return fmt.Sprintf("the certificate of %s is for other names: check spec.apiEndpoint, or disable the SubjectName validation", host)
 	case errors.As(err, &invalid):
 		return fmt.Sprintf("the certificate of %s is not valid: %s", host, invalidReason(invalid))
-	case errors.As(err, &recordHeader), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+	case errors.As(err, &recordHeader), speaksNoTLS(err):
 		return fmt.Sprintf("%s does not speak TLS: check the scheme and port of spec.apiEndpoint", host)
 	case errors.As(err, &alert):
 		return fmt.Sprintf("TLS with %s failed: %s", host, alert.Error())
@@ -63,6 +63,24 @@ func describe(err error, endpoint string, timeout time.Duration) string {
 	default:
 		return Innermost(err)
 	}
+}
+
+// speaksNoTLS: net/http tells by its words alone.
+func speaksNoTLS(err error) bool {
+	return strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// unproved says whether something answered whose certificate, if any, is not the member's.
+func unproved(err error) bool {
+	var (
+		unknownCA    x509.UnknownAuthorityError
+		hostname     x509.HostnameError
+		invalid      x509.CertificateInvalidError
+		verification *tls.CertificateVerificationError
+		recordHeader tls.RecordHeaderError
+	)
+	return errors.As(err, &unknownCA) || errors.As(err, &hostname) || errors.As(err, &invalid) ||
+		errors.As(err, &verification) || errors.As(err, &recordHeader) || speaksNoTLS(err)
 }
 
 // describeStatus says what an HTTP answer other than success means for a path.

@@ -18,6 +18,8 @@ type Observation struct {
 	Detail string
 	// Refused: it did not accept the credentials.
 	Refused bool
+	// Unproved: something answered that could not prove to be the member, by a certificate.
+	Unproved bool
 	// Problem says what is wrong with a member that is nevertheless ready, such
 	// as new credentials that do not work.
 	Problem string

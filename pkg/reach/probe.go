@@ -57,7 +57,7 @@ func (p *Prober) Healthz(ctx context.Context) Observation {
 		return Observation{Verdict: NotReady, Detail: Describe(err, p.endpoint, p.timeout)}
 	case err != nil:
 		p.idle()
-		return Observation{Verdict: Offline, Detail: Describe(err, p.endpoint, p.timeout)}
+		return Observation{Verdict: Offline, Unproved: unproved(err), Detail: Describe(err, p.endpoint, p.timeout)}
 	case code == http.StatusOK && strings.EqualFold(strings.TrimSpace(string(body)), "ok"):
 		return Observation{Verdict: Ready}
 	case code == http.StatusOK:

@@ -176,6 +176,23 @@ var _ = Describe("A deletion with --cascade=orphan", func() {
 	})
 })
 
+var _ = Describe("A deletion that the annotations leave open", func() {
+	DescribeTable("is said before anybody deletes the object, and waits until they are mended", func(ctx SpecContext, annotation, says, mended string) {
+		f := create(ctx, configMap(federatedNamespace(ctx), "open", fields{"a": "1"}).on(members[0]).annotate(annotation, "yse"))
+		expectSettled(ctx, f, members[0])
+		Eventually(ctx, func() map[string]any { return conditionOf(found(ctx, host, f.ref()), "Accepted") }).Should(And(
+			HaveKeyWithValue("reason", "InvalidDeletion"), HaveKeyWithValue("message", ContainSubstring("metadata.annotations["+annotation+"] "+says))))
+		Expect(host.Delete(ctx, f.DeepCopy())).To(Succeed())
+		expectWord(ctx, f, members[0], "DeletionFailed", annotation)
+		change(ctx, f, func(f *federated) { f.annotate(annotation, mended) })
+		expectGone(ctx, host, f.ref())
+		expectMissing(ctx, members[0], f.target)
+	},
+		Entry("of orphans", "kubefed.io/orphan", `must be "true" or "false", is "yse"`, "false"),
+		Entry("of options", "kubefed.io/deleteoption", "must be DeleteOptions as JSON", "{}"),
+	)
+})
+
 // replicaSets returns the ReplicaSets of a namespace that are not being deleted.
 func replicaSets(ctx context.Context, c *framework.Cluster, namespace string) []metav1.PartialObjectMetadata {
 	GinkgoHelper()

@@ -48,7 +48,7 @@ var _ = Describe("A member that gives rights by namespace", Serial, Ordered, fun
 
 	BeforeAll(func(ctx SpecContext) {
 		c, other = members[0], members[1]
-		out := fedctl(ctx, "join", c.Name, "--cluster-context", c.Name, "--rbac=namespaces")
+		out := fedctl(ctx, "join", c.Name, "--cluster-context", c.Name, "--rbac=namespaces", "--allow-granting") // ClusterRoles are enabled
 		Expect(out).To(ContainSubstring("created ClusterRole " + rightsIn(c, "").Name))
 		DeferCleanup(func(ctx SpecContext) {
 			out := fedctl(ctx, "join", c.Name, "--cluster-context", c.Name, "--rbac=types")

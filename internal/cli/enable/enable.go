@@ -148,6 +148,9 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := host.Enable(ctx, prepared, o.DryRun); err != nil {
 		return err
 	}
+	if err := o.warnOfGranting(ctx, host, prepared.TypeConfig); err != nil {
+		return err
+	}
 	if o.Join {
 		if err := o.joinMembers(ctx, host, prepared.TypeConfig); err != nil {
 			return err

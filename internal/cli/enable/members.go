@@ -64,6 +64,28 @@ func (o *Options) joinMembers(ctx context.Context, host *enablement.Host, added 
 		len(failed), len(members.Items), added.Name, strings.Join(failed, ", "))
 }
 
+// warnOfGranting says which members have limits that a type undoes, before they get the rights to it.
+func (o *Options) warnOfGranting(ctx context.Context, host *enablement.Host, added *fedcorev1beta1.FederatedTypeConfig) error {
+	if !join.Grants(added) {
+		return nil
+	}
+	var members fedcorev1beta1.KubeFedClusterList
+	if err := host.Client.List(ctx, &members, client.InNamespace(host.Namespace)); err != nil {
+		return fmt.Errorf("listing KubeFedClusters: %w", err)
+	}
+	var limited []string
+	for i := range members.Items {
+		if members.Items[i].Annotations[reach.NamespaceRightsAnnotation] != "" {
+			limited = append(limited, members.Items[i].Name)
+		}
+	}
+	if len(limited) > 0 {
+		_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: who writes %s can grant any right, which would undo --rbac=namespaces: %s gets no rights to the type unless joined again with --allow-granting or --rbac=types\n",
+			added.Name, strings.Join(limited, ", "))
+	}
+	return nil
+}
+
 func (o *Options) say(member, line string) {
 	_, _ = fmt.Fprintf(o.factory.Out, "%s: %s\n", member, line)
 }
@@ -89,6 +111,7 @@ func (o *Options) joinMember(ctx context.Context, host *rest.Config, member *fed
 		case err != nil && (sameAddress || name == member.Name):
 			unreachable = err
 		case err == nil && (answers == uid || sameAddress && (answers == "" || uid == "")):
+			options.ClusterContext = name
 			return join.Join(ctx, host, config, options)
 		}
 	}

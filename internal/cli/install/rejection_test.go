@@ -162,6 +162,42 @@ var _ = DescribeTable("a preference is taken", func(ctx context.Context, bounds,
 		"spec.clusters[*]: minReplicas is 3, and maxReplicas 2: both cannot hold"),
 )
 
+var _ = DescribeTable("the orphan annotation is warned of when it is written", func(ctx context.Context, value string, good bool) {
+	waitForPolicies(ctx)
+	heard := &warnings{}
+	config := rest.CopyConfig(host.Config)
+	config.WarningHandler = heard
+	listening, err := client.New(config, client.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	orphan := func(value string) *unstructured.Unstructured {
+		object := withOverrides("FederatedConfigMap", "x", "[]")
+		object.SetAnnotations(map[string]string{federate.OrphanAnnotation: value})
+		return object
+	}
+	write := func(value string) error { return listening.Create(ctx, orphan(value), client.DryRunAll) }
+	Eventually(func() []string { // the rule holds
+		Expect(write("nope")).To(Succeed())
+		return heard.all
+	}).Should(ContainElement(ContainSubstring("metadata.annotations[kubefed.io/orphan] must be true or false")))
+	heard.all = nil
+	Expect(write(value)).To(Succeed())
+	if good {
+		Expect(heard.all).To(BeEmpty())
+	} else {
+		Expect(heard.all).To(HaveLen(1))
+	}
+	read, err := federate.Parse(orphan(value)) // as the controller does
+	Expect(err).NotTo(HaveOccurred())
+	Expect(read.DeleteOptionsError == nil).To(Equal(good))
+},
+	Entry("unless it is true", "true", true),
+	Entry("unless it is True", "True", true),
+	Entry("unless it is 0", "0", true),
+	Entry("unless it says nothing", "", true),
+	Entry("where it is yes", "yes", false),
+	Entry("where it is in capitals as nobody reads them", "tRUE", false),
+)
+
 var _ = DescribeTable("a template", func(ctx context.Context, kind, template, message string) {
 	object := parse(fmt.Sprintf("{apiVersion: types.kubefed.io/v1beta1, kind: %s, metadata: {name: x, namespace: default}, spec: {template: %s}}", kind, template))
 	Expect(rejected(ctx, object)).To(MatchError(ContainSubstring(message)))

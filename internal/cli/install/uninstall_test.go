@@ -8,11 +8,14 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/join"
 )
 
 var _ = Describe("fedctl uninstall", Ordered, func() {
@@ -56,6 +59,46 @@ var _ = Describe("fedctl uninstall", Ordered, func() {
 		out, err = fedctl(ctx, "install", "--without-controller")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).To(ContainSubstring("0 created, 0 configured"), "the other control plane is whole")
+	})
+
+	It("keeps the namespace in which another host has its account, and the account", func(ctx context.Context) {
+		_, err := fedctl(ctx, "install", "--without-controller", "--kubefed-namespace", "gone-shared")
+		Expect(err).NotTo(HaveOccurred())
+		// What "fedctl join" of another host makes here, and KubeFed's, which does not say whose it is.
+		for name, annotations := range map[string]map[string]string{"here-other": {join.HostUIDAnnotation: "0b7e"}, "here-unknown": nil} {
+			account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "gone-shared", Name: name, Annotations: annotations}}
+			Expect(host.Create(ctx, account)).To(Succeed())
+			binding := &rbacv1.ClusterRoleBinding{
+				ObjectMeta: metav1.ObjectMeta{Name: "kubefed-controller-manager:" + name},
+				Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "gone-shared", Name: name}},
+				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "kubefed-controller-manager:" + name},
+			}
+			Expect(host.Create(ctx, binding)).To(Succeed())
+			DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, binding)).To(Succeed()) })
+		}
+		for _, dry := range []string{"--dry-run", "--dry-run=false"} {
+			out, err := fedctl(ctx, "uninstall", "--kubefed-namespace", "gone-shared", dry)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(out).To(And(
+				ContainSubstring("kept namespace gone-shared: another host, which has this cluster for a member, uses ServiceAccount here-other, here-unknown in it"),
+				ContainSubstring("serviceaccount/fedctl-controller deleted"), ContainSubstring("kubefedconfig.core.kubefed.io/kubefed deleted"),
+				Not(ContainSubstring("namespace/gone-shared deleted")),
+			))
+		}
+		namespace := &corev1.Namespace{}
+		Expect(host.Get(ctx, client.ObjectKey{Name: "gone-shared"}, namespace)).To(Succeed())
+		Expect(namespace.DeletionTimestamp).To(BeNil())
+		var accounts corev1.ServiceAccountList
+		Expect(host.List(ctx, &accounts, client.InNamespace("gone-shared"))).To(Succeed())
+		var left []string
+		for _, account := range accounts.Items {
+			left = append(left, account.Name)
+		}
+		Expect(left).To(ContainElements("here-other", "here-unknown"))
+		Expect(left).NotTo(ContainElement("fedctl-controller"))
+
+		Expect(host.DeleteAllOf(ctx, &corev1.ServiceAccount{}, client.InNamespace("gone-shared"))).To(Succeed())
+		uninstall(ctx, "gone-shared")
 	})
 
 	It("takes a control plane without a type for one", func(ctx context.Context) {

@@ -46,7 +46,8 @@ adds what the types need that most fleets enable sooner or later. Federating
 ClusterRoles or Roles gives the right to grant any right, which such types need.
 --rbac=admin allows everything, as kubefedctl does. --rbac=namespaces is less than
 types: the controller reads the enabled types everywhere, but writes only in the
-namespaces that are federated to the cluster, in each of which it binds that right.
+namespaces that are federated to the cluster, in each of which it binds that right;
+types with which any right can be granted would undo that, and are refused.
 What the rights amount to is said.`
 
 	example = `  # Join the cluster of the context member-1 under the name of its context
@@ -116,6 +117,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Join.SecretName, "secret-name", "", "Name of the Secret in the host that holds the cluster's token; by default made from the cluster's name.")
 	flags.StringVar(&o.Join.APIEndpoint, "api-endpoint", "", "URL of the joining cluster's API server as the host's controller reaches it; by default the one stored by an earlier join, or the one in the kubeconfig.")
 	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: namespaces (what the enabled types need, to write only in the namespaces that are federated to it), types (that, in all namespaces), usual (that, and what the usual types need) or admin (everything); by default as an earlier join was told, or types.")
+	flags.BoolVar(&o.Join.AllowGranting, "allow-granting", false, "With --rbac=namespaces, give the rights that enabled Roles, RoleBindings, ClusterRoles and ClusterRoleBindings need, too: they undo it.")
 	flags.DurationVar(&o.tokenLifetime, "token-lifetime", join.DefaultTokenLifetime, "How long a token lives that the controller renews after half of that time; 0 makes one that does not end. A cluster that has joined keeps the kind it has.")
 	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one.")
 	flags.StringToStringVar(&o.Join.Labels, "labels", nil, "Labels of the KubeFedCluster, such as region=eu,tier=gold; others that it has stay.")
@@ -140,6 +142,7 @@ func (o *Options) Complete(args []string) error {
 	if o.ClusterContext == "" {
 		o.ClusterContext = o.Join.ClusterName
 	}
+	o.Join.ClusterContext = o.ClusterContext
 	o.Join.KubeFedNamespace = o.factory.KubeFedNamespace
 	o.Join.RBAC = join.RBACMode(o.rbac)
 	o.Join.Say = func(line string) { _, _ = fmt.Fprintln(o.Output.Progress(o.factory), line) }

@@ -13,9 +13,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -33,7 +33,9 @@ host without their finalizers, so that they can be deleted. Their definitions st
 as well, because deleting those would delete the objects.
 
 Members are unjoined first, each with "fedctl unjoin"; with --force they need not be:
-what join created in them then stays there.
+what join created in them then stays there. Where this cluster is a member of another
+host with the same namespace, that host's account is in it: the namespace then stays,
+without what belongs to the control plane.
 
 If the namespace of the control plane has been deleted already, and waits for
 finalizers that no controller is left to remove, this ends the wait.`
@@ -99,7 +101,16 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := o.removeNamespace(ctx, host.Client); err != nil {
+	others, err := o.othersAccounts(ctx, host.Client)
+	if err != nil {
+		return err
+	}
+	if len(others) == 0 {
+		err = o.removeNamespace(ctx, host.Client)
+	} else {
+		err = o.emptyNamespace(ctx, host.Client, others)
+	}
+	if err != nil {
 		return err
 	}
 	if err := o.removeClusterWide(ctx, host.Client, alone); err != nil {
@@ -113,19 +124,12 @@ func (o *Options) Run(ctx context.Context) error {
 
 // refuseWhileJoined returns an error that names the clusters that are joined.
 func (o *Options) refuseWhileJoined(ctx context.Context, host client.Client) error {
-	var joined fedcorev1beta1.KubeFedClusterList
-	err := host.List(ctx, &joined, client.InNamespace(o.factory.KubeFedNamespace))
-	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("listing the KubeFedClusters: %w", err)
-	}
-	if len(joined.Items) == 0 || o.Force {
-		return nil
+	joined, err := o.joined(ctx, host)
+	if err != nil || len(joined) == 0 || o.Force {
+		return err
 	}
 	var commands []string
-	for _, cluster := range joined.Items {
+	for _, cluster := range joined {
 		commands = append(commands, o.factory.UnjoinCommand(cluster.Name, cluster.Spec.APIEndpoint))
 	}
 	return fmt.Errorf("%d clusters are joined; unjoin them first, or leave in them what join created with --force:\n  %s",
@@ -160,40 +164,6 @@ func (o *Options) stopController(ctx context.Context, host client.Client) error 
 	return nil
 }
 
-// removeNamespace deletes the control plane's namespace and waits until it is gone.
-func (o *Options) removeNamespace(ctx context.Context, host client.Client) error {
-	namespace := &corev1.Namespace{}
-	namespace.Name = o.factory.KubeFedNamespace
-	if o.DryRun {
-		if err := host.Get(ctx, client.ObjectKeyFromObject(namespace), namespace); apierrors.IsNotFound(err) {
-			return nil
-		} else if err != nil && !apierrors.IsForbidden(err) {
-			return fmt.Errorf("reading Namespace %s: %w", namespace.Name, err)
-		}
-	} else {
-		if err := host.Delete(ctx, namespace); apierrors.IsNotFound(err) {
-			return nil
-		} else if err != nil && !apierrors.IsConflict(err) { // a conflict: it is being deleted already
-			return fmt.Errorf("deleting Namespace %s: %w", namespace.Name, err)
-		}
-		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, o.Wait, true, func(ctx context.Context) (bool, error) {
-			err := host.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)
-			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
-		})
-		if err != nil {
-			var why []string
-			for _, condition := range namespace.Status.Conditions {
-				if condition.Status == corev1.ConditionTrue {
-					why = append(why, condition.Message)
-				}
-			}
-			return fmt.Errorf("Namespace %s has been deleted but is not gone: %s: %w", namespace.Name, strings.Join(why, "; "), err) //nolint:staticcheck // a kind begins it
-		}
-	}
-	o.deleted("namespace/" + namespace.Name)
-	return nil
-}
-
 // removeClusterWide deletes what install has put beside the namespace, but for
 // definitions, with which the objects would go, and, unless this control plane is
 // alone, for what the others use as well.
@@ -207,11 +177,16 @@ func (o *Options) removeClusterWide(ctx context.Context, host client.Client, alo
 	} else {
 		o.say("kept the roles and policies that another control plane in this cluster uses as well")
 	}
+	return o.deleteAll(ctx, host, own)
+}
+
+// deleteAll deletes what is there of the objects.
+func (o *Options) deleteAll(ctx context.Context, host client.Client, objects []*unstructured.Unstructured) error {
 	var options []client.DeleteOption
 	if o.DryRun {
 		options = append(options, client.DryRunAll) // tells what is there, and whether it may be deleted
 	}
-	for _, object := range own {
+	for _, object := range objects {
 		if err := host.Delete(ctx, object, options...); apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 			continue
 		} else if err != nil {
