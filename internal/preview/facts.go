@@ -64,8 +64,8 @@ type Facts struct {
 	limitedTo string
 }
 
-// Read reads the facts from the host cluster. The FederatedNamespaces are those of the
-// namespaces that are named; all, if none is.
+// Read reads the facts from the host cluster. The FederatedNamespaces and OverridePolicies
+// are those of the namespaces that are named; all, if none is.
 func Read(ctx context.Context, host client.Reader, kubeFedNamespace string, namespaces ...string) (*Facts, error) {
 	var objects []*unstructured.Unstructured
 	for _, gvk := range factKinds {
@@ -76,15 +76,20 @@ func Read(ctx context.Context, host client.Reader, kubeFedNamespace string, name
 		objects = append(objects, found...)
 	}
 	for _, gvk := range append([]schema.GroupVersionKind{capacityKind}, policyKinds...) {
-		namespace := ""
-		if gvk == capacityKind {
-			namespace = kubeFedNamespace
+		within := []string{""}
+		switch {
+		case gvk == capacityKind:
+			within = []string{kubeFedNamespace}
+		case gvk.Kind == policy.KindOverridePolicy && len(namespaces) > 0:
+			within = namespaces
 		}
-		found, err := list(ctx, host, gvk, namespace)
-		if err != nil && !errors.Is(err, ErrNoControlPlane) { // a control plane of an earlier release has none
-			return nil, err
+		for _, namespace := range within {
+			found, err := list(ctx, host, gvk, namespace)
+			if err != nil && !errors.Is(err, ErrNoControlPlane) { // a control plane of an earlier release has none
+				return nil, err
+			}
+			objects = append(objects, found...)
 		}
-		objects = append(objects, found...)
 	}
 	facts, err := FromObjects(objects, kubeFedNamespace)
 	if err != nil || !facts.namespacesFederated {
@@ -104,7 +109,11 @@ func list(ctx context.Context, host client.Reader, gvk schema.GroupVersionKind, 
 		if meta.IsNoMatchError(err) {
 			return nil, ErrNoControlPlane
 		}
-		return nil, fmt.Errorf("listing %ss in namespace %s: %w", gvk.Kind, namespace, err)
+		where := " in namespace " + namespace
+		if namespace == "" {
+			where = ""
+		}
+		return nil, fmt.Errorf("listing %s objects%s: %w", gvk.Kind, where, err)
 	}
 	objects := make([]*unstructured.Unstructured, len(items.Items))
 	for i := range items.Items {

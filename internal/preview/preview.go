@@ -2,7 +2,6 @@ package preview
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,7 +84,12 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	p.intent = f.changed(t, parsed, federate.IntentOf(parsed, fault, nil))
 	var decision placement.Decision
 	decision, p.Problem = f.place(t, p.intent)
-	p.Problem = cmp.Or(f.withdrawn(t, parsed), p.Problem)
+	if withdrawn := f.withdrawn(t, parsed); withdrawn != "" {
+		p.Problem = withdrawn
+		if !parsed.Deleting { // no cluster has it, wherever it is placed
+			decision.Verdicts = nil
+		}
+	}
 	renderer, err := p.intent.Renderer(t.RenderTarget())
 	if err != nil && p.Problem == "" {
 		p.Problem = err.Error()
@@ -161,7 +165,7 @@ func (f *Facts) withdrawn(t typeconfig.Type, o *federate.Object) string {
 	case o.Deleting:
 		return "it is being deleted"
 	case t.IsNamespace && federate.IsSystemNamespace(o.Name, f.kubeFedNamespace):
-		return "the namespace " + o.Name + " is never federated"
+		return federate.SystemNamespaceMessage(o.Name)
 	case f.limitedTo != "" && t.Federated.Namespaced && o.Namespace != f.limitedTo:
 		return "the control plane federates the namespace " + f.limitedTo + " alone"
 	}

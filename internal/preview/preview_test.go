@@ -116,6 +116,9 @@ func TestPlacement(t *testing.T) {
 			problem: "spec.placement"},
 		{name: "an object that is being deleted", host: host, object: strings.Replace(web, "namespace: shop}", "namespace: shop, deletionTimestamp: \"2026-01-01T00:00:00Z\"}", 1),
 			want: "berlin+ oslo+", problem: "it is being deleted"},
+		{name: "a namespace that is never federated", host: host,
+			object:  "{apiVersion: types.kubefed.io/v1beta1, kind: FederatedNamespace, metadata: {name: kube-system, namespace: kube-system}, spec: {placement: {clusterSelector: {}}}}",
+			problem: "the Namespace kube-system is never federated itself"},
 		{name: "a template that cannot be an object", host: host, object: strings.Replace(web, "  template:\n    spec:\n      replicas: 2", "  template:\n    metadata: 7\n    spec:\n      replicas: 2", 1),
 			want: "berlin+ oslo+", problem: "spec.template.metadata"},
 	}

@@ -11,6 +11,11 @@ func NamespaceNotFederatedMessage(namespace string) string {
 	return fmt.Sprintf("namespace %s has no FederatedNamespace %s/%s", namespace, namespace, namespace)
 }
 
+// SystemNamespaceMessage says of a FederatedNamespace what IsSystemNamespace means.
+func SystemNamespaceMessage(name string) string {
+	return fmt.Sprintf("metadata.name: the Namespace %s is never federated itself, as each cluster has its own; what is in it goes where the placement says", name)
+}
+
 // IsSystemNamespace says whether a namespace is never federated itself, as in KubeFed:
 // those that every cluster has, and the control plane's. What is in them may be.
 func IsSystemNamespace(name, kubeFedNamespace string) bool {

@@ -350,3 +350,24 @@ func TestRetainReplicasWithholdsThem(t *testing.T) {
 		}
 	}
 }
+
+// What a cluster gets is a function of what concerns it: nothing tells of the others, neither
+// their names nor what is overridden there.
+func TestNothingOfOtherClustersIsRendered(t *testing.T) {
+	r := mustRenderer(t, `
+apiVersion: types.kubefed.io/v1beta1
+kind: FederatedConfigMap
+metadata: {name: told, namespace: shop, annotations: {note: of the federated object}}
+spec:
+  template: {data: {a: "1"}}
+  placement: {clusters: [{name: berlin}, {name: oslo}]}
+  overrides:
+  - clusterName: oslo
+    clusterOverrides: [{path: /data/a, value: hunter2}]
+status: {clusters: [{name: oslo, status: hunter2}]}
+`, configMaps)
+	wantYAML(t, `{apiVersion: v1, kind: ConfigMap, metadata: {name: told, namespace: shop, labels: {kubefed.io/managed: "true"}}, data: {a: "1"}}`, render(t, r, "berlin"))
+	if got := string(render(t, r, "oslo").JSON); !strings.Contains(got, "hunter2") || strings.Contains(got, "berlin") {
+		t.Errorf("oslo gets %s", got)
+	}
+}

@@ -59,10 +59,8 @@ func (m *member) examine(c *connection, object *fedcorev1beta1.KubeFedCluster, o
 	if o.Verdict != reach.Ready {
 		return o
 	}
-	if noted := reach.NotedUID(object); noted != "" && c.uid != "" && noted != c.uid {
-		return reach.Observation{Verdict: stranger, Detail: fmt.Sprintf(
-			"%s is another cluster (%s) than the one that joined (%s); if it is to take its place, run \"fedctl join %s\" again",
-			c.access.Endpoint, c.uid, noted, m.name)}
+	if why := reach.Stranger(object, c.uid); why != "" {
+		return reach.Observation{Verdict: stranger, Detail: why}
 	}
 	first, wait := m.p.settle(m, identity{known: true, uid: c.uid, endpoint: object.Spec.APIEndpoint})
 	switch {

@@ -47,7 +47,7 @@ func (w *hostWorker) decide(ctx context.Context, t *runningType, item Item) (rec
 		return reconcile.Result{}, nil
 	}
 	if t.IsNamespace && w.placer.isSystemNamespace(key.Name) && !fed.Deleting {
-		return reconcile.Result{}, nil // never propagated, as in KubeFed; their contents may be
+		return w.status.write(ctx, t, key, fed, t.accountOf(key, fed, w.settings), unplaced(federate.SystemNamespaceMessage(key.Name)))
 	}
 	acc := t.accountOf(key, fed, w.settings)
 	if fed.Deleting {

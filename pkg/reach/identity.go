@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 const (
@@ -44,6 +46,17 @@ func PruneTime(kfc *fedcorev1beta1.KubeFedCluster) time.Time {
 		return time.Time{} // nothing is removed for what cannot be read
 	}
 	return at
+}
+
+// Stranger says what is wrong where the cluster with a UID answers for a KubeFedCluster;
+// empty if it is the one that joined, or one of the two is not known.
+func Stranger(kfc *fedcorev1beta1.KubeFedCluster, uid string) string {
+	noted := NotedUID(kfc)
+	if noted == "" || uid == "" || noted == uid {
+		return ""
+	}
+	return fmt.Sprintf("%s is another cluster (%s) than the one that joined (%s); if it is to take its place, run \"fedctl join %s\" again",
+		errtext.Address(kfc.Spec.APIEndpoint), uid, noted, kfc.Name)
 }
 
 // SameEndpoint tells whether two addresses are written for one and the same.

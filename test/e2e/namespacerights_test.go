@@ -161,6 +161,15 @@ var _ = Describe("A member that gives rights by namespace", Serial, Ordered, fun
 		Expect(o.Messages[c.Name]).To(ContainSubstring("never in kube-system"))
 		expectMissing(ctx, c, rightsIn(c, "kube-system"))
 		remove(ctx, f)
+
+		By("saying everywhere that such a namespace is never federated itself")
+		const why = "the Namespace kube-system is never federated itself"
+		Eventually(ctx, func() map[string]any { return conditionOf(found(ctx, host, ns.ref()), "Propagation") }).Should(And(
+			HaveKeyWithValue("status", "False"), HaveKeyWithValue("reason", "ComputePlacementFailed"), HaveKeyWithValue("message", ContainSubstring(why))))
+		said, err := system.Run(ctx, "explain", "federatednamespace/kube-system", "-n", "kube-system")
+		Expect(err).To(MatchError(ContainSubstring(why)))
+		Expect(said).NotTo(ContainSubstring(c.Name))
+		Expect(found(ctx, c, ns.target).GetLabels()).NotTo(HaveKey(managed))
 	}, NodeTimeout(2*time.Minute))
 
 	It("is left, and entered, by many namespaces while it is away and the controller dies", localOnly, func(ctx SpecContext) {

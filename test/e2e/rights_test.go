@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
 	"github.com/fedctl/fedctl/test/kit"
@@ -165,6 +166,18 @@ var _ = Describe("The role edit in a namespace of the host", func() {
 		})
 		Expect(as.List(ctx, listOf("FederatedSecret"), client.InNamespace(ns))).To(MatchError(apierrors.IsForbidden, "is forbidden"))
 		Expect(as.Create(ctx, configMap(ns, "mine", fields{}).on().Unstructured)).To(MatchError(apierrors.IsForbidden, "is forbidden"))
+	}, NodeTimeout(2*time.Minute))
+})
+
+var _ = Describe("The role view in the control plane's namespace", func() {
+	It("shows the members and no Secret", func(ctx SpecContext) {
+		as := having(ctx, "view", framework.KubeFedNamespace, func(c client.Client) error {
+			return c.List(ctx, &fedcorev1beta1.KubeFedClusterList{}, client.InNamespace(framework.KubeFedNamespace))
+		})
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(host.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: framework.KubeFedNamespace, Name: "viewor"}})).To(Succeed())
+		}, NodeTimeout(time.Minute))
+		Expect(as.List(ctx, &corev1.SecretList{}, client.InNamespace(framework.KubeFedNamespace))).To(MatchError(apierrors.IsForbidden, "is forbidden"))
 	}, NodeTimeout(2*time.Minute))
 })
 

@@ -23,6 +23,12 @@ func TestExplain(t *testing.T) {
 			"listing Secrets: secrets is forbidden: no right; have that granted, or choose the context of another user",
 		},
 		{
+			mayNot("list", "core.kubefed.io", "kubefedclusters"),
+			`User "u" cannot list resource "kubefedclusters"; have that granted, with the ClusterRole fedctl-fleet-view (kubectl create clusterrolebinding NAME --clusterrole=fedctl-fleet-view --user=YOU), or choose the context of another user`,
+		},
+		{mayNot("create", "core.kubefed.io", "kubefedclusters"), `User "u" cannot create resource "kubefedclusters"; have that granted, or choose the context of another user`},
+		{mayNot("list", "policy.fedctl.io", "overridepolicies"), `User "u" cannot list resource "overridepolicies"; have that granted, or choose the context of another user`},
+		{
 			apierrors.NewUnauthorized("Unauthorized"),
 			"Unauthorized; the cluster does not accept the credentials of the context: renew them, or choose another context",
 		},
@@ -35,4 +41,10 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s, want %s", got, test.want)
 		}
 	}
+}
+
+func mayNot(verb, group, resource string) error {
+	err := apierrors.NewForbidden(schema.GroupResource{Group: group, Resource: resource}, "", nil)
+	err.ErrStatus.Message = fmt.Sprintf("User \"u\" cannot %s resource %q", verb, resource)
+	return err
 }

@@ -58,6 +58,8 @@ type Options struct {
 	objects *previews.Options
 
 	ShowManagedFields bool
+	// ProtectedKeys are what the controller's setting of that name is; nil asks its Deployment.
+	ProtectedKeys []string
 }
 
 // NewCommand returns the command.
@@ -72,6 +74,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.Run(cmd.Context(), args) },
 	}
 	o.objects.AddFlags(cmd)
+	cmd.Flags().StringSliceVar(&o.ProtectedKeys, "protected-keys", nil, "The controller's setting of that name; by default what its Deployment in the host says, or its default.")
 	cmd.Flags().BoolVar(&o.ShowManagedFields, "show-managed-fields", false, "Show metadata.managedFields as well.")
 	return cmd
 }
@@ -95,7 +98,7 @@ func (o *Options) Run(ctx context.Context, args []string) error {
 		_, _ = fmt.Fprintln(o.factory.ErrOut, "The policies change no object that is federated.")
 		return nil
 	}
-	members, err := newMembers(ctx, o.factory)
+	members, err := newMembers(ctx, o.factory, o.ProtectedKeys)
 	if err != nil {
 		return unknown(err)
 	}
@@ -124,6 +127,7 @@ func (o *Options) changes(ctx context.Context, members *members, all []*preview.
 			changes = append(changes, &change{name: name, err: errors.New(p.Problem)})
 			continue
 		}
+		o.sayNowhere(p, name)
 		for _, cluster := range o.objects.Shown(p) {
 			c := &change{name: name + ": cluster " + cluster.Cluster}
 			switch {
@@ -150,6 +154,25 @@ func (o *Options) changes(ctx context.Context, members *members, all []*preview.
 		})
 	}
 	return changes, group.Wait()
+}
+
+// sayNowhere says why nothing is shown of an object, or of a cluster that was asked for.
+func (o *Options) sayNowhere(p *preview.Preview, name string) {
+	var none []preview.Cluster
+	for _, cluster := range o.objects.Shown(p) {
+		if cluster.Selected || cluster.Err != nil || p.Holds(cluster.Cluster) {
+			continue
+		}
+		none = append(none, cluster)
+	}
+	switch {
+	case len(o.objects.Clusters) > 0:
+		for _, cluster := range none {
+			_, _ = fmt.Fprintf(o.factory.ErrOut, "%s: cluster %s: %s\n", name, cluster.Cluster, cluster.Message())
+		}
+	case len(none) == len(o.objects.Shown(p)):
+		_, _ = fmt.Fprintf(o.factory.ErrOut, "%s: it is placed in no cluster, see: fedctl explain\n", name)
+	}
 }
 
 // show hands the objects to the program that compares them.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -20,113 +23,173 @@ import (
 	"github.com/fedctl/fedctl/internal/preview"
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
-	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
 	"github.com/fedctl/fedctl/pkg/reach"
-	"github.com/fedctl/fedctl/pkg/settings"
 )
 
-// patience is how long a member may take to answer a request.
-const patience = 20 * time.Second
+// patience is how long a member may take to answer a request, firstAnswer to the first,
+// which asks it who it is.
+const (
+	patience    = 20 * time.Second
+	firstAnswer = 8 * time.Second
+)
 
 // members are reached as the controller reaches them.
 type members struct {
 	host      client.Client
 	namespace string
-	// adopt says that objects which are there already are taken over.
-	adopt bool
+	settings  writing
 
 	mu    sync.Mutex
 	known map[string]*dialled
 }
 
-// dialled is a member, or why it is not to be asked.
+// dialled is a member, or why it is not to be asked, or not any more.
 type dialled struct {
 	dry *member.DryRun
+	kfc *fedcorev1beta1.KubeFedCluster
 	err error
 }
 
-func newMembers(ctx context.Context, f *cmdutil.Factory) (*members, error) {
+func newMembers(ctx context.Context, f *cmdutil.Factory, protectedKeys []string) (*members, error) {
 	host, err := f.HostClient()
 	if err != nil {
 		return nil, err
 	}
-	config := &fedcorev1beta1.KubeFedConfig{}
-	err = host.Get(ctx, client.ObjectKey{Namespace: f.KubeFedNamespace, Name: kubefedconfig.Name}, config)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("reading KubeFedConfig %s/%s: %w", f.KubeFedNamespace, kubefedconfig.Name, err)
+	how, err := controllersWriting(ctx, host, f)
+	if err != nil {
+		return nil, err
 	}
-	kubefedconfig.Default(&config.Spec)
-	adopt := *config.Spec.SyncController.AdoptResources != fedcorev1beta1.AdoptResourcesDisabled
-	return &members{host: host, namespace: f.KubeFedNamespace, adopt: adopt, known: map[string]*dialled{}}, nil
+	if protectedKeys != nil {
+		how.protected = protectedKeys
+	}
+	return &members{host: host, namespace: f.KubeFedNamespace, settings: how, known: map[string]*dialled{}}, nil
 }
 
-// of is a member; those that ask for one wait for each other no longer than it takes to
-// read its credentials.
-func (m *members) of(ctx context.Context, cluster string) (*member.DryRun, error) {
+// of is a member; each is dialled once, and its questions follow each other.
+func (m *members) of(ctx context.Context, cluster string) *dialled {
+	m.mu.Lock()
+	found := m.known[cluster]
+	m.mu.Unlock()
+	if found != nil {
+		return found
+	}
+	d := &dialled{}
+	d.dry, d.kfc, d.err = m.dial(ctx, cluster)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.known[cluster] == nil {
-		dry, err := m.dial(ctx, cluster)
-		m.known[cluster] = &dialled{dry, err}
-	}
-	return m.known[cluster].dry, m.known[cluster].err
+	m.known[cluster] = d
+	return d
 }
 
-func (m *members) dial(ctx context.Context, cluster string) (*member.DryRun, error) {
+// dial makes sure that the member answers, and that it is the one that joined.
+func (m *members) dial(ctx context.Context, cluster string) (*member.DryRun, *fedcorev1beta1.KubeFedCluster, error) {
 	kfc := &fedcorev1beta1.KubeFedCluster{}
 	if err := m.host.Get(ctx, client.ObjectKey{Namespace: m.namespace, Name: cluster}, kfc); err != nil {
-		return nil, fmt.Errorf("reading KubeFedCluster %s/%s: %w", m.namespace, cluster, err)
+		return nil, nil, fmt.Errorf("reading KubeFedCluster %s/%s: %w", m.namespace, cluster, err)
 	}
+	secret, err := m.secretOf(ctx, kfc)
+	if err != nil {
+		return nil, kfc, err
+	}
+	config, err := reach.ClientConfig(kfc, secret, patience)
+	if err != nil {
+		return nil, kfc, err
+	}
+	if err := identify(ctx, kfc, secret); err != nil {
+		return nil, kfc, err
+	}
+	config.WarningHandler = rest.NoWarnings{}
+	meta, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, kfc, err
+	}
+	dyn, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, kfc, err
+	}
+	disco, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, kfc, err
+	}
+	return member.NewDryRun(meta, dyn, disco.RESTClient(), patience), kfc, nil
+}
+
+// secretOf is the Secret with which a member is asked; nil if there is none.
+func (m *members) secretOf(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: m.namespace, Name: kfc.Spec.SecretRef.Name}
 	switch err := m.host.Get(ctx, key, secret); {
 	case apierrors.IsForbidden(err):
 		return nil, fmt.Errorf("its credentials (Secret %s of the host) may not be read, with which it is asked: %w", key, err)
 	case apierrors.IsNotFound(err):
-		secret = nil
+		return nil, nil //nolint:nilnil // reach says what that means
 	case err != nil:
 		return nil, fmt.Errorf("reading Secret %s: %w", key, err)
 	}
-	config, err := reach.ClientConfig(kfc, secret, patience)
+	return secret, nil
+}
+
+// identify asks a member who it is, as the controller does before it uses one.
+func identify(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) error {
+	access, err := reach.AccessOf(kfc, secret)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	config.WarningHandler = rest.NoWarnings{}
-	meta, err := metadata.NewForConfig(config)
+	prober, err := reach.NewProber(access, kfc.Namespace+"/"+kfc.Spec.SecretRef.Name, "", firstAnswer)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	dyn, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return nil, err
+	defer prober.Close()
+	if o := prober.Healthz(ctx); o.Verdict != reach.Ready {
+		return errors.New(o.Detail)
 	}
-	disco, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return nil, err
+	uid, err := prober.ClusterUID(ctx)
+	var answered *reach.StatusError
+	if err != nil && !errors.As(err, &answered) {
+		return err
 	}
-	return member.NewDryRun(meta, dyn, disco.RESTClient(), patience), nil
+	if why := reach.Stranger(kfc, uid); why != "" { // what may not be read is not compared
+		return errors.New(why)
+	}
+	return nil
+}
+
+// explain is an error of a member as it is said. One that does not answer is not asked again.
+func (d *dialled) explain(err error, r member.Ref) error {
+	var (
+		address *url.Error
+		network net.Error
+	)
+	switch {
+	case errors.As(err, &address), errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
+		d.err = errors.New(reach.Describe(err, d.kfc.Spec.APIEndpoint, patience))
+		return d.err
+	case errtext.LacksRight(err) && reach.NamespaceRights(d.kfc) != (types.NamespacedName{}) && r.Resource.Namespaced:
+		return fmt.Errorf("%s: the cluster gives rights by namespace, and the controller has none in %s: it gets them where the FederatedNamespace places the namespace there", errtext.Stable(err), r.Key.Namespace)
+	}
+	return errors.New(errtext.InMember(err, d.kfc.Name))
 }
 
 // apply finds out what writing the object of a preview would change in its cluster.
 func (m *members) apply(ctx context.Context, p *preview.Preview, cluster *preview.Cluster, c *change) {
-	dry, err := m.of(ctx, cluster.Cluster)
-	if err != nil {
-		c.err = err
+	d := m.of(ctx, cluster.Cluster)
+	if d.err != nil {
+		c.err = d.err
 		return
 	}
 	desired := member.Desired{
 		Ref:      member.Ref{Resource: p.Type.Target, Key: p.TargetKey()},
 		Rendered: cluster.Rendered, RetainReplicas: p.RetainReplicas, Exact: p.Exact,
-		Adopt: m.adopt || p.Type.IsNamespace, Protected: settings.DefaultProtectedKeys,
+		Adopt: m.settings.adopt || p.Type.IsNamespace, Protected: m.settings.protected,
 	}
-	before, after, outcome := dry.Apply(ctx, desired)
+	before, after, outcome := d.dry.Apply(ctx, desired)
 	if err := reasonOf(outcome); namespaceMissing(err) {
 		// It comes first, with a FederatedNamespace that is new as well.
 		c.after, c.note = cluster.Object, "the namespace is not there yet: shown is what is sent, without defaults"
 		return
 	} else if err != nil {
-		c.err = errors.New(errtext.InMember(err, cluster.Cluster))
+		c.err = d.explain(err, desired.Ref)
 		return
 	}
 	c.before, c.after = withoutNoise(before), withoutNoise(after)
@@ -150,16 +213,17 @@ func (m *members) remove(ctx context.Context, p *preview.Preview, cluster string
 		c.err = p.DeleteOptionsError
 		return
 	}
-	dry, err := m.of(ctx, cluster)
-	if err != nil {
-		c.err = err
+	d := m.of(ctx, cluster)
+	if d.err != nil {
+		c.err = d.err
 		return
 	}
-	before, after, outcome := dry.Remove(ctx, member.Unwanted{
+	unwanted := member.Unwanted{
 		Ref: member.Ref{Resource: p.Type.Target, Key: p.TargetKey()}, KeepFound: p.Type.IsNamespace, DeleteOptions: p.DeleteOptions,
-	})
+	}
+	before, after, outcome := d.dry.Remove(ctx, unwanted)
 	if err := member.Err(outcome); err != nil {
-		c.err = errors.New(errtext.InMember(err, cluster))
+		c.err = d.explain(err, unwanted.Ref)
 		return
 	}
 	c.before, c.after = withoutNoise(before), withoutNoise(after)

@@ -81,8 +81,9 @@ var _ = Describe("fedctl uninstall", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(out).To(And(
 				ContainSubstring("kept namespace gone-shared: another host, which has this cluster for a member, uses ServiceAccount here-other, here-unknown in it"),
-				ContainSubstring("serviceaccount/fedctl-controller deleted"), ContainSubstring("kubefedconfig.core.kubefed.io/kubefed deleted"),
-				Not(ContainSubstring("namespace/gone-shared deleted")),
+				ContainSubstring("serviceaccount/fedctl-controller in namespace gone-shared deleted"),
+				ContainSubstring("kubefedconfig.core.kubefed.io/kubefed in namespace gone-shared deleted"),
+				Not(ContainSubstring("\nnamespace/gone-shared deleted")),
 			))
 		}
 		namespace := &corev1.Namespace{}

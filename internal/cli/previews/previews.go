@@ -292,12 +292,27 @@ func (o *Options) facts(ctx context.Context, objects []*unstructured.Unstructure
 	if err := o.namespaceOfContext(); err != nil {
 		return nil, err
 	}
-	facts, err := o.readFacts(ctx, host)
+	facts, err := o.readFacts(ctx, host, o.namespacesOf(objects)...)
 	if err != nil {
 		return nil, err
 	}
 	o.adopt(facts, objects, o.Namespace)
 	return facts, nil
+}
+
+// namespacesOf are the namespaces of objects of files, whose facts count; none means all:
+// where policies are asked what they change, everything may count.
+func (o *Options) namespacesOf(objects []*unstructured.Unstructured) []string {
+	if o.Affected && slices.ContainsFunc(objects, preview.IsPolicy) {
+		return nil
+	}
+	namespaces := []string{o.Namespace}
+	for _, object := range objects {
+		if namespace := object.GetNamespace(); namespace != "" && !slices.Contains(namespaces, namespace) {
+			namespaces = append(namespaces, namespace)
+		}
+	}
+	return namespaces
 }
 
 // adopt gives namespaced objects their namespace, and the facts the FederatedNamespaces of the
