@@ -200,7 +200,7 @@ func (p *controlPlane) setUpBackups() error {
 	if !p.Backups.Enabled {
 		return nil
 	}
-	options, err := backupOptions(p.Config)
+	options, err := backupOptions(p.Config, p.host)
 	if err != nil {
 		return err
 	}

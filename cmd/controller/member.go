@@ -36,7 +36,7 @@ func runMember(ctx context.Context, own *rest.Config, c *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
 	}
-	options, err := backupOptions(c)
+	options, err := backupOptions(c, own)
 	if err != nil {
 		return err
 	}
@@ -55,12 +55,13 @@ func runMember(ctx context.Context, own *rest.Config, c *config.Config) error {
 	return mgr.Start(ctx)
 }
 
-func backupOptions(c *config.Config) (executor.Options, error) {
+// backupOptions are those of executors; own is the cluster that this process belongs to.
+func backupOptions(c *config.Config, own *rest.Config) (executor.Options, error) {
 	rules, err := c.Backups.Network()
 	return executor.Options{
 		Election:       c.Election,
 		Backups:        c.Backups,
-		Network:        rules,
+		Network:        rules.Excluding(own.Host),
 		Namespace:      c.TargetNamespace(),
 		LeaseNamespace: c.KubeFedNamespace,
 		Logger:         ctrl.Log.WithName("backup"),

@@ -48,7 +48,7 @@ func (s *Backups) AddFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&s.Poll, "backup-poll", 5*time.Second, "How long a run that has to wait waits at most before it is looked at again.")
 	flags.StringVar(&s.CacheDir, "backup-cache-dir", "", "Directory for temporary files of backup repositories; the system's by default.")
 	flags.StringSliceVar(&s.FilesystemRoots, "backup-filesystem-roots", nil, "Directories of this controller that BackupRepositories of members may name in spec.filesystem, they and all beneath them; none by default. With --mode=member, any may be named.")
-	flags.StringSliceVar(&s.StorageAddresses, "backup-storage-addresses", nil, "Addresses, or ranges of them such as 127.0.0.0/8, that the storage of BackupRepositories may have although they are this machine, link-local, or a cloud's metadata service.")
+	flags.StringSliceVar(&s.StorageAddresses, "backup-storage-addresses", nil, "Addresses, or ranges of them such as 127.0.0.0/8, that the storage of BackupRepositories may have although they are this machine, link-local, a cloud's metadata service, or the API server of the controller's own cluster.")
 	flags.StringSliceVar(&s.TokenURIs, "backup-token-uris", nil, "Where keys of Google service accounts in the Secrets of BackupRepositories may say that tokens come from, beside Google.")
 	flags.BoolVar(&s.OwnIdentity, "backup-own-identity", false, "Let BackupRepositories of members without credentials use this controller's own cloud identity. With --mode=member, they always may.")
 }

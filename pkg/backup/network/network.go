@@ -6,6 +6,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -16,6 +17,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,6 +34,9 @@ import (
 type Rules struct {
 	// Allowed are addresses that are allowed although they are out of bounds.
 	Allowed []netip.Prefix
+	// APIServer is where the API server of the executor's own cluster is, as host:port, by
+	// which more than storage is reached; empty: it is not known.
+	APIServer string
 	// TokenURIs are where keys of Google's service accounts may say that tokens come
 	// from, beside Google.
 	TokenURIs []string
@@ -86,6 +92,36 @@ func (r Rules) allows(address netip.Addr) bool {
 	return true
 }
 
+// Excluding are the rules without the API server at address, a URL or host:port: that of the
+// executor's own cluster.
+func (r Rules) Excluding(address string) Rules {
+	if !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	if u, err := url.Parse(address); err == nil && u.Hostname() != "" {
+		r.APIServer = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443"))
+	}
+	return r
+}
+
+// Refuses says whether an address may not be connected to.
+func (r Rules) Refuses(at netip.AddrPort) bool { return !r.allows(at.Addr()) || r.isAPIServer(at) }
+
+// isAPIServer says whether an address is that of the executor's API server, unless it is allowed.
+func (r Rules) isAPIServer(at netip.AddrPort) bool {
+	host, port, err := net.SplitHostPort(r.APIServer)
+	if err != nil || port != strconv.Itoa(int(at.Port())) || slices.ContainsFunc(r.Allowed, func(p netip.Prefix) bool { return p.Contains(at.Addr().Unmap()) }) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resolving)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	return err == nil && slices.ContainsFunc(addresses, func(a netip.Addr) bool { return a.Unmap() == at.Addr().Unmap() })
+}
+
+// resolving is how long the name of the API server may take.
+const resolving = 5 * time.Second
+
 // AddressError is an address that is out of bounds.
 type AddressError struct{ Address string }
 
@@ -98,7 +134,7 @@ func (e *AddressError) Error() string {
 func (r Rules) dialer() *net.Dialer {
 	return &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
-		if err != nil || !r.allows(at.Addr()) {
+		if err != nil || r.Refuses(at) {
 			host, _, _ := net.SplitHostPort(address)
 			return &AddressError{host}
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -65,6 +66,35 @@ func TestOutOfBounds(t *testing.T) {
 			t.Errorf("%s: got %v", host, err)
 		}
 	}
+}
+
+// TestTheAPIServer: that of the executor's own cluster is no storage, by number or by name;
+// what else is on its machine may be.
+func TestTheAPIServer(t *testing.T) {
+	here := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }))
+	defer here.Close()
+	at := netip.MustParseAddrPort("192.0.2.7:443")
+	for server, refused := range map[string]bool{
+		"https://192.0.2.7": true, "192.0.2.7:443": true, "https://[::ffff:192.0.2.7]:443": true, "https://192.0.2.7:6443": false, "https://192.0.2.8": false, "": false,
+	} {
+		rules := network.Rules{}.Excluding(server)
+		if got := rules.Refuses(at); got != refused {
+			t.Errorf("%q: got %v", server, got)
+		}
+	}
+	if name, err := os.Hostname(); err == nil {
+		addresses, _ := net.DefaultResolver.LookupNetIP(t.Context(), "ip", name)
+		for _, address := range addresses {
+			if !(network.Rules{}.Excluding("https://" + name)).Refuses(netip.AddrPortFrom(address.Unmap(), 443)) {
+				t.Errorf("the name %s hides the API server at %s", name, address)
+			}
+		}
+	}
+	response, err := get(t, loopback(t).Excluding(here.URL), here.URL) //nolint:bodyclose // get does
+	if err != nil {
+		t.Fatalf("what is allowed is refused: %v", err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
 }
 
 func TestAllowed(t *testing.T) {
