@@ -172,7 +172,22 @@ func (s *source) list(ctx context.Context) ([]view.ObjectRow, error) {
 	_ = group.Wait()
 	rows := slices.Concat(results...)
 	view.SortObjects(rows)
-	return rows, errors.Join(errs...)
+	return rows, errors.Join(s.withoutHidden(errs)...)
+}
+
+// withoutHidden has types left out that the user may not read, if he has asked for none by
+// name and may read some: who may view a namespace may not read its federated Secrets.
+func (s *source) withoutHidden(errs []error) []error {
+	if len(s.opts.requests) > 0 || !slices.ContainsFunc(errs, func(err error) bool { return !apierrors.IsForbidden(err) }) {
+		return errs
+	}
+	return slices.DeleteFunc(errs, func(err error) bool {
+		if !apierrors.IsForbidden(err) {
+			return false
+		}
+		_, _ = fmt.Fprintf(s.opts.factory.ErrOut, "warning: left out: %v\n", err)
+		return true
+	})
 }
 
 func (s *source) listOne(ctx context.Context, q *query) ([]view.ObjectRow, error) {
