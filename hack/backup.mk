@@ -21,7 +21,7 @@ bin/kopia: hack/backup/go.mod hack/backup/go.sum
 
 .PHONY: backup-long
 backup-long: build bin/kubernetes $(BACKUP_TOOLS) ## the specs of backups that take long
-	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test ./test/backup -count=1 -v -timeout 80m -ginkgo.label-filter=long
+	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test ./test/backup -count=1 -v -timeout 3h -ginkgo.label-filter=long
 
 .PHONY: bench-backup
 bench-backup: bin/kubernetes ## measure backups against a plain LIST, on a real control plane; ARGS="--objects 20000"

@@ -164,8 +164,12 @@ func (r *BackupRow) fill(status *backupv1alpha1.BackupStatus, answers bool) {
 	r.Verified = word(meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionVerified), "True", "False")
 	ready := meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionReady)
 	r.ReadyState = word(ready, "True", "False")
-	if ready != nil && ready.Status != metav1.ConditionTrue {
+	within := meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionWithinObjective)
+	switch {
+	case ready != nil && ready.Status != metav1.ConditionTrue:
 		r.Reason, r.Message = ready.Reason, ready.Message
+	case r.Objective == Unknown && within != nil: // there has been no run yet
+		r.Reason, r.Message = within.Reason, within.Message
 	}
 }
 
@@ -188,8 +192,8 @@ func BackupTable(rows []BackupRow, now time.Time) *metav1.Table {
 		r := &rows[i]
 		last, name := Ago(r.LastGood, now), Empty
 		switch {
-		case r.LastGood == nil && r.Objective == Unknown:
-			last = Unknown
+		case r.LastGood == nil && r.Objective == Unknown && (r.ReadyState == "" || r.ReadyState == Unknown):
+			last = Unknown // nobody has told anything
 		case r.LastGood == nil:
 			last = "never"
 		}

@@ -31,12 +31,14 @@ status:
     remoteStatus: {conditions: [{type: Ready, status: "True"}]}
   - name: unseen
     remoteStatus: {conditions: []}
+  - name: new
+    remoteStatus: {conditions: [{type: Ready, status: "True"}, {type: WithinObjective, status: Unknown, reason: NoRunYet}]}
 `
 	var object unstructured.Unstructured
 	if err := yaml.Unmarshal([]byte(text), &object.Object); err != nil {
 		t.Fatal(err)
 	}
-	ready := map[string]bool{"fresh": true, "old": true, "silent": true, "never": true, "unseen": true, "own": true, "mute": true, "hangs": true}
+	ready := map[string]bool{"fresh": true, "old": true, "silent": true, "never": true, "unseen": true, "new": true, "own": true, "mute": true, "hangs": true}
 	at := func(text string) *metav1.Time {
 		parsed, err := time.Parse(time.RFC3339, text)
 		if err != nil {
@@ -63,6 +65,7 @@ status:
 	want := `CLUSTER   BACKUP         ORIGIN      LAST GOOD   OBJECTIVE   VERIFIED   NEXT RUN               REASON
 mute      -              -           Unknown     Unknown     Unknown    -                      NoAnswer
 never     shop/nightly   Federated   never       -           -          -                      -
+new       shop/nightly   Federated   never       Unknown     -          -                      NoRunYet
 silent    shop/nightly   Federated   Unknown     Unknown     Unknown    -                      NotLookedAt
 unseen    shop/nightly   Federated   Unknown     Unknown     Unknown    -                      NotLookedAt
 old       shop/nightly   Federated   2d ago      Exceeded    -          -                      -

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 
@@ -23,10 +24,13 @@ type RunRow struct {
 	Objects     int64                   `json:"objects"`
 	Bytes       int64                   `json:"bytes"`
 	StoredBytes int64                   `json:"storedBytes"`
-	Verified    *metav1.Time            `json:"verified,omitempty"`
-	Repository  string                  `json:"repository,omitempty"`
-	Reason      string                  `json:"reason,omitempty"`
-	Message     string                  `json:"message,omitempty"`
+	// Verified is when it was last read back and found whole.
+	Verified *metav1.Time `json:"verified,omitempty"`
+	// Damaged says that it cannot be restored as it was saved.
+	Damaged    bool   `json:"damaged,omitempty"`
+	Repository string `json:"repository,omitempty"`
+	Reason     string `json:"reason,omitempty"`
+	Message    string `json:"message,omitempty"`
 
 	at time.Time
 }
@@ -67,6 +71,11 @@ func runRow(cluster string, run *backupv1alpha1.BackupRun) RunRow {
 		Verified: status.Verified, Repository: status.Repository, Reason: status.Reason, Message: status.Message,
 		at: run.CreationTimestamp.Time,
 	}
+	verified := meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionVerified)
+	if verified != nil && verified.Status == metav1.ConditionFalse {
+		r.Damaged = true
+		r.Reason, r.Message = cmp.Or(r.Reason, verified.Reason), cmp.Or(r.Message, verified.Message)
+	}
 	if status.StartTime != nil {
 		r.at = status.StartTime.Time
 	}
@@ -81,12 +90,20 @@ func RunTable(rows []RunRow, now time.Time) *metav1.Table {
 		cells := []any{r.Cluster, Empty, Empty, string(r.Phase), Empty, Empty, Empty, Empty, Empty, Text(r.Reason), Empty, Empty, Text(r.Message)}
 		if r.Run != "" {
 			copy(cells[1:], []any{r.Namespace + "/" + r.Backup, r.Run})
-			copy(cells[4:], []any{Ago(r.Started, now), lasted(r, now), r.Objects, Size(r.Bytes), Ago(r.Verified, now)})
+			copy(cells[4:], []any{Ago(r.Started, now), lasted(r, now), r.Objects, Size(r.Bytes), readBack(r, now)})
 			copy(cells[10:], []any{Size(r.StoredBytes), Text(r.Repository)})
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: cells})
 	}
 	return table
+}
+
+// readBack is when a run was read back and whole; False for one that is not any more.
+func readBack(r *RunRow, now time.Time) string {
+	if r.Damaged {
+		return string(metav1.ConditionFalse)
+	}
+	return Ago(r.Verified, now)
 }
 
 // lasted is how long a run took, or has taken so far.

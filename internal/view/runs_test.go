@@ -32,8 +32,11 @@ func TestRuns(t *testing.T) {
 	good.Status.Verified = before(time.Hour)
 	failed := runOf("hourly", "h-1", backupv1alpha1.RunFailed, 2*time.Hour)
 	failed.Status.Reason = "WrongPassword"
+	damaged := runOf("nightly", "n-3", backupv1alpha1.RunSucceeded, 4*time.Hour)
+	damaged.Status.Verified = before(2 * time.Hour)
+	damaged.Status.Conditions = []metav1.Condition{{Type: backupv1alpha1.ConditionVerified, Status: metav1.ConditionFalse, Reason: "Corrupt", Message: "a pack is missing"}}
 	states := []MemberBackups{
-		{Cluster: "a", Runs: []backupv1alpha1.BackupRun{good, failed, runOf("nightly", "n-2", backupv1alpha1.RunRunning, time.Minute)}},
+		{Cluster: "a", Runs: []backupv1alpha1.BackupRun{good, damaged, failed, runOf("nightly", "n-2", backupv1alpha1.RunRunning, time.Minute)}},
 		{Cluster: "b", Reason: ReasonNoAnswer, Message: "no answer within 5s"},
 		{Cluster: "bare", Reason: ReasonNotInstalled},
 		{Cluster: "c", Runs: []backupv1alpha1.BackupRun{runOf("nightly", "n-0", "", 30*time.Minute)}},
@@ -45,6 +48,7 @@ a         shop/nightly   n-2   Running     60s ago    60s so far   0         0 B
 c         shop/nightly   n-0   Pending     -          -            0         0 B       -          -
 a         shop/hourly    h-1   Failed      120m ago   -            0         0 B       -          WrongPassword
 a         shop/nightly   n-1   Succeeded   3h ago     1m2s         12        5.0 MiB   60m ago    -
+a         shop/nightly   n-3   Succeeded   4h ago     -            0         0 B       False      Corrupt
 `},
 		"one": {"hourly", `CLUSTER   BACKUP        RUN   PHASE     STARTED    DURATION   OBJECTS   SIZE   VERIFIED   REASON
 b         -             -     Unknown   -          -          -         -      -          NoAnswer

@@ -72,7 +72,7 @@ var _ = Describe("Data that vanishes from the storage", func() {
 			Expect(os.Remove(pack)).To(Succeed())
 		}
 		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")).To(And(
-			ContainSubstring(first.Name), ContainSubstring(second.Name), ContainSubstring("packs are gone"), ContainSubstring("the next run")))
+			ContainSubstring(first.Name), ContainSubstring(second.Name), ContainSubstring("packs that are gone"), ContainSubstring("the next run")))
 
 		verified := func(ctx context.Context, run *v1alpha1.BackupRun) string {
 			found := meta.FindStatusCondition(current(ctx, c, run).Status.Conditions, v1alpha1.ConditionVerified)

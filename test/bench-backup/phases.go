@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/fedctl/fedctl/internal/localcluster"
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/capture"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
@@ -133,7 +132,7 @@ func runPhase(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if got.Peak, err = peak(); err != nil {
+	if got.Peak, err = localcluster.PeakMemory(os.Getpid()); err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(got)
@@ -192,21 +191,4 @@ func save(ctx context.Context, config *rest.Config, o options) (got result, err 
 		return got, fmt.Errorf("the run was partial: %v", saved.Warnings)
 	}
 	return result{Seconds: time.Since(begun).Seconds(), Objects: saved.Totals.Objects, Bytes: saved.Totals.Bytes, Stored: saved.Totals.StoredBytes}, nil
-}
-
-// peak is the most memory that this process had, in bytes; Linux tells it.
-func peak() (int64, error) {
-	file, err := os.Open("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = file.Close() }()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, errors.New("/proc/self/status has no VmHWM")
 }

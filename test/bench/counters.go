@@ -115,18 +115,3 @@ func (b *bench) processorTime() (time.Duration, error) {
 	const ticksPerSecond = 100 // USER_HZ, a constant of Linux's interface
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
 }
-
-// peakMemory is the largest resident size the controller has had, in bytes.
-func (b *bench) peakMemory() (int64, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.controller.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(content)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kib * 1024, err
-		}
-	}
-	return 0, fmt.Errorf("no VmHWM in /proc/%d/status", b.controller.Process.Pid)
-}

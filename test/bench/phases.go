@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fedctl/fedctl/internal/localcluster"
 )
 
 // everyone is the placement of every federated object here.
@@ -38,7 +40,7 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 		}
 	}
 	var err error
-	r.PeakMemory, err = b.peakMemory()
+	r.PeakMemory, err = localcluster.PeakMemory(b.controller.Process.Pid)
 	return r, err
 }
 

@@ -7,6 +7,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fedctl/fedctl/internal/localcluster"
 )
 
 // measureDrift changes every object in one member behind the controller's back.
@@ -48,7 +50,7 @@ func (b *bench) measureDrift(ctx context.Context, r *report) error {
 func (b *bench) measureRestart(ctx context.Context, r *report) error {
 	step("Restart the controller")
 	var err error
-	if r.PeakMemory, err = b.peakMemory(); err != nil {
+	if r.PeakMemory, err = localcluster.PeakMemory(b.controller.Process.Pid); err != nil {
 		return err
 	}
 	start := time.Now()

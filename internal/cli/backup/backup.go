@@ -157,5 +157,8 @@ func ended(what string, phase backupv1alpha1.RunPhase, reason, message string) e
 	if phase == backupv1alpha1.RunSucceeded {
 		return nil
 	}
+	if reason == string(phase) {
+		return fmt.Errorf("%s: %s: %s", what, phase, message)
+	}
 	return fmt.Errorf("%s: %s %s: %s", what, phase, reason, message)
 }

@@ -45,7 +45,8 @@ func nextFor(state *memberState, b *backupv1alpha1.Backup, now time.Time) string
 	case ready.Status == metav1.ConditionFalse:
 		return fmt.Sprintf("%s; then %s", view.Text(ready.Message), runNow)
 	case verified.Status == metav1.ConditionFalse:
-		return fmt.Sprintf("the data of a run is not as it was written, so look after the repository %s and make a good run: %s", b.Spec.RepositoryRef.Name, runNow)
+		return fmt.Sprintf("the data of a run is not as it was written: make a good one (%s), and do what \"fedctl backup repository check %s -n %s --cluster %s\" says",
+			runNow, b.Spec.RepositoryRef.Name, b.Namespace, state.context)
 	case b.Spec.Suspend:
 		return "it is suspended: set spec.suspend to false to follow the schedule"
 	case overdue:

@@ -180,6 +180,7 @@ var inFlags = strings.NewReplacer(
 	"Set existing to", "Set --existing to", "set existing to", "set --existing to", "restoredBackups: Keep", "--restored-backups Keep", "a namespaceMapping", "--namespace-mapping",
 	"spec.from.cluster", "--from-cluster", "spec.from.run", "--run", "spec.from.time", "--time",
 	"compare spec.from with", "compare BACKUP, -n and --from-cluster with", "spec.existing", "--existing",
+	"create it, or correct the reference", "create it, or correct --repository",
 	"by a transform", "by spec.transforms of a Restore that you write as a manifest",
 )
 

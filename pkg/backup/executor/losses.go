@@ -182,7 +182,7 @@ func (l *losses) intact(name string) metav1.Condition {
 	c.Status, c.Reason = metav1.ConditionFalse, reasonDataLost
 	c.Message = fmt.Sprintf("these runs cannot be restored as a whole: %s", some(missing))
 	if l.damage.Packs > 0 {
-		c.Message += fmt.Sprintf("; %d packs are gone from the storage, or cut off: find out who deletes there, such as a rule of the bucket", l.damage.Packs)
+		c.Message += fmt.Sprintf("; packs that are gone from the storage, or cut off: %d, so find out who deletes there, such as a rule of the bucket", l.damage.Packs)
 	}
 	if reading != "" {
 		c.Message += "; " + reading

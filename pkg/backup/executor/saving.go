@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,11 +57,16 @@ func partialMessage(warnings []v1alpha1.ResourceWarning) string {
 		return "something is missing; the snapshot's manifest.json tells what"
 	}
 	first := warnings[0].Message
-	if warnings[0].Resource != "" {
-		first = warnings[0].Resource + ": " + first
+	if of := subject(&warnings[0]); of != "" {
+		first = of + ": " + first
 	}
 	if len(warnings) == 1 {
 		return first
 	}
 	return fmt.Sprintf("%s; status.warnings has more", first)
+}
+
+// subject is what a warning is about; empty: the run.
+func subject(w *v1alpha1.ResourceWarning) string {
+	return strings.TrimSpace(w.Resource + " " + strings.Trim(w.Namespace+"/"+w.Name, "/"))
 }

@@ -228,27 +228,25 @@ func scheduled(in statusInput, next *metav1.Time) metav1.Condition {
 	return c
 }
 
-// verified follows the newest run that was read back.
+// verified follows the newest run that was read back; of one that was found to be damaged,
+// a newer one that is whole takes the place.
 func verified(in statusInput, status *v1alpha1.BackupStatus) (metav1.Condition, bool) {
-	var newest *v1alpha1.BackupRun
-	var found *metav1.Condition
-	asked := in.Backup.Spec.Verify != nil && (in.Backup.Spec.Verify.EveryRuns != nil || in.Backup.Spec.Verify.Schedule != "")
-	for i := range in.Runs {
-		run := &in.Runs[i]
-		if run.Status.Verified != nil && (status.LastVerified == nil || status.LastVerified.Time.Before(run.Status.Verified)) {
-			status.LastVerified = &v1alpha1.RunSummary{Name: run.Name, Time: run.Status.Verified, Phase: run.Status.Phase}
-		}
-		c := condition(run.Status.Conditions, v1alpha1.ConditionVerified)
-		if c == nil || (c.Reason == verifyQuick && asked) {
-			continue
-		}
-		if found == nil || cmp.Or(found.LastTransitionTime.Compare(c.LastTransitionTime.Time), orderTime(newest).Compare(orderTime(run))) < 0 {
-			newest, found = run, c
+	newest, found := lastReadBack(in, status)
+	if found != nil && found.Status == metav1.ConditionFalse {
+		for _, run := range newestFirst(in.Runs) {
+			c := condition(run.Status.Conditions, v1alpha1.ConditionVerified)
+			if run.Name == newest.Name {
+				break
+			}
+			if c != nil && c.Status == metav1.ConditionTrue {
+				newest, found = run, c
+				break
+			}
 		}
 	}
 	lost := ""
 	for i := range in.Runs {
-		if run := &in.Runs[i]; run != newest && damaged(run) {
+		if run := &in.Runs[i]; newest != nil && run.Name != newest.Name && damaged(run) {
 			lost = "; older runs are damaged, fedctl backup list names them"
 		}
 	}
@@ -271,6 +269,27 @@ func verified(in statusInput, status *v1alpha1.BackupStatus) (metav1.Condition, 
 		out.Status, out.Reason, out.Message = metav1.ConditionUnknown, reasonNotYet, "no run was read back yet, as spec.verify asks for"
 	}
 	return out, true
+}
+
+// lastReadBack is the run that was read back last, with what came of it, nil if there is
+// none; and notes the last one that was whole. Where spec.verify asks for more, what every
+// run does counts for nothing.
+func lastReadBack(in statusInput, status *v1alpha1.BackupStatus) (newest *v1alpha1.BackupRun, found *metav1.Condition) {
+	asked := in.Backup.Spec.Verify != nil && (in.Backup.Spec.Verify.EveryRuns != nil || in.Backup.Spec.Verify.Schedule != "")
+	for i := range in.Runs {
+		run := &in.Runs[i]
+		if run.Status.Verified != nil && (status.LastVerified == nil || status.LastVerified.Time.Before(run.Status.Verified)) {
+			status.LastVerified = &v1alpha1.RunSummary{Name: run.Name, Time: run.Status.Verified, Phase: run.Status.Phase}
+		}
+		c := condition(run.Status.Conditions, v1alpha1.ConditionVerified)
+		if c == nil || (c.Reason == verifyQuick && asked) {
+			continue
+		}
+		if found == nil || cmp.Or(found.LastTransitionTime.Compare(c.LastTransitionTime.Time), orderTime(newest).Compare(orderTime(run))) < 0 {
+			newest, found = run, c
+		}
+	}
+	return newest, found
 }
 
 func keepCondition(status *v1alpha1.BackupStatus, out *metav1.Condition) bool {

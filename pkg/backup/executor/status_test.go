@@ -121,6 +121,10 @@ func TestConditions(t *testing.T) {
 			in.Backup.Status.LastSuccess, in.Now = &last, at("2026-01-09 05:00")
 			in.Runs = []v1alpha1.BackupRun{readBack(in.Runs[1], metav1.ConditionFalse, "2026-01-09 03:00")}
 		}, "WithinObjective=False/NoRunYet"},
+		{"an older run that is found to be damaged later", func(in *statusInput) {
+			in.Runs[0] = readBack(in.Runs[0], metav1.ConditionFalse, "2026-01-09 04:00")
+			in.Runs[1] = readBack(in.Runs[1], metav1.ConditionTrue, "2026-01-09 03:00")
+		}, "Verified=True/Verified WithinObjective=True/Recent"},
 		{"the newest result counts", func(in *statusInput) {
 			in.Runs[0] = readBack(in.Runs[0], metav1.ConditionTrue, "2026-01-08 03:00")
 			in.Runs[1] = readBack(in.Runs[1], metav1.ConditionFalse, "2026-01-09 03:00")

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/fedctl/fedctl/internal/localcluster"
 )
 
 // Process is a program that a spec runs beside the controller.
@@ -50,6 +52,9 @@ func (p *Process) Kill() error {
 	<-p.exited
 	return err
 }
+
+// PeakMemory is the largest resident size that the process has had, in bytes.
+func (p *Process) PeakMemory() (int64, error) { return localcluster.PeakMemory(p.command.Process.Pid) }
 
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
