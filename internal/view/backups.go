@@ -165,9 +165,12 @@ func (r *BackupRow) fill(status *backupv1alpha1.BackupStatus, answers bool) {
 	ready := meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionReady)
 	r.ReadyState = word(ready, "True", "False")
 	within := meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionWithinObjective)
+	scheduled := meta.FindStatusCondition(status.Conditions, backupv1alpha1.ConditionScheduled)
 	switch {
 	case ready != nil && ready.Status != metav1.ConditionTrue:
 		r.Reason, r.Message = ready.Reason, ready.Message
+	case scheduled != nil && scheduled.Status == metav1.ConditionFalse: // it is suspended, for example
+		r.Reason, r.Message = scheduled.Reason, scheduled.Message
 	case r.Objective == Unknown && within != nil: // there has been no run yet
 		r.Reason, r.Message = within.Reason, within.Message
 	}

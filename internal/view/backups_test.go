@@ -33,12 +33,14 @@ status:
     remoteStatus: {conditions: []}
   - name: new
     remoteStatus: {conditions: [{type: Ready, status: "True"}, {type: WithinObjective, status: Unknown, reason: NoRunYet}]}
+  - name: paused
+    remoteStatus: {conditions: [{type: Ready, status: "True"}, {type: Scheduled, status: "False", reason: Suspended}]}
 `
 	var object unstructured.Unstructured
 	if err := yaml.Unmarshal([]byte(text), &object.Object); err != nil {
 		t.Fatal(err)
 	}
-	ready := map[string]bool{"fresh": true, "old": true, "silent": true, "never": true, "unseen": true, "new": true, "own": true, "mute": true, "hangs": true}
+	ready := map[string]bool{"fresh": true, "old": true, "silent": true, "never": true, "unseen": true, "new": true, "paused": true, "own": true, "mute": true, "hangs": true}
 	at := func(text string) *metav1.Time {
 		parsed, err := time.Parse(time.RFC3339, text)
 		if err != nil {
@@ -66,6 +68,7 @@ status:
 mute      -              -           Unknown     Unknown     Unknown    -                      NoAnswer
 never     shop/nightly   Federated   never       -           -          -                      -
 new       shop/nightly   Federated   never       Unknown     -          -                      NoRunYet
+paused    shop/nightly   Federated   never       -           -          -                      Suspended
 silent    shop/nightly   Federated   Unknown     Unknown     Unknown    -                      NotLookedAt
 unseen    shop/nightly   Federated   Unknown     Unknown     Unknown    -                      NotLookedAt
 old       shop/nightly   Federated   2d ago      Exceeded    -          -                      -

@@ -66,7 +66,7 @@ func (r *Repository) open(ctx context.Context, owner *Owner) error {
 	if err := r.openStorage(ctx); err != nil {
 		return err
 	}
-	return r.openKopia(ctx, owner == nil)
+	return r.openKopiaInTurn(ctx, owner == nil)
 }
 
 // identify finds out, with few small requests, whose repository this is.
@@ -147,6 +147,22 @@ const (
 	metadataCacheBytes = 256 << 20
 	formatBlobCache    = 365 * 24 * time.Hour
 )
+
+// openings are the repositories that may be opened at a time. For each, kopia needs 64 MiB
+// to derive the key from the password, and a controller that begins opens those of all
+// clusters. A storage that does not answer has been found out before, by identify.
+var openings = make(chan struct{}, 4)
+
+// openKopiaInTurn is openKopia when it has its turn.
+func (r *Repository) openKopiaInTurn(ctx context.Context, readOnly bool) error {
+	select {
+	case openings <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-openings }()
+	return r.openKopia(ctx, readOnly)
+}
 
 func (r *Repository) openKopia(ctx context.Context, readOnly bool) (err error) {
 	if r.cache, err = newCache(r.config.CacheDir); err != nil {
