@@ -10,6 +10,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/placement"
+	"github.com/fedctl/fedctl/pkg/policy"
 )
 
 // Change is one field in which a cluster's object differs from the template, and what
@@ -22,6 +23,8 @@ type Change struct {
 	After  any `json:"after,omitempty"`
 	// Origin is what wrote the value, such as spec.overrides[0].clusterOverrides[1].
 	Origin string `json:"origin"`
+	// Because says from what the value was derived, such as a taint and its nodes.
+	Because []string `json:"because,omitempty"`
 }
 
 // Changes returns all changes of a cluster's object in the order in which they are
@@ -34,11 +37,30 @@ func (p *Preview) Changes(cluster string) []Change {
 	for k := 1; err == nil && k <= len(steps); k++ {
 		var after map[string]any
 		if after, err = p.objectAfter(steps, k, cluster); err == nil {
+			first := len(changes)
 			changes = appendChanges(changes, "", before, after, steps[k-1].origin)
+			p.explain(changes[first:], &steps[k-1], cluster, before)
 			before = after
 		}
 	}
 	return changes
+}
+
+// explain adds to the changes of a step from what they were derived.
+func (p *Preview) explain(changes []Change, s *step, cluster string, before map[string]any) {
+	deriving, ok := p.intent.Layers[s.layer].Modifier.(interface {
+		Derived(cluster string, tree map[string]any) []policy.Derived
+	})
+	if s.override != nil || !ok || len(changes) == 0 {
+		return
+	}
+	for _, derived := range deriving.Derived(cluster, before) {
+		for i := range changes {
+			if derived.Explains(changes[i].Field, changes[i].After) {
+				changes[i].Because = append(changes[i].Because, derived.Reason)
+			}
+		}
+	}
 }
 
 // step is one operation that changes a cluster's object: an override, or all that a

@@ -36,7 +36,7 @@ apiVersion: core.kubefed.io/v1beta1
 kind: KubeFedCluster
 metadata: {name: berlin, namespace: kube-federation-system, labels: {region: eu}}
 spec: {apiEndpoint: "https://berlin.example.com", secretRef: {name: berlin-token}}
-status: {conditions: [{type: Ready, status: "True"}]}
+status: {kubernetesVersion: v1.36.1, conditions: [{type: Ready, status: "True"}]}
 ---
 apiVersion: core.kubefed.io/v1beta1
 kind: KubeFedCluster
@@ -165,7 +165,8 @@ func TestPolicies(t *testing.T) {
 	p := previewOf(t, strings.TrimSuffix(host, "\n")+"\n---"+gpus, train)
 	want := []Change{{
 		Field: "spec.template.spec.tolerations", Origin: "ClusterOverridePolicy gpus: spec.rules[0]",
-		After: []any{map[string]any{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}},
+		After:   []any{map[string]any{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}},
+		Because: []string{"derived from nvidia.com/gpu=present:NoSchedule of 2 nodes (nvidia.com/gpu)"},
 	}}
 	if got := p.Changes("berlin"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %#v\nwant %#v", got, want)
@@ -224,6 +225,9 @@ func TestFactsFromAFile(t *testing.T) {
 		if strings.Contains(file, hidden) {
 			t.Errorf("the file holds %q:\n%s", hidden, file)
 		}
+	}
+	if !strings.Contains(file, "kubernetesVersion: v1.36.1") {
+		t.Errorf("the file holds no versions:\n%s", file)
 	}
 	before, after := previewOf(t, host, web), previewOf(t, file, web)
 	for i := range before.Clusters {

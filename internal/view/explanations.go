@@ -2,6 +2,8 @@ package view
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -16,6 +18,8 @@ type ExplanationRow struct {
 	// Status is what the controller said last: OK, or a word of the object's status.
 	// Empty where it has said nothing.
 	Status string `json:"status,omitempty"`
+	// Replicas is what is asked of it there; nil where it has none, or they are the member's.
+	Replicas *int64 `json:"replicas,omitempty"`
 	// Error is why the object cannot be made for the cluster.
 	Error string `json:"error,omitempty"`
 	// Notes say what the user should know of an object that can be made.
@@ -31,6 +35,8 @@ type FieldChange struct {
 	After  any    `json:"after,omitempty"`
 	// Origin is what wrote it, such as spec.overrides[0].clusterOverrides[1].
 	Origin string `json:"origin"`
+	// Because says from what the value was derived, such as a taint and its nodes.
+	Because []string `json:"because,omitempty"`
 }
 
 // Hidden stands for a value that is not shown.
@@ -38,7 +44,7 @@ const Hidden = "(hidden)"
 
 // ExplanationTable has a line for each cluster.
 func ExplanationTable(rows []ExplanationRow) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: Columns(5, "Cluster", "Placed", "Reason", "Status", "Changes", "Message")}
+	table := &metav1.Table{ColumnDefinitions: Columns(6, "Cluster", "Placed", "Reason", "Replicas", "Status", "Changes", "Message")}
 	for i := range rows {
 		r := &rows[i]
 		placed := "No"
@@ -46,19 +52,34 @@ func ExplanationTable(rows []ExplanationRow) *metav1.Table {
 			placed = "Yes"
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			r.Cluster, placed, r.Reason, Text(r.Status), len(LastOf(r.Changes)), Text(r.Message),
+			r.Cluster, placed, r.Reason, Text(r.replicas()), Text(r.Status), len(LastOf(r.Changes)), Text(r.Message),
 		}})
 	}
 	return table
+}
+
+func (r *ExplanationRow) replicas() string {
+	if r.Replicas == nil {
+		return ""
+	}
+	return strconv.FormatInt(*r.Replicas, 10)
 }
 
 // ChangeTable has a line for each field that differs in a cluster.
 func ChangeTable(changes []FieldChange) *metav1.Table {
 	table := &metav1.Table{ColumnDefinitions: Columns(4, "Field", "Value", "Instead of", "From")}
 	for _, change := range changes {
-		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{change.Field, valueCell(change.After), valueCell(change.Before), change.Origin}})
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{change.Field, valueCell(change.After), valueCell(change.Before), change.from()}})
 	}
 	return table
+}
+
+// from is what wrote a change, and from what it was derived.
+func (c *FieldChange) from() string {
+	if len(c.Because) == 0 {
+		return c.Origin
+	}
+	return c.Origin + ", " + strings.Join(c.Because, "; ")
 }
 
 // LastOf leaves one change for each field: from the template's value to the last one. A
@@ -73,7 +94,7 @@ func LastOf(changes []FieldChange) []FieldChange {
 			last = append(last, change)
 			continue
 		}
-		last[i].After, last[i].Origin = change.After, change.Origin
+		last[i].After, last[i].Origin, last[i].Because = change.After, change.Origin, change.Because
 	}
 	kept := last[:0]
 	for _, change := range last {

@@ -13,9 +13,9 @@ func TestLastOf(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{name: "a field that is changed twice",
-			changes: []FieldChange{{"a", 1, 2, "first"}, {"b", nil, "x", "second"}, {"a", 2, 3, "third"}},
-			want:    []FieldChange{{"a", 1, 3, "third"}, {"b", nil, "x", "second"}}},
-		{name: "a field that ends as it began", changes: []FieldChange{{"a", 1, 2, "first"}, {"a", 2, 1, "second"}}, want: []FieldChange{}},
+			changes: []FieldChange{{"a", 1, 2, "first", nil}, {"b", nil, "x", "second", nil}, {"a", 2, 3, "third", nil}},
+			want:    []FieldChange{{"a", 1, 3, "third", nil}, {"b", nil, "x", "second", nil}}},
+		{name: "a field that ends as it began", changes: []FieldChange{{"a", 1, 2, "first", nil}, {"a", 2, 1, "second", nil}}, want: []FieldChange{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

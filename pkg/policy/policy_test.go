@@ -257,37 +257,6 @@ func TestRevision(t *testing.T) {
 	}
 }
 
-// Whatever the template is, a rule does not panic, and touches nothing but pods.
-func FuzzModify(f *testing.F) {
-	f.Add(`{"spec":{"template":{"spec":{"containers":[{"name":"a","image":"b","resources":{"limits":{"nvidia.com/gpu":"1"}}}]}}}}`)
-	f.Add(`{"spec":{"template":{"spec":{"containers":{},"initContainers":[1,null],"tolerations":"x","affinity":[]}}}}`)
-	f.Add(`{"spec":{"template":{"spec":{"containers":[{"name":1,"image":2,"env":3,"volumeMounts":{},"resources":[]}]}}},"metadata":4}`)
-	data, _ := yaml.YAMLToJSON([]byte(`{deriveTolerations: {requireNodes: true}, tolerations: [{key: a}], images: [{tag: b}], env: [{name: c}], volumes: [{name: d}],
- volumeMounts: [{name: d, mountPath: /d}], sidecars: [{name: e}], initContainers: [{name: f}], resources: {limits: {cpu: 1}}, nodeSelector: {g: h}}`))
-	p, _ := Read(&unstructured.Unstructured{Object: map[string]any{"kind": KindClusterOverridePolicy, "spec": map[string]any{"rules": []any{readJSON(data)}}}})
-	f.Fuzz(func(t *testing.T, text string) {
-		tree := map[string]any{}
-		if utiljson.Unmarshal([]byte(text), &tree) != nil {
-			return
-		}
-		for _, layer := range Layers([]*Policy{p}, Object{Target: deployments}, tree, fleetOfOne) {
-			changed, _, err := layer.Modifier.Modify("one", tree)
-			if err != nil {
-				continue
-			}
-			if spec, ok := changed["spec"].(map[string]any); ok {
-				delete(spec, "template")
-			}
-			if spec, ok := tree["spec"].(map[string]any); ok {
-				delete(spec, "template")
-			}
-			if !same(changed, tree) {
-				t.Errorf("%v became %v", tree, changed)
-			}
-		}
-	})
-}
-
 func readJSON(data []byte) any {
 	var value any
 	_ = utiljson.Unmarshal(data, &value)

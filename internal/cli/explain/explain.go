@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/previews"
@@ -20,7 +21,8 @@ const long = `Say why a federated object is where it is, and as it is there.
 
 For each cluster: whether the object is placed there and what decides it, what the
 controller said last, and how many fields differ from the template; below, each of these
-fields, its value, the template's, and what wrote it. -o wide adds the sentence that
+fields, its value, the template's, and what wrote it: an override of the object itself, or a
+rule of a policy, and for what is derived the taints and nodes that it comes from. -o wide adds the sentence that
 belongs to the reason. --field follows one field through all that changes it.
 
 It says what the controller makes of the object as it is now, by the same rules; what
@@ -110,11 +112,20 @@ func (o *Options) explain(p *preview.Preview) explanation {
 		case cluster.Err != nil:
 			row.Error = cluster.Err.Error()
 		case cluster.Object != nil:
-			row.Changes, row.Notes = o.changes(p, cluster.Cluster), cluster.Notes
+			row.Changes, row.Notes, row.Replicas = o.changes(p, cluster.Cluster), cluster.Notes, replicas(p, cluster.Object)
 		}
 		e.Clusters = append(e.Clusters, row)
 	}
 	return e
+}
+
+// replicas are what is asked of a cluster; nil where they are the member's.
+func replicas(p *preview.Preview, object *unstructured.Unstructured) *int64 {
+	n, found, err := unstructured.NestedInt64(object.Object, "spec", "replicas")
+	if !found || err != nil || p.RetainReplicas {
+		return nil
+	}
+	return &n
 }
 
 // changes in a cluster; with --field, those of the field and of what is in it or around it.
