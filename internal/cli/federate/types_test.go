@@ -42,6 +42,20 @@ func typesSpecs() {
 		Expect(config.Spec.FederatedType.Group).To(Equal("fed.example.com"))
 	})
 
+	It("warns of a type that would undo a member's rights by namespace, before the member gets the rights to it", func(ctx context.Context) {
+		create(ctx, "{apiVersion: core.kubefed.io/v1beta1, kind: KubeFedCluster, metadata: {name: limited, namespace: kube-federation-system, "+
+			"annotations: {fedctl.io/namespace-rights: kube-federation-system/limited-host}}, spec: {apiEndpoint: 'https://192.0.2.1', secretRef: {name: limited}}}")
+		for name, warned := range map[string]bool{"rolebindings.rbac.authorization.k8s.io": true, "limitranges": false} {
+			_, said, err := fedctl(ctx, "enable", name, "--dry-run")
+			Expect(err).NotTo(HaveOccurred())
+			warning := ContainSubstring("which would undo --rbac=namespaces: limited gets no rights to the type unless joined again with --allow-granting or --rbac=types")
+			if !warned {
+				warning = Not(warning)
+			}
+			Expect(said).To(warning, name)
+		}
+	})
+
 	It("enables a type that only the members have, from its definition", func(ctx context.Context) {
 		file := filepath.Join(GinkgoT().TempDir(), "crd.yaml")
 		Expect(os.WriteFile(file, []byte(gadgets), 0o600)).To(Succeed())
