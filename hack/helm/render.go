@@ -50,9 +50,10 @@ func Load(name, appVersion string) (*helmchart.Chart, error) {
 
 // Rendered is what "helm template" makes of a chart.
 type Rendered struct {
+	// Objects of the release, and then its hooks.
 	Objects []*unstructured.Unstructured
-	// Text is the objects as they are printed; Notes are what is said after an install.
-	Text, Notes string
+	// Notes are what is said after an install.
+	Notes string
 }
 
 // kubeVersion is that of a cluster, which there is none of; Helm's own program takes the
@@ -77,8 +78,12 @@ func Render(ctx context.Context, name, namespace string, values Values) (*Render
 	if !ok {
 		return nil, errors.New("Helm has made no release that is known here") //nolint:staticcheck // a name begins it
 	}
-	objects, err := parse(rendered.Manifest)
-	return &Rendered{Objects: objects, Text: rendered.Manifest, Notes: rendered.Info.Notes}, err
+	manifest := rendered.Manifest
+	for _, hook := range rendered.Hooks {
+		manifest += "---\n" + hook.Manifest + "\n"
+	}
+	objects, err := parse(manifest)
+	return &Rendered{Objects: objects, Notes: rendered.Info.Notes}, err
 }
 
 // parse reads objects as clients do: whole numbers are such.

@@ -2,6 +2,7 @@ package helm
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,7 +92,8 @@ func describe(charts ...*Rendered) map[string]map[string]any {
 	for _, c := range charts {
 		for _, object := range c.Objects {
 			annotations := object.GetAnnotations()
-			if delete(annotations, "helm.sh/resource-policy"); len(annotations) == 0 {
+			maps.DeleteFunc(annotations, func(key, _ string) bool { return strings.HasPrefix(key, "helm.sh/") })
+			if len(annotations) == 0 {
 				unstructured.RemoveNestedField(object.Object, "metadata", "annotations")
 			} else {
 				object.SetAnnotations(annotations)
@@ -104,12 +106,23 @@ func describe(charts ...*Rendered) map[string]map[string]any {
 
 // What must survive a release says so; nothing else does, so that a release leaves no rights.
 func TestWhatStays(t *testing.T) {
-	staying := map[string]bool{"CustomResourceDefinition": true, "KubeFedConfig": true, "FederatedTypeConfig": true}
-	for _, name := range []string{controlPlane, definitions} {
-		for _, object := range render(t, name, standard, nil).Objects {
-			kept := object.GetAnnotations()["helm.sh/resource-policy"] == "keep"
-			if kept != staying[object.GetKind()] {
+	choices := map[string]bool{"KubeFedConfig": true, "FederatedTypeConfig": true}
+	for _, object := range render(t, definitions, standard, nil).Objects {
+		if object.GetAnnotations()["helm.sh/resource-policy"] != "keep" {
+			t.Errorf("%s is not kept", serverapply.Describe(object))
+		}
+	}
+	for _, hooks := range []bool{true, false} {
+		for _, object := range render(t, controlPlane, standard, Values{"configuration": Values{"hooks": hooks}}).Objects {
+			annotations, choice := object.GetAnnotations(), choices[object.GetKind()]
+			if hook := annotations["helm.sh/hook"] != ""; hook != (choice && hooks) {
+				t.Errorf("%s: hook: %v", serverapply.Describe(object), hook)
+			}
+			if kept := annotations["helm.sh/resource-policy"] == "keep"; kept != (choice && !hooks) {
 				t.Errorf("%s: kept: %v", serverapply.Describe(object), kept)
+			}
+			if policy := annotations["helm.sh/hook-delete-policy"]; (policy != "" && policy != "hook-failed") || (policy == "") != (annotations["helm.sh/hook"] == "") {
+				t.Errorf("%s: deleted by policy %q", serverapply.Describe(object), policy)
 			}
 		}
 	}

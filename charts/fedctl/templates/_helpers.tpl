@@ -19,12 +19,3 @@ and where no API server is asked (helm template). */}}
 {{- toYaml (lookup "core.kubefed.io/v1beta1" (index . 1) $root.Release.Namespace (index . 2)) -}}
 {{- end -}}
 {{- end -}}
-
-{{/* Not empty where an object was created by this release: (list $ OBJECT). */}}
-{{- define "fedctl.isOurs" -}}
-{{- $release := (index . 0).Release -}}
-{{- $annotations := dig "metadata" "annotations" (dict) (index . 1) -}}
-{{- if and (eq (get $annotations "meta.helm.sh/release-name") $release.Name) (eq (get $annotations "meta.helm.sh/release-namespace") $release.Namespace) -}}
-true
-{{- end -}}
-{{- end -}}

@@ -121,35 +121,45 @@ func openAggregation(object *unstructured.Unstructured, h *holes) error {
 	return err
 }
 
+// asHook makes Helm create an object before all others, and forget it: no upgrade,
+// rollback or removal of the release touches it.
+var asHook = map[string]any{
+	"helm.sh/hook": "pre-install,pre-upgrade",
+	// Any but the one by default, which deletes what is there first.
+	"helm.sh/hook-delete-policy": "hook-failed",
+}
+
 // openChoice prepares an object that is the owner's choice once it is there: it is
-// then written as it is, and only if this release has created it.
+// rendered where it is not.
 func (p *printer) openChoice(object *unstructured.Unstructured, h *holes) (func(string) string, error) {
-	object.SetAnnotations(map[string]string{"helm.sh/resource-policy": "keep"})
-	spec, err := mapAt(object.Object, "spec")
+	const hooks = "$.Values.configuration.hooks"
+	metadata, err := mapAt(object.Object, "metadata")
 	if err != nil {
 		return nil, err
 	}
-	wanted := "true"
+	hook, err := h.fieldsIf(hooks, asHook)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := h.fieldsIf("not "+hooks, map[string]any{"helm.sh/resource-policy": "keep"})
+	if err != nil {
+		return nil, err
+	}
+	metadata["annotations"] = map[string]any{hook: "", kept: ""}
+	wanted := ""
 	if object.GetKind() == "FederatedTypeConfig" {
 		p.types = append(p.types, object.GetName())
-		wanted = `(index $.Values.types "` + object.GetName() + `")`
+		wanted = `(index $.Values.types "` + object.GetName() + `") `
 	} else {
+		spec, err := mapAt(object.Object, "spec")
+		if err != nil {
+			return nil, err
+		}
 		spec["scope"] = h.scalar("$.Values.scope")
 	}
+	absent := `(not (and ` + hooks + ` (include "fedctl.live" (list $ "` + object.GetKind() + `" "` + object.GetName() + `") | fromYaml)))`
 	return func(text string) string {
-		head, body, _ := strings.Cut(text, "\nspec:\n")
-		return `{{- $live := include "fedctl.live" (list $ "` + object.GetKind() + `" "` + object.GetName() + `") | fromYaml }}
-{{- if or (include "fedctl.isOurs" (list $ $live)) (and (not $live) ` + wanted + `) }}
----
-` + head + `
-spec:
-  {{- if $live }}
-  {{- toYaml $live.spec | nindent 2 }}
-  {{- else }}
-` + strings.TrimRight(body, "\n") + `
-  {{- end }}
-{{- end }}
-`
+		return "{{- if and " + wanted + absent + " }}\n---\n" + text + "{{- end }}\n"
 	}, nil
 }
 

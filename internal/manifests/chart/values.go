@@ -44,6 +44,7 @@ func matching(pattern string) map[string]any {
 func values(d *defaults, types []string) []Value {
 	list := []Value{
 		{path("scope"), manifests.ScopeCluster, oneOf(manifests.Scopes...), "Cluster, or Namespaced: the release's namespace is then the only one that is federated. It cannot be changed later."},
+		{path("configuration.hooks"), true, anyBool(), "Create KubeFedConfig and FederatedTypeConfigs as hooks, where they are not there: Helm never changes them again. With false they are objects of the release like others, for tools that render without asking the cluster (Argo CD) and keep them in Git."},
 		{path("shared"), true, anyBool(), "Install what all control planes of a cluster share: roles and admission policies. Exactly one release in a cluster has it."},
 		{path("image.repository"), d.imageRepository, matching("^[^@ ]+$"), "Where the controller's image is."},
 		{path("image.tag"), "", anyText(), "Its tag; by default the chart's appVersion."},
