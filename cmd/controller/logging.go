@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	stdlog "log"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -25,6 +28,21 @@ func setUpLogging(process settings.Process) {
 	log := logr.FromSlogHandler(calm{handler})
 	ctrl.SetLogger(log)
 	klog.SetLogger(log.WithName("client-go"))
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(unquoted{log.WithName("go")})
+}
+
+// unquoted takes what Go's own packages log. The HTTP client quotes what a server has sent
+// that nobody has asked for, which is left out: it may be a page that few may read.
+type unquoted struct{ logr.Logger }
+
+const longestLine = 1 << 10
+
+// Write implements io.Writer.
+func (u unquoted) Write(line []byte) (int, error) {
+	text, _, _ := strings.Cut(string(line), " starting with ")
+	u.Info(errtext.Bounded(text, longestLine))
+	return len(line), nil
 }
 
 // calm passes on what libraries log as an error and is none, as what it is: an event
