@@ -171,6 +171,9 @@ up() {
   show_kubectl member-3 -n demo get pods -l app=inference-untolerated
   member member-3 -n demo get events --field-selector reason=FailedScheduling -o 'jsonpath={.items[-1:].message}'
   echo
+  say "Policies: a team's token and sidecar in a Deployment that another team wrote"
+  host -n demo get overridepolicies
+  show_fedctl explain deployment/checkout -n demo
   finish
 }
 

@@ -71,6 +71,13 @@ type Modifier interface {
 	Likeness(cluster string) int
 }
 
+// Rememberer is a Modifier that does better for many clusters than for one.
+type Rememberer interface {
+	// Remembering returns a Modifier that does the same, and remembers what it has made for as
+	// long as it is used: a Renderer lives shorter than an intent.
+	Remembering() Modifier
+}
+
 // ModifyError is an error that one field of a Modifier's origin is to blame for.
 type ModifyError struct{ Field, Message string }
 

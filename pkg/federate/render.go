@@ -91,6 +91,9 @@ func newRenderer(intent Intent, t Target) (*Renderer, error) {
 
 func indexLayer(layer Layer, secret bool) indexedLayer {
 	l := indexedLayer{Layer: layer, secret: secret, item: make(map[string]int, len(layer.Overrides))}
+	if r, ok := l.Modifier.(Rememberer); ok {
+		l.Modifier = r.Remembering()
+	}
 	for i := range layer.Overrides {
 		cluster := layer.Overrides[i].ClusterName
 		if _, seen := l.item[cluster]; !seen {

@@ -67,6 +67,15 @@ type modifier struct {
 	paths    []workload.Path
 	secret   bool
 	revision string
+	// made is what the rule has made of containers; nil where it is not remembered.
+	made *madeContainers
+}
+
+// Remembering implements federate.Rememberer.
+func (m *modifier) Remembering() federate.Modifier {
+	remembering := *m
+	remembering.made = &madeContainers{of: map[uintptr]madeContainer{}}
+	return &remembering
 }
 
 // Revision implements federate.Modifier.
@@ -101,7 +110,7 @@ func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[stri
 	case !selected:
 		return tree, nil, nil
 	}
-	w := work{rule: m.rule, cluster: cluster, facts: facts, sight: m.sight, paths: m.paths, secret: m.secret}
+	w := work{rule: m.rule, cluster: cluster, facts: facts, sight: m.sight, paths: m.paths, secret: m.secret, made: m.made}
 	changed, err = w.do(tree)
 	return changed, w.notes, err
 }

@@ -2,8 +2,10 @@ package policy
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // pod changes one pod template. Both maps are copies, one level deep.
@@ -113,14 +115,62 @@ func (w *work) containers(spec map[string]any, field string) error {
 			continue
 		}
 		w.met[name] = true
-		container = maps.Clone(container)
-		if err := w.container(container, name); err != nil {
-			return err
+		made := w.made.find(container)
+		if made.container == nil {
+			made = w.make(container, name)
+			w.made.keep(container, made)
 		}
-		changed[i] = container
+		if made.err != nil {
+			return made.err
+		}
+		for _, note := range made.notes {
+			w.note(note)
+		}
+		changed[i] = made.container
 	}
 	spec[field] = changed
 	return nil
+}
+
+// madeContainers is what a rule has made of containers. What it makes of one depends on
+// nothing else, and clusters share the containers in which they do not differ. nil remembers
+// nothing.
+type madeContainers struct {
+	mu sync.Mutex
+	of map[uintptr]madeContainer // by where the container is in memory
+}
+
+type madeContainer struct {
+	from, container map[string]any // from keeps the place in memory
+	notes           []string
+	err             error
+}
+
+func (m *madeContainers) find(container map[string]any) madeContainer {
+	if m == nil {
+		return madeContainer{}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.of[reflect.ValueOf(container).Pointer()]
+}
+
+func (m *madeContainers) keep(container map[string]any, made madeContainer) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	made.from = container
+	m.of[reflect.ValueOf(container).Pointer()] = made
+}
+
+// make makes another container of one, which is not modified.
+func (w *work) make(from map[string]any, name string) madeContainer {
+	alone := work{rule: w.rule}
+	container := maps.Clone(from)
+	err := alone.container(container, name)
+	return madeContainer{container: container, notes: alone.notes, err: err}
 }
 
 // container changes a copy of a container.

@@ -130,6 +130,7 @@ type work struct {
 	paths   []workload.Path
 	// secret: the object is a Secret, of which messages name no keys.
 	secret bool
+	made   *madeContainers
 	notes  []string
 	// met are the containers that the rule names and that have been found.
 	met map[string]bool

@@ -136,11 +136,11 @@ func (e *effects) add(effect objectEffect) {
 
 // survey is what policies do to one object in the clusters in which it is.
 func (s *policySurvey) survey(before objectSurvey, t *runningType, fed *federated) objectSurvey {
-	intent, clusters := s.store.changed(t, fed), clustersOf(fed)
+	intent, clusters, refused := s.store.changed(t, fed), clustersOf(fed), refusals(fed)
 	var hash maphash.Hash
 	hash.SetSeed(s.seed)
 	for _, name := range clusters {
-		_, _ = hash.WriteString(name + "/") // it takes all
+		_, _ = hash.WriteString(name + "/" + refused[name] + "/") // it takes all
 	}
 	if before.revision == intent.Revision() && before.clusters == hash.Sum64() {
 		return before
@@ -151,6 +151,9 @@ func (s *policySurvey) survey(before objectSurvey, t *runningType, fed *federate
 		effect := objectEffect{origin: e.Origin}
 		for _, cluster := range e.Changed {
 			effect.changed.add(s.number(cluster))
+			if why := refused[cluster]; why != "" && effect.faulty == "" {
+				effect.faulty = name + " in cluster " + cluster + ": the cluster refuses what the policy has changed: " + why
+			}
 		}
 		if e.Fault != nil {
 			effect.faulty = name + " in cluster " + e.FaultyCluster + ": " + e.Fault.Error()
@@ -173,6 +176,17 @@ func (s *policySurvey) number(cluster string) int {
 		s.numbers[cluster] = n
 	}
 	return n
+}
+
+// refusals are what clusters that do not take the object say of it, by name.
+func refusals(fed *federated) map[string]string {
+	refused := map[string]string{}
+	for i := range fed.Status.Clusters {
+		if c := &fed.Status.Clusters[i]; c.Status == federate.CreationFailed || c.Status == federate.UpdateFailed {
+			refused[c.Name] = c.Message
+		}
+	}
+	return refused
 }
 
 // clustersOf are the clusters that an object's status says it is, or is to be, in.

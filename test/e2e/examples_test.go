@@ -76,6 +76,17 @@ var _ = Describe("The examples", localOnly, Ordered, Serial, func() {
 		for i, ready := range []int{3, 2, 2} {
 			expectField(ctx, members[i], web, "/status/readyReplicas", ready)
 		}
+		By("and with what another team's policy adds")
+		checkout := demoRef("Deployment", "checkout")
+		for i, image := range []string{"busybox:1.37", "mirror.example.com/library/busybox:1.37"} {
+			expectField(ctx, members[i], checkout, "/spec/template/spec/initContainers/0/name", "telemetry")
+			expectField(ctx, members[i], checkout, "/spec/template/spec/containers/0/env/0/name", "CURRENCY")
+			expectField(ctx, members[i], checkout, "/spec/template/spec/containers/0/env/1/valueFrom/secretKeyRef/name", "telemetry")
+			expectField(ctx, members[i], checkout, "/spec/template/spec/containers/0/image", image)
+		}
+		telemetry := ref{GroupVersionKind: policyGV.WithKind("OverridePolicy"), Namespace: demo, Name: "telemetry"}
+		expectField(ctx, host, telemetry, "/status/objects", 1)
+		expectField(ctx, host, telemetry, "/status/clusters", 2)
 		backup := demoRef("Backup", "nightly")
 		expectField(ctx, members[0], backup, "/spec/schedule", "30 2 * * *")
 		expectField(ctx, members[1], backup, "/spec/schedule", "0 */6 * * *")

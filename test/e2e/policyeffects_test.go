@@ -112,6 +112,12 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 			expectField(ctx, second, f.target, "/spec/replicas", 2)
 		}
 
+		By("a rule of which the cluster's API server refuses what comes")
+		replaceRules(ctx, p, fields{"clusters": only, "replicas": 7, "priorityClassName": "no name of a class"})
+		expectStatus(ctx, f, "CheckClusters", map[string]string{first.Name: "UpdateFailed", second.Name: ""})
+		expectCondition(ctx, p, "Applied", "False", "Failed", "FederatedDeployment "+ns+"/app in cluster "+first.Name+": the cluster refuses what the policy has changed", "spec.template.spec.priorityClassName")
+		expectField(ctx, first, f.target, "/spec/replicas", 1)
+
 		By("a rule that is none, in all clusters")
 		replaceRules(ctx, p, fields{"replicas": 7, "clusters": fields{"kubernetesVersion": "new"}})
 		expectCondition(ctx, p, "Accepted", "False", "Invalid", "spec.rules[0].clusters.kubernetesVersion: is no range of versions")
@@ -133,7 +139,7 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 		replaceRules(ctx, p, fields{"containers": list{container}, "images": list{fields{"from": "none.example/none", "tag": "1"}}})
 		expectCondition(ctx, p, "Applied", "True", "Applied")
 		f2 := federate("Deployment", ns, "untagged", workload(fields{"replicas": 0})).on(first)
-		at(f2.Object, "/spec/template/spec/template/spec/containers/0").(fields)["image"] = "registry.example/untagged"                                    //nolint:forcetypeassert // made by workload
+		at(f2.Object, "/spec/template/spec/template/spec/containers/0").(fields)["image"] = "registry.example/untagged"                          //nolint:forcetypeassert // made by workload
 		at(f2.Object, "/spec/template/spec/template/spec/containers/0").(fields)["resources"] = fields{"limits": fields{"example.com/gpu": "1"}} //nolint:forcetypeassert // made by workload
 		replaceRules(ctx, p, fields{"images": list{fields{"from": "registry.example/untagged", "registry": "mirror.example"}}, "deriveTolerations": fields{}})
 		create(ctx, f2)
