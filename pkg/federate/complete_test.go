@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/distribution/reference"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -91,6 +92,25 @@ func TestIsLatest(t *testing.T) {
 		"nginx": true, "nginx:latest": true, "r.io:5000/a/b": true, "r.io:5000/a/b:latest": true, "nginx:latest" + digest: true,
 		"nginx:1": false, "nginx:1" + digest: false, "nginx" + digest: false, "": false, "NGINX": false, "a:b:c": false,
 	} {
+		if got := isLatest(image); got != want {
+			t.Errorf("%q: got %t", image, got)
+		}
+	}
+}
+
+// What an image's name says at a glance is what parsing it says.
+func TestIsLatestAtAGlance(t *testing.T) {
+	digest := "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	for _, image := range []string{
+		"", "a", "a:latest", "a:1", "a" + digest, "a:latest" + digest, "a:1" + digest, "x:5000/a", "x:5000/a:latest", "x:5000/a:1", "x:5000/a" + digest,
+		"A", "A:1", "a:", "a@", "a@b", "a:latest@", "a b", "a/b:c/d", ":latest", "a::latest", "x/y/z", "x/y/z:latest:1",
+	} {
+		want := false
+		if named, err := reference.ParseNormalizedNamed(image); err == nil {
+			tagged, hasTag := named.(reference.Tagged)
+			_, hasDigest := named.(reference.Digested)
+			want = hasTag && tagged.Tag() == "latest" || !hasTag && !hasDigest
+		}
 		if got := isLatest(image); got != want {
 			t.Errorf("%q: got %t", image, got)
 		}

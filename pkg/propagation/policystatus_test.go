@@ -1,10 +1,14 @@
 package propagation
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/policy"
 )
 
 // A policy that selects nothing any more says so: a merge patch leaves what it does not name.
@@ -17,5 +21,57 @@ func TestPolicyStatusPatchNamesWhatIsZero(t *testing.T) {
 		if !strings.Contains(string(patch), part) {
 			t.Errorf("%s is not in %s", part, patch)
 		}
+	}
+}
+
+func TestStatusOfPolicy(t *testing.T) {
+	tests := []struct {
+		name  string
+		found effects
+		// want are the conditions' type, status and reason, and parts of the messages.
+		want, parts []string
+	}{
+		{name: "selects nothing", want: []string{"Accepted True SelectsNothing", "Applied True Applied", "Contested False Uncontested"}, parts: []string{"see spec.selectors"}},
+		{name: "changes some", found: effects{selected: 3, changed: 2, clusters: 5},
+			want: []string{"Accepted True Accepted", "Applied True Applied", "Contested False Uncontested"}, parts: []string{"2 federated objects are changed, in 5 clusters"}},
+		{name: "does not reach all", found: effects{selected: 1, changed: 1, clusters: 1, noted: example{1, "FederatedJob a/b in cluster c: the pool is closed"}},
+			want: []string{"Accepted True Accepted", "Applied True Restricted", "Contested False Uncontested"}, parts: []string{"FederatedJob a/b in cluster c: the pool is closed"}},
+		{name: "fails, which counts more", found: effects{selected: 4, faulty: example{2, "x"}, noted: example{1, "y"}, contested: example{1, "z"}},
+			want: []string{"Accepted True Accepted", "Applied False Failed", "Contested True SetByAnother"}, parts: []string{"the last good state stays of 2 federated objects: x", "of 1 federated objects another policy sets a field to something else: z"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			compiled := policy.Compile(federate.Origin{Kind: policy.KindOverridePolicy, Namespace: "a", Name: "p"}, &policyv1alpha1.OverridePolicySpec{Rules: []policyv1alpha1.OverrideRule{{}}})
+			status := statusOfPolicy(&storedPolicy{generation: 7, compiled: compiled}, tt.found, time.Unix(0, 0))
+			var got []string
+			var said strings.Builder
+			for _, c := range status.Conditions {
+				got = append(got, c.Type+" "+string(c.Status)+" "+c.Reason)
+				said.WriteString(c.Message + "\n")
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q", got)
+			}
+			for _, part := range tt.parts {
+				if !strings.Contains(said.String(), part) {
+					t.Errorf("%q is not in\n%s", part, said.String())
+				}
+			}
+			if status.ObservedGeneration != 7 || int(status.Objects) != tt.found.changed || int(status.Clusters) != tt.found.clusters || int(status.SelectedObjects) != tt.found.selected {
+				t.Errorf("got %+v", status)
+			}
+		})
+	}
+}
+
+func TestClusterSet(t *testing.T) {
+	var one, other clusterSet
+	for _, n := range []int{0, 63, 64, 200, 200} {
+		one.add(n)
+	}
+	other.add(1)
+	other.addAll(one)
+	if one.count() != 4 || other.count() != 5 {
+		t.Errorf("got %d and %d", one.count(), other.count())
 	}
 }
