@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/placement"
@@ -137,7 +136,7 @@ func appendChanges(changes []Change, field string, before, after any, origin str
 			keys := maps.Clone(before)
 			maps.Copy(keys, after)
 			for _, key := range slices.Sorted(maps.Keys(keys)) {
-				changes = appendChanges(changes, join(field, key), before[key], after[key], origin)
+				changes = appendChanges(changes, federate.FieldIn(field, key), before[key], after[key], origin)
 			}
 			return changes
 		}
@@ -160,16 +159,4 @@ func at(list []any, i int) any {
 		return list[i]
 	}
 	return nil
-}
-
-// join writes a key as kubectl explain and JSONPath do: a key with a dot or a slash in
-// brackets.
-func join(field, key string) string {
-	switch {
-	case strings.ContainsAny(key, "./[]"):
-		return field + "[" + key + "]"
-	case field == "":
-		return key
-	}
-	return field + "." + key
 }

@@ -76,7 +76,7 @@ func differ(field string, before, after any, all *[]write) {
 		was, _ := before.(map[string]any)
 		is, _ := after.(map[string]any)
 		for _, key := range keysOf(was, is) {
-			differ(at(field, key), was[key], is[key], all)
+			differ(federate.FieldIn(field, key), was[key], is[key], all)
 		}
 	case (wasList || before == nil) && (isList || after == nil) && (wasList || isList):
 		was, _ := before.([]any)
@@ -117,16 +117,6 @@ func keysOf(a, b map[string]any) []string {
 	}
 	maps.Copy(keys, b)
 	return slices.Sorted(maps.Keys(keys))
-}
-
-func at(field, key string) string {
-	switch {
-	case strings.ContainsAny(key, "./[]"):
-		return field + "[" + key + "]"
-	case field == "":
-		return key
-	}
-	return field + "." + key
 }
 
 // itemKeys are the fields that items of lists of pods are known by.
