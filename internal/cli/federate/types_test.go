@@ -43,8 +43,10 @@ func typesSpecs() {
 	})
 
 	It("warns of a type that would undo a member's rights by namespace, before the member gets the rights to it", func(ctx context.Context) {
-		create(ctx, "{apiVersion: core.kubefed.io/v1beta1, kind: KubeFedCluster, metadata: {name: limited, namespace: kube-federation-system, "+
+		limited := parse("{apiVersion: core.kubefed.io/v1beta1, kind: KubeFedCluster, metadata: {name: limited, namespace: kube-federation-system, " +
 			"annotations: {fedctl.io/namespace-rights: kube-federation-system/limited-host}}, spec: {apiEndpoint: 'https://192.0.2.1', secretRef: {name: limited}}}")
+		Expect(host.Create(ctx, limited)).To(Succeed())
+		DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, limited)).To(Succeed()) })
 		for name, warned := range map[string]bool{"rolebindings.rbac.authorization.k8s.io": true, "limitranges": false} {
 			_, said, err := fedctl(ctx, "enable", name, "--dry-run")
 			Expect(err).NotTo(HaveOccurred())

@@ -349,11 +349,13 @@ func (o *Options) namespaceOfContext() error {
 	return err
 }
 
-// checkClusters refuses a name of --cluster that no preview knows.
+// checkClusters refuses a name of --cluster that no preview knows. One of which nothing is
+// decided knows no cluster, and says why by itself.
 func (o *Options) checkClusters(previews []*preview.Preview) error {
 	for _, name := range o.Clusters {
 		known := slices.ContainsFunc(previews, func(p *preview.Preview) bool {
-			return slices.ContainsFunc(p.Clusters, func(c preview.Cluster) bool { return c.Cluster == name })
+			undecided := p.Problem != "" && len(p.Clusters) == 0
+			return undecided || slices.ContainsFunc(p.Clusters, func(c preview.Cluster) bool { return c.Cluster == name })
 		})
 		if !known {
 			return fmt.Errorf("--cluster %s: no such cluster has joined; see \"fedctl get clusters\"", name)
