@@ -181,7 +181,7 @@ var _ = Describe("A deletion that the annotations leave open", func() {
 		f := create(ctx, configMap(federatedNamespace(ctx), "open", fields{"a": "1"}).on(members[0]).annotate(annotation, "yse"))
 		expectSettled(ctx, f, members[0])
 		Eventually(ctx, func() map[string]any { return conditionOf(found(ctx, host, f.ref()), "Accepted") }).Should(And(
-			HaveKeyWithValue("reason", "InvalidDeletion"), HaveKeyWithValue("message", ContainSubstring("metadata.annotations["+annotation+"] "+says))))
+			HaveKeyWithValue("reason", "InvalidDeletion"), HaveKeyWithValue("message", ContainSubstring("metadata.annotations["+annotation+"]: "+says))))
 		Expect(host.Delete(ctx, f.DeepCopy())).To(Succeed())
 		expectWord(ctx, f, members[0], "DeletionFailed", annotation)
 		change(ctx, f, func(f *federated) { f.annotate(annotation, mended) })

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/test/e2e/framework"
 	"github.com/fedctl/fedctl/test/kit"
@@ -172,7 +171,9 @@ var _ = Describe("The role edit in a namespace of the host", func() {
 var _ = Describe("The role view in the control plane's namespace", func() {
 	It("shows the members and no Secret", func(ctx SpecContext) {
 		as := having(ctx, "view", framework.KubeFedNamespace, func(c client.Client) error {
-			return c.List(ctx, &fedcorev1beta1.KubeFedClusterList{}, client.InNamespace(framework.KubeFedNamespace))
+			list := &unstructured.UnstructuredList{}
+			list.SetGroupVersionKind(framework.KubeFedCluster)
+			return c.List(ctx, list, client.InNamespace(framework.KubeFedNamespace))
 		})
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(host.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: framework.KubeFedNamespace, Name: "viewor"}})).To(Succeed())
