@@ -56,6 +56,9 @@ func (c *Cluster) Components() []string {
 
 func (c *Cluster) pki(file string) string { return filepath.Join(c.Dir, "pki", file) }
 
+// frontProxy is beside pki, so that clusters of an earlier release get it as well.
+func (c *Cluster) frontProxy(file string) string { return filepath.Join(c.Dir, "front-proxy", file) }
+
 // record is the file that holds the identity of a component's process.
 func (c *Cluster) record(component string) string {
 	return filepath.Join(c.Dir, "run", component+".json")

@@ -86,6 +86,16 @@ func (c *Cluster) apiServerArgs() []string {
 		"--tls-private-key-file=" + c.pki(serverKey),
 		"--client-ca-file=" + c.pki(caFile),
 		"--authorization-mode=Node,RBAC",
+		// The aggregation layer: how aggregated API servers know this one, and what it tells
+		// them of users.
+		"--requestheader-client-ca-file=" + c.frontProxy(frontCAFile),
+		"--requestheader-allowed-names=" + frontProxyUser,
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-uid-headers=X-Remote-Uid",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + c.frontProxy(frontCert),
+		"--proxy-client-key-file=" + c.frontProxy(frontKey),
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + c.pki(tokenPublic),
 		"--service-account-signing-key-file=" + c.pki(tokenKey),

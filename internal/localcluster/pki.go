@@ -22,6 +22,9 @@ const (
 	serverKey     = "apiserver.key"
 	tokenKey      = "sa.key"
 	tokenPublic   = "sa.pub"
+	frontCAFile   = "front-proxy-ca.crt"
+	frontCert     = "front-proxy-client.crt"
+	frontKey      = "front-proxy-client.key"
 	adminUser     = "kubernetes-admin"
 	mastersGroup  = "system:masters"
 	certLifetime  = 10 * 365 * 24 * time.Hour
@@ -46,10 +49,34 @@ type authority struct {
 	dir  string
 }
 
+// frontProxyUser is whom an aggregated API server lets say who somebody is: the API
+// server that passes his request on.
+const frontProxyUser = "front-proxy-client"
+
 // ensurePKI creates dir with a certificate authority, the API server's
 // certificate, client certificates and the service-account key pair. It is all
 // there or not at all: it is built beside dir and renamed.
 func ensurePKI(dir, cluster string, serviceIP net.IP) error {
+	return ensureDir(dir, cluster, func(dir string) error { return createPKI(dir, cluster, serviceIP) })
+}
+
+// ensureFrontProxy creates dir with the certificate by which aggregated API servers know
+// the cluster's API server, and an authority for nothing else: whom the cluster's own
+// authority signs is a user, and must not be able to say that he is another.
+func ensureFrontProxy(dir, cluster string) error {
+	return ensureDir(dir, cluster, func(dir string) error {
+		ca, err := newAuthority(filepath.Join(dir, frontCAFile), "fedctl-local-front-proxy-"+cluster)
+		if err != nil {
+			return err
+		}
+		return ca.issue("front-proxy-client", &x509.Certificate{
+			Subject:     pkix.Name{CommonName: frontProxyUser},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		})
+	})
+}
+
+func ensureDir(dir, cluster string, create func(dir string) error) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
@@ -60,14 +87,14 @@ func ensurePKI(dir, cluster string, serviceIP net.IP) error {
 	if err := os.MkdirAll(temporary, 0o700); err != nil {
 		return err
 	}
-	if err := createPKI(temporary, cluster, serviceIP); err != nil {
+	if err := create(temporary); err != nil {
 		return fmt.Errorf("creating the certificates of cluster %s: %w", cluster, err)
 	}
 	return os.Rename(temporary, dir)
 }
 
 func createPKI(dir, cluster string, serviceIP net.IP) error {
-	ca, err := newAuthority(dir, "fedctl-local-"+cluster)
+	ca, err := newAuthority(filepath.Join(dir, caFile), "fedctl-local-"+cluster)
 	if err != nil {
 		return err
 	}
@@ -92,7 +119,8 @@ func createPKI(dir, cluster string, serviceIP net.IP) error {
 	return createTokenKeys(dir)
 }
 
-func newAuthority(dir, name string) (*authority, error) {
+// newAuthority writes the authority's certificate to path.
+func newAuthority(path, name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -107,7 +135,7 @@ func newAuthority(dir, name string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &authority{cert: cert, key: key, dir: dir}, writePEM(filepath.Join(dir, caFile), "CERTIFICATE", cert.Raw)
+	return &authority{cert: cert, key: key, dir: filepath.Dir(path)}, writePEM(path, "CERTIFICATE", cert.Raw)
 }
 
 // issue writes NAME.crt and NAME.key.

@@ -116,6 +116,9 @@ func (c *Cluster) writeFiles() error {
 	if err := ensurePKI(filepath.Join(c.Dir, "pki"), c.Name, c.serviceIP()); err != nil {
 		return err
 	}
+	if err := ensureFrontProxy(c.frontProxy(""), c.Name); err != nil {
+		return err
+	}
 	if err := writeFile(filepath.Join(c.Dir, "stages.yaml"), c.stages()); err != nil {
 		return err
 	}
