@@ -2,20 +2,14 @@ package membership
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
+	"github.com/fedctl/fedctl/pkg/tokens"
 )
 
 // renewalPause is the least time between two tries to renew a token.
@@ -74,47 +68,19 @@ func (m *member) startRenewal(ctx context.Context, object *fedcorev1beta1.KubeFe
 		return
 	}
 	secret := m.p.secretOf(ctx, object)
-	lifetime, token := reach.TokenLifetime(secret), m.current.claims
-	if lifetime == 0 || token.Expires.IsZero() || now.Before(token.RenewalDue(lifetime)) || string(secret.Data[reach.TokenKey]) != m.current.access.Token {
+	if !tokens.Due(secret, now) || string(secret.Data[reach.TokenKey]) != m.current.access.Token {
 		m.renewal.failure = ""
 		return
 	}
 	m.renewal.underWay = true
-	member, results := m.current.cluster.GetClient(), m.renewal.results
+	member, results, expires := m.current.cluster.GetClient(), m.renewal.results, m.current.claims.Expires
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, m.p.opts.RequestTimeout+hostTimeout)
 		defer cancel()
-		err := m.p.renewToken(ctx, member, token, secret, lifetime)
+		err := tokens.Renew(ctx, m.p.client, member, secret)
 		if err != nil {
-			m.log.Error(err, "Could not renew the member's token; will retry", "expires", token.Expires)
+			m.log.Error(err, "Could not renew the member's token; will retry", "expires", expires)
 		}
 		results <- err // holds one, and one at a time is under way
 	}()
-}
-
-// renewToken asks the member for the next token of the account and stores it in the
-// host. The Secret must be the one that was read: a join at the same time wins.
-func (p *Provider) renewToken(ctx context.Context, member client.Client, token reach.Claims, secret *corev1.Secret, lifetime time.Duration) error {
-	if token.Account == "" {
-		return errors.New("the token is not that of a service account")
-	}
-	account := &corev1.ServiceAccount{}
-	account.Namespace, account.Name = token.Namespace, token.Account
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To(int64(max(lifetime, reach.MinTokenLifetime) / time.Second))}}
-	if err := member.SubResource("token").Create(ctx, account, request); err != nil {
-		return fmt.Errorf("asking for a token of %s/%s: %w", account.Namespace, account.Name, err)
-	}
-	if next := reach.ClaimsOf(request.Status.Token); next.Account != token.Account || next.Namespace != token.Namespace {
-		return errors.New("the member answered with a token that is not its account's")
-	}
-	patch, _ := json.Marshal(map[string]any{ // plain data: cannot fail
-		"metadata": map[string]any{"uid": secret.UID, "resourceVersion": secret.ResourceVersion},
-		"data":     map[string][]byte{reach.TokenKey: []byte(request.Status.Token)},
-	})
-	target := &corev1.Secret{}
-	target.Namespace, target.Name = secret.Namespace, secret.Name
-	if err := p.client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch)); err != nil {
-		return fmt.Errorf("storing the new token in Secret %s/%s: %w", secret.Namespace, secret.Name, err)
-	}
-	return nil
 }
