@@ -48,9 +48,9 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		g.faults.note(refused)
 		return refused
 	}
-	if to := response.Header.Get("Location"); redirects(response.StatusCode) && to != "" {
+	if redirect := RedirectOf(r, response); redirect != nil {
 		_ = response.Body.Close()
-		return nil, refuse(&RedirectError{To: target(r.URL, to)})
+		return nil, refuse(redirect)
 	}
 	boundRetryAfter(response.Header)
 	b := &body{ReadCloser: response.Body, refuse: refuse, together: g.together}
@@ -73,7 +73,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response.Body = b
 	if response.StatusCode >= http.StatusMultipleChoices {
-		response.Body = withoutToken(b, r)
+		response.Body = WithoutToken(b, r)
 	}
 	return response, nil
 }
@@ -93,6 +93,14 @@ func boundRetryAfter(header http.Header) {
 	if seconds, err := strconv.Atoi(header.Get(name)); err != nil || seconds > mostRetryAfter {
 		header.Del(name)
 	}
+}
+
+// RedirectOf says where the answer to a request sends it; nil if it does not.
+func RedirectOf(r *http.Request, response *http.Response) *RedirectError {
+	if to := response.Header.Get("Location"); redirects(response.StatusCode) && to != "" {
+		return &RedirectError{To: target(r.URL, to)}
+	}
+	return nil
 }
 
 func redirects(code int) bool {

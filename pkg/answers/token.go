@@ -13,10 +13,10 @@ const hidden = "(the token)"
 // leastToken is how long a token is: what is shorter can be a part of any word.
 const leastToken = 8
 
-// withoutToken is the body of an answer to a request that has failed, without the token
+// WithoutToken is the body of an answer to a request that has failed, without the token
 // of the request: a proxy in front of a member may quote all that it was sent, and what
 // is wrong is said in the host, to whoever may read a status.
-func withoutToken(body io.ReadCloser, r *http.Request) io.ReadCloser {
+func WithoutToken(body io.ReadCloser, r *http.Request) io.ReadCloser {
 	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if len(token) < leastToken {
 		return body

@@ -158,6 +158,13 @@ func (a Access) Transport(requestTimeout time.Duration) *http.Transport {
 	return t
 }
 
+// OnlyHTTP1 has a transport that was not used yet speak HTTP/1: a connection then serves
+// one request at a time, and can be upgraded to something else.
+func OnlyHTTP1(t *http.Transport) {
+	t.ForceAttemptHTTP2, t.HTTP2 = false, nil
+	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+}
+
 // Client says who asks, and how often it may.
 type Client struct {
 	// UserAgent is empty for that of fedctl.

@@ -2,7 +2,6 @@ package reach
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,10 +36,8 @@ func (p *Prober) Close() { p.idle() }
 // that of fedctl; secret names the Secret of the token, for messages.
 func NewProber(a Access, secret, userAgent string, timeout time.Duration) (*Prober, error) {
 	transport := a.Transport(timeout)
-	// HTTP/1: a request that times out takes its connection with it, so the next
-	// probe dials afresh.
-	transport.ForceAttemptHTTP2, transport.HTTP2 = false, nil
-	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	// A request that times out takes its connection with it, so the next probe dials afresh.
+	OnlyHTTP1(transport)
 	client, err := rest.HTTPClientFor(a.RESTConfig(transport, Client{UserAgent: userAgent}))
 	if err != nil {
 		return nil, err
