@@ -134,11 +134,11 @@ func subjects(namespace, serviceAccount string) []rbacv1.Subject {
 	return []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: serviceAccount}}
 }
 
-// accessObjects are what join may have created in a member in either scope, and the
-// rights to execute backups, without the namespace, in the order of their deletion.
+// accessObjects are what join may have created in a member in either scope, with what lets
+// users of the host in, and the rights to execute backups, without the namespace, in the order of their deletion.
 func accessObjects(namespace, serviceAccount string) []client.Object {
 	full, health := roleName(serviceAccount), healthRoleName(serviceAccount, namespace)
-	objects := BackupBindings(namespace, serviceAccount)
+	objects := append(BackupBindings(namespace, serviceAccount), fleetLeftovers(namespace, serviceAccount)...)
 	for _, name := range []string{full, health} {
 		pair := clusterRoleAndBinding(name, namespace, serviceAccount, nil)
 		objects = append(objects, pair[1], pair[0])

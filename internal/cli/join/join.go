@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -48,7 +49,12 @@ ClusterRoles or Roles gives the right to grant any right, which such types need.
 types: the controller reads the enabled types everywhere, but writes only in the
 namespaces that are federated to the cluster, in each of which it binds that right;
 types with which any right can be granted would undo that, and are refused.
-What the rights amount to is said.`
+What the rights amount to is said.
+
+--fleet-access lets users of the host into the cluster, through the API of the fleet
+(fedctl install --fleet-api): each as himself, with the rights that the cluster gives to
+his name. For that it makes an account that may impersonate users. --fleet-access=false
+ends it. What an earlier join was told is kept.`
 
 	example = `  # Join the cluster of the context member-1 under the name of its context
   fedctl join member-1 --host-cluster-context host
@@ -61,6 +67,9 @@ What the rights amount to is said.`
 
   # End a token that may be in wrong hands
   fedctl join member-1 --rotate
+
+  # Let users of the host into the cluster, each as himself
+  fedctl join member-1 --fleet-access
 
   # See what would be created in the member
   fedctl join member-1 --print-rbac
@@ -78,10 +87,13 @@ type Options struct {
 	ClusterContext  string
 	HostClusterName string
 	PrintRBAC       bool
-	Output          cmdutil.Output
-	Join            join.Options
-	rbac            string
-	tokenLifetime   time.Duration
+	// FleetAccess is nil to leave it as it is.
+	FleetAccess   *bool
+	Output        cmdutil.Output
+	Join          join.Options
+	rbac          string
+	tokenLifetime time.Duration
+	fleetAccess   bool
 }
 
 // NewCommand returns the command.
@@ -97,6 +109,9 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("token-lifetime") {
 				o.Join.TokenLifetime = &o.tokenLifetime
+			}
+			if cmd.Flags().Changed("fleet-access") {
+				o.FleetAccess = &o.fleetAccess
 			}
 			if err := o.Complete(args); err != nil {
 				return err
@@ -119,6 +134,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.rbac, "rbac", o.rbac, "Rights in the joining cluster: namespaces (what the enabled types need, to write only in the namespaces that are federated to it), types (that, in all namespaces), usual (that, and what the usual types need) or admin (everything); by default as an earlier join was told, or types.")
 	flags.BoolVar(&o.Join.AllowGranting, "allow-granting", false, "With --rbac=namespaces, give the rights that enabled Roles, RoleBindings, ClusterRoles and ClusterRoleBindings need, too: they undo it.")
 	flags.DurationVar(&o.tokenLifetime, "token-lifetime", join.DefaultTokenLifetime, "How long a token lives that the controller renews after half of that time; 0 makes one that does not end. A cluster that has joined keeps the kind it has.")
+	flags.BoolVar(&o.fleetAccess, "fleet-access", false, "Let users of the host into the joining cluster, each as himself, through the API of the fleet; =false ends it. By default as an earlier join was told.")
 	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one.")
 	flags.StringToStringVar(&o.Join.Labels, "labels", nil, "Labels of the KubeFedCluster, such as region=eu,tier=gold; others that it has stay.")
 	flags.BoolVar(&o.Join.ForgetLabels, "forget-labels", false, "Do not take up the labels that the cluster remembers of an earlier membership.")
@@ -181,6 +197,9 @@ func (o *Options) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if o.fleetAccess {
+			objects = append(objects, join.FleetAccessManifests(o.Join)...)
+		}
 		return o.printRBAC(objects)
 	}
 	member, err := o.factory.ConfigFor(o.ClusterContext)
@@ -192,6 +211,9 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := join.Join(ctx, host, member, o.Join); err != nil {
 		return err
 	}
+	if err := o.setFleetAccess(ctx, host, member); err != nil {
+		return err
+	}
 	if o.Output.Format != "" {
 		return o.printJoined(joined)
 	}
@@ -199,6 +221,18 @@ func (o *Options) Run(ctx context.Context) error {
 		o.Join.Say(fmt.Sprintf("%s has joined. See how it fares with: fedctl get clusters", o.Join.ClusterName))
 	}
 	return nil
+}
+
+// setFleetAccess lets users of the host in, or no more.
+func (o *Options) setFleetAccess(ctx context.Context, host, member *rest.Config) error {
+	switch {
+	case o.FleetAccess == nil:
+		return nil
+	case *o.FleetAccess:
+		return join.GrantFleetAccess(ctx, host, member, o.Join)
+	default:
+		return join.RevokeFleetAccess(ctx, host, member, o.Join)
+	}
 }
 
 // printJoined leaves out a status that nobody has written yet.
