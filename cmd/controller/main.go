@@ -1,7 +1,8 @@
 // Command controller is the federation's control plane in the host cluster: it
 // connects to the member clusters, reads which types are federated, propagates,
 // and executes backups. With --mode=member it executes the backups of its own
-// cluster, and nothing else. Everything but the wiring lives in the packages it imports.
+// cluster, and nothing else; with --mode=fleet-api it serves the API of the fleet, through
+// which users of the host reach the members. Everything but the wiring lives in the packages it imports.
 package main
 
 import (
@@ -49,8 +50,11 @@ func run(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if c.Mode == settings.ModeMember {
+	switch c.Mode {
+	case settings.ModeMember:
 		return runMember(ctx, host, c)
+	case settings.ModeFleetAPI:
+		return runFleetAPI(ctx, host, c)
 	}
 	kubefed, err := kubeFedConfig(ctx, host, c)
 	if err != nil {

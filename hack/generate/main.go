@@ -5,6 +5,7 @@
 //	                   those of our own API groups, from pkg/api (with its deep-copy code)
 //	config/crd/types   those of the default federated types, from the schemas of their targets
 //	config/types       the FederatedTypeConfigs of the same
+//	pkg/api/fleet      the OpenAPI definitions of the API that fedctl itself serves
 //
 // and has hack/charts write the Helm charts of it.
 //
@@ -22,7 +23,10 @@ import (
 	"path/filepath"
 )
 
-const controllerGen = "sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0"
+const (
+	controllerGen = "sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0"
+	openAPIGen    = "k8s.io/kube-openapi/cmd/openapi-gen@v0.0.0-20260317180543-43fb72c5454a" // as in go.mod
+)
 
 func main() {
 	from := flag.String("snapshot", "", "context in $KUBECONFIG of the API server to take new schemas from, instead of generating")
@@ -38,7 +42,7 @@ func main() {
 }
 
 func generate() error {
-	for _, step := range []func() error{deepCopy, ownCRDs, coreCRDs, federatedTypes, charts} {
+	for _, step := range []func() error{deepCopy, ownCRDs, fleetOpenAPI, coreCRDs, federatedTypes, charts} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -63,11 +67,20 @@ func ownCRDs() error {
 	return nil
 }
 
+// fleetOpenAPI describes the types of an API that has no CRD: an API server of ours serves it.
+func fleetOpenAPI() error {
+	const dir = "pkg/api/fleet/v1alpha1"
+	return goRun(openAPIGen, "--output-dir="+dir, "--output-pkg=github.com/fedctl/fedctl/"+dir,
+		"--output-file=zz_generated.openapi.go", "--output-model-name-file=zz_generated.model_name.go",
+		"--go-header-file="+os.DevNull, "./"+dir)
+}
+
 func runControllerGen(args ...string) error { return goRun(controllerGen, args...) }
 
 // charts writes the Helm charts, in a process that has the files written above compiled in.
 func charts() error { return goRun("./hack/charts") }
 
+// goRun runs a generator, of a version of its own or of ours.
 func goRun(program string, args ...string) error {
 	command := exec.CommandContext(context.Background(), "go", append([]string{"run", program}, args...)...)
 	command.Stderr = os.Stderr

@@ -29,6 +29,7 @@ type Config struct {
 	Propagation settings.Propagation
 	Replicas    settings.Replicas
 	Backups     settings.Backups
+	FleetAPI    settings.FleetAPI
 
 	flags *pflag.FlagSet
 	viper *viper.Viper
@@ -48,7 +49,7 @@ func New(flags *pflag.FlagSet) *Config {
 
 func (c *Config) groups() []settings.Group {
 	return []settings.Group{
-		&c.ControlPlane, &c.Election, &c.Process, &c.Members, &c.Types, &c.Propagation, &c.Replicas, &c.Backups,
+		&c.ControlPlane, &c.Election, &c.Process, &c.Members, &c.Types, &c.Propagation, &c.Replicas, &c.Backups, &c.FleetAPI,
 	}
 }
 

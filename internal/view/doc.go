@@ -3,7 +3,7 @@
 // line prints them; a web page and an API read the same rows.
 //
 //   - objects.go, objecttable.go: federated objects and where they are
-//   - clusters.go: member clusters
+//   - clusters.go: member clusters; fleet.go: as the API of the fleet serves them
 //   - backups.go, blocked.go, runs.go: Backups and their runs in the members
 //   - printer.go: one printer for all, with one indent; cells.go: the words of cells
 //

@@ -18,8 +18,9 @@ type ControlPlane struct {
 
 // The values of ControlPlane.Mode.
 const (
-	ModeHost   = "host"
-	ModeMember = "member"
+	ModeHost     = "host"
+	ModeMember   = "member"
+	ModeFleetAPI = "fleet-api"
 )
 
 const (
@@ -33,7 +34,7 @@ func (s *ControlPlane) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.Kubeconfig, "kubeconfig", "", "Kubeconfig of the host cluster; by default the Pod's own service account, else $KUBECONFIG, else ~/.kube/config.")
 	flags.StringVar(&s.Context, "context", "", "Context of the host cluster in the kubeconfig; by default the current one.")
 	flags.StringVar(&s.KubeFedNamespace, "kubefed-namespace", kubefedconfig.DefaultNamespace, "Namespace of the control plane in the host cluster.")
-	flags.StringVar(&s.Mode, "mode", ModeHost, "host, for the control plane; or member, to execute this cluster's own backups and nothing else.")
+	flags.StringVar(&s.Mode, "mode", ModeHost, "host, for the control plane; member, to execute this cluster's own backups and nothing else; or fleet-api, to serve the API of the fleet in the host.")
 	flags.StringVar(&s.Scope, "scope", scopeCluster, "Cluster, or Namespaced: the KubeFed namespace is then the only one that is federated.")
 }
 
@@ -41,7 +42,7 @@ func (s *ControlPlane) AddFlags(flags *pflag.FlagSet) {
 func (s *ControlPlane) Validate() error {
 	var p problems
 	p.unless(s.KubeFedNamespace != "", "kubefed-namespace must not be empty")
-	p.oneOf("mode", s.Mode, ModeHost, ModeMember)
+	p.oneOf("mode", s.Mode, ModeHost, ModeMember, ModeFleetAPI)
 	p.oneOf("scope", s.Scope, scopeCluster, scopeNamespaced)
 	return p.join()
 }
