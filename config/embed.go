@@ -6,7 +6,8 @@ import "embed"
 
 // Files are the manifests; default/ is the kustomization of the whole,
 // namespaced/ that of a control plane for one namespace, backup-rights/ and
-// backup-executor/ those of members that execute backups.
+// backup-executor/ those of members that execute backups, fleet-api/ that of the API
+// server of the fleet.
 //
-//go:embed backup-executor backup-rights crd default manager namespaced policies rbac types
+//go:embed backup-executor backup-rights crd default fleet-api manager namespaced policies rbac types
 var Files embed.FS

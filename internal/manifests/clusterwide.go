@@ -9,7 +9,7 @@ import (
 // ClusterWide builds the objects without a namespace that a control plane in
 // namespace consists of, whatever its scope: its own, and those that all control
 // planes of a cluster share. Definitions are in neither: with them their objects
-// would go. The Namespace itself is not either.
+// would go. The Namespace itself is not either, nor what FleetAPIRouting has.
 func ClusterWide(namespace string) (own, shared []*unstructured.Unstructured, err error) {
 	ours, err := clusterWide(namespace)
 	if err != nil {
@@ -41,9 +41,12 @@ func Within(namespace string) ([]*unstructured.Unstructured, error) {
 
 func clusterWide(namespace string) ([]*unstructured.Unstructured, error) {
 	return inAllScopes(namespace, func(object *unstructured.Unstructured) bool {
-		return object.GetNamespace() == "" && object.GetKind() != "CustomResourceDefinition" && object.GetKind() != "Namespace"
+		return object.GetNamespace() == "" && !apart[object.GetKind()]
 	})
 }
+
+// apart are the kinds without a namespace that are dealt with by themselves.
+var apart = map[string]bool{"CustomResourceDefinition": true, "Namespace": true, "APIService": true}
 
 // inAllScopes builds what is wanted of a control plane of any scope, and of earlier versions.
 func inAllScopes(namespace string, wanted func(*unstructured.Unstructured) bool) ([]*unstructured.Unstructured, error) {
@@ -55,6 +58,11 @@ func inAllScopes(namespace string, wanted func(*unstructured.Unstructured) bool)
 		}
 		all = append(all, objects...)
 	}
+	fleet, err := FleetAPI(Options{Namespace: namespace}, FleetAPIOptions{})
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, fleet...)
 	seen := map[string]bool{}
 	for _, object := range append(all, Obsolete(namespace)...) {
 		if what := serverapply.Describe(object); wanted(object) && !seen[what] {

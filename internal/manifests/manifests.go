@@ -125,7 +125,7 @@ func kustomization(options Options) (filesys.FileSystem, error) {
 			return err
 		}
 		switch file {
-		case "default/kustomization.yaml", "backup-executor/kustomization.yaml", "backup-rights/kustomization.yaml":
+		case "default/kustomization.yaml", "backup-executor/kustomization.yaml", "backup-rights/kustomization.yaml", "fleet-api/kustomization.yaml":
 			data, err = customize(data, options)
 		case "namespaced/kustomization.yaml":
 			data, err = customize(data, Options{Namespace: options.Namespace})

@@ -3,6 +3,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,6 +32,10 @@ Several control planes can live in one cluster: each has a namespace
 what is in its namespace, and may do next to nothing outside of it. The scope of a
 control plane cannot be changed later.
 
+With --fleet-api, users of the host get an API through which they reach the members that
+let them in (fedctl join --fleet-access), with the login they have here. It is served by
+a Deployment of its own, and belongs to one control plane of the cluster.
+
 With --member, members get what they need for federated types that are not part of
 Kubernetes: the definitions of the backup API. The host is then left alone.
 --backup-rights lets the host's controller execute backups there: "save" lets it read
@@ -50,6 +55,9 @@ rights are then that executor's.`
   # A control plane for one namespace, beside others
   fedctl install --scope Namespaced --kubefed-namespace team-a
 
+  # With the API of the fleet
+  fedctl install --fleet-api
+
   # What members need for federated Backups
   fedctl install --member member-1 --member member-2
 
@@ -67,6 +75,8 @@ type Options struct {
 	Manifests manifests.Options
 	Members   []string
 	Member    manifests.MemberOptions
+	FleetAPI  bool
+	Fleet     manifests.FleetAPIOptions
 	Output    cmdutil.Output
 	DryRun    bool
 	Wait      time.Duration
@@ -100,6 +110,8 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Manifests.Scope, "scope", "", "Cluster, or Namespaced: the KubeFed namespace is then the only one that is federated; by default that of the KubeFedConfig, else Cluster.")
 	flags.StringVar(&o.Manifests.Image, "image", "", "Image of the controller; by default another one that is there, else the shipped one of this version.")
 	flags.BoolVar(&o.Manifests.WithoutController, "without-controller", false, "Install everything but the controller's Deployment.")
+	flags.BoolVar(&o.FleetAPI, "fleet-api", false, "Install the API of the fleet as well, through which users of the host reach the members.")
+	flags.StringVar(&o.Fleet.Address, "fleet-api-address", "", "With --fleet-api, HOST:PORT of an API server of the fleet that runs elsewhere, HOST a name; by default it runs in the cluster.")
 	flags.StringArrayVar(&o.Members, "member", nil, "Context of a member cluster to install the backup API into, instead of the host; may be repeated.")
 	flags.StringVar(&o.Member.Rights, "backup-rights", "", "With --member, what may be done with backups there: none, save or restore; by default as it is.")
 	flags.BoolVar(&o.Member.Executor, "executor", false, "With --member, install an executor of backups inside it.")
@@ -118,6 +130,12 @@ func (o *Options) Complete() error {
 	o.Manifests.Namespace, o.Manifests.Version = o.factory.KubeFedNamespace, version.Get()
 	if err := manifests.CheckNamespace(o.Manifests.Namespace); err != nil {
 		return fmt.Errorf("%w with --kubefed-namespace", err)
+	}
+	if o.FleetAPI && len(o.Members) > 0 {
+		return errors.New("--fleet-api is for the host, and --member for members: run the command once for each")
+	}
+	if o.Fleet.Address != "" && !o.FleetAPI {
+		return errors.New("--fleet-api-address goes with --fleet-api")
 	}
 	return completeMember(&o.Member, o.Members)
 }
@@ -141,7 +159,16 @@ func (o *Options) build() ([]*unstructured.Unstructured, error) {
 	if len(o.Members) > 0 {
 		return manifests.ForMember(o.Manifests, o.Member)
 	}
-	return manifests.Build(o.Manifests)
+	objects, err := manifests.Build(o.Manifests)
+	if err != nil || !o.FleetAPI {
+		return objects, err
+	}
+	fleet := o.Fleet
+	if err := certify(&fleet, o.Manifests.Namespace, nil, time.Now()); err != nil {
+		return nil, err
+	}
+	more, err := manifests.FleetAPI(o.Manifests, fleet)
+	return append(objects, more...), err
 }
 
 func (o *Options) installHost(ctx context.Context) error {
@@ -155,6 +182,13 @@ func (o *Options) installHost(ctx context.Context) error {
 	objects, err := manifests.Build(o.Manifests)
 	if err != nil {
 		return fmt.Errorf("building the manifests: %w", err)
+	}
+	if o.FleetAPI {
+		more, err := o.fleetObjects(ctx, installer)
+		if err != nil {
+			return err
+		}
+		objects = append(objects, more...)
 	}
 	if err := installer.Install(ctx, objects); err != nil {
 		return err
