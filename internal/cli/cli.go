@@ -26,6 +26,8 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/get"
 	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/cli/join"
+	"github.com/fedctl/fedctl/internal/cli/kubeconfig"
+	"github.com/fedctl/fedctl/internal/cli/kubectl"
 	"github.com/fedctl/fedctl/internal/cli/local"
 	"github.com/fedctl/fedctl/internal/cli/migrate"
 	"github.com/fedctl/fedctl/internal/cli/orphaning"
@@ -64,6 +66,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory), diff.NewCommand(factory), doctor.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory), top.NewCommand(factory))
+	root.AddCommand(kubeconfig.NewCommand(factory), kubectl.NewCommand(factory))
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)
 	explainUsage(root)

@@ -14,7 +14,7 @@ import (
 // freeText are flags whose values nothing can propose: names that are made up,
 // numbers, durations, selectors, addresses.
 var freeText = []string{
-	"api-endpoint", "federated-group", "federated-version", "field", "from-cluster", "gpu-members", "host-cluster-name", "image", "labels",
+	"api-endpoint", "federated-group", "federated-version", "field", "fleet-api-address", "from-cluster", "gpu-members", "host-cluster-name", "image", "labels",
 	"members", "namespace-mapping", "namespaces", "ports", "request-timeout", "resources", "secret-name", "selector", "tail", "time", "timeout", "token-lifetime", "v", "wait",
 }
 
@@ -72,8 +72,8 @@ func TestEverythingThatCanBeCompletedIs(t *testing.T) {
 // Whatever prints takes -o; what changes something takes --dry-run, but for what
 // runs on this machine, or is carried out later by somebody else.
 func TestFlagsThatAllCommandsShare(t *testing.T) {
-	withoutOutput := []string{"backup describe", "diff"}
-	withoutDryRun := []string{"diff", "doctor", "explain", "get clusters", "get facts", "render", "status", "top accelerators", "top clusters", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
+	withoutOutput := []string{"backup describe", "diff", "kubeconfig", "kubectl"} // a kubeconfig has one format, and kubectl its own
+	withoutDryRun := []string{"diff", "kubeconfig", "kubectl", "doctor", "explain", "get clusters", "get facts", "render", "status", "top accelerators", "top clusters", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
 		"backup repository check", "backup repository change-password"}
 	commands(NewCommand("fedctl", genericiooptions.NewTestIOStreamsDiscard()), func(command *cobra.Command) {
 		name := strings.TrimPrefix(command.CommandPath(), "fedctl ")

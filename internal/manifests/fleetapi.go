@@ -130,3 +130,16 @@ func (o FleetAPIOptions) secret(namespace string) (*unstructured.Unstructured, e
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(secret)
 	return &unstructured.Unstructured{Object: content}, err
 }
+
+// FleetAPIRouting are the objects by which the host's API server passes requests on to that
+// of the fleet, and the latter knows it: they are outside the namespace of the control
+// plane, and an APIService that leads nowhere keeps every namespace from being deleted.
+func FleetAPIRouting(namespace string) ([]*unstructured.Unstructured, error) {
+	all, err := FleetAPI(Options{Namespace: namespace}, FleetAPIOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(object *unstructured.Unstructured) bool {
+		return object.GetKind() != "APIService" && object.GetNamespace() != metav1.NamespaceSystem
+	}), nil
+}

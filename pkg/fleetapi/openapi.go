@@ -1,6 +1,8 @@
 package fleetapi
 
 import (
+	"strings"
+
 	apiextensionsopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
 	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kube-openapi/pkg/util"
@@ -13,13 +15,21 @@ import (
 // apiextensions-apiserver for all that the group of CustomResourceDefinitions needs.
 func definitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	all := apiextensionsopenapi.GetOpenAPIDefinitions(ref)
-	// openapi-gen refers to types of other packages by their names in Go.
-	own := func(path string) spec.Ref { return ref(util.ToRESTFriendlyName(path)) }
+	own := func(name string) spec.Ref { return ref(modelName(name)) }
 	for name, definition := range fleetv1alpha1.GetOpenAPIDefinitions(own) {
 		for i, dependency := range definition.Dependencies {
-			definition.Dependencies[i] = util.ToRESTFriendlyName(dependency)
+			definition.Dependencies[i] = modelName(dependency)
 		}
 		all[name] = definition
 	}
 	return all
+}
+
+// modelName is how a type is called, which openapi-gen refers to by its name in Go where
+// it is of another package.
+func modelName(name string) string {
+	if strings.Contains(name, "/") {
+		return util.ToRESTFriendlyName(name)
+	}
+	return name
 }

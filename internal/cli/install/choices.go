@@ -13,12 +13,16 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/fedctl/fedctl/internal/manifests"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // manager is the field manager of what is installed.
 const manager = "fedctl-install"
 
-// keepChoices makes the controller's Deployment what it is where somebody has chosen: the
+// containers are those of the Deployments in which people choose.
+var containers = map[string]string{controllerName: "controller", kubefedconfig.FleetAPI: "fleet-api"}
+
+// keepChoices makes a Deployment of ours what it is where somebody has chosen: the
 // image that an earlier install was told, and what others have set since. Each choice that
 // stays is said.
 func (i *Installer) keepChoices(ctx context.Context, deployment *unstructured.Unstructured) error {
@@ -32,10 +36,10 @@ func (i *Installer) keepChoices(ctx context.Context, deployment *unstructured.Un
 	others := setByOthers(existing.GetManagedFields())
 	if there, ok := existing.Object["spec"].(map[string]any); ok && has(others, fieldpath.MakePathOrDie("spec", "replicas")) {
 		if spec, ok := deployment.Object["spec"].(map[string]any); ok {
-			i.keep(spec, there, "replicas", "")
+			i.keep(deployment.GetName(), spec, there, "replicas", "")
 		}
 	}
-	const name = "controller"
+	name := containers[deployment.GetName()]
 	container, there := containerOf(deployment, name), containerOf(existing, name)
 	if container == nil || there == nil {
 		return nil
@@ -45,22 +49,22 @@ func (i *Installer) keepChoices(ctx context.Context, deployment *unstructured.Un
 		switch {
 		case field == "image" && i.Image != "":
 		case field == "image" && manifests.IsShipped(fmt.Sprint(container[field])) && !manifests.IsShipped(fmt.Sprint(there[field])):
-			i.keep(container, there, field, " (--image changes it)")
+			i.keep(deployment.GetName(), container, there, field, " (--image changes it)")
 		case has(others, at):
-			i.keep(container, there, field, "")
+			i.keep(deployment.GetName(), container, there, field, "")
 		}
 	}
 	return nil
 }
 
 // keep takes over a field from what is there, and says so where that is something else.
-func (i *Installer) keep(object, there map[string]any, field, how string) {
+func (i *Installer) keep(deployment string, object, there map[string]any, field, how string) {
 	value, ok := there[field]
 	if !ok || fmt.Sprint(value) == fmt.Sprint(object[field]) {
 		return
 	}
 	object[field] = value
-	i.say("kept %s %v of deployment.apps/%s%s", field, value, controllerName, how)
+	i.say("kept %s %v of deployment.apps/%s%s", field, value, deployment, how)
 }
 
 // has says whether a set has a path, or something below it.

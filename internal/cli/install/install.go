@@ -16,6 +16,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/internal/version"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 const (
@@ -196,12 +197,22 @@ func (o *Options) installHost(ctx context.Context) error {
 	if err := installer.removeObsolete(ctx, o.Manifests.Namespace); err != nil || o.DryRun {
 		return err
 	}
-	if !o.Manifests.WithoutController && o.Wait > 0 {
-		if err := installer.WaitForController(ctx, o.Manifests.Namespace, o.Wait); err != nil {
-			return err
-		}
+	if err := o.wait(ctx, installer); err != nil {
+		return err
 	}
 	return installer.next(o.Manifests)
+}
+
+// wait waits for what was installed to run.
+func (o *Options) wait(ctx context.Context, installer *Installer) error {
+	if o.Manifests.WithoutController || o.Wait == 0 {
+		return nil
+	}
+	err := installer.WaitFor(ctx, o.Manifests.Namespace, controllerName, "the controller", o.Wait)
+	if err == nil && o.FleetAPI && o.Fleet.Address == "" {
+		err = installer.WaitFor(ctx, o.Manifests.Namespace, kubefedconfig.FleetAPI, "the API server of the fleet", o.Wait)
+	}
+	return err
 }
 
 func (o *Options) installMembers(ctx context.Context, objects []*unstructured.Unstructured) error {

@@ -131,7 +131,7 @@ func (i *Installer) applier() serverapply.Applier {
 
 // keepWhatIs changes an object to what is there where that was not this command's choice.
 func (i *Installer) keepWhatIs(ctx context.Context, object *unstructured.Unstructured) error {
-	if object.GetKind() == "Deployment" && object.GetName() == controllerName {
+	if object.GetKind() == "Deployment" && containers[object.GetName()] != "" {
 		return i.keepChoices(ctx, object)
 	}
 	return nil
@@ -163,20 +163,20 @@ func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
 	})
 }
 
-// WaitForController waits until the controller's Deployment has rolled out.
-func (i *Installer) WaitForController(ctx context.Context, namespace string, timeout time.Duration) error {
-	i.say("waiting for deployment.apps/%s to be ready", controllerName)
+// WaitFor waits until a Deployment, called what in messages, has rolled out.
+func (i *Installer) WaitFor(ctx context.Context, namespace, name, what string, timeout time.Duration) error {
+	i.say("waiting for deployment.apps/%s to be ready", name)
 	deployment := &appsv1.Deployment{}
 	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
-		if err := i.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: controllerName}, deployment); err != nil {
+		if err := i.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, deployment); err != nil {
 			return false, err
 		}
 		status, wanted := deployment.Status, *deployment.Spec.Replicas
 		return status.ObservedGeneration == deployment.Generation && status.UpdatedReplicas == wanted && status.AvailableReplicas == wanted, nil
 	})
 	if wait.Interrupted(err) {
-		return fmt.Errorf("the controller is not ready after %s: %s; see kubectl -n %s describe pods -l app.kubernetes.io/name=%s",
-			timeout, i.whyNotReady(ctx, deployment), namespace, controllerName)
+		return fmt.Errorf("%s is not ready after %s: %s; see kubectl -n %s describe pods -l app.kubernetes.io/name=%s",
+			what, timeout, i.whyNotReady(ctx, deployment), namespace, name)
 	}
 	return err
 }

@@ -101,6 +101,9 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := o.removeFleetAPI(ctx, host.Client); err != nil {
+		return err
+	}
 	others, err := o.othersAccounts(ctx, host.Client)
 	if err != nil {
 		return err

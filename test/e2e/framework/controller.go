@@ -78,11 +78,17 @@ func NewController(ctx context.Context, program, dir string, host *Cluster) (*Co
 // NewControllerIn prepares a controller of the control plane in namespace, with
 // the defaults of the program; its files in dir begin with name.
 func NewControllerIn(ctx context.Context, program, dir string, host *Cluster, name, namespace string) (*Controller, error) {
+	return NewProcess(ctx, program, dir, host, name, namespace, ServiceAccount)
+}
+
+// NewProcess prepares the program with the rights of an account of the namespace, for
+// another mode than that of a controller; its files in dir begin with name.
+func NewProcess(ctx context.Context, program, dir string, host *Cluster, name, namespace, account string) (*Controller, error) {
 	c := &Controller{
 		Flags: []string{"--log-format=text", "--log-level=1", "--kubefed-namespace=" + namespace}, program: program,
 		kubeconfig: filepath.Join(dir, name+".kubeconfig"), logPath: filepath.Join(dir, name+".log"),
 	}
-	if err := WriteAccountKubeconfig(ctx, host, namespace, ServiceAccount, c.kubeconfig); err != nil {
+	if err := WriteAccountKubeconfig(ctx, host, namespace, account, c.kubeconfig); err != nil {
 		return nil, err
 	}
 	for _, address := range []*string{&c.MetricsAddress, &c.HealthAddress} {

@@ -1,0 +1,216 @@
+// Package fleetapi holds the API server of the fleet against real clusters: a host whose
+// API server aggregates it, two members that let users of the host in, and servers that
+// only look like members and write down what they were sent. What somebody is in a member
+// is asked there (SelfSubjectReview), and what he may is what RBAC there says.
+package fleetapi
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/internal/localcluster"
+	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
+)
+
+var (
+	system  *framework.System
+	host    *framework.Cluster
+	members []*framework.Cluster
+	// server is the program under test, and serverAddress where it serves itself.
+	server        *framework.Controller
+	serverAddress string
+)
+
+func TestFleetAPI(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
+	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
+	SetDefaultConsistentlyDuration(2 * time.Second)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	RunSpecs(t, "the API of the fleet")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	ctrl.SetLogger(logr.Discard())
+	var err error
+	system, err = framework.Prepare(ctx, GinkgoWriter, 2, func(o *localcluster.Options) { o.Exec = true })
+	Expect(err).NotTo(HaveOccurred())
+	host, members = system.Host(), system.Members()
+	serverAddress, err = framework.FreeAddress()
+	Expect(err).NotTo(HaveOccurred())
+	_, port, err := net.SplitHostPort(serverAddress)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(system.StartControlPlane(ctx)).To(Succeed())
+	kit.Fedctl(ctx, system, "install", "--without-controller", "--fleet-api", "--fleet-api-address", "localhost:"+port)
+	for _, member := range members {
+		kit.Fedctl(ctx, system, "join", member.Name, "--cluster-context", member.Name, "--fleet-access")
+		Expect(system.WaitForMember(ctx, member.Name, true)).To(Succeed())
+	}
+	server, err = framework.NewProcess(ctx, system.Programs.Controller, system.Dir(), host, "fleet-api", framework.KubeFedNamespace, kubefedconfig.FleetAPI)
+	Expect(err).NotTo(HaveOccurred())
+	server.Flags = append(server.Flags, "--mode=fleet-api", "--fleet-api-bind-address="+serverAddress, "--fleet-api-cert-dir="+certificates(ctx),
+		"--fleet-api-drain-period=1s")
+	Expect(server.Launch()).To(Succeed())
+	isServed(ctx)
+}, NodeTimeout(10*time.Minute))
+
+var _ = AfterSuite(func(ctx SpecContext) {
+	if server != nil {
+		Expect(server.Stop(ctx)).To(Succeed())
+	}
+	if system != nil {
+		Expect(system.Close(ctx)).To(Succeed())
+	}
+}, NodeTimeout(5*time.Minute))
+
+var _ = JustAfterEach(func() { kit.ReportLog(server, 25) })
+
+// certificates writes the certificate that install has made, as a Pod is given it.
+func certificates(ctx context.Context) string {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	Expect(host.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: kubefedconfig.FleetAPI}, secret)).To(Succeed())
+	dir := filepath.Join(system.Dir(), "certificates")
+	Expect(os.MkdirAll(dir, 0o700)).To(Succeed())
+	for _, name := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
+		Expect(os.WriteFile(filepath.Join(dir, name), secret.Data[name], 0o600)).To(Succeed())
+	}
+	return dir
+}
+
+// isServed waits until the host serves the API.
+func isServed(ctx context.Context) {
+	GinkgoHelper()
+	c, err := kubernetes.NewForConfig(host.Config)
+	Expect(err).NotTo(HaveOccurred())
+	Eventually(ctx, func() error {
+		if !server.Running() {
+			return StopTrying("the server has ended:\n" + server.LogTail(20))
+		}
+		_, err := c.Discovery().ServerResourcesForGroupVersion(fleetv1alpha1.GroupVersion.String())
+		return err
+	}).Should(Succeed(), func() string { return server.LogTail(30) })
+}
+
+// as is the host for a user, whom the suite's administrator may impersonate.
+func as(name string, groups ...string) *rest.Config {
+	config := rest.CopyConfig(host.Config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: groups}
+	return config
+}
+
+// through is a member as it is reached through the host.
+func through(config *rest.Config, member string) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.Host += fleetv1alpha1.ProxyPath(member)
+	return config
+}
+
+// clientOf is a client of Kubernetes' types.
+func clientOf(config *rest.Config) *kubernetes.Clientset {
+	GinkgoHelper()
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = -1, -1
+	c, err := kubernetes.NewForConfig(config)
+	Expect(err).NotTo(HaveOccurred())
+	return c
+}
+
+// allow binds rules to subjects in a cluster until the spec ends, and waits for nothing:
+// API servers hear of it soon.
+func allow(ctx context.Context, cluster *framework.Cluster, name string, subject rbacv1.Subject, rules ...rbacv1.PolicyRule) {
+	GinkgoHelper()
+	subject.APIGroup = map[string]string{rbacv1.UserKind: rbacv1.GroupName, rbacv1.GroupKind: rbacv1.GroupName}[subject.Kind]
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Subjects: []rbacv1.Subject{subject},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+	}
+	for _, object := range []client.Object{role, binding} {
+		Expect(cluster.Create(ctx, object)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(cluster.Delete(ctx, object))).To(Succeed()) }, NodeTimeout(time.Minute))
+	}
+}
+
+// letThrough lets a user of the host through to members, with these verbs; to all where
+// none is named.
+func letThrough(ctx context.Context, subject rbacv1.Subject, verbs []string, names ...string) {
+	GinkgoHelper()
+	allow(ctx, host, "through-"+subject.Name, subject, rbacv1.PolicyRule{
+		APIGroups: []string{fleetv1alpha1.GroupVersion.Group}, Resources: []string{"clusters/proxy"}, ResourceNames: names, Verbs: verbs,
+	})
+}
+
+var (
+	everyVerb = []string{"get", "create", "update", "patch", "delete"}
+	podReader = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods", "configmaps", "namespaces"}, Verbs: []string{"get", "list", "watch"}}
+)
+
+func user(name string) rbacv1.Subject  { return rbacv1.Subject{Kind: rbacv1.UserKind, Name: name} }
+func group(name string) rbacv1.Subject { return rbacv1.Subject{Kind: rbacv1.GroupKind, Name: name} }
+
+// answer is what a raw request was answered.
+type answer struct {
+	Code   int
+	Header http.Header
+	Body   string
+}
+
+// status reads a Status of an API server.
+func (a answer) status() metav1.Status {
+	var s metav1.Status
+	_ = json.Unmarshal([]byte(a.Body), &s) // an empty one says enough
+	return s
+}
+
+// raw sends a request just as it is given: no client cleans its path or headers. The path
+// is what stands in the first line.
+func raw(ctx context.Context, config *rest.Config, address, method, path string, header http.Header) (answer, error) {
+	tlsConfig, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return answer{}, err
+	}
+	if tlsConfig == nil {
+		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	tlsConfig.NextProtos = []string{"http/1.1"}
+	connection, err := (&tls.Dialer{Config: tlsConfig}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return answer{}, err
+	}
+	defer connection.Close() //nolint:errcheck // only read
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = connection.SetDeadline(deadline)
+	}
+	return rawOn(connection, method, path, header)
+}
+
+func isForbidden(err error) bool { return apierrors.IsForbidden(err) }
+
+func readAll(r io.Reader) string {
+	text, _ := io.ReadAll(r)
+	return string(text)
+}
