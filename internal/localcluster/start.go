@@ -122,7 +122,22 @@ func (c *Cluster) writeFiles() error {
 	if err := writeFile(filepath.Join(c.Dir, "stages.yaml"), c.stages()); err != nil {
 		return err
 	}
+	if err := c.ensurePodLog(); err != nil {
+		return err
+	}
 	return c.writeComponentConfigs()
+}
+
+// ensurePodLog makes the file that kwok serves as the log of pods, where it serves commands.
+func (c *Cluster) ensurePodLog() error {
+	path := c.LogPath("pods")
+	if c.state.ExecPort == 0 || exists(path) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, nil, 0o600)
 }
 
 // ensure starts a component unless it runs. exited is nil when it ran already.

@@ -98,6 +98,7 @@ func (p *passage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else if upgrade {
 		to = p.upgrades
 	}
+	defer goneQuietly(r)
 	r, done := p.streams.follow(r, p.ended, upgrade)
 	defer done()
 	forward := httputil.ReverseProxy{
@@ -115,6 +116,14 @@ func (p *passage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ErrorLog:       discard,
 	}
 	forward.ServeHTTP(&finalWriter{w}, r)
+}
+
+// goneQuietly ends the abort of an answer that nobody waits for any more. Others are to break
+// the connection off, so that the client does not take a part for the whole.
+func goneQuietly(r *http.Request) {
+	if err := recover(); err != nil && (err != http.ErrAbortHandler || r.Context().Err() == nil) { //nolint:errorlint // what panics with it, panics with itself
+		panic(err)
+	}
 }
 
 var discard = log.New(writerFunc(func(text []byte) (int, error) {

@@ -111,7 +111,7 @@ var _ = Describe("Through to a member", func() {
 		Expect(out).To(ContainSubstring(`deployments.apps "web" not found`))
 	}, NodeTimeout(5*time.Minute))
 
-	It("runs commands, by WebSocket and by SPDY, copies files and forwards ports", func(ctx SpecContext) {
+	It("runs commands, by WebSocket and by SPDY, follows logs and forwards ports", func(ctx SpecContext) {
 		admin := administrator(ctx, "gina")
 		running(ctx, members[1], "shell")
 		for _, websockets := range []string{"true", "false"} {
@@ -119,13 +119,27 @@ var _ = Describe("Through to a member", func() {
 			Eventually(ctx, func() (string, error) {
 				return kubectl(ctx, admin, "member-2", "exec", "shell", "--", "sh", "-c", "echo one; echo two >&2")
 			}).Should(And(ContainSubstring("one"), ContainSubstring("two")), "websockets: "+websockets)
-			_, err := kubectl(ctx, admin, "member-2", "exec", "shell", "--", "sh", "-c", "exit 7")
-			var exit *exec.ExitError
-			Expect(err).To(MatchError(ContainSubstring("exit status 7")))
-			_ = exit
+			failing := []string{"exec", "shell", "--", "sh", "-c", "exit 7"}
+			_, err := kubectl(ctx, admin, "member-2", failing...)
+			_, directly := kubectlOf(ctx, append([]string{"--kubeconfig", system.Kubeconfig(), "--context", "member-2"}, failing...)...)
+			Expect(directly).To(HaveOccurred())
+			Expect(err).To(MatchError(directly.Error()), "the exit code is that of the command, as the member tells it")
 		}
-		out, err := kubectl(ctx, admin, "member-2", "logs", "shell")
-		Expect(err).NotTo(HaveOccurred(), out)
+		By("following the log, which commands write here")
+		log := func(line string) {
+			GinkgoHelper()
+			out, err := kubectl(ctx, admin, "member-2", "exec", "shell", "--", "sh", "-c", `echo "$(date -u +%Y-%m-%dT%H:%M:%S.000000000Z) stdout F $1" >>logs/pods.log`, "log", line)
+			Expect(err).NotTo(HaveOccurred(), out)
+		}
+		log("the first line")
+		follow, err := clientOf(through(admin, "member-2")).CoreV1().Pods("default").GetLogs("shell", &corev1.PodLogOptions{Follow: true}).Stream(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		defer follow.Close() //nolint:errcheck // only read
+		lines := bufio.NewReader(follow)
+		Expect(lines.ReadString('\n')).To(Equal("the first line\n"))
+		log("the second line")
+		Expect(lines.ReadString('\n')).To(Equal("the second line\n"))
+
 		By("forwarding a port")
 		forwarded(ctx, through(admin, "member-2"), "shell")
 	}, NodeTimeout(5*time.Minute))
