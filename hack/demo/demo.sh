@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 dir="${FEDCTL_DEMO_DIR:-$PWD/.local/demo}"
 members=(member-1 member-2 member-3) # the last one has GPUs
 namespace=kube-federation-system
+fleet_port=16443 # of the API server of the fleet
 export KUBECONFIG="$dir/kubeconfig"
 
 bold='' plain=''
@@ -37,49 +38,71 @@ wait_for() {
   exit 1
 }
 
-controller_pid() {
+# pid_of NAME: the process that the demo has started as controller or fleet-api.
+pid_of() {
   local pid
-  pid=$(cat "$dir/controller.pid" 2>/dev/null) || return 1
+  pid=$(cat "$dir/$1.pid" 2>/dev/null) || return 1
   # The pid may be another program's by now.
   [ "$(readlink "/proc/$pid/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$PWD/bin/controller" ] || return 1
   echo "$pid"
 }
 
-stop_controller() {
+stop() {
   local pid i
-  pid=$(controller_pid) || return 0
+  pid=$(pid_of "$1") || return 0
   kill "$pid"
   for i in $(seq 1 50); do
-    controller_pid >/dev/null || return 0
+    pid_of "$1" >/dev/null || return 0
     sleep 0.2
   done
   kill -9 "$pid"
 }
 
-# The controller runs as a process here, with the token of its service account:
-# local clusters have no kubelet that could run it as a Pod.
-start_controller() {
-  stop_controller
-  local server token config="$dir/controller.kubeconfig"
+# account_kubeconfig NAME: a kubeconfig of the host with a token of the service account
+# fedctl-NAME.
+account_kubeconfig() {
+  local server token config="$dir/$1.kubeconfig"
   server=$(host config view --raw --minify -o 'jsonpath={.clusters[0].cluster.server}')
   host config view --raw --minify -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 -d >"$dir/host-ca.crt"
-  token=$(host create token fedctl-controller -n $namespace --duration 720h)
+  token=$(host create token "fedctl-$1" -n $namespace --duration 720h)
   rm -f "$config"
   (umask 077 && touch "$config")
   {
     bin/kubernetes kubectl --kubeconfig "$config" config set-cluster host --server "$server" --certificate-authority "$dir/host-ca.crt" --embed-certs
-    bin/kubernetes kubectl --kubeconfig "$config" config set-credentials controller --token "$token"
-    bin/kubernetes kubectl --kubeconfig "$config" config set-context controller --cluster host --user controller
-    bin/kubernetes kubectl --kubeconfig "$config" config use-context controller
+    bin/kubernetes kubectl --kubeconfig "$config" config set-credentials "$1" --token "$token"
+    bin/kubernetes kubectl --kubeconfig "$config" config set-context "$1" --cluster host --user "$1"
+    bin/kubernetes kubectl --kubeconfig "$config" config use-context "$1"
   } >/dev/null
-  # It is the only one, and nobody would start it again after the machine has slept
-  # for longer than a Lease.
-  setsid "$PWD/bin/controller" --kubeconfig "$config" --log-format text --leader-elect=false \
-    --backup-filesystem-roots "$dir/backups" \
-    --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 0 >"$dir/controller.log" 2>&1 </dev/null &
-  echo $! >"$dir/controller.pid"
+}
+
+# start NAME FLAG...: the program as a process, with the token of its service account:
+# local clusters have no kubelet that could run it as a Pod.
+start() {
+  local name=$1; shift
+  stop "$name"
+  account_kubeconfig "$name"
+  setsid "$PWD/bin/controller" --kubeconfig "$dir/$name.kubeconfig" --log-format text --metrics-bind-address 127.0.0.1:0 --health-probe-bind-address 0 \
+    "$@" >"$dir/$name.log" 2>&1 </dev/null &
+  echo $! >"$dir/$name.pid"
   disown
 }
+
+# It is the only controller, and nobody would start it again after the machine has slept
+# for longer than a Lease.
+start_controller() { start controller --leader-elect=false --backup-filesystem-roots "$dir/backups"; }
+
+# The API server of the fleet listens where the install command has said that it does.
+start_fleet_api() {
+  mkdir -p "$dir/certificates"
+  local name
+  for name in crt key; do
+    (umask 077 && host -n $namespace get secret fedctl-fleet-api -o "jsonpath={.data.tls\.$name}" | base64 -d >"$dir/certificates/tls.$name")
+  done
+  start fleet-api --mode=fleet-api --fleet-api-bind-address "127.0.0.1:$fleet_port" --fleet-api-cert-dir "$dir/certificates"
+}
+
+fleet_served() { host get --raw /apis/fleet.fedctl.io/v1alpha1; }
+let_in() { fedctl kubectl --cluster member-1 -- -n demo get pods; }
 
 clusters_ready() {
   [ "$(host -n $namespace get kubefedclusters -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' | grep -c True)" = "${#members[@]}" ]
@@ -127,11 +150,12 @@ up() {
   bin/fedctl local up --dir "$dir" --members ${#members[@]} --gpu-members 1 2>&1 | grep -v '^$' | sed '/^The host and/,$d;s/^/    /'
 
   say "Installing the federation into the host"
-  fedctl install --without-controller | sed -n 's/.* created, .*/    the control plane: &/p'
+  fedctl install --without-controller --fleet-api --fleet-api-address "localhost:$fleet_port" | sed -n 's/.* created, .*/    the control plane: &/p'
   start_controller
+  start_fleet_api
   for name in "${members[@]}"; do
     fedctl install --member "$name" | sed -n "s/.* created, .*/    the backup API in $name: &/p"
-    fedctl join "$name" --cluster-context "$name" | sed -n 's/^.* has joined/    &/p'
+    fedctl join "$name" --cluster-context "$name" --fleet-access | sed -n 's/^.* has joined/    &/p'
   done
   host -n $namespace label --overwrite kubefedcluster member-3 accelerator=nvidia >/dev/null
   wait_for "all members are ready" clusters_ready
@@ -174,6 +198,17 @@ up() {
   say "Policies: a team's token and sidecar in a Deployment that another team wrote"
   host -n demo get overridepolicies
   show_fedctl explain deployment/checkout -n demo
+
+  say "The API of the fleet: members reached with the host's login, each with its own rights"
+  wait_for "the host serves it" fleet_served
+  printf '\n%s$ kubectl --context host get clusters.fleet.fedctl.io%s\n' "$bold" "$plain"
+  host get clusters.fleet.fedctl.io
+  show_fedctl kubectl --cluster member-1 -- auth whoami
+  echo
+  echo "Who may do anything in the host is nobody special in a member, until its administrator says so:"
+  member member-1 create clusterrolebinding administrators-of-the-host --clusterrole view --group host:system:masters 2>/dev/null || true
+  wait_for "member-1 lets the administrators of the host look" let_in
+  show_fedctl kubectl --cluster member-1 -- -n demo get pods
   finish
 }
 
@@ -186,13 +221,15 @@ finish() {
     bin/kubernetes kubectl --context member-1 -n demo delete deployment web      # comes back at once
     bin/fedctl local stop --dir $dir member-2       # the others go on; see fedctl status
     bin/fedctl local start --dir $dir member-2      # and it is brought up to date
-  The controller's log is $dir/controller.log
+    bin/fedctl kubeconfig > fleet.yaml              # all members, through the host
+  The controller's log is $dir/controller.log, that of the fleet's API server $dir/fleet-api.log
   To remove everything: make demo-down
 EOF
 }
 
 down() {
-  stop_controller
+  stop controller
+  stop fleet-api
   if [ -d "$dir" ]; then
     bin/fedctl local down --dir "$dir"
     rm -rf "$dir"
