@@ -68,27 +68,26 @@ type fleetGrant struct {
 	account string // the controller's
 }
 
-// openFleetGrant reads everything first; the cluster must have joined.
+// openFleetGrant reads everything first; the cluster must have joined, and its account be
+// this host's.
 func openFleetGrant(ctx context.Context, host, member *rest.Config, o Options) (*fleetGrant, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	g := &fleetGrant{Options: o}
-	var err error
-	if g.host, err = openHost(host, o.KubeFedNamespace); err != nil {
+	o.ErrorOnExisting = false // it has just joined
+	j, err := open(ctx, host, member, o)
+	if err != nil {
 		return nil, err
 	}
-	if g.member, err = openSide(ctx, member, o.ClusterName); err != nil {
-		return nil, err
-	}
-	if g.kfc, err = g.host.checkName(ctx, o.ClusterName, g.member, o.endpoint(member)); err != nil {
-		return nil, err
-	}
-	if g.kfc == nil {
+	g := &fleetGrant{Options: o, host: j.host, member: j.member, kfc: j.existing, account: j.key.Name}
+	switch {
+	case g.kfc == nil && o.DryRun:
+		g.kfc = &fedcorev1beta1.KubeFedCluster{ObjectMeta: metav1.ObjectMeta{Namespace: o.KubeFedNamespace, Name: o.ClusterName}}
+		return g, nil
+	case g.kfc == nil:
 		return nil, fmt.Errorf("%s has not joined: there is no KubeFedCluster %s/%s in the host cluster", o.ClusterName, o.KubeFedNamespace, o.ClusterName)
 	}
-	g.account = o.account(g.kfc)
-	return g, nil
+	return g, j.member.checkAccount(ctx, j.key, j.existing, j.hostUID, o)
 }
 
 // GrantFleetAccess lets users of the host into a member that has joined, through the API of
@@ -135,6 +134,8 @@ func GrantFleetAccess(ctx context.Context, host, member *rest.Config, o Options)
 		if made, err = g.member.token(ctx, g.KubeFedNamespace, account, plan); err != nil {
 			return err
 		}
+	} else if made, err = g.member.presentToken(ctx, g.KubeFedNamespace, account, plan); err != nil {
+		return err
 	}
 	made.lifetime = plan.lifetime
 	if err := g.store(ctx, stored, made); err != nil {
@@ -243,7 +244,7 @@ func (g *fleetGrant) store(ctx context.Context, stored *corev1.Secret, made cred
 		if err := s.create(ctx, desired); err != nil {
 			return err
 		}
-	case !g.DryRun && apiequality.Semantic.DeepEqual(stored.Data, desired.Data) && apiequality.Semantic.DeepEqual(stored.Annotations, desired.Annotations) &&
+	case apiequality.Semantic.DeepEqual(stored.Data, desired.Data) && apiequality.Semantic.DeepEqual(stored.Annotations, desired.Annotations) &&
 		apiequality.Semantic.DeepEqual(stored.OwnerReferences, desired.OwnerReferences):
 		s.say(fmt.Sprintf("unchanged %s in %s", describeObject(desired), s.where))
 	default:
