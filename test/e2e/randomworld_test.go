@@ -24,7 +24,7 @@ func (w *randomWorld) object(namespace string, i int) *federated {
 	var f *federated
 	switch w.IntN(5) {
 	case 0:
-		f = configMap(namespace, name, fields{"plain": fmt.Sprint(w.IntN(9)), "config.yaml": "log:\n  level: info\nlist: [1, 2]\n", "config.json": `{"a":{"b":1}}`, "<&>": "ü\n\t"})
+		f = configMap(namespace, name, fields{"plain": fmt.Sprint(w.IntN(9)), "config.yaml": "log:\n  level: info\nlist: [1, 2]\n", "config.json": `{"a":{"b":1}}`, "odd": "<&>ü\n\t\u007f"})
 	case 1:
 		f = federate("Secret", namespace, name, fields{"type": "Opaque", "data": fields{"main": "b25l"}})
 	default:

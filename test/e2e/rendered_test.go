@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -62,7 +63,7 @@ var _ = Describe("What fedctl renders", localOnly, Serial, func() {
 	It("is byte for byte what the controller applied, for objects, policies and nodes at random", func(ctx SpecContext) {
 		const objects = 500
 		r := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 17)) //nolint:gosec // a test's
-		By("seed " + time.Duration(GinkgoRandomSeed()).String())
+		By(fmt.Sprintf("seed %d", GinkgoRandomSeed()))
 		ns := federatedNamespace(ctx)
 		for i := range 6 {
 			pool := wildPools[r.IntN(len(wildPools))]
