@@ -3,9 +3,9 @@ package propagation
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -103,9 +103,17 @@ func statusOfPolicy(stored *storedPolicy, found effects, now time.Time) policyv1
 
 func small(n int) int32 { return int32(min(n, 1<<30)) } //nolint:gosec // bounded
 
+// amountOf is a number of things.
+func amountOf(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
+
 func accepted(problem error, found effects) metav1.Condition {
 	c := metav1.Condition{Type: policyv1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: policyv1alpha1.ReasonAccepted,
-		Message: fmt.Sprintf("%d federated objects are selected", found.selected)}
+		Message: "selects " + amountOf(found.selected, "federated object")}
 	switch {
 	case problem != nil:
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, policyv1alpha1.ReasonInvalid, problem.Error()+"; what the policy selects stays as it is"
@@ -117,15 +125,15 @@ func accepted(problem error, found effects) metav1.Condition {
 
 func applied(problem error, found effects) metav1.Condition {
 	c := metav1.Condition{Type: policyv1alpha1.ConditionApplied, Status: metav1.ConditionTrue, Reason: policyv1alpha1.ReasonApplied,
-		Message: fmt.Sprintf("%d federated objects are changed, in %d clusters", found.changed, found.clusters)}
+		Message: "changes " + amountOf(found.changed, "federated object") + " in " + amountOf(found.clusters, "cluster")}
 	switch {
 	case problem != nil:
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, policyv1alpha1.ReasonInvalid, "the policy cannot be carried out: see the condition Accepted"
 	case found.faulty.n > 0:
 		c.Status, c.Reason = metav1.ConditionFalse, policyv1alpha1.ReasonFailed
-		c.Message = fmt.Sprintf("the last good state stays of %d federated objects: %s", found.faulty.n, found.faulty.first)
+		c.Message = "the last good state stays of " + amountOf(found.faulty.n, "federated object") + ": " + found.faulty.first
 	case found.noted.n > 0:
-		c.Reason, c.Message = policyv1alpha1.ReasonRestricted, fmt.Sprintf("%s; of %d of them there is something to say: %s", c.Message, found.noted.n, found.noted.first)
+		c.Reason, c.Message = policyv1alpha1.ReasonRestricted, c.Message+"; there is something to say of "+amountOf(found.noted.n, "federated object")+": "+found.noted.first
 	}
 	return c
 }
@@ -135,7 +143,7 @@ func contested(found effects) metav1.Condition {
 		Message: "no other policy sets the same fields to something else"}
 	if found.contested.n > 0 {
 		c.Status, c.Reason = metav1.ConditionTrue, policyv1alpha1.ReasonContested
-		c.Message = fmt.Sprintf("of %d federated objects another policy sets a field to something else: %s", found.contested.n, found.contested.first)
+		c.Message = "another policy sets a field of " + amountOf(found.contested.n, "federated object") + " to something else: " + found.contested.first
 	}
 	return c
 }

@@ -33,11 +33,11 @@ func TestStatusOfPolicy(t *testing.T) {
 	}{
 		{name: "selects nothing", want: []string{"Accepted True SelectsNothing", "Applied True Applied", "Contested False Uncontested"}, parts: []string{"see spec.selectors"}},
 		{name: "changes some", found: effects{selected: 3, changed: 2, clusters: 5},
-			want: []string{"Accepted True Accepted", "Applied True Applied", "Contested False Uncontested"}, parts: []string{"2 federated objects are changed, in 5 clusters"}},
+			want: []string{"Accepted True Accepted", "Applied True Applied", "Contested False Uncontested"}, parts: []string{"changes 2 federated objects in 5 clusters"}},
 		{name: "does not reach all", found: effects{selected: 1, changed: 1, clusters: 1, noted: example{1, "FederatedJob a/b in cluster c: the pool is closed"}},
 			want: []string{"Accepted True Accepted", "Applied True Restricted", "Contested False Uncontested"}, parts: []string{"FederatedJob a/b in cluster c: the pool is closed"}},
 		{name: "fails, which counts more", found: effects{selected: 4, faulty: example{2, "x"}, noted: example{1, "y"}, contested: example{1, "z"}},
-			want: []string{"Accepted True Accepted", "Applied False Failed", "Contested True SetByAnother"}, parts: []string{"the last good state stays of 2 federated objects: x", "of 1 federated objects another policy sets a field to something else: z"}},
+			want: []string{"Accepted True Accepted", "Applied False Failed", "Contested True SetByAnother"}, parts: []string{"the last good state stays of 2 federated objects: x", "another policy sets a field of 1 federated object to something else: z"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -59,7 +59,7 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 		expectField(ctx, host, a, "/status/objects", 2)
 		expectField(ctx, host, a, "/status/clusters", 1)
 		expectCondition(ctx, a, "Accepted", "True", "Accepted")
-		expectCondition(ctx, a, "Applied", "True", "Applied", "2 federated objects are changed, in 1 clusters")
+		expectCondition(ctx, a, "Applied", "True", "Applied", "changes 2 federated objects in 1 cluster")
 		expectCondition(ctx, a, "Contested", "False", "Uncontested")
 
 		By("a policy that sets the replicas to something else")
