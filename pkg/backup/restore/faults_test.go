@@ -103,6 +103,7 @@ var _ = Describe("a fault that holds for many objects", func() {
 			defer GinkgoRecover()
 			done <- resultOf(ctx, there, params)
 		}()
+		Eventually(w.all).Should(ContainElement(ContainSubstring("before anything is written")), "it plans first")
 		Eventually(w.all).Should(ContainElement(SatisfyAll(ContainSubstring("waits with 40 configmaps"), ContainSubstring("guard.dead.example.com"))))
 		get(ctx, there, "v1", "ServiceAccount", ns, "web")
 		removeObject(ctx, there, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", ns)

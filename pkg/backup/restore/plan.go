@@ -113,6 +113,7 @@ func (r *run) makePlan(ctx context.Context) error {
 			return err
 		}
 	}
+	r.waits("")
 	if err := r.checkNames(); err != nil {
 		return err
 	}
@@ -129,6 +130,7 @@ func (r *run) makePlan(ctx context.Context) error {
 }
 
 func (r *run) planLine(ctx context.Context, resource content.Resource, line []byte) error {
+	defer r.planned()
 	object, err := parse(line)
 	if err != nil {
 		return nil //nolint:nilerr // said when it is restored

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ type tally struct {
 
 	mu     sync.Mutex
 	told   time.Time // when progress was
+	plans  int64
 	result Result
 	// uids of restored and found objects, by the ones they were saved with.
 	uids    map[string]string
@@ -35,14 +37,30 @@ func (t *tally) count(resource content.Resource, change func(*backupv1alpha1.Res
 		t.result.Resources = append(t.result.Resources, backupv1alpha1.ResourceCounts{Resource: resource.Name()})
 	}
 	change(&t.result.Resources[i].RestoreCounts)
-	tell := t.progress != nil && time.Since(t.told) >= tellPeriod
-	if tell {
+	t.mu.Unlock()
+	t.tell()
+}
+
+// tell says how far the restore is, now and then.
+func (t *tally) tell() {
+	t.mu.Lock()
+	due := t.progress != nil && time.Since(t.told) >= tellPeriod
+	if due {
 		t.told = time.Now()
 	}
 	t.mu.Unlock()
-	if tell {
+	if due {
 		t.progress(t.snapshot())
 	}
+}
+
+// planned counts an object of which it is known what is to be done, before anything is.
+func (t *tally) planned() {
+	t.mu.Lock()
+	t.plans++
+	t.result.Waiting = fmt.Sprintf("looks at what is there before anything is written: %d objects so far", t.plans)
+	t.mu.Unlock()
+	t.tell()
 }
 
 func (t *tally) written(resource content.Resource, s *saved, updated bool) {
