@@ -22,6 +22,7 @@ import (
 	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/backup/executor"
 	"github.com/fedctl/fedctl/pkg/capacity"
+	"github.com/fedctl/fedctl/pkg/clusterprofile"
 	"github.com/fedctl/fedctl/pkg/eventnote"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/membership"
@@ -70,6 +71,7 @@ func newControlPlane(host *rest.Config, c *config.Config, kubefed *fedcorev1beta
 		{"manager", p.setUpHost},
 		{"members", p.setUpMembers},
 		{"capacity", p.setUpCapacity},
+		{"cluster profiles", p.setUpClusterProfiles},
 		{"propagation", p.setUpPropagation},
 		{"replicas", p.setUpReplicas},
 		{"types", p.setUpTypes},
@@ -148,6 +150,11 @@ func (p *controlPlane) setUpMembers() (err error) {
 
 func (p *controlPlane) setUpCapacity() error {
 	_, err := capacity.New(p.manager, p.members, capacity.Options{KubeFedNamespace: p.KubeFedNamespace, RequestTimeout: p.Members.RequestTimeout})
+	return err
+}
+
+func (p *controlPlane) setUpClusterProfiles() error {
+	_, err := clusterprofile.New(p.local, p.members, clusterprofile.Options{KubeFedNamespace: p.KubeFedNamespace, RequestTimeout: p.Members.RequestTimeout})
 	return err
 }
 

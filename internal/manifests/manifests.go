@@ -32,6 +32,8 @@ type Options struct {
 	// WithoutController leaves out the controller's Deployment, for a controller
 	// that runs elsewhere. Its ServiceAccount and rights stay.
 	WithoutController bool
+	// ClusterProfiles adds the definition of ClusterProfiles and the right to write them.
+	ClusterProfiles bool
 }
 
 // The scopes of a control plane, KubeFed's.
@@ -62,7 +64,17 @@ func Build(options Options) ([]*unstructured.Unstructured, error) {
 	if !known {
 		return nil, fmt.Errorf("a control plane has the scope %s or %s, not %q", ScopeCluster, ScopeNamespaced, options.Scope)
 	}
-	return build(options, folder)
+	objects, err := build(options, folder)
+	if err != nil || !options.ClusterProfiles {
+		return objects, err
+	}
+	profiles, err := build(options, "cluster-profiles")
+	if err != nil {
+		return nil, err
+	}
+	objects = append(objects, profiles...)
+	sortByRank(objects)
+	return objects, nil
 }
 
 // build builds one of the shipped kustomizations.
@@ -125,7 +137,7 @@ func kustomization(options Options) (filesys.FileSystem, error) {
 			return err
 		}
 		switch file {
-		case "default/kustomization.yaml", "backup-executor/kustomization.yaml", "backup-rights/kustomization.yaml", "fleet-api/kustomization.yaml":
+		case "default/kustomization.yaml", "backup-executor/kustomization.yaml", "backup-rights/kustomization.yaml", "cluster-profiles/kustomization.yaml", "fleet-api/kustomization.yaml":
 			data, err = customize(data, options)
 		case "namespaced/kustomization.yaml":
 			data, err = customize(data, Options{Namespace: options.Namespace})

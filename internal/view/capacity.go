@@ -26,6 +26,9 @@ type PoolRow struct {
 	// Nodes is how many there are, Available how many of them take pods.
 	Nodes     int32 `json:"nodes"`
 	Available int32 `json:"available"`
+	// Starting are Ready and do not offer the resource yet, WithoutPlugin not after a while.
+	Starting      int32 `json:"starting,omitempty"`
+	WithoutPlugin int32 `json:"withoutPlugin,omitempty"`
 	// Allocatable is what the available nodes offer, Requested what the pods there ask for,
 	// and Free what is left.
 	Amounts
@@ -49,9 +52,10 @@ func Pools(capacities []v1alpha1.ClusterCapacity) []PoolRow {
 	rows := []PoolRow{}
 	for i := range capacities {
 		c := &capacities[i]
-		pools := accelerator.Accelerators(c.Status.Pools)
-		for j := range pools {
-			rows = append(rows, poolRow(c.Name, knownOf(c), &pools[j]))
+		for j := range c.Status.Pools {
+			if computes(c.Status.Pools[j].Resource) {
+				rows = append(rows, poolRow(c.Name, knownOf(c), &c.Status.Pools[j]))
+			}
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b PoolRow) int { return cmp.Compare(a.Cluster, b.Cluster) })
@@ -69,6 +73,7 @@ func knownOf(c *v1alpha1.ClusterCapacity) string {
 func poolRow(cluster, known string, p *v1alpha1.Pool) PoolRow {
 	r := PoolRow{
 		Cluster: cluster, Resource: p.Resource, Product: p.Product, Nodes: p.Nodes, Available: p.AvailableNodes,
+		Starting: p.StartingNodes, WithoutPlugin: p.NodesWithoutPlugin,
 		Amounts: Amounts{Allocatable: p.Allocatable.String(), Requested: quantity(p.Requested), Free: quantity(p.Free)},
 		Largest: p.LargestNode.String(), LargestFree: quantity(p.LargestFree), Known: known,
 	}
@@ -90,12 +95,12 @@ func quantity(q *resource.Quantity) string {
 
 // PoolTable has a row for each pool.
 func PoolTable(rows []PoolRow) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: Columns(11, "Cluster", "Resource", "Product", "Nodes", "Available", "Allocatable", "Requested", "Free", "Largest-Free", "Closed-By", "Taints", "Largest-Node", "Known")}
+	table := &metav1.Table{ColumnDefinitions: Columns(11, "Cluster", "Resource", "Product", "Nodes", "Available", "Allocatable", "Requested", "Free", "Largest-Free", "Closed-By", "Taints", "Largest-Node", "Starting", "No-Plugin", "Known")}
 	for i := range rows {
 		r := &rows[i]
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
 			r.Cluster, r.Resource, Text(r.Product), r.Nodes, r.Available, r.Allocatable, Text(r.Requested), Text(r.Free), Text(r.LargestFree),
-			Text(strings.Join(r.Closed, ",")), Text(strings.Join(r.Taints, ",")), r.Largest, r.Known,
+			Text(strings.Join(r.Closed, ",")), Text(strings.Join(r.Taints, ",")), r.Largest, r.Starting, r.WithoutPlugin, r.Known,
 		}})
 	}
 	return table

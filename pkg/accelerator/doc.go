@@ -7,6 +7,8 @@
 //	resources.go  which resources compute, and what their nodes' products are
 //	taints.go     what a taint means
 //	pools.go      nodes become pools, as a ClusterCapacity holds them
+//	starting.go   nodes that do not offer what they should
+//	growth.go     how far a cluster can grow, and what there is of each resource in all
 //	capacity.go   ... and how it is read
 //	derive.go     pools and what a pod asks for become tolerations
 //

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -23,6 +24,15 @@ type Node struct {
 	Taints                []corev1.Taint
 	// Allocatable is what the node offers of each resource that IsCounted, as Amount counts it.
 	Allocatable map[string]int64
+	// ReadySince is when it has become Ready, and Lost an accelerator that it names and has
+	// none of. Drivers are those that offer devices on it.
+	ReadySince time.Time
+	Lost       string
+	Drivers    []string
+	// Missing is an accelerator that it should offer and does not, and Plugin how far that is;
+	// FindMissing notes both.
+	Missing string
+	Plugin  Plugin
 }
 
 // Requests are what the pods on each node, by its name, ask for of each resource, as Amount
@@ -41,6 +51,9 @@ func Pools(nodes []Node, requests Requests, startup []v1alpha1.StartupTaint) []v
 			if amount > 0 && IsCounted(name) {
 				poolOf(pools, name, node, taints).add(amount, requests[node.Name][name], available)
 			}
+		}
+		if node.Missing != "" {
+			poolOf(pools, node.Missing, node, taints).lacks(node.Plugin)
 		}
 	}
 	sorted := make([]v1alpha1.Pool, 0, len(pools))
@@ -65,7 +78,7 @@ func standing(node *Node, startup []v1alpha1.StartupTaint) (taints []v1alpha1.Po
 			available = available && taint.Effect == corev1.TaintEffectPreferNoSchedule
 			continue
 		}
-		taints = append(taints, v1alpha1.PoolTaint{Key: taint.Key, Value: taint.Value, Effect: taint.Effect, Meaning: meaning(taint, node.Allocatable)})
+		taints = append(taints, v1alpha1.PoolTaint{Key: taint.Key, Value: taint.Value, Effect: taint.Effect, Meaning: meaning(taint, node)})
 	}
 	slices.SortFunc(taints, compareTaints)
 	return taints, available
@@ -101,6 +114,16 @@ func (t *tally) add(amount, requested int64, available bool) {
 	t.largestFree = max(t.largestFree, free)
 }
 
+// lacks takes in a node that should offer something and does not.
+func (t *tally) lacks(plugin Plugin) {
+	t.pool.Nodes++
+	if plugin == PluginStarting {
+		t.pool.StartingNodes++
+		return
+	}
+	t.pool.NodesWithoutPlugin++
+}
+
 // sum is the pool with its amounts.
 func (t *tally) sum(requestsKnown bool) v1alpha1.Pool {
 	quantity := func(amount int64) resource.Quantity { return Quantity(t.pool.Resource, amount) }
@@ -112,10 +135,11 @@ func (t *tally) sum(requestsKnown bool) v1alpha1.Pool {
 }
 
 func poolKey(resource string, node *Node, taints []v1alpha1.PoolTaint) string {
-	parts := make([]string, 0, 4+len(taints))
+	parts := make([]string, 0, 4+2*len(taints))
 	parts = append(parts, rank(resource), resource, node.Product, node.ProductLabel)
 	for i := range taints {
-		parts = append(parts, TaintText(taints[i]))
+		// The same taint may be the mark of one node's hardware and a decision on another.
+		parts = append(parts, TaintText(taints[i]), string(taints[i].Meaning))
 	}
 	return strings.Join(parts, "\x00")
 }
@@ -123,7 +147,7 @@ func poolKey(resource string, node *Node, taints []v1alpha1.PoolTaint) string {
 // rank puts accelerators first: where not all pools fit, those are told.
 func rank(resource string) string {
 	switch {
-	case IsAccelerator(resource):
+	case IsAccelerator(resource), IsDevice(resource):
 		return "0"
 	case isExtended(resource):
 		return "2"

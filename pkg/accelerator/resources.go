@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
 
 // vendors are the domains whose extended resources all compute.
@@ -48,7 +50,7 @@ func IsCounted(resourceName string) bool {
 	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourcePods:
 		return true
 	}
-	return isExtended(resourceName)
+	return isExtended(resourceName) || IsDevice(resourceName)
 }
 
 // Amount is a quantity as a number: of cpu in thousandths of a core, of memory in bytes, of
@@ -94,19 +96,21 @@ func BaseName(resourceName string) string {
 // productLabels name a node's product, for each vendor the most exact first: what a
 // device plugin or its feature discovery writes says more (a MIG or SHARED suffix) than
 // what a provider writes. accelerator=nvidia of AKS is left out: it names no product.
-var productLabels = []struct{ label, source string }{
-	{"nvidia.com/gpu.product", "NVIDIA gpu-feature-discovery"},
-	{"amd.com/gpu.product-name", "ROCm gpu-operator"},
-	{"beta.amd.com/gpu.product-name", "ROCm node labeller"},
-	{"gpu.nvidia.com/model", "CoreWeave CKS"},
-	{"gpu.nvidia.com/class", "CoreWeave CKS"},
-	{"cloud.google.com/gke-accelerator", "GKE"},
-	{"cloud.google.com/gke-tpu-accelerator", "GKE TPU"},
-	{"eks.amazonaws.com/instance-gpu-name", "EKS Auto Mode"},
-	{"karpenter.k8s.aws/instance-gpu-name", "Karpenter for AWS"},
-	{"karpenter.k8s.aws/instance-accelerator-name", "Karpenter for AWS"},
-	{"karpenter.azure.com/sku-gpu-name", "AKS node auto-provisioning"},
-	{"aliyun.accelerator/nvidia_name", "Alibaba ACK"},
+// resource is what a node of it offers if nothing else is known; empty where products of
+// several vendors have the label.
+var productLabels = []struct{ label, resource, source string }{
+	{"nvidia.com/gpu.product", "nvidia.com/gpu", "NVIDIA gpu-feature-discovery"},
+	{"amd.com/gpu.product-name", "amd.com/gpu", "ROCm gpu-operator"},
+	{"beta.amd.com/gpu.product-name", "amd.com/gpu", "ROCm node labeller"},
+	{"gpu.nvidia.com/model", "nvidia.com/gpu", "CoreWeave CKS"},
+	{"gpu.nvidia.com/class", "nvidia.com/gpu", "CoreWeave CKS"},
+	{"cloud.google.com/gke-accelerator", "nvidia.com/gpu", "GKE"},
+	{"cloud.google.com/gke-tpu-accelerator", "google.com/tpu", "GKE TPU"},
+	{"eks.amazonaws.com/instance-gpu-name", "", "EKS Auto Mode"},
+	{"karpenter.k8s.aws/instance-gpu-name", "", "Karpenter for AWS"},
+	{"karpenter.k8s.aws/instance-accelerator-name", "", "Karpenter for AWS"},
+	{"karpenter.azure.com/sku-gpu-name", "", "AKS node auto-provisioning"},
+	{"aliyun.accelerator/nvidia_name", "nvidia.com/gpu", "Alibaba ACK"},
 }
 
 // Product is the label that names a node's product, and its value. Both are empty when
@@ -118,4 +122,19 @@ func Product(labels map[string]string) (label, value string) {
 		}
 	}
 	return "", ""
+}
+
+// usualOf is what nodes offer whose product a label names.
+func usualOf(productLabel string) string {
+	for _, known := range productLabels {
+		if known.label == productLabel {
+			return known.resource
+		}
+	}
+	return ""
+}
+
+// IsDevice tells whether a resource is the devices of a DeviceClass.
+func IsDevice(resourceName string) bool {
+	return strings.HasPrefix(resourceName, v1alpha1.DeviceClassPrefix)
 }

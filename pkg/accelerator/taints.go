@@ -55,12 +55,22 @@ var passing = []struct{ key, source string }{
 // value open), GKE (present), NVIDIA's and AWS' own examples (true).
 var hardwareValues = []string{"", "present", "true"}
 
+// driverKey is the key with which nodes are tainted whose hardware a driver of Dynamic
+// Resource Allocation offers as devices: their resources have no names to go by.
+type driverKey struct{ driver, key, source string }
+
+var driverKeys = []driverKey{
+	{"gpu.nvidia.com", "nvidia.com/gpu", "NVIDIA k8s-dra-driver-gpu: its kubelet plugin tolerates it"},
+	{"gpu.amd.com", "amd.com/gpu", "ROCm k8s-gpu-dra-driver: one of it and the device plugin runs on a node"},
+	{"tpu.google.com", "google.com/tpu", "GKE TPU: all nodes of the product are tainted so"},
+}
+
 // meaning says what a taint that stays means for pods that ask for a node's accelerators.
-func meaning(taint corev1.Taint, offered map[string]int64) v1alpha1.TaintMeaning {
+func meaning(taint corev1.Taint, node *Node) v1alpha1.TaintMeaning {
 	switch {
 	case taint.Effect == corev1.TaintEffectPreferNoSchedule:
 		return v1alpha1.TaintPreferred
-	case marksHardware(taint, offered):
+	case marksHardware(taint, node):
 		return v1alpha1.TaintHardware
 	}
 	return v1alpha1.TaintRestricted
@@ -75,17 +85,20 @@ func isPassing(taint corev1.Taint, startup []v1alpha1.StartupTaint) bool {
 	return known || slices.ContainsFunc(startup, func(s v1alpha1.StartupTaint) bool { return s.Key == taint.Key && s.Effect == taint.Effect })
 }
 
-// marksHardware tells whether a taint's whole key is an accelerator that the node offers
-// or the one of which it offers shares, its effect NoSchedule and its value no decision
+// marksHardware tells whether a taint's whole key is an accelerator that the node offers,
+// or should, or the one of which it offers shares, its effect NoSchedule and its value no decision
 // of anybody's. The key of another vendor's hardware is none: somebody has put it there.
-func marksHardware(taint corev1.Taint, offered map[string]int64) bool {
+func marksHardware(taint corev1.Taint, node *Node) bool {
 	if taint.Effect != corev1.TaintEffectNoSchedule || !slices.Contains(hardwareValues, taint.Value) {
 		return false
 	}
-	for name, amount := range offered {
-		if amount > 0 && IsAccelerator(name) && (taint.Key == name || taint.Key == BaseName(name)) {
+	marks := func(name string) bool { return taint.Key == name || taint.Key == BaseName(name) }
+	for name, amount := range node.Allocatable {
+		if amount > 0 && IsAccelerator(name) && marks(name) {
 			return true
 		}
 	}
-	return false
+	return node.Missing != "" && marks(node.Missing) || slices.ContainsFunc(driverKeys, func(d driverKey) bool {
+		return d.key == taint.Key && slices.Contains(node.Drivers, d.driver)
+	})
 }

@@ -5,6 +5,7 @@
 //	pods.go     what is kept of a pod, and what a node's pods ask for together: pure
 //	reader.go   a thin watch on the nodes of each engaged member
 //	requests.go ... and on its pods, while somebody wants to know what is free
+//	devices.go  ... and on the devices that drivers offer there
 //	publish.go  the ClusterCapacities: who writes them, and how often
 //
 // What a member says is bounded here. Whatever depends on nodes reads the ClusterCapacity:

@@ -25,6 +25,7 @@ const (
 	mostResources = 32
 	mostOfKey     = validation.DNS1123SubdomainMaxLength + 1 + validation.LabelValueMaxLength
 	mostOfEffect  = 32
+	mostOfProduct = validation.LabelValueMaxLength
 	mostOfStatus  = 256 << 10
 )
 
@@ -34,9 +35,10 @@ func nodeOf(obj metav1.Object) (*accelerator.Node, error) {
 	if !ok {
 		return nil, fmt.Errorf("a node is a %T", obj)
 	}
-	kept := &accelerator.Node{Name: n.Name, Ready: !n.Spec.Unschedulable && isReady(n), Allocatable: amountsOf(n.Status.Allocatable)}
+	ready, since := readiness(n)
+	kept := &accelerator.Node{Name: n.Name, Ready: ready && !n.Spec.Unschedulable, ReadySince: since, Allocatable: amountsOf(n.Status.Allocatable), Lost: lostBy(n)}
 	label, product := accelerator.Product(n.Labels)
-	kept.ProductLabel, kept.Product = label, shared(errtext.Bounded(product, validation.LabelValueMaxLength))
+	kept.ProductLabel, kept.Product = label, shared(errtext.Bounded(product, mostOfProduct))
 	for _, taint := range n.Spec.Taints {
 		if len(kept.Taints) == mostTaints {
 			// Nobody can say what else keeps pods out: nothing opens this.
@@ -70,10 +72,32 @@ func isClean(name string, most int) bool {
 	return errtext.Bounded(name, most) == name && !strings.ContainsAny(name, " =")
 }
 
-func isReady(n *corev1.Node) bool {
-	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	})
+// readiness says whether a node is Ready, and since when.
+func readiness(n *corev1.Node) (ready bool, since time.Time) {
+	i := slices.IndexFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == corev1.NodeReady })
+	if i < 0 || n.Status.Conditions[i].Status != corev1.ConditionTrue {
+		return false, time.Time{}
+	}
+	since = n.Status.Conditions[i].LastTransitionTime.Time
+	if since.IsZero() {
+		since = n.CreationTimestamp.Time
+	}
+	return true, since
+}
+
+// lostBy a node is the first accelerator that it names and has none of: kubelets go on
+// naming what a device plugin that is gone has offered.
+func lostBy(n *corev1.Node) string {
+	var lost []string
+	for name, quantity := range n.Status.Allocatable {
+		if accelerator.IsAccelerator(string(name)) && quantity.Sign() == 0 && isClean(string(name), mostOfKey) {
+			lost = append(lost, string(name))
+		}
+	}
+	if len(lost) == 0 {
+		return ""
+	}
+	return shared(slices.Min(lost))
 }
 
 // seen is what is known of a member.
@@ -84,6 +108,12 @@ type seen struct {
 	// requests are what its pods ask for, or nil, and requested says why.
 	requests  accelerator.Requests
 	requested metav1.Condition
+	// devices says what is known of the devices on the nodes; nil where there are none.
+	devices *metav1.Condition
+	// claimsUnknown says that it is not known which of them are taken.
+	claimsUnknown bool
+	// scalable is what people say of how far the cluster can grow.
+	scalable string
 }
 
 // statusOf is what is known of a member. previous is what was said before, whose times stay
@@ -96,16 +126,72 @@ func statusOf(s seen, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1
 		}
 	}
 	pools := accelerator.Pools(s.nodes, s.requests, s.startup)
-	known := metav1.Condition{Type: v1alpha1.ConditionKnown, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFollowed,
-		Message: "the nodes are followed", LastTransitionTime: metav1.NewTime(now)}
-	s.requested.Type, s.requested.LastTransitionTime = v1alpha1.ConditionRequestsKnown, metav1.NewTime(now)
-	meta.SetStatusCondition(&status.Conditions, s.requested)
-	status.Pools = fitting(pools)
-	if left := len(pools) - len(status.Pools); left > 0 {
-		known.Reason, known.Message = v1alpha1.ReasonTooManyPools, fmt.Sprintf("%d more pools are left out: the nodes have more products and taints than fit", left)
+	for i := range pools {
+		if s.claimsUnknown && accelerator.IsDevice(pools[i].Resource) {
+			pools[i].Requested, pools[i].Free, pools[i].LargestFree = nil, nil, nil
+		}
 	}
-	meta.SetStatusCondition(&status.Conditions, known)
+	status.Pools = fitting(pools)
+	growth, scalable := growthOf(s)
+	status.Growth, status.Resources = growth, accelerator.Totals(pools, growth)
+	status.Resources = status.Resources[:min(len(status.Resources), v1alpha1.MostPools)]
+	for name, condition := range map[string]*metav1.Condition{
+		v1alpha1.ConditionKnown:         known(len(pools) - len(status.Pools)),
+		v1alpha1.ConditionRequestsKnown: &s.requested,
+		v1alpha1.ConditionPluginsRun:    pluginsRun(s.nodes),
+		v1alpha1.ConditionScalable:      scalable,
+		v1alpha1.ConditionDevicesKnown:  s.devices,
+	} {
+		setCondition(&status.Conditions, name, condition, now)
+	}
+	// In one order, whatever the one of the map.
+	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
 	return status
+}
+
+// setCondition sets a condition; one that is nil has nothing to say.
+func setCondition(conditions *[]metav1.Condition, name string, condition *metav1.Condition, now time.Time) {
+	if condition == nil {
+		meta.RemoveStatusCondition(conditions, name)
+		return
+	}
+	condition.Type, condition.LastTransitionTime = name, metav1.NewTime(now)
+	condition.Message = errtext.Bounded(condition.Message, errtext.Cluster)
+	meta.SetStatusCondition(conditions, *condition)
+}
+
+// known says that the nodes are, and how many pools have no place in the status.
+func known(left int) *metav1.Condition {
+	if left > 0 {
+		return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTooManyPools,
+			Message: fmt.Sprintf("%d more pools are left out: the nodes have more products and taints than fit", left)}
+	}
+	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFollowed, Message: "the nodes are followed"}
+}
+
+// pluginsRun says whether nodes offer what they should; nil where none has anything to offer.
+func pluginsRun(nodes []accelerator.Node) *metav1.Condition {
+	if why := accelerator.WithoutPlugin(nodes); why != "" {
+		return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoDevicePlugin, Message: why}
+	}
+	if !slices.ContainsFunc(nodes, func(n accelerator.Node) bool { return n.ProductLabel != "" || n.Missing != "" }) {
+		return nil
+	}
+	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRunning, Message: "all nodes offer what they should, or have not been ready for long"}
+}
+
+// growthOf says how far the cluster can grow, and whether what is said of that can be
+// read; nil where nothing is.
+func growthOf(s seen) ([]v1alpha1.Growth, *metav1.Condition) {
+	if s.scalable == "" {
+		return nil, nil
+	}
+	most, err := accelerator.ParseScalable(s.scalable)
+	if err != nil {
+		return nil, &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalidScalable,
+			Message: "annotation " + v1alpha1.ScalableAnnotation + " of the KubeFedCluster: " + err.Error()}
+	}
+	return accelerator.Declared(most, s.nodes), &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeclared, Message: "it is declared how far the cluster can grow"}
 }
 
 // fitting are the first pools, as many as an object holds.
@@ -123,11 +209,8 @@ func fitting(pools []v1alpha1.Pool) []v1alpha1.Pool {
 // unreadable is what was said before, and that it is not known any more.
 func unreadable(why string, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1alpha1.ClusterCapacityStatus {
 	status := *previous.DeepCopy()
-	for _, condition := range []string{v1alpha1.ConditionKnown, v1alpha1.ConditionRequestsKnown} {
-		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
-			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonUnreadable,
-			Message: errtext.Bounded(why, errtext.Cluster), LastTransitionTime: metav1.NewTime(now),
-		})
+	for _, name := range []string{v1alpha1.ConditionKnown, v1alpha1.ConditionRequestsKnown} {
+		setCondition(&status.Conditions, name, &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonUnreadable, Message: why}, now)
 	}
 	return status
 }

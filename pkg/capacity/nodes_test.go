@@ -1,11 +1,13 @@
 package capacity
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	jsonpatch "github.com/evanphx/json-patch/v5"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -84,5 +86,35 @@ func TestStatusOf(t *testing.T) {
 	}
 	if cut := statusOf(seen{nodes: all}, first, now); len(cut.Pools) != v1alpha1.MostPools || meta.FindStatusCondition(cut.Conditions, v1alpha1.ConditionKnown).Reason != v1alpha1.ReasonTooManyPools {
 		t.Errorf("got %d pools, %v", len(cut.Pools), cut.Conditions)
+	}
+}
+
+// TestPatchOf: what a status does not say any more goes with the patch, and what it says is
+// there whole.
+func TestPatchOf(t *testing.T) {
+	full, _ := nodeOf(node(func(*corev1.Node) {}))
+	before := statusOf(seen{nodes: []accelerator.Node{*full}, scalable: "cpu=100"}, v1alpha1.ClusterCapacityStatus{}, time.Now().Truncate(time.Second))
+	for _, after := range []v1alpha1.ClusterCapacityStatus{{}, {Nodes: 3, Conditions: before.Conditions}, before} {
+		patch, err := patchOf(before, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		document, err := json.Marshal(map[string]any{"status": before})
+		if err != nil {
+			t.Fatal(err)
+		}
+		merged, err := jsonpatch.MergePatch(document, patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Status v1alpha1.ClusterCapacityStatus
+		}
+		if err := json.Unmarshal(merged, &got); err != nil {
+			t.Fatal(err)
+		}
+		if !equality.Semantic.DeepEqual(got.Status, after) {
+			t.Errorf("got %+v, want %+v", got.Status, after)
+		}
 	}
 }

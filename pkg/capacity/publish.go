@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
@@ -122,7 +123,11 @@ func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration)
 		stored = &v1alpha1.ClusterCapacity{}
 	}
 	again = r.followRequests(m, stored.Spec.FollowRequestsUntil)
-	status, wait := m.status(stored)
+	facts, _ := r.inventory.Facts(m.name)
+	status, changes, wait := m.status(stored, facts.Scalable)
+	if left := time.Until(changes); !changes.IsZero() && (again == 0 || left < again) {
+		again = max(left, settle)
+	}
 	switch {
 	case wait > 0:
 		return wait
@@ -131,7 +136,7 @@ func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestTimeout)
 	defer cancel()
-	err := r.write(ctx, key, stored.UID != "", info.UID, *status)
+	err := r.write(ctx, key, stored, info.UID, *status)
 	m.written = time.Now()
 	if err == nil {
 		return again
@@ -159,64 +164,82 @@ func (r *Reader) followRequests(m *followed, until *metav1.Time) (over time.Dura
 	return min(time.Until(until.Time), longest)
 }
 
-// status is what a member's ClusterCapacity has to say; nil while that is not known, and
-// after what time it will be.
-func (m *followed) status(stored *v1alpha1.ClusterCapacity) (status *v1alpha1.ClusterCapacityStatus, wait time.Duration) {
+// status is what a member's ClusterCapacity has to say, and when that changes by itself;
+// nil while it is not known, and after what time it will be.
+func (m *followed) status(stored *v1alpha1.ClusterCapacity, scalable string) (status *v1alpha1.ClusterCapacityStatus, again time.Time, wait time.Duration) {
 	var said v1alpha1.ClusterCapacityStatus
 	if problem := m.watch.Problem(); problem != nil {
 		said = unreadable("the nodes cannot be read: "+errtext.Stable(problem), stored.Status, time.Now())
-		return &said, 0
+		return &said, again, 0
 	}
 	if !m.nodes.Synced() {
-		return nil, 0 // it is told when they have been listed
+		return nil, again, 0 // it is told when they have been listed
 	}
-	s := seen{nodes: m.all(), startup: stored.Spec.StartupTaints}
+	s := seen{nodes: m.all(), startup: stored.Spec.StartupTaints, scalable: scalable}
 	var listing bool
 	if s.requested, listing = m.requests.known(); listing {
-		return nil, settle
+		return nil, again, settle
+	}
+	survey := func(asked *requests) {
+		s.devices = m.drivers.offer(&s, asked)
+		again = accelerator.FindMissing(s.nodes, time.Now())
+		said = statusOf(s, stored.Status, time.Now())
 	}
 	if s.requested.Status != metav1.ConditionTrue {
-		said = statusOf(s, stored.Status, time.Now())
-		return &said, 0
+		survey(nil)
+		return &said, again, 0
 	}
 	m.requests.usage.read(func(asked accelerator.Requests) {
 		s.requests = asked
-		said = statusOf(s, stored.Status, time.Now())
+		survey(m.requests)
 	})
-	return &said, 0
+	return &said, again, 0
 }
 
 // all are the nodes of a member.
 func (m *followed) all() []accelerator.Node {
-	keys := m.nodes.Keys("")
-	nodes := make([]accelerator.Node, 0, len(keys))
-	for _, key := range keys {
-		if node := m.nodes.Get(key); node != nil {
-			nodes = append(nodes, *node)
-		}
+	values := valuesOf(m.nodes)
+	nodes := make([]accelerator.Node, len(values))
+	for i, node := range values {
+		nodes[i] = *node
 	}
 	return nodes
 }
 
 // write makes the ClusterCapacity where there is none, and writes its status.
-func (r *Reader) write(ctx context.Context, key types.NamespacedName, there bool, cluster types.UID, status v1alpha1.ClusterCapacityStatus) error {
+func (r *Reader) write(ctx context.Context, key types.NamespacedName, stored *v1alpha1.ClusterCapacity, cluster types.UID, status v1alpha1.ClusterCapacityStatus) error {
 	object := &v1alpha1.ClusterCapacity{ObjectMeta: metav1.ObjectMeta{
 		Namespace: key.Namespace, Name: key.Name,
 		OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: fedcorev1beta1.SchemeGroupVersion.String(), Kind: "KubeFedCluster", Name: key.Name, UID: cluster,
 		}},
 	}}
-	if !there {
+	if stored.UID == "" {
 		if err := r.host.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
 	}
-	// What is not said any more has to go, so that all fields are sent.
-	body, err := json.Marshal(map[string]any{"status": map[string]any{
-		"nodes": status.Nodes, "readyNodes": status.ReadyNodes, "pools": status.Pools, "conditions": status.Conditions,
-	}})
+	body, err := patchOf(stored.Status, status)
 	if err != nil {
 		return err
 	}
 	return r.host.Status().Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
+}
+
+// patchOf makes a status of another one: what is not said any more goes.
+func patchOf(before, after v1alpha1.ClusterCapacityStatus) ([]byte, error) {
+	old, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&before)
+	if err != nil {
+		return nil, err
+	}
+	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&after)
+	if err != nil {
+		return nil, err
+	}
+	for field := range old {
+		if _, said := status[field]; !said {
+			status[field] = nil
+		}
+	}
+	return json.Marshal(map[string]any{"status": status})
 }

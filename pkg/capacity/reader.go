@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	resourcev1client "k8s.io/client-go/kubernetes/typed/resource/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -25,6 +26,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/accelerator"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -36,12 +38,22 @@ type Options struct {
 	RequestTimeout time.Duration
 }
 
+// Inventory is what is asked of the member clusters; pkg/membership's Provider implements it.
+type Inventory interface {
+	fleet.Inventory
+
+	// Facts returns what is known of a member beyond who it is.
+	Facts(name string) (membership.Facts, bool)
+	// SubscribeFacts registers a function that is called when a member's Facts change.
+	SubscribeFacts(fn func(name string))
+}
+
 // Reader follows the nodes of the engaged members and publishes what they offer. It
 // implements multicluster-runtime's Runnable.
 type Reader struct {
 	opts      Options
 	log       logr.Logger
-	inventory fleet.Inventory
+	inventory Inventory
 	host      client.Client
 	// published are the ClusterCapacities as the host tells them.
 	published *fleet.Table[v1alpha1.ClusterCapacity]
@@ -54,11 +66,14 @@ type Reader struct {
 
 // followed is a member whose nodes are followed.
 type followed struct {
-	name  string
-	ctx   context.Context //nolint:containedctx // the life of the connection: pods are followed within it
-	core  corev1client.CoreV1Interface
-	nodes *fleet.Table[accelerator.Node]
-	watch *fleet.Watch[accelerator.Node]
+	name string
+	ctx  context.Context //nolint:containedctx // the life of the connection: pods are followed within it
+	core corev1client.CoreV1Interface
+	// devices asks for what drivers offer, and drivers is that.
+	devices resourcev1client.ResourceV1Interface
+	drivers *drivers
+	nodes   *fleet.Table[accelerator.Node]
+	watch   *fleet.Watch[accelerator.Node]
 	// requests are followed while somebody wants to know them; nil otherwise. They belong to
 	// who publishes.
 	requests *requests
@@ -69,7 +84,7 @@ type followed struct {
 }
 
 // New returns a reader and adds it to the manager.
-func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Reader, error) {
+func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Reader, error) {
 	if opts.KubeFedNamespace == "" || opts.RequestTimeout <= 0 {
 		return nil, errors.New("capacity: the KubeFed namespace or the time-out of requests is not set")
 	}
@@ -90,6 +105,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Reade
 		GVR: v1alpha1.GroupVersion.WithResource("clustercapacities"), GVK: v1alpha1.GroupVersion.WithKind("ClusterCapacity"), Namespaced: true,
 	}, opts.KubeFedNamespace)
 	r.source.Name, r.source.Log = "host: clustercapacities", r.log
+	inventory.SubscribeFacts(r.changed)
 	if err := mgr.Add(r); err != nil {
 		return nil, fmt.Errorf("capacity: %w", err)
 	}
@@ -109,8 +125,12 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	if err != nil {
 		return fmt.Errorf("cluster %q: client of nodes: %w", name, err)
 	}
+	devices, err := resourcev1client.NewForConfigAndClient(config, cl.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("cluster %q: client of devices: %w", name, err)
+	}
 	cluster := name.String()
-	m := &followed{name: cluster, ctx: ctx, core: core}
+	m := &followed{name: cluster, ctx: ctx, core: core, devices: devices}
 	m.nodes = fleet.NewTable(fleet.Rules[accelerator.Node]{
 		Read: nodeOf,
 		Same: func(before, after *accelerator.Node) bool { return reflect.DeepEqual(before, after) },
@@ -131,6 +151,7 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 		Example: &corev1.Node{}, Type: "nodes", Name: "member " + cluster + ": nodes", Log: r.log.WithValues("cluster", cluster),
 		OnTrouble: func() { r.changed(cluster) },
 	}, m.nodes)
+	m.drivers = followDrivers(ctx, devices, cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
 	r.mu.Lock()
 	r.members[cluster] = m
 	r.mu.Unlock()

@@ -30,6 +30,9 @@ type requests struct {
 	pods  *fleet.Table[pod]
 	watch *fleet.Watch[pod]
 	usage usage
+	// claims are the ResourceClaims, which hold devices.
+	claims      *fleet.Table[claimed]
+	claimsWatch *fleet.Watch[claimed]
 	// counted says that all pods of a list are in usage.
 	counted atomic.Bool
 }
@@ -65,6 +68,7 @@ func (r *Reader) followPods(m *followed) *requests {
 		Example: &corev1.Pod{}, Type: "pods", Fields: podsWithRequests, Streams: mostOfPods,
 		Name: "member " + m.name + ": pods", Log: r.log.WithValues("cluster", m.name), OnTrouble: changed,
 	}, q.pods)
+	q.claims, q.claimsWatch = followClaims(m.ctx, m.devices, m.name, r.log.WithValues("cluster", m.name), changed)
 	return q
 }
 
@@ -79,8 +83,8 @@ func (q *requests) known() (condition metav1.Condition, listing bool) {
 	problem := q.watch.Problem()
 	switch {
 	case problem != nil:
-		condition.Reason, condition.Message = v1alpha1.ReasonPodsUnreadable, errtext.Bounded("the pods cannot be read: "+errtext.Stable(problem), errtext.Cluster)
-	case !q.counted.Load():
+		condition.Reason, condition.Message = v1alpha1.ReasonPodsUnreadable, "the pods cannot be read: "+errtext.Stable(problem)
+	case !q.counted.Load() || !q.claims.Synced() && q.claimsWatch.Problem() == nil:
 		condition.Reason, condition.Message = v1alpha1.ReasonListing, "the pods are being read"
 		return condition, q.watch.Age() < listingTime
 	default:
@@ -92,5 +96,6 @@ func (q *requests) known() (condition metav1.Condition, listing bool) {
 func (q *requests) stop() {
 	if q != nil {
 		q.watch.Stop()
+		q.claimsWatch.Stop()
 	}
 }

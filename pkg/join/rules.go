@@ -66,7 +66,10 @@ var (
 	// Whether a type that is not served any more is still defined: its objects may be there.
 	definitionsRule = rbacv1.PolicyRule{APIGroups: []string{apiextensionsv1.GroupName}, Resources: []string{"customresourcedefinitions"}, Verbs: []string{"get"}}
 	nodesRule       = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: readVerbs}
-	identityRule    = rbacv1.PolicyRule{
+	// What drivers offer on nodes: nothing of it is any user's.
+	devicesRule  = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"deviceclasses", "resourceslices"}, Verbs: readVerbs}
+	claimsRule   = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"resourceclaims"}, Verbs: readVerbs}
+	identityRule = rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{metav1.NamespaceSystem}, Verbs: []string{"get"},
 	}
 	everythingRule = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
@@ -92,7 +95,7 @@ type memberRules struct {
 // Namespaced control plane they hold in the KubeFed namespace only, but for the
 // cluster's health, nodes and identity.
 func rulesFor(mode RBACMode, scope apiextensionsv1.ResourceScope, types []fedcorev1beta1.FederatedTypeConfig) memberRules {
-	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, identityRule, definitionsRule}
+	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, devicesRule, identityRule, definitionsRule}
 	namespaced, others := targetsOf(mode, types)
 	switch {
 	case scope == apiextensionsv1.NamespaceScoped && mode == RBACAdmin:
@@ -159,12 +162,16 @@ func resourceRules(targets []groupResource, verbs []string) []rbacv1.PolicyRule 
 	return rules
 }
 
-// podsRules let the pods of types with replicas be looked at.
+// podsRules let the pods of types with replicas be looked at, and the devices that they
+// have claimed.
 func podsRules(targets []groupResource) []rbacv1.PolicyRule {
-	if !slices.ContainsFunc(targets, hasReplicas) || slices.Contains(targets, groupResource{"", "pods"}) {
+	switch {
+	case !slices.ContainsFunc(targets, hasReplicas):
 		return nil
+	case slices.Contains(targets, groupResource{"", "pods"}):
+		return []rbacv1.PolicyRule{claimsRule}
 	}
-	return []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: readVerbs}}
+	return []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: readVerbs}, claimsRule}
 }
 
 // bindingRules let an account bind the rights that it has by namespace, and nothing else:

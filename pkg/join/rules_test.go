@@ -52,8 +52,8 @@ func TestRulesFor(t *testing.T) {
 		"batch: jobs" + all,
 		"networking.k8s.io: ingresses" + all,
 	}
-	health := []string{"paths: get", ": nodes" + read, ": namespaces/kube-system: get", "apiextensions.k8s.io: customresourcedefinitions: get"}
-	pods := ": pods" + read
+	health := []string{"paths: get", ": nodes" + read, "resource.k8s.io: deviceclasses,resourceslices" + read, ": namespaces/kube-system: get", "apiextensions.k8s.io: customresourcedefinitions: get"}
+	pods, claims := ": pods"+read, "resource.k8s.io: resourceclaims"+read
 	concat := func(lists ...[]string) (all []string) {
 		for _, list := range lists {
 			all = append(all, list...)
@@ -77,7 +77,7 @@ func TestRulesFor(t *testing.T) {
 				typeConfig("rolebindings.rbac.authorization.k8s.io", apiextensionsv1.NamespaceScoped, true),
 				typeConfig("configmaps", apiextensionsv1.NamespaceScoped, false),
 			},
-			cluster: concat(health, []string{": namespaces" + all, ": secrets" + read, "apps: deployments" + read, "rbac.authorization.k8s.io: rolebindings" + read, pods}),
+			cluster: concat(health, []string{": namespaces" + all, ": secrets" + read, "apps: deployments" + read, "rbac.authorization.k8s.io: rolebindings" + read, pods, claims}),
 			bound: []string{": secrets" + write, "apps: deployments" + write, "rbac.authorization.k8s.io: rolebindings" + write,
 				"rbac.authorization.k8s.io: clusterroles,roles: bind"},
 		},
@@ -101,11 +101,11 @@ func TestRulesFor(t *testing.T) {
 		{
 			name: "a type with replicas", mode: RBACTypes, scope: apiextensionsv1.ClusterScoped,
 			types:   []fedcorev1beta1.FederatedTypeConfig{typeConfig("deployments.apps", apiextensionsv1.NamespaceScoped, true)},
-			cluster: concat(health, []string{"apps: deployments" + all, pods}),
+			cluster: concat(health, []string{"apps: deployments" + all, pods, claims}),
 		},
 		{
 			name: "no types, but the usual ones", mode: RBACUsual, scope: apiextensionsv1.ClusterScoped,
-			cluster: concat(health, usual, []string{pods}),
+			cluster: concat(health, usual, []string{pods, claims}),
 		},
 		{
 			name: "types of known and other groups; disabled ones do not count", mode: RBACUsual, scope: apiextensionsv1.ClusterScoped,
@@ -117,7 +117,7 @@ func TestRulesFor(t *testing.T) {
 			},
 			cluster: concat(health, []string{
 				usual[0], "apps: daemonsets,deployments,replicasets" + all, usual[2], usual[3],
-				"example.com: widgets" + all, usual[4], pods,
+				"example.com: widgets" + all, usual[4], pods, claims,
 			}),
 		},
 		{
@@ -131,7 +131,7 @@ func TestRulesFor(t *testing.T) {
 			cluster: concat(health, []string{
 				": configmaps,namespaces,pods,secrets,serviceaccounts,services" + all,
 			}, usual[1:], []string{
-				"rbac.authorization.k8s.io: clusterrolebindings,clusterroles,rolebindings" + all,
+				"rbac.authorization.k8s.io: clusterrolebindings,clusterroles,rolebindings" + all, claims,
 				"rbac.authorization.k8s.io: clusterroles: bind,escalate",
 				"rbac.authorization.k8s.io: clusterroles,roles: bind",
 			}),
@@ -149,7 +149,7 @@ func TestRulesFor(t *testing.T) {
 			name: "a control plane of one namespace, the usual types", mode: RBACUsual, scope: apiextensionsv1.NamespaceScoped,
 			types:      []fedcorev1beta1.FederatedTypeConfig{typeConfig("clusterroles.rbac.authorization.k8s.io", apiextensionsv1.ClusterScoped, true)},
 			cluster:    health,
-			namespaced: concat([]string{": configmaps,secrets,serviceaccounts,services" + all}, usual[1:], []string{pods}),
+			namespaced: concat([]string{": configmaps,secrets,serviceaccounts,services" + all}, usual[1:], []string{pods, claims}),
 		},
 		{
 			name: "admin", mode: RBACAdmin, scope: apiextensionsv1.ClusterScoped,

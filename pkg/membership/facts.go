@@ -16,6 +16,8 @@ type Facts struct {
 	KubernetesVersion string
 	// Nodes is nil while the nodes have not been listed.
 	Nodes *Nodes
+	// Scalable is what the KubeFedCluster's annotation says of how far the cluster can grow.
+	Scalable string
 }
 
 // Nodes is what a member's nodes say of it.

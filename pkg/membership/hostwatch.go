@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -174,6 +175,7 @@ func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster)
 	}
 	p.renewSnapshot()
 	p.mu.Unlock()
+	p.learn(m, func(facts *Facts) { facts.Scalable = kfc.Annotations[clusterv1alpha1.ScalableAnnotation] })
 	if changed {
 		p.notify(kfc.Name)
 	}

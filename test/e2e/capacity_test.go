@@ -10,8 +10,10 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/test/e2e/framework"
@@ -70,6 +72,8 @@ func consumer(ctx context.Context, c *framework.Cluster, namespace, name, node, 
 var _ = Describe("What members' nodes offer", localOnly, Serial, func() {
 	It("is told with what is free, while somebody wants to know it", func(ctx SpecContext) {
 		member := members[0]
+		follow(ctx, member, time.Now())
+		expectFollowed(ctx, member, clusterv1alpha1.ReasonNotFollowed)
 		node := gpuNode(ctx, member, "counted-1", "H200", "nvidia.com/gpu", hard("nvidia.com/gpu", "present"))
 		gpuNode(ctx, member, "counted-2", "H200", "nvidia.com/gpu", hard("nvidia.com/gpu", "present"))
 		gpuNode(ctx, member, "renamed", "H200", "nvidia.com/gpu.shared", hard("nvidia.com/gpu", "present"))
@@ -162,5 +166,84 @@ var _ = Describe("What members' nodes offer", localOnly, Serial, func() {
 		Expect(conditionOf(u, clusterv1alpha1.ConditionRequestsKnown)).To(HaveKeyWithValue("message", And(ContainSubstring("pods cannot be read"), ContainSubstring("forbidden"))))
 		Expect(conditionOf(u, clusterv1alpha1.ConditionKnown)).To(HaveKeyWithValue("status", "True"))
 		Expect(at(u.Object, "/status/pools")).NotTo(BeEmpty())
+	}, SpecTimeout(5*time.Minute))
+
+	It("tells nodes that are starting from those without their device plugin, and what may keep it out", func(ctx SpecContext) {
+		member := members[0]
+		gpuNode(ctx, member, "running", "B200", "nvidia.com/gpu", hard("nvidia.com/gpu", "present"))
+		bare := func(name string, readyFor time.Duration) *corev1.Node {
+			return addNode(ctx, member, name, func(node *corev1.Node) {
+				node.Labels["nvidia.com/gpu.product"] = "B200"
+				node.Spec.Taints = []corev1.Taint{hard("nvidia.com/gpu", "present"), hard("team", "a")}
+				node.Status.Conditions[0].LastTransitionTime = metav1.NewTime(time.Now().Add(-readyFor))
+			})
+		}
+		late := bare("late", time.Hour)
+		bare("new", 0)
+		Eventually(ctx, pools(ctx, member, "nvidia.com/gpu", "B200")).Should(ConsistOf(
+			And(HaveKeyWithValue("nodes", BeEquivalentTo(1)), HaveKeyWithValue("allocatable", "8")),
+			And(HaveKeyWithValue("nodes", BeEquivalentTo(2)), Not(HaveKey("availableNodes")), HaveKeyWithValue("allocatable", "0"),
+				HaveKeyWithValue("startingNodes", BeEquivalentTo(1)), HaveKeyWithValue("nodesWithoutPlugin", BeEquivalentTo(1)))))
+		Expect(conditionOf(found(ctx, host, capacityOf(member)), clusterv1alpha1.ConditionPluginsRun)).To(And(
+			HaveKeyWithValue("status", "False"), HaveKeyWithValue("reason", clusterv1alpha1.ReasonNoDevicePlugin),
+			HaveKeyWithValue("message", And(ContainSubstring("nvidia.com/gpu B200 on late"), ContainSubstring("team=a:NoSchedule")))))
+		Expect(row(fedctl(ctx, "top", "accelerators", member.Name, "--requests=false", "-o", "wide"), member.Name, "nvidia.com/gpu", "B200", "2", "0", "0")).NotTo(BeNil())
+
+		By("the plugin that comes at last")
+		Eventually(ctx, func(g Gomega) {
+			g.Expect(member.Get(ctx, client.ObjectKeyFromObject(late), late)).To(Succeed())
+			late.Status.Allocatable = amounts("cpu", "32", "memory", "64Gi", "pods", "110", "nvidia.com/gpu", "8")
+			late.Status.Capacity = late.Status.Allocatable
+			g.Expect(member.Status().Update(ctx, late)).To(Succeed())
+		}).Should(Succeed())
+		Eventually(ctx, func(g Gomega) {
+			u, err := read(ctx, host, capacityOf(member))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(conditionOf(u, clusterv1alpha1.ConditionPluginsRun)).To(HaveKeyWithValue("reason", clusterv1alpha1.ReasonRunning))
+		}).Should(Succeed())
+	}, SpecTimeout(5*time.Minute))
+
+	It("is told apart from what there can be", func(ctx SpecContext) {
+		member := members[1]
+		cluster := ref{GroupVersionKind: fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedCluster"), Namespace: framework.KubeFedNamespace, Name: member.Name}
+		scalable := func(text string) {
+			GinkgoHelper()
+			tamper(ctx, host, cluster, func(u *unstructured.Unstructured) {
+				all := u.GetAnnotations()
+				if all[clusterv1alpha1.ScalableAnnotation] = text; text == "" {
+					delete(all, clusterv1alpha1.ScalableAnnotation)
+				}
+				u.SetAnnotations(all)
+			})
+		}
+		DeferCleanup(func(ctx SpecContext) { scalable("") })
+		gpuNode(ctx, member, "small", "L4", "nvidia.com/gpu")
+		scalable("nvidia.com/gpu=64,amd.com/gpu=8")
+		said := func(resource string) func(g Gomega) list {
+			return func(g Gomega) list {
+				u, err := read(ctx, host, capacityOf(member))
+				g.Expect(err).NotTo(HaveOccurred())
+				all, _ := at(u.Object, "/status/resources").(list)
+				return slices.DeleteFunc(all, func(r any) bool { return at(r, "/resource") != resource })
+			}
+		}
+		Eventually(ctx, said("nvidia.com/gpu")).Should(ConsistOf(And(HaveKeyWithValue("allocatable", "8"), HaveKeyWithValue("growth", "56"))))
+		Eventually(ctx, said("amd.com/gpu")).Should(ConsistOf(And(HaveKeyWithValue("allocatable", "0"), HaveKeyWithValue("freeAfterGrowing", "8"))))
+		Expect(row(fedctl(ctx, "top", "clusters", "-o", "wide"), member.Name)).To(ContainElement("amd.com/gpu=8,nvidia.com/gpu=56"))
+		Eventually(ctx, said("nvidia.com/gpu")).Should(ConsistOf(And(HaveKeyWithValue("free", "8"), HaveKeyWithValue("freeAfterGrowing", "64"))))
+
+		scalable("nvidia.com/gpu=lots")
+		Eventually(ctx, func(g Gomega) {
+			u, err := read(ctx, host, capacityOf(member))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(conditionOf(u, clusterv1alpha1.ConditionScalable)).To(And(
+				HaveKeyWithValue("reason", clusterv1alpha1.ReasonInvalidScalable), HaveKeyWithValue("message", ContainSubstring(`nvidia.com/gpu: "lots" is not an amount`))))
+			g.Expect(at(u.Object, "/status/growth")).To(BeNil())
+		}).Should(Succeed())
+		scalable("")
+		Eventually(ctx, func() fields {
+			return conditionOf(found(ctx, host, capacityOf(member)), clusterv1alpha1.ConditionScalable)
+		}).Should(BeEmpty())
+		follow(ctx, member, time.Now())
 	}, SpecTimeout(5*time.Minute))
 })

@@ -39,17 +39,28 @@ func policy(ctx context.Context, namespace, name string, spec fields) ref {
 	return r
 }
 
-// gpuNode adds a node with accelerators to a local cluster; kwok plays its kubelet.
+// gpuNode adds a node with accelerators to a local cluster.
 func gpuNode(ctx context.Context, c *framework.Cluster, name, product, resourceName string, taints ...corev1.Taint) *corev1.Node {
 	GinkgoHelper()
-	offers := amounts("cpu", "32", "memory", "64Gi", "pods", "110", resourceName, "8")
-	node := &corev1.Node{
-		Spec:   corev1.NodeSpec{Taints: taints},
-		Status: corev1.NodeStatus{Capacity: offers, Allocatable: offers, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}},
-	}
+	return addNode(ctx, c, name, func(node *corev1.Node) {
+		node.Labels["nvidia.com/gpu.product"] = product
+		node.Spec.Taints = taints
+		node.Status.Allocatable[corev1.ResourceName(resourceName)] = resource.MustParse("8")
+	})
+}
+
+// addNode adds a node to a local cluster; kwok plays its kubelet.
+func addNode(ctx context.Context, c *framework.Cluster, name string, change func(*corev1.Node)) *corev1.Node {
+	GinkgoHelper()
+	node := &corev1.Node{Status: corev1.NodeStatus{
+		Allocatable: amounts("cpu", "32", "memory", "64Gi", "pods", "110"),
+		Conditions:  []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
+	}}
 	node.Name = name
-	node.Labels = map[string]string{"nvidia.com/gpu.product": product, "type": "kwok", corev1.LabelHostname: name}
+	node.Labels = map[string]string{"type": "kwok", corev1.LabelHostname: name}
 	node.Annotations = map[string]string{"kwok.x-k8s.io/node": "fake"}
+	change(node)
+	node.Status.Capacity = node.Status.Allocatable
 	Expect(c.Create(ctx, node)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, node))).To(Succeed()) })
 	return node

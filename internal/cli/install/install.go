@@ -59,6 +59,9 @@ rights are then that executor's.`
   # With the API of the fleet
   fedctl install --fleet-api
 
+  # Have others find the members as ClusterProfiles
+  fedctl install --cluster-profiles
+
   # What members need for federated Backups
   fedctl install --member member-1 --member member-2
 
@@ -113,6 +116,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Manifests.WithoutController, "without-controller", false, "Install everything but the controller's Deployment.")
 	flags.BoolVar(&o.FleetAPI, "fleet-api", false, "Install the API of the fleet as well, through which users of the host reach the members.")
 	flags.StringVar(&o.Fleet.Address, "fleet-api-address", "", "With --fleet-api, HOST:PORT of an API server of the fleet that runs elsewhere, HOST a name; by default it runs in the cluster.")
+	flags.BoolVar(&o.Manifests.ClusterProfiles, "cluster-profiles", false, "Have the members published as ClusterProfiles of SIG-Multicluster: their definition, and the right to write them.")
 	flags.StringArrayVar(&o.Members, "member", nil, "Context of a member cluster to install the backup API into, instead of the host; may be repeated.")
 	flags.StringVar(&o.Member.Rights, "backup-rights", "", "With --member, what may be done with backups there: none, save or restore; by default as it is.")
 	flags.BoolVar(&o.Member.Executor, "executor", false, "With --member, install an executor of backups inside it.")

@@ -57,6 +57,11 @@ func (o *capacities) read(ctx context.Context) ([]v1alpha1.ClusterCapacity, erro
 	if err != nil {
 		return nil, err
 	}
+	for i := range all {
+		if c := meta.FindStatusCondition(all[i].Status.Conditions, v1alpha1.ConditionPluginsRun); c != nil && c.Status == metav1.ConditionFalse {
+			o.note("cluster %s: %s", all[i].Name, c.Message)
+		}
+	}
 	leaderless := o.factory.NoteLeaderless(ctx, host) != nil
 	if !o.Requests {
 		return all, nil

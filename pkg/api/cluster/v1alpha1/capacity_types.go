@@ -67,6 +67,15 @@ const (
 	// ConditionRequestsKnown is True while the status says what pods ask for, and so what is
 	// free. Otherwise it says nothing of that.
 	ConditionRequestsKnown = "RequestsKnown"
+	// ConditionPluginsRun is False while nodes offer nothing of a resource that they should
+	// offer, and have been Ready for a while. It is there while any node should.
+	ConditionPluginsRun = "PluginsRun"
+	// ConditionScalable says whether what is said of the cluster's growth can be read. It is
+	// there while anything is said.
+	ConditionScalable = "Scalable"
+	// ConditionDevicesKnown is True while the status says what devices there are that pods
+	// get by ResourceClaims. It is there where the member serves resource.k8s.io/v1.
+	ConditionDevicesKnown = "DevicesKnown"
 )
 
 // Reasons of conditions.
@@ -81,7 +90,26 @@ const (
 	ReasonListing = "Listing"
 	// ReasonPodsUnreadable says that the pods cannot be read.
 	ReasonPodsUnreadable = "PodsUnreadable"
+	// ReasonRunning says that every node offers what it should offer, or is starting.
+	ReasonRunning = "Running"
+	// ReasonNoDevicePlugin says that nodes do not.
+	ReasonNoDevicePlugin = "NoDevicePlugin"
+	// ReasonDeclared says that growth is declared.
+	ReasonDeclared = "Declared"
+	// ReasonInvalidScalable says that the annotation of the KubeFedCluster cannot be read.
+	ReasonInvalidScalable = "InvalidScalable"
+	// ReasonDevicesUnreadable says that devices cannot be read.
+	ReasonDevicesUnreadable = "DevicesUnreadable"
 )
+
+// ScalableAnnotation is what people know of how far a cluster can grow: on its
+// KubeFedCluster, the most that there can be of resources in all, such as
+// "nvidia.com/gpu=64,cpu=512".
+const ScalableAnnotation = "cluster.fedctl.io/scalable"
+
+// DeviceClassPrefix and the name of a DeviceClass are what Kubernetes calls devices of the
+// class as a resource: those that pods get by ResourceClaims.
+const DeviceClassPrefix = "deviceclass.resource.kubernetes.io/"
 
 // MostPools is how many pools a status holds.
 const MostPools = 256
@@ -99,6 +127,16 @@ type ClusterCapacityStatus struct {
 	// +optional
 	// +listType=atomic
 	Pools []Pool `json:"pools,omitempty"`
+	// Resources are the pools summed up, whatever their taints, and how much more there can
+	// be, sorted by name.
+	// +optional
+	// +listType=map
+	// +listMapKey=resource
+	Resources []Total `json:"resources,omitempty"`
+	// Growth is how far the cluster can grow, by who says so.
+	// +optional
+	// +listType=atomic
+	Growth []Growth `json:"growth,omitempty"`
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -107,7 +145,8 @@ type ClusterCapacityStatus struct {
 
 // Pool is nodes that are alike to a pod which asks for a resource.
 type Pool struct {
-	// Resource is cpu, memory, pods, or an extended resource such as nvidia.com/gpu.
+	// Resource is cpu, memory, pods, an extended resource such as nvidia.com/gpu, or
+	// deviceclass.resource.kubernetes.io/ and the name of a DeviceClass.
 	Resource string `json:"resource"`
 	// Product is what the nodes say they are, and ProductLabel the label that says it.
 	// +optional
@@ -124,6 +163,12 @@ type Pool struct {
 	Nodes int32 `json:"nodes"`
 	// +optional
 	AvailableNodes int32 `json:"availableNodes,omitempty"`
+	// StartingNodes is how many are Ready, should offer the resource, because nodes of the
+	// product do, and do not yet; NodesWithoutPlugin how many are 15 minutes later.
+	// +optional
+	StartingNodes int32 `json:"startingNodes,omitempty"`
+	// +optional
+	NodesWithoutPlugin int32 `json:"nodesWithoutPlugin,omitempty"`
 	// Allocatable is how much of the resource the available nodes offer together, and
 	// LargestNode the most that one node of the pool offers.
 	// +optional
@@ -139,6 +184,51 @@ type Pool struct {
 	Free *resource.Quantity `json:"free,omitempty"`
 	// +optional
 	LargestFree *resource.Quantity `json:"largestFree,omitempty"`
+}
+
+// Total is one resource of all nodes of a cluster.
+type Total struct {
+	Resource string `json:"resource"`
+	// Allocatable, Requested and Free are those of the pools; the last two are absent while
+	// the pods are not followed.
+	Allocatable resource.Quantity `json:"allocatable"`
+	// +optional
+	Requested *resource.Quantity `json:"requested,omitempty"`
+	// +optional
+	Free *resource.Quantity `json:"free,omitempty"`
+	// Growth is how much more there can be, and FreeAfterGrowing what is free then. They are
+	// absent where nobody says so.
+	// +optional
+	Growth *resource.Quantity `json:"growth,omitempty"`
+	// +optional
+	FreeAfterGrowing *resource.Quantity `json:"freeAfterGrowing,omitempty"`
+}
+
+// GrowthSource says who knows how far a cluster can grow.
+type GrowthSource string
+
+// Sources of growth.
+const (
+	// GrowthDeclared is the annotation of the KubeFedCluster.
+	GrowthDeclared GrowthSource = "Declared"
+	// GrowthNodePool is the limit of a Karpenter NodePool in the member.
+	GrowthNodePool GrowthSource = "NodePool"
+)
+
+// Growth is how much more of a resource there can be.
+type Growth struct {
+	Source GrowthSource `json:"source"`
+	// Name is the NodePool's.
+	// +optional
+	Name     string `json:"name,omitempty"`
+	Resource string `json:"resource"`
+	// Most is how much there can be in all, and More how much more than now.
+	Most resource.Quantity `json:"most"`
+	More resource.Quantity `json:"more"`
+	// Taints are those that new nodes have and keep, as far as that is known.
+	// +optional
+	// +listType=atomic
+	Taints []corev1.Taint `json:"taints,omitempty"`
 }
 
 // PoolTaint is a taint of a pool, and what it means to pods that ask for the resource.
