@@ -131,16 +131,7 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	}
 	cluster := name.String()
 	m := &followed{name: cluster, ctx: ctx, core: core, devices: devices}
-	m.nodes = fleet.NewTable(fleet.Rules[accelerator.Node]{
-		Read: nodeOf,
-		Same: func(before, after *accelerator.Node) bool { return reflect.DeepEqual(before, after) },
-		OnChange: func(_ types.NamespacedName, before, after *accelerator.Node) {
-			if !reflect.DeepEqual(before, after) { // most of what is told of nodes is that they live
-				r.changed(cluster)
-			}
-		},
-		OnSynced: func() { r.changed(cluster) },
-	})
+	m.nodes = newNodes(func() { r.changed(cluster) })
 	m.watch = fleet.Follow(ctx, fleet.Source{
 		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return core.Nodes().List(ctx, options)
@@ -157,6 +148,20 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	r.mu.Unlock()
 	context.AfterFunc(ctx, func() { r.leave(m) })
 	return nil
+}
+
+// newNodes returns a table of nodes; changed is told of news.
+func newNodes(changed func()) *fleet.Table[accelerator.Node] {
+	return fleet.NewTable(fleet.Rules[accelerator.Node]{
+		Read: nodeOf,
+		Same: func(before, after *accelerator.Node) bool { return reflect.DeepEqual(before, after) },
+		OnChange: func(_ types.NamespacedName, before, after *accelerator.Node) {
+			if !reflect.DeepEqual(before, after) { // most of what is told of nodes is that they live
+				changed()
+			}
+		},
+		OnSynced: changed,
+	})
 }
 
 func (r *Reader) leave(m *followed) {

@@ -37,11 +37,9 @@ type requests struct {
 	counted atomic.Bool
 }
 
-// followPods begins to follow a member's pods, of which only those are sent that are on a
-// node and have not ended.
-func (r *Reader) followPods(m *followed) *requests {
+// newRequests returns what pods ask for before any is known; changed is told of news.
+func newRequests(changed func()) *requests {
 	q := &requests{usage: usage{nodes: accelerator.Requests{}}}
-	changed := func() { r.changed(m.name) }
 	q.pods = fleet.NewTable(fleet.Rules[pod]{
 		Read: podOf,
 		Same: func(before, after *pod) bool { return *before == *after },
@@ -58,6 +56,14 @@ func (r *Reader) followPods(m *followed) *requests {
 			changed()
 		},
 	})
+	return q
+}
+
+// followPods begins to follow a member's pods, of which only those are sent that are on a
+// node and have not ended.
+func (r *Reader) followPods(m *followed) *requests {
+	changed := func() { r.changed(m.name) }
+	q := newRequests(changed)
 	q.watch = fleet.Follow(m.ctx, fleet.Source{
 		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return m.core.Pods("").List(ctx, options)
