@@ -155,7 +155,7 @@ var _ = Describe("Policies", localOnly, Serial, func() {
 		Eventually(ctx, tolerationsIn(ctx, uniform, f.target)).Should(Equal([]string{"nvidia.com/gpu:NoSchedule"}))
 		Eventually(ctx, func(g Gomega) {
 			o := outcomeOf(found(ctx, host, f.ref()))
-			g.Expect(o.Messages[mixed.Name]).To(And(ContainSubstring("nvidia.com/gpu H100 of 1 nodes is closed to it by dedicated=research:NoSchedule"), ContainSubstring("approve:")))
+			g.Expect(o.Messages[mixed.Name]).To(And(ContainSubstring("nvidia.com/gpu H100 is closed to it by dedicated=research:NoSchedule"), ContainSubstring("approve:")))
 			g.Expect(o.Messages[without.Name]).To(ContainSubstring("no node offers 1 of nvidia.com/gpu"))
 		}).Should(Succeed())
 		Eventually(ctx, tolerationsIn(ctx, without, f.target)).Should(BeEmpty())
