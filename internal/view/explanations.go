@@ -20,6 +20,8 @@ type ExplanationRow struct {
 	Status string `json:"status,omitempty"`
 	// Replicas is what is asked of it there; nil where it has none, or they are the member's.
 	Replicas *int64 `json:"replicas,omitempty"`
+	// Health is how the object fares there, as the controller said last.
+	Health *ObjectHealth `json:"health,omitempty"`
 	// Error is why the object cannot be made for the cluster.
 	Error string `json:"error,omitempty"`
 	// Notes say what the user should know of an object that can be made.
@@ -44,15 +46,19 @@ const Hidden = "(hidden)"
 
 // ExplanationTable has a line for each cluster.
 func ExplanationTable(rows []ExplanationRow) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: Columns(6, "Cluster", "Placed", "Reason", "Replicas", "Status", "Changes", "Message")}
+	table := &metav1.Table{ColumnDefinitions: Columns(7, "Cluster", "Placed", "Reason", "Replicas", "Status", "Health", "Changes", "Message")}
 	for i := range rows {
 		r := &rows[i]
 		placed := "No"
 		if r.Placed {
 			placed = "Yes"
 		}
+		health := ""
+		if r.Health != nil {
+			health = r.Health.Status
+		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			r.Cluster, placed, r.Reason, Text(r.replicas()), Text(r.Status), len(LastOf(r.Changes)), Text(r.Message),
+			r.Cluster, placed, r.Reason, Text(r.replicas()), Text(r.Status), Text(health), len(LastOf(r.Changes)), Text(r.Message),
 		}})
 	}
 	return table
@@ -130,12 +136,12 @@ func valueText(v any) string {
 	return string(data)
 }
 
-// StatusIn is what the controller said last of an object in a cluster; empty if nothing.
-func (r ObjectRow) StatusIn(cluster string) string {
+// In is what the controller said last of an object in a cluster; the zero value if nothing.
+func (r ObjectRow) In(cluster string) ObjectCluster {
 	for i := range r.Clusters {
 		if r.Clusters[i].Name == cluster {
-			return r.Clusters[i].Status
+			return r.Clusters[i]
 		}
 	}
-	return ""
+	return ObjectCluster{}
 }

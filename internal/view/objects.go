@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 // Values of ObjectRow.Propagated beside those of the condition.
@@ -31,6 +32,10 @@ type ObjectRow struct {
 	Propagated string `json:"propagated"`
 	Reason     string `json:"reason,omitempty"`
 	Message    string `json:"message,omitempty"`
+	// Ready is True, False, Unknown or Pending; empty where the status says nothing of it.
+	Ready        string `json:"ready,omitempty"`
+	ReadyReason  string `json:"readyReason,omitempty"`
+	ReadyMessage string `json:"readyMessage,omitempty"`
 	// Problem is set while something in the spec is wrong that did not stop propagation.
 	Problem            *Problem        `json:"problem,omitempty"`
 	Generation         int64           `json:"generation,omitempty"`
@@ -56,6 +61,15 @@ type ObjectCluster struct {
 	Version string `json:"version,omitempty"`
 	// AlsoWrittenBy names other managers, and what they have written of the object there.
 	AlsoWrittenBy string `json:"alsoWrittenBy,omitempty"`
+	// Health is how the object fares there; nil where that is not collected.
+	Health *ObjectHealth `json:"health,omitempty"`
+}
+
+// ObjectHealth is how an object fares in a cluster.
+type ObjectHealth struct {
+	// Status is one of the words of workload.HealthStatus.
+	Status  string `json:"status"`
+	Message string `json:"message,omitempty"`
 }
 
 // StatusOK is how a cluster is called where all is well.
@@ -87,6 +101,12 @@ func Object(typeName string, kind schema.GroupVersionKind, u *unstructured.Unstr
 			r.Propagated = condition.Status
 		}
 	}
+	if condition := o.Status.Condition(federate.ConditionReady); condition != nil {
+		r.Ready, r.ReadyReason, r.ReadyMessage = condition.Status, condition.Reason, condition.Message
+		if o.Status.ObservedGeneration != o.Generation {
+			r.Ready = Pending
+		}
+	}
 	if parseErr != nil && r.Message == "" {
 		r.Message = parseErr.Error()
 	}
@@ -101,9 +121,27 @@ func Object(typeName string, kind schema.GroupVersionKind, u *unstructured.Unstr
 		if c.Status != "" && c.Message == "" {
 			c.Message = noMessage(typeName)
 		}
-		r.Clusters = append(r.Clusters, ObjectCluster{Name: c.Name, Status: status, Message: c.Message, Version: c.Version, AlsoWrittenBy: c.AlsoWrittenBy})
+		r.Clusters = append(r.Clusters, ObjectCluster{
+			Name: c.Name, Status: status, Message: c.Message, Version: c.Version, AlsoWrittenBy: c.AlsoWrittenBy, Health: objectHealth(c.Health),
+		})
 	}
 	return r
+}
+
+func objectHealth(h *federate.Health) *ObjectHealth {
+	if h == nil {
+		return nil
+	}
+	return &ObjectHealth{Status: string(h.Status), Message: h.Message}
+}
+
+// word is what is wrong in the cluster; OK if nothing is: first whether the object is there
+// as it is to be, then how it fares.
+func (c *ObjectCluster) word() string {
+	if c.Status == StatusOK && c.Health != nil && c.Health.Status != string(workload.Healthy) {
+		return c.Health.Status
+	}
+	return c.Status
 }
 
 // noMessage stands for the reason where the status has none: KubeFed's controller has

@@ -24,7 +24,7 @@ func ObjectTable(rows []ObjectRow, clusters []string, now time.Time) *metav1.Tab
 
 // ObjectColumns are the columns of an ObjectTable.
 func ObjectColumns(clusters []string) []metav1.TableColumnDefinition {
-	names := slices.Concat([]string{"Namespace", "Name", "Propagated"}, clusters, []string{"Age"})
+	names := slices.Concat([]string{"Namespace", "Name", "Propagated", "Ready"}, clusters, []string{"Age"})
 	return Columns(len(names), append(names, "Reason", "Message")...)
 }
 
@@ -54,12 +54,12 @@ func (r *ObjectRow) Shown(wide bool) []any {
 
 // cells are those up to the age.
 func (r *ObjectRow) cells(clusters []string) []any {
-	cells := []any{cmp.Or(r.Namespace, Empty), strings.ToLower(r.Kind) + "/" + r.Name, r.propagatedCell()}
+	cells := []any{cmp.Or(r.Namespace, Empty), strings.ToLower(r.Kind) + "/" + r.Name, r.propagatedCell(), r.readyCell()}
 	for _, cluster := range clusters {
 		cell := Empty
 		for i := range r.Clusters {
 			if r.Clusters[i].Name == cluster {
-				cell = r.Clusters[i].Status
+				cell = r.Clusters[i].word()
 			}
 		}
 		cells = append(cells, cell)
@@ -78,10 +78,24 @@ func (r *ObjectRow) propagatedCell() string {
 	return r.Propagated
 }
 
-// wideCells are reason and message; those of the problem follow the condition's, and then
+// readyCell adds the reason where the object is propagated and does not work all the same.
+func (r *ObjectRow) readyCell() string {
+	if r.Propagated == Deleted {
+		return Empty
+	}
+	if r.Ready != Pending && r.Ready != federate.ConditionTrue && r.Propagated == federate.ConditionTrue && r.ReadyReason != "" {
+		return r.Ready + ":" + r.ReadyReason
+	}
+	return cmp.Or(r.Ready, Empty)
+}
+
+// wideCells are reason and message; those of readiness and of the problem follow the condition's, and then
 // what others have written.
 func (r *ObjectRow) wideCells() []any {
 	reasons, messages := nonEmpty(r.Reason), nonEmpty(r.Message)
+	if r.Propagated == federate.ConditionTrue && r.Ready != federate.ConditionTrue {
+		reasons, messages = append(reasons, nonEmpty(r.ReadyReason)...), append(messages, nonEmpty(r.ReadyMessage)...)
+	}
 	if r.Problem != nil {
 		reasons = append(reasons, nonEmpty(r.Problem.Reason)...)
 		messages = append(messages, nonEmpty(r.Problem.Message)...)

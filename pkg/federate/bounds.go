@@ -21,6 +21,7 @@ const (
 	MostCollectedTogether = 512 << 10
 	mostMessagesTogether  = 256 << 10
 	mostForeignTogether   = 64 << 10
+	mostHealthTogether    = 128 << 10
 	leastMessage          = 64
 )
 

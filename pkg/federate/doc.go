@@ -12,7 +12,7 @@
 // the commands that explain or preview what the controller will do. No function
 // panics on any input: objects come from users.
 //
-// The package may import pkg/placement, pkg/errtext and apimachinery's types; no client, no
+// The package may import pkg/placement, pkg/workload, pkg/errtext and apimachinery's types; no client, no
 // controller-runtime, no clock, no goroutine.
 package federate
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 // Outcome is the state of the object in one cluster, as the engine saw it last.
@@ -23,6 +24,10 @@ type Outcome struct {
 	// AlsoWrittenBy is what other managers have written, where that is the member's.
 	AlsoWrittenBy string
 	RemoteStatus  any
+	// Ended says how an object that is done has ended; empty where nobody knows.
+	Ended Ending
+	// Health is how the object fares there; nil where nobody asks.
+	Health *workload.Health
 	// Updated says that a write happened since the last fold.
 	Updated bool
 }
@@ -41,7 +46,10 @@ type FoldInput struct {
 	ProblemReason string
 	// Rollup adds up what the clusters say; nil for types that have nothing to add up.
 	Rollup Rollup
-	Now    time.Time
+	// ProgressDeadline is how long an object may be Progressing in a cluster without a new
+	// word of it before it is Degraded; 0: for ever.
+	ProgressDeadline time.Duration
+	Now              time.Time
 }
 
 // defaultMessages explain reasons that come without a message.
@@ -55,6 +63,7 @@ var defaultMessages = map[AggregateReason]string{
 // previous one and false, and there is nothing to write.
 func Fold(in FoldInput) (next Status, changed bool) {
 	next = Status{ObservedGeneration: in.Generation, Clusters: foldClusters(in.Outcomes)}
+	stampHealth(&in, next.Clusters)
 	boundMessages(next.Clusters)
 	boundForeign(next.Clusters)
 	tooLarge := BoundCollected(next.Clusters)
@@ -76,7 +85,14 @@ func Fold(in FoldInput) (next Status, changed bool) {
 		collected = &Condition{Type: ConditionCollected, Status: ConditionFalse, Reason: "TooLarge", Message: listMessage(tooLarge, longestProblem)}
 		collected.stamp(in.Previous.Condition(ConditionCollected), false, now)
 	}
-	next.Conditions = replaceConditions(in.Previous.Conditions, &propagation, accepted, collected)
+	ready, stalled := readiness(&in, next.Clusters)
+	ready.stamp(in.Previous.Condition(ConditionReady), false, now)
+	if stalled != nil {
+		stalled.stamp(in.Previous.Condition(ConditionStalled), false, now)
+	}
+	next.Conditions = replaceConditions(in.Previous.Conditions, []ownCondition{
+		{ConditionPropagation, &propagation}, {ConditionReady, ready}, {ConditionStalled, stalled}, {ConditionAccepted, accepted}, {ConditionCollected, collected},
+	})
 
 	rollupChanged := false
 	if in.Rollup != nil {
@@ -98,7 +114,7 @@ func foldClusters(outcomes []Outcome) []ClusterStatus {
 		o := &outcomes[i]
 		clusters = append(clusters, ClusterStatus{
 			Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version,
-			AlsoWrittenBy: o.AlsoWrittenBy, RemoteStatus: o.RemoteStatus,
+			AlsoWrittenBy: o.AlsoWrittenBy, RemoteStatus: o.RemoteStatus, Health: healthOf(o.Health),
 		})
 	}
 	slices.SortStableFunc(clusters, compareClusters)
@@ -186,24 +202,29 @@ func (c *Condition) stamp(previous *Condition, updated bool, now string) {
 	}
 }
 
+// ownCondition is what one of our conditions says now; nil: it is not there.
+type ownCondition struct {
+	conditionType string
+	condition     *Condition
+}
+
 // replaceConditions keeps the conditions of others, in their order, and sets or
 // removes ours.
-func replaceConditions(previous []Condition, propagation, accepted, collected *Condition) []Condition {
-	out := make([]Condition, 0, len(previous)+3)
-	ours := map[string]*Condition{ConditionPropagation: propagation, ConditionAccepted: accepted, ConditionCollected: collected}
+func replaceConditions(previous []Condition, ours []ownCondition) []Condition {
+	out := make([]Condition, 0, len(previous)+len(ours))
 	for i := range previous {
-		condition, isOurs := ours[previous[i].Type]
+		at := slices.IndexFunc(ours, func(own ownCondition) bool { return own.conditionType == previous[i].Type })
 		switch {
-		case !isOurs:
+		case at < 0:
 			out = append(out, previous[i])
-		case condition != nil:
-			out = append(out, *condition)
-			ours[previous[i].Type] = nil // a second one of the type is dropped
+		case ours[at].condition != nil:
+			out = append(out, *ours[at].condition)
+			ours[at].condition = nil // a second one of the type is dropped
 		}
 	}
-	for _, conditionType := range []string{ConditionPropagation, ConditionAccepted, ConditionCollected} {
-		if condition := ours[conditionType]; condition != nil {
-			out = append(out, *condition)
+	for _, own := range ours {
+		if own.condition != nil {
+			out = append(out, *own.condition)
 		}
 	}
 	return out
@@ -224,7 +245,7 @@ func sameClusters(previous, next []ClusterStatus) bool {
 	}
 	return slices.EqualFunc(previous, next, func(a, b ClusterStatus) bool {
 		return a.Name == b.Name && a.Status == b.Status && a.Message == b.Message && a.Version == b.Version &&
-			a.AlsoWrittenBy == b.AlsoWrittenBy && jsonEqual(a.RemoteStatus, b.RemoteStatus)
+			a.AlsoWrittenBy == b.AlsoWrittenBy && a.Health.same(b.Health) && jsonEqual(a.RemoteStatus, b.RemoteStatus)
 	})
 }
 

@@ -44,8 +44,11 @@ func TestFoldFirst(t *testing.T) {
 	zone := time.FixedZone("somewhere", 3600)
 	want := Status{
 		ObservedGeneration: 1,
-		Conditions:         []Condition{{Type: "Propagation", Status: "True", LastUpdateTime: earlierText, LastTransitionTime: earlierText}},
-		Clusters:           []ClusterStatus{{Name: "a", Version: "gen:1"}, {Name: "b", Version: "gen:1"}},
+		Conditions: []Condition{
+			{Type: "Propagation", Status: "True", LastUpdateTime: earlierText, LastTransitionTime: earlierText},
+			{Type: "Ready", Status: "True", Reason: "Propagated", LastUpdateTime: earlierText, LastTransitionTime: earlierText},
+		},
+		Clusters: []ClusterStatus{{Name: "a", Version: "gen:1"}, {Name: "b", Version: "gen:1"}},
 	}
 	got := fold(t, FoldInput{Generation: 1, Outcomes: fine("b", "a"), Now: earlier.In(zone)})
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -82,8 +85,8 @@ func TestFoldConditions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.in.Now = earlier
 			got := fold(t, test.in)
-			want := []Condition{{Type: "Propagation", Status: test.status, Reason: test.reason, Message: test.message, LastUpdateTime: earlierText, LastTransitionTime: earlierText}}
-			if diff := cmp.Diff(want, got.Conditions); diff != "" {
+			want := &Condition{Type: "Propagation", Status: test.status, Reason: test.reason, Message: test.message, LastUpdateTime: earlierText, LastTransitionTime: earlierText}
+			if diff := cmp.Diff(want, got.Condition("Propagation")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if len(got.Clusters) != len(test.in.Outcomes) {
@@ -103,16 +106,18 @@ func TestFoldWithoutAChange(t *testing.T) {
 	unsorted := settled(t)
 	unsorted.Clusters[0], unsorted.Clusters[1] = unsorted.Clusters[1], unsorted.Clusters[0]
 	for name, in := range map[string]FoldInput{
-		"the same":                    {Previous: settled(t), Outcomes: fine("a", "b")},
-		"in another order":            {Previous: settled(t), Outcomes: fine("b", "a")},
-		"written in another order":    {Previous: unsorted, Outcomes: fine("a", "b")},
-		"only written again":          {Previous: settled(t), Outcomes: updated},
-		"numbers of another Go type":  {Previous: fold(t, FoldInput{Generation: 1, Outcomes: remote, Now: earlier}), Outcomes: sameRemote},
-		"a cluster told of twice":     {Previous: settled(t), Outcomes: append([]Outcome{{Cluster: "a", Status: UpdateFailed}}, fine("a", "b")...)},
-		"problems as before":          {Previous: fold(t, FoldInput{Generation: 1, Problems: []string{"p"}, Now: earlier}), Problems: []string{"p"}},
-		"read back from the host":     {Previous: ParseStatus(settled(t).ToUnstructured()), Outcomes: fine("a", "b")},
-		"a reason as before":          {Previous: fold(t, FoldInput{Generation: 1, Reason: NamespaceNotFederated, Now: earlier}), Reason: NamespaceNotFederated},
-		"conditions of others remain": {Previous: Status{ObservedGeneration: 1, Conditions: []Condition{{Type: "Theirs"}, {Type: "Propagation", Status: "True"}}}},
+		"the same":                   {Previous: settled(t), Outcomes: fine("a", "b")},
+		"in another order":           {Previous: settled(t), Outcomes: fine("b", "a")},
+		"written in another order":   {Previous: unsorted, Outcomes: fine("a", "b")},
+		"only written again":         {Previous: settled(t), Outcomes: updated},
+		"numbers of another Go type": {Previous: fold(t, FoldInput{Generation: 1, Outcomes: remote, Now: earlier}), Outcomes: sameRemote},
+		"a cluster told of twice":    {Previous: settled(t), Outcomes: append([]Outcome{{Cluster: "a", Status: UpdateFailed}}, fine("a", "b")...)},
+		"problems as before":         {Previous: fold(t, FoldInput{Generation: 1, Problems: []string{"p"}, Now: earlier}), Problems: []string{"p"}},
+		"read back from the host":    {Previous: ParseStatus(settled(t).ToUnstructured()), Outcomes: fine("a", "b")},
+		"a reason as before":         {Previous: fold(t, FoldInput{Generation: 1, Reason: NamespaceNotFederated, Now: earlier}), Reason: NamespaceNotFederated},
+		"conditions of others remain": {Previous: Status{ObservedGeneration: 1, Conditions: []Condition{
+			{Type: "Theirs"}, {Type: "Propagation", Status: "True"}, {Type: "Ready", Status: "False", Reason: "NoClusters", Message: "no cluster is to have the object"},
+		}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in.Generation, in.Now = 1, later
@@ -175,6 +180,7 @@ func TestFoldProblems(t *testing.T) {
 	first := fold(t, FoldInput{Previous: settled(t), Generation: 1, Outcomes: fine("a", "b"), Problems: problems, ProblemReason: "UnknownCluster", Now: later})
 	want := []Condition{
 		{Type: "Propagation", Status: "True", LastUpdateTime: earlierText, LastTransitionTime: earlierText},
+		{Type: "Ready", Status: "True", Reason: "Propagated", LastUpdateTime: earlierText, LastTransitionTime: earlierText},
 		{Type: "Accepted", Status: "False", Reason: "UnknownCluster", Message: problems[0], LastUpdateTime: laterText, LastTransitionTime: laterText},
 	}
 	if diff := cmp.Diff(want, first.Conditions); diff != "" {
@@ -186,7 +192,7 @@ func TestFoldProblems(t *testing.T) {
 		t.Errorf("%+v", accepted)
 	}
 	gone := fold(t, FoldInput{Previous: more, Generation: 1, Outcomes: fine("a", "b"), Now: later})
-	if diff := cmp.Diff(want[:1], gone.Conditions); diff != "" {
+	if diff := cmp.Diff(want[:2], gone.Conditions); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -194,7 +200,10 @@ func TestFoldProblems(t *testing.T) {
 func TestFoldKeepsTheConditionsOfOthers(t *testing.T) {
 	previous := Status{Conditions: []Condition{{Type: "Propagation", Status: "False"}, {Type: "Theirs", Status: "True", Message: "m"}, {Type: "Propagation", Status: "True"}}}
 	got := fold(t, FoldInput{Previous: previous, Now: later})
-	want := []Condition{{Type: "Propagation", Status: "True", LastUpdateTime: laterText, LastTransitionTime: laterText}, previous.Conditions[1]}
+	want := []Condition{
+		{Type: "Propagation", Status: "True", LastUpdateTime: laterText, LastTransitionTime: laterText}, previous.Conditions[1],
+		{Type: "Ready", Status: "False", Reason: "NoClusters", Message: "no cluster is to have the object", LastUpdateTime: laterText, LastTransitionTime: laterText},
+	}
 	if diff := cmp.Diff(want, got.Conditions); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -38,6 +38,8 @@ type Object struct {
 	OrphanPolicy bool
 	// Ownership is what OwnershipAnnotation says of it; empty where it says nothing.
 	Ownership string
+	// ProgressDeadline is what ProgressDeadlineAnnotation says of it; empty where it says nothing.
+	ProgressDeadline string
 	// Consumed is what ConsumedAnnotation says of it; empty where it says nothing.
 	Consumed string
 	// DeleteOptions are for deletions in the members; nil means the defaults.

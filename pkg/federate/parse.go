@@ -28,6 +28,7 @@ func (o *Object) parseMetadata(raw any) {
 	o.OrphanPolicy = o.Deleting && slices.Contains(finalizers, any(metav1.FinalizerOrphanDependents))
 	annotations, _ := metadata["annotations"].(map[string]any)
 	o.Ownership, _ = annotations[OwnershipAnnotation].(string)
+	o.ProgressDeadline, _ = annotations[ProgressDeadlineAnnotation].(string)
 	o.Consumed, _ = annotations[ConsumedAnnotation].(string)
 	if text, ok := annotations[DeleteOptionAnnotation].(string); ok {
 		o.DeleteOptions, o.DeleteOptionsError = parseDeleteOptions(text)

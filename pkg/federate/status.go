@@ -77,9 +77,16 @@ const (
 	// ConditionCollected is ours: False while the status of an object in a member is
 	// too large to be collected; absent otherwise.
 	ConditionCollected = "StatusCollected"
+	// ConditionReady is ours: whether the object works in every cluster where it is to be.
+	ConditionReady = "Ready"
+	// ConditionStalled is ours: True while the object is Degraded in a cluster; absent
+	// otherwise. kstatus reads it as a failure.
+	ConditionStalled = "Stalled"
 
 	ConditionTrue  = "True"
 	ConditionFalse = "False"
+
+	ConditionUnknown = "Unknown"
 )
 
 // Status is status of a federated object: KubeFed's schema with optional
@@ -116,6 +123,8 @@ type ClusterStatus struct {
 	AlsoWrittenBy string
 	// RemoteStatus is the status of the object in the member, for types that collect it.
 	RemoteStatus any
+	// Health is ours: how the object fares there, for types whose health is collected.
+	Health *Health
 }
 
 // Condition returns the condition of the type, or nil.

@@ -53,6 +53,9 @@ func (c *ClusterStatus) toUnstructured() map[string]any {
 	if c.RemoteStatus != nil {
 		out["remoteStatus"] = c.RemoteStatus
 	}
+	if c.Health != nil {
+		out["health"] = c.Health.toUnstructured()
+	}
 	return out
 }
 
@@ -92,6 +95,7 @@ func ParseStatus(raw any) Status {
 				Version:       stringOf(c, "version"),
 				AlsoWrittenBy: stringOf(c, "alsoWrittenBy"),
 				RemoteStatus:  c["remoteStatus"],
+				Health:        parseHealth(c["health"]),
 			})
 		}
 	}

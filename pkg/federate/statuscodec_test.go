@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 func TestStatusRoundTrip(t *testing.T) {
@@ -18,7 +20,8 @@ func TestStatusRoundTrip(t *testing.T) {
 			},
 			Clusters: []ClusterStatus{
 				{Name: "a"},
-				{Name: "b", Status: UpdateFailed, Message: "denied", Version: "gen:4", RemoteStatus: map[string]any{"replicas": int64(3)}},
+				{Name: "b", Status: UpdateFailed, Message: "denied", Version: "gen:4", RemoteStatus: map[string]any{"replicas": int64(3)},
+					Health: &Health{Health: workload.Health{Status: workload.Progressing, Message: "Ready: 1/3"}, LastUpdateTime: "t3"}},
 			},
 			Rollup: map[string]any{"oldest": "t1", "unknown": []any{"b"}},
 		},

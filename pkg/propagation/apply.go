@@ -158,7 +158,7 @@ func (w *memberWorker) stripped(a *attempt, held metav1.Object) (reconcile.Resul
 		return w.park(a)
 	}
 	w.tell(a, func(l *ledger.Ledger) ledger.Next {
-		return l.Stripped(a.task, ledger.Holding{UID: held.GetUID(), Owned: liveOf(a.t.Type, held).Owned}, member.ErrStripped.Error(), w.now())
+		return l.Stripped(a.task, ledger.Holding{UID: held.GetUID(), Owned: liveOf(a.t.Type, a.t.kinds, held).Owned}, member.ErrStripped.Error(), w.now())
 	})
 	return reconcile.Result{RequeueAfter: w.work.backoff.When(a.item)}, nil
 }

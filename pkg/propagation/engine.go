@@ -43,8 +43,11 @@ type Options struct {
 }
 
 const (
-	// statusInterval is how often at most collected status is written for an object.
+	// statusInterval is how often at most collected status is written for an object, and
+	// detailInterval, how often where nothing but the words change that say how it fares: a
+	// rollout has others with every pod.
 	statusInterval = time.Second
+	detailInterval = 30 * time.Second
 	// retryInitial is the time before the first try again of an item that fails.
 	retryInitial = 250 * time.Millisecond
 )
@@ -54,12 +57,14 @@ const (
 // manager engages member clusters with it. It puts the parts together that do the
 // work, and decides nothing itself.
 type Engine struct {
-	opts     Options
-	log      logr.Logger
-	types    *typeSet
-	work     *worklist
-	host     *hostClient
-	members  *memberSet
+	opts    Options
+	log     logr.Logger
+	types   *typeSet
+	work    *worklist
+	host    *hostClient
+	members *memberSet
+	// kinds say what workloads look like.
+	kinds    *kindTable
 	triggers *triggers
 	rights   *rights
 	bindings *bindings
@@ -112,12 +117,12 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Engin
 
 // newEngine puts the parts of an engine together.
 func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *hostClient, sender *eventSender) *Engine {
-	e := &Engine{opts: opts, log: log, types: newTypeSet(), work: newWorklist(opts), host: host, leftovers: newLeftovers(), starting: make(chan struct{})}
+	e := &Engine{opts: opts, log: log, types: newTypeSet(), work: newWorklist(opts), host: host, leftovers: newLeftovers(), starting: make(chan struct{}), kinds: newKindTable()}
 	recorded := opts.VersionRecords == settings.RecordPropagatedVersion
 	e.triggers = &triggers{
 		log: log, types: e.types, work: e.work, inventory: inventory, interval: statusInterval, recordsVersions: recorded,
 	}
-	e.members = newMemberSet(e.triggers, opts.TargetNamespace, log)
+	e.members = newMemberSet(e.triggers, e.kinds, opts.TargetNamespace, log)
 	e.triggers.members = e.members
 	e.rights = &rights{members: e.members, inventory: inventory}
 	e.triggers.rightsChanged = e.rights.changed
@@ -152,7 +157,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	}
 	e.hostWorker = &hostWorker{
 		settings: times, now: time.Now, work: e.work, placer: place, lookout: look, host: host,
-		status:        &statusWriter{now: time.Now, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups},
+		status:        &statusWriter{now: time.Now, work: e.work, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups},
 		statusObjects: e.statusObjects, records: e.records, leftovers: e.leftovers,
 	}
 	e.memberWorker = &memberWorker{

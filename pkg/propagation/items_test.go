@@ -74,7 +74,7 @@ func newBench(t *testing.T, kind string) *bench {
 	}
 	b.Engine = newEngine(opts, logr.Discard(), b.inventory, nil, nil)
 	members := fleet.NewMembers(func(ctx context.Context, cluster string, _ *memberClient, _ typeconfig.Type, _ *memberStore) *memberWatch {
-		b.stores[cluster] = newMemberStore(typeconfig.Type{}, nil, nil, nil)
+		b.stores[cluster] = newMemberStore(typeconfig.Type{}, newKindTable(), nil, nil, nil)
 		watch := fleet.NewWatch(ctx, b.stores[cluster])
 		tellEmpty(t, watch)
 		return watch

@@ -57,22 +57,22 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 }
 
 // managed is what is watched of a type in the member; of a namespaced type only what
-// is in namespace, if one is given. Metadata alone, unless the status has to be read.
+// is in namespace, if one is given. Metadata alone, unless whole objects are asked for.
 // Where the member does not serve the type's version, it is another one.
 //
 // It selects what bears KubeFed's label whatever its value: "false" means that
 // the owner of the member keeps us out, and that must be known before writing.
-func (c *memberClient) managed(t typeconfig.Type, namespace string) fleet.Source {
+func (c *memberClient) managed(t typeconfig.Type, whole bool, namespace string) fleet.Source {
 	served := c.applier.Served()
 	inVersion := func() fleet.Source {
 		r := served.In(t.Target)
-		if watchedWhole(t) {
+		if whole {
 			return fleet.Objects(c.dynamic, r, namespace)
 		}
 		return fleet.Metadata(c.metadata, r, namespace)
 	}
 	source := inVersion()
-	if watchedWhole(t) {
+	if whole {
 		source.Example = &unstructured.Unstructured{} // of any version
 	}
 	source.Selector = federate.ManagedLabel
@@ -94,12 +94,6 @@ func (c *memberClient) managed(t typeconfig.Type, namespace string) fleet.Source
 		return fleet.Absence{Why: found.Why, Unserved: true, Undefined: found.Undefined}
 	}
 	return source
-}
-
-// watchedWhole says whether the status of a type's objects is read: it is collected, or says
-// that they have ended.
-func watchedWhole(t typeconfig.Type) bool {
-	return t.CollectsStatus() || federate.Ends(t.Target.GVK.GroupKind())
 }
 
 // requested makes a request for a resource, and again if it turns out that the member

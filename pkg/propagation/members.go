@@ -37,6 +37,8 @@ type live struct {
 	// was where it was too large to be kept.
 	remote string
 	unkept int
+	// fares is how it fares, of types whose health is collected.
+	fares fares
 	// foreign is what other managers have written of it.
 	foreign federate.Foreign
 }
@@ -67,17 +69,17 @@ func (l *live) recorded() string {
 
 // newMemberSet returns a set whose watches tell the triggers what differs from what was
 // known, and when a member's objects of a type have been listed.
-func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
+func newMemberSet(g *triggers, kinds *kindTable, namespace string, log logr.Logger) *memberSet {
 	return fleet.NewMembers(func(ctx context.Context, cluster string, client *memberClient, t typeconfig.Type, known *memberStore) *memberWatch {
 		if known == nil {
-			known = newMemberStore(t,
+			known = newMemberStore(t, kinds,
 				func(target types.NamespacedName, before, after *live) {
 					g.memberChanged(cluster, t.Name, target, before, after)
 				},
 				func(target types.NamespacedName, last *live) { g.memberDeleted(cluster, t.Name, target, last) },
 				func() { g.memberListed(cluster, t.Name) })
 		}
-		source := client.managed(t, namespace)
+		source := client.managed(t, kinds.watchedWhole(t), namespace)
 		source.Name = "member " + cluster + ": " + t.Name
 		source.Log = log.WithValues("cluster", cluster, "type", t.Name)
 		source.OnTrouble = func() {
@@ -91,13 +93,13 @@ func newMemberSet(g *triggers, namespace string, log logr.Logger) *memberSet {
 // newMemberStore returns a store. onChange is told of every difference, also of those
 // found by listing again after an outage. onDeleted is told before of what the watch has
 // told to be deleted, of kinds that end by themselves.
-func newMemberStore(t typeconfig.Type, onChange func(target types.NamespacedName, before, after *live),
+func newMemberStore(t typeconfig.Type, kinds *kindTable, onChange func(target types.NamespacedName, before, after *live),
 	onDeleted func(target types.NamespacedName, last *live), onSynced func()) *memberStore {
 	if !federate.Ends(t.Target.GVK.GroupKind()) {
 		onDeleted = nil
 	}
 	return fleet.NewTable(fleet.Rules[live]{
-		Read:      func(obj metav1.Object) (*live, error) { return liveOf(t, obj), nil },
+		Read:      func(obj metav1.Object) (*live, error) { return liveOf(t, kinds, obj), nil },
 		Version:   func(l *live) uint64 { return l.Version },
 		Same:      func(before, after *live) bool { return *before == *after },
 		Carry:     func(before, after *live) { before.carry(after) },
@@ -110,18 +112,22 @@ func newMemberStore(t typeconfig.Type, onChange func(target types.NamespacedName
 
 // observe records an object that a request of ours has returned.
 func observe(t *runningType, watch *memberWatch, obj metav1.Object) *live {
-	l := liveOf(t.Type, obj)
+	l := liveOf(t.Type, t.kinds, obj)
 	watch.Observe(fleet.KeyOf(obj), l)
 	return l
 }
 
-// liveOf takes what is remembered from an object of a type; its status as well, if that is collected.
-func liveOf(t typeconfig.Type, obj metav1.Object) *live {
+// liveOf takes what is remembered from an object of a type; its status and its health as
+// well, if they are collected.
+func liveOf(t typeconfig.Type, kinds *kindTable, obj metav1.Object) *live {
 	gk := t.Target.GVK.GroupKind()
 	l := &live{Live: member.LiveOf(obj), foreign: federate.ForeignOf(gk, obj.GetManagedFields())}
 	u, whole := obj.(*unstructured.Unstructured)
 	if whole {
 		l.ended = federate.EndingOf(gk, u.Object)
+		if kinds.collectsHealth(t) {
+			l.fares = faresOf(kinds.get().Health(gk, u.Object), l.Generation)
+		}
 	}
 	if whole && t.CollectsStatus() {
 		if status, ok := u.Object["status"]; ok {
@@ -140,7 +146,7 @@ func liveOf(t typeconfig.Type, obj metav1.Object) *live {
 func (l *live) carry(after *live) {
 	after.remote, after.unkept = l.remote, l.unkept
 	if l.UID == after.UID {
-		after.ended = l.ended
+		after.ended, after.fares = l.ended, l.fares
 	}
 }
 
@@ -156,6 +162,10 @@ func (l *live) lighter() *live {
 
 // saysLike says whether the status of the federated object says the same of both.
 func (l *live) saysLike(other *live) bool {
+	return l.saysLikeButHealth(other) && l.health() == other.health()
+}
+
+func (l *live) saysLikeButHealth(other *live) bool {
 	return l.remote == other.remote && l.unkept == other.unkept && l.ended == other.ended && l.foreign == other.foreign
 }
 

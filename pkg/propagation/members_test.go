@@ -20,16 +20,16 @@ var collecting = typeconfig.Type{StatusCollection: true}
 // TestLargeStatusIsNotKept: of a status that will not be collected its size is kept alone.
 func TestLargeStatusIsNotKept(t *testing.T) {
 	object := &unstructured.Unstructured{Object: map[string]any{"status": map[string]any{"a": strings.Repeat("x", 1<<20)}}}
-	large := liveOf(collecting, object)
+	large := liveOf(collecting, newKindTable(), object)
 	if large.remote != "" || large.status() != federate.TooLarge(1<<20+len(`{"a":""}`)) {
 		t.Errorf("%d bytes are kept, and it says %v", len(large.remote), large.status())
 	}
 	object.Object["status"] = map[string]any{"a": "x"}
-	small := liveOf(collecting, object)
+	small := liveOf(collecting, newKindTable(), object)
 	if got, ok := small.status().(map[string]any); !ok || got["a"] != "x" {
 		t.Errorf("a small status is %v", small.status())
 	}
-	if large.saysLike(small) || !large.saysLike(large) || liveOf(typeconfig.Type{}, object).status() != nil {
+	if large.saysLike(small) || !large.saysLike(large) || liveOf(typeconfig.Type{}, newKindTable(), object).status() != nil {
 		t.Error("what is said is not told apart")
 	}
 }
@@ -53,7 +53,7 @@ func TestManyLargeStatuses(t *testing.T) {
 	before := held()
 	stores := make([]*memberWatch, 100)
 	for i := range stores {
-		stores[i] = fleet.NewWatch(t.Context(), newMemberStore(collecting, func(types.NamespacedName, *live, *live) {}, nil, func() {}))
+		stores[i] = fleet.NewWatch(t.Context(), newMemberStore(collecting, newKindTable(), func(types.NamespacedName, *live, *live) {}, nil, func() {}))
 		if err := stores[i].Add(object("o", 1<<20)); err != nil {
 			t.Fatal(err)
 		}

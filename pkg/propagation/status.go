@@ -22,6 +22,7 @@ import (
 // object, and writes it, once, if it says something new.
 type statusWriter struct {
 	now     func() time.Time
+	work    *worklist
 	lookout *lookout
 	host    *hostClient
 	events  *eventSender
@@ -55,6 +56,8 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 		warnings = append(warnings, warning{"", "PartlyIgnored", text})
 	}
 	w.collect(t, key, outcomes)
+	w.judge(t, key, outcomes)
+	deadline := t.progressDeadline(fed)
 	w.sayForeign(t, key, fed, outcomes)
 	next, changed := federate.Fold(federate.FoldInput{
 		Previous:      previousStatus(fed, written),
@@ -65,7 +68,9 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 		Problems:      faults,
 		ProblemReason: faultReason,
 		Rollup:        w.rollup(t),
-		Now:           w.now(),
+
+		ProgressDeadline: deadline,
+		Now:              w.now(),
 	})
 	if changed {
 		acc.setWritten(&next) // the watch may bring its echo before the answer is here
@@ -80,6 +85,9 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	}
 	acc.reported(changed, text)
 	w.events.warn(t, fed, warnings)
+	if ends := next.ProgressEnds(deadline, w.now()); ends > 0 {
+		w.work.decideAfter(t, key, ends)
+	}
 	return reconcile.Result{}, nil
 }
 
@@ -144,11 +152,14 @@ type misreading struct {
 func (t *runningType) misread(fed *federated) (m misreading) {
 	_, ownership := t.ownership(fed)
 	_, consumption := federate.ConsumptionOf(fed.Consumed)
+	_, deadline := federate.ProgressDeadlineOf(fed.ProgressDeadline, 0)
 	deletion := ""
 	if fed.DeleteOptionsError != nil { // said while there is time to mend it
 		deletion = fed.DeleteOptionsError.Error()
 	}
-	for _, f := range []struct{ fault, reason string }{{ownership, "InvalidOwnership"}, {consumption, "InvalidConsumption"}, {deletion, "InvalidDeletion"}} {
+	for _, f := range []struct{ fault, reason string }{
+		{ownership, "InvalidOwnership"}, {consumption, "InvalidConsumption"}, {deletion, "InvalidDeletion"}, {deadline, "InvalidProgressDeadline"},
+	} {
 		if f.fault != "" {
 			m.faults, m.reason = append(m.faults, f.fault), cmp.Or(m.reason, f.reason)
 		}

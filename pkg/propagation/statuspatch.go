@@ -24,19 +24,23 @@ func shows(status, written federate.Status) bool {
 	if sameStatus(written, status) || sameStatus(kubeFedPart(written), status) {
 		return true
 	}
-	written = withoutForeign(written)
-	if sameStatus(written, status) {
-		return true
+	for _, drop := range []func(*federate.ClusterStatus){
+		func(c *federate.ClusterStatus) { c.Health = nil },
+		func(c *federate.ClusterStatus) { c.AlsoWrittenBy = "" },
+	} {
+		if written = without(written, drop); sameStatus(written, status) {
+			return true
+		}
 	}
 	written.Rollup = nil
 	return sameStatus(written, status)
 }
 
-// withoutForeign is a status as it was before it said what others have written.
-func withoutForeign(s federate.Status) federate.Status {
+// without is a status as it was before there was a field of its clusters.
+func without(s federate.Status, drop func(*federate.ClusterStatus)) federate.Status {
 	s.Clusters = slices.Clone(s.Clusters)
 	for i := range s.Clusters {
-		s.Clusters[i].AlsoWrittenBy = ""
+		drop(&s.Clusters[i])
 	}
 	return s
 }
@@ -49,7 +53,7 @@ func kubeFedPart(s federate.Status) federate.Status {
 		part.Conditions = append(part.Conditions, c)
 	}
 	for _, c := range s.Clusters {
-		c.Message, c.Version, c.AlsoWrittenBy = "", "", ""
+		c.Message, c.Version, c.AlsoWrittenBy, c.Health = "", "", "", nil
 		part.Clusters = append(part.Clusters, c)
 	}
 	return part

@@ -192,9 +192,8 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 	}
 	key := t.federatedKey(target)
 	if t.federated.Get(key) != nil {
-		if before != nil && after != nil && !before.saysLike(after) ||
-			g.recordsVersions && before.recorded() != after.recorded() {
-			g.work.decideAfter(t, key, g.interval)
+		if wait, news := g.news(before, after); news {
+			g.work.decideAfter(t, key, wait)
 		}
 		if acc := t.account(key); acc != nil {
 			expected := false
@@ -205,6 +204,20 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 		}
 	}
 	g.work.carryOut(t, key, cluster)
+}
+
+// news says whether the status of the federated object has to say something else of a
+// member's object now, and how long that is put off.
+func (g *triggers) news(before, after *live) (wait time.Duration, news bool) {
+	both := before != nil && after != nil
+	switch {
+	case both && (!before.saysLikeButHealth(after) || before.health().Status != after.health().Status),
+		g.recordsVersions && before.recorded() != after.recorded():
+		return g.interval, true
+	case both && !before.saysLike(after):
+		return max(g.interval, detailInterval), true
+	}
+	return 0, false
 }
 
 // memberDeleted is called when a member's watch tells that an object of a kind that ends by

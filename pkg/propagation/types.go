@@ -17,6 +17,8 @@ import (
 type runningType struct {
 	typeconfig.Type
 
+	// kinds say what the target's objects look like.
+	kinds     *kindTable
 	federated federatedStore
 	cancel    context.CancelFunc
 	done      chan struct{} // closed when the watch on the federated objects has ended
@@ -155,7 +157,7 @@ func (e *Engine) Register(ctx context.Context, definition typeconfig.Type) error
 	}
 
 	typeCtx, cancel := context.WithCancel(e.ctx)
-	t := &runningType{Type: definition, cancel: cancel, done: make(chan struct{}), accounts: map[types.NamespacedName]*account{}}
+	t := &runningType{Type: definition, kinds: e.kinds, cancel: cancel, done: make(chan struct{}), accounts: map[types.NamespacedName]*account{}}
 	t.federated = newFederatedStore(
 		func(key types.NamespacedName, before, after *federated) {
 			e.triggers.federatedChanged(t, key, before, after)

@@ -54,6 +54,9 @@ type Type struct {
 	FederatedNamespace Resource
 	// Ownership is what federate.OwnershipAnnotation says of the type; empty where it says nothing.
 	Ownership string
+	// HealthCollection is what federate.HealthCollectionAnnotation says of the type; empty
+	// where it says nothing.
+	HealthCollection string
 	// IsNamespace marks the type whose target is Namespace: its federated objects
 	// are namespaced and live in the namespace they federate.
 	IsNamespace bool
@@ -104,6 +107,7 @@ func FromFederatedTypeConfig(config *fedcorev1beta1.FederatedTypeConfig) (Type, 
 		StatusCollection: config.GetStatusEnabled(),
 		IsNamespace:      config.Name == fedcommon.NamespaceName,
 		Ownership:        config.Annotations[federate.OwnershipAnnotation],
+		HealthCollection: config.Annotations[federate.HealthCollectionAnnotation],
 	}
 	if config.Spec.StatusType != nil && t.StatusCollection {
 		t.StatusObjects = ResourceOf(*config.Spec.StatusType)

@@ -1,26 +1,5 @@
 package workload
 
-import (
-	"strings"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
-)
-
-// podTemplates are the kinds that are known, by group and kind. Versions of a kind agree.
-var podTemplates = func() map[schema.GroupKind][]Path {
-	byKind := map[schema.GroupKind][]Path{}
-	for _, row := range kinds {
-		paths := make([]Path, len(row.templates))
-		for i, path := range row.templates {
-			if path != "" {
-				paths[i] = strings.Split(path, ".")
-			}
-		}
-		byKind[schema.GroupKind{Group: row.group, Kind: row.kind}] = paths
-	}
-	return byKind
-}()
-
 // kinds is the table: a kind, the paths of its pod templates, and who says so.
 var kinds = []struct {
 	group, kind string

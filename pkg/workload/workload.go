@@ -1,7 +1,9 @@
-// Package workload says what kinds of workloads look like: where their pod templates are.
+// Package workload says what kinds of workloads look like: where their pod templates are,
+// and what makes an object healthy.
 //
-// What it knows is data (kinds.go), a row for each kind, with its source. It is pure, and
-// imports nothing of this module.
+// What it knows is data (kinds.go, healthrules.go), a row for each kind, with its source;
+// what it does not know is judged by kstatus, the library of Flux and Helm. It is pure:
+// no client, no clock. Of this module it imports pkg/errtext alone.
 package workload
 
 import (
@@ -9,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Path leads to pod templates, that is, to what has metadata and spec of pods. Each step is
@@ -20,10 +20,6 @@ type Path []string
 
 // Each stands for every item of a list, or every value of a map.
 const Each = "*"
-
-// PodTemplates returns where objects of a kind have their pod templates; nil for a kind
-// that is not known to have any.
-func PodTemplates(kind schema.GroupKind) []Path { return podTemplates[kind] }
 
 // Edit returns an object with its pod templates as edit makes them. edit is given a copy of
 // each template and of its spec, one level deep, and where it is, such as

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 func tree(t *testing.T, text string) map[string]any {
 	t.Helper()
 	var object map[string]any
-	if err := json.Unmarshal([]byte(text), &object); err != nil {
+	if err := utiljson.Unmarshal([]byte(text), &object); err != nil { // numbers as an API server's
 		t.Fatal(err)
 	}
 	return object

@@ -54,6 +54,9 @@ func hostView(u *unstructured.Unstructured) map[string]any {
 	view["spec"] = sortedSpec(u)
 	conditions := map[string]any{}
 	for _, c := range items(u, "status", "conditions") {
+		if c["type"] == "Ready" || c["type"] == "Stalled" {
+			continue // of every object, and only fedctl has them
+		}
 		conditions[fmt.Sprint(c["type"])] = strings.TrimSpace(fmt.Sprint(c["status"]) + " " + word(c["reason"]))
 	}
 	view["conditions"] = conditions

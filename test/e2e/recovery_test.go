@@ -68,7 +68,11 @@ var _ = Describe("A template that server-side apply refuses", func() {
 		expectField(ctx, members[0], f.target, env, twice)
 		expectManagedOnly(found(ctx, members[0], f.target))
 		expectSettled(ctx, f, members[0], members[1])
-		expectField(ctx, host, f.ref(), "/status/conditions/1/type", "Accepted")
+		Eventually(ctx, func(g Gomega) {
+			u, err := read(ctx, host, f.ref())
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(conditionOf(u, "Accepted")).NotTo(BeEmpty())
+		}).Should(Succeed())
 		Expect(fmt.Sprint(conditionOf(found(ctx, host, f.ref()), "Accepted"))).To(And(ContainSubstring("duplicate entries"), ContainSubstring(`[name="A"]`)))
 
 		By("drifting, and changing")

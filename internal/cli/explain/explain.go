@@ -20,7 +20,7 @@ import (
 const long = `Say why a federated object is where it is, and as it is there.
 
 For each cluster: whether the object is placed there and what decides it, what the
-controller said last, and how many fields differ from the template; below, each of these
+controller said last, how the object fares, and how many fields differ from the template; below, each of these
 fields, its value, the template's, and what wrote it: an override of the object itself, or a
 rule of a policy, and for what is derived the taints and nodes that it comes from. -o wide adds the sentence that
 belongs to the reason. --field follows one field through all that changes it.
@@ -106,7 +106,7 @@ func (o *Options) explain(p *preview.Preview) explanation {
 	for _, cluster := range o.objects.Shown(p) {
 		row := view.ExplanationRow{
 			Cluster: cluster.Cluster, Placed: cluster.Selected, Reason: string(cluster.Reason), Message: cluster.Message(),
-			Status: said.StatusIn(cluster.Cluster),
+			Status: said.In(cluster.Cluster).Status, Health: said.In(cluster.Cluster).Health,
 		}
 		switch {
 		case cluster.Err != nil:
@@ -196,6 +196,9 @@ func (o *Options) printOne(e explanation) error {
 }
 
 func (o *Options) printCluster(row *view.ExplanationRow) error {
+	if row.Health != nil && row.Health.Message != "" {
+		_, _ = fmt.Fprintf(o.factory.Out, "\n%s: %s: %s\n", row.Cluster, row.Health.Status, row.Health.Message)
+	}
 	for _, note := range row.Notes {
 		_, _ = fmt.Fprintf(o.factory.Out, "\n%s: %s\n", row.Cluster, note)
 	}

@@ -26,8 +26,11 @@ Pending while the controller has not yet seen the last change, and Deleting whil
 the object waits to be removed from the clusters. A colon is followed by the reason
 where the columns of the clusters do not show it.
 
-Under each cluster stands OK, one word that says what is wrong, or a dash where the
-object is not placed. -o wide adds the messages. Where no controller leads the control
+READY is True when it works in every cluster, False when it does not (yet), and Unknown
+when nobody can tell, with the reason where the object is propagated all the same.
+
+Under each cluster stands OK, one word that says what is wrong or how the object fares
+(Progressing, Degraded, Suspended, Unknown), or a dash where it is not placed. -o wide adds the messages. Where no controller leads the control
 plane, a warning says since when: what is shown may be as old as that.
 
 TYPE is a federated type or its target: the plural, the kind or a short name, such as

@@ -62,6 +62,16 @@ const objects = `
     observedGeneration: 1
     conditions: [{type: Propagation, status: "False", reason: CheckClusters, message: "1 of 2 clusters: member-2 UpdateFailed (denied)"}]
     clusters: [{name: member-1}, {name: member-2, status: UpdateFailed, message: denied}]
+- type: deployments.apps
+  metadata: {name: sick, namespace: shop, generation: 1, creationTimestamp: "2030-01-01T11:30:00Z"}
+  status:
+    observedGeneration: 1
+    conditions:
+    - {type: Propagation, status: "True"}
+    - {type: Ready, status: "False", reason: Degraded, message: "1 of 2 clusters: member-2 Degraded (Progress deadline exceeded)"}
+    clusters:
+    - {name: member-1, health: {status: Healthy}}
+    - {name: member-2, health: {status: Degraded, message: Progress deadline exceeded}}
 - type: configmaps
   metadata: {name: elsewhere, namespace: lost, generation: 1, creationTimestamp: "2029-12-31T12:00:00Z"}
   status:

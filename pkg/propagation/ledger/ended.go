@@ -106,3 +106,16 @@ func (e *entry) completion() string {
 	}
 	return text + "; it is made again when its template changes"
 }
+
+// endedAs is how an object that is done has ended; empty where nobody knows.
+func (e *entry) endedAs() federate.Ending {
+	switch {
+	case e.status != federate.Completed:
+		return ""
+	case e.fate == fateFailed:
+		return federate.Failed
+	case e.fate == fateSucceeded:
+		return federate.Succeeded
+	}
+	return ""
+}

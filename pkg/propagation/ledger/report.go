@@ -51,7 +51,7 @@ func (l *Ledger) Outcomes() []federate.Outcome {
 			e.recorded = true
 		}
 		outcomes = append(outcomes, federate.Outcome{
-			Cluster: name, Status: e.status, Message: e.message, Version: version, Updated: e.updated,
+			Cluster: name, Status: e.status, Message: e.message, Version: version, Updated: e.updated, Ended: e.endedAs(),
 		})
 	}
 	return outcomes

@@ -44,6 +44,9 @@ func (r *reconciler) plan(ctx context.Context, config *fedcorev1beta1.FederatedT
 	if fault := federate.OwnershipFault(wanted.Ownership); fault != "" && r.registered[wanted.Name].Ownership != wanted.Ownership {
 		r.warn(config, "InvalidOwnership", fault)
 	}
+	if _, fault := federate.CollectsHealth(wanted.HealthCollection, false); fault != "" && r.registered[wanted.Name].HealthCollection != wanted.HealthCollection {
+		r.warn(config, "InvalidHealthCollection", fault)
+	}
 	wanted.StatusCollection = wanted.StatusCollection && r.CollectStatus
 	if wanted.StatusObjects, err = r.statusObjects(ctx, config, wanted); err != nil {
 		return typeconfig.Type{}, nil, err

@@ -109,10 +109,12 @@ func generate(in Input, limits templateLimits) *apiextensionsv1.CustomResourceDe
 }
 
 func printerColumns(rollup *Rollup) []apiextensionsv1.CustomResourceColumnDefinition {
-	const propagation = `.status.conditions[?(@.type=="Propagation")]`
+	const propagation, ready = `.status.conditions[?(@.type=="Propagation")]`, `.status.conditions[?(@.type=="Ready")]`
 	columns := []apiextensionsv1.CustomResourceColumnDefinition{
 		{Name: "Clusters", Type: "string", JSONPath: ".status.summary", Description: "Clusters that are up to date, of the clusters of the placement."},
 		{Name: "Propagated", Type: "string", JSONPath: propagation + ".status", Description: "Whether every cluster has what it should."},
+		{Name: "Ready", Type: "string", JSONPath: ready + ".status", Description: "Whether it works in every cluster."},
+		{Name: "Health", Type: "string", JSONPath: ready + ".reason", Description: "How it fares.", Priority: 1},
 		{Name: "Reason", Type: "string", JSONPath: propagation + ".reason", Description: "Why it is not propagated."},
 	}
 	if rollup != nil {

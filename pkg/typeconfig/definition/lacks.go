@@ -23,6 +23,9 @@ func Lacks(crd *apiextensionsv1.CustomResourceDefinition, version string) []stri
 	if _, versions := property(crd, version, "status", "clusters").Properties["version"]; !versions {
 		lacks = append(lacks, "what was applied last (each restart of the controller compares with the members anew)")
 	}
+	if _, health := property(crd, version, "status", "clusters").Properties["health"]; !health {
+		lacks = append(lacks, "how the object fares in each cluster (only the condition Ready tells)")
+	}
 	return lacks
 }
 

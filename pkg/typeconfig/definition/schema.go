@@ -78,13 +78,18 @@ func overridesSchema() apiextensionsv1.JSONSchemaProps {
 
 func statusSchema(rollup *Rollup) apiextensionsv1.JSONSchemaProps {
 	condition := object("", properties{
-		"type":               text("Propagation; or Accepted, which is there only while something in the spec cannot be carried out."),
-		"status":             text("True or False."),
+		"type":               text("Propagation: whether the clusters have what they should. Ready: whether it works there. Stalled, only while it has failed in a cluster. Accepted, only while something in the spec cannot be carried out."),
+		"status":             text("True, False or Unknown."),
 		"reason":             text("Why the status is not what it should be, in one word."),
 		"message":            text("Why, in a sentence."),
 		"lastUpdateTime":     dateTime("When the condition was last written."),
 		"lastTransitionTime": dateTime("When the status last changed."),
 	}, "type", "status")
+	health := object("How the object fares in the cluster, for types whose health is collected.", properties{
+		"status":         text("Healthy, Progressing, Degraded, Suspended or Unknown."),
+		"message":        text("Why it is not healthy, in a sentence."),
+		"lastUpdateTime": dateTime("When status or message last changed."),
+	}, "status")
 	cluster := object("", properties{
 		"name":          text("Name of the KubeFedCluster."),
 		"status":        text("Empty when the cluster has what it should; otherwise what is wrong, in one word."),
@@ -92,6 +97,7 @@ func statusSchema(rollup *Rollup) apiextensionsv1.JSONSchemaProps {
 		"version":       text("Version of the object that was last seen in the cluster, and of what was last applied."),
 		"alsoWrittenBy": text("Other field managers that have written fields of the object there, and the fields, where they are left alone."),
 		"remoteStatus":  {Type: "object", XPreserveUnknownFields: ptr.To(true), Description: "Status of the object in the cluster, for types whose status is collected."},
+		"health":        health,
 	}, "name")
 	status := object("What has been propagated. Written by the controller.", properties{
 		"observedGeneration": {Type: "integer", Format: "int64", Description: "Generation of this object that the status is about."},

@@ -1,0 +1,93 @@
+package workload
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+)
+
+func TestHealth(t *testing.T) {
+	const ready = `"conditions":[{"type":"Ready","status":"True"}]`
+	for name, test := range map[string]struct {
+		group, kind, object string
+		want                HealthStatus
+		message             string
+	}{
+		"a Deployment":                     {"apps", "Deployment", `{"spec":{"replicas":1},"status":{"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1,"conditions":[{"type":"Available","status":"True"}]}}`, Healthy, ""},
+		"a Deployment that rolls out":      {"apps", "Deployment", `{"spec":{"replicas":2},"status":{"replicas":2,"updatedReplicas":1}}`, Progressing, "Updated: 1/2"},
+		"a Deployment nobody has seen":     {"apps", "Deployment", `{"metadata":{"generation":2},"status":{"observedGeneration":1}}`, Progressing, "generation 2 has not been observed yet"},
+		"a Deployment out of time":         {"apps", "Deployment", `{"status":{"conditions":[{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded"}]}}`, Degraded, "Progress deadline exceeded"},
+		"a Deployment that is paused":      {"apps", "Deployment", `{"spec":{"paused":true}}`, Suspended, "spec.paused is true"},
+		"a ReplicaSet that is refused":     {"apps", "ReplicaSet", `{"status":{"conditions":[{"type":"ReplicaFailure","status":"True","reason":"FailedCreate","message":"quota"}]}}`, Degraded, "FailedCreate: quota"},
+		"a ReplicationController":          {"", "ReplicationController", `{"spec":{"replicas":2},"status":{"replicas":2,"availableReplicas":1}}`, Progressing, "status.availableReplicas: 1/2"},
+		"a ReplicationController in order": {"", "ReplicationController", `{"status":{"replicas":1,"availableReplicas":1}}`, Healthy, ""},
+		"a StatefulSet":                    {"apps", "StatefulSet", `{"spec":{"replicas":2},"status":{"replicas":2,"readyReplicas":1}}`, Progressing, "Ready: 1/2"},
+		"a Job that runs":                  {"batch", "Job", `{"status":{"startTime":"2030-01-01T00:00:00Z","active":1}}`, Progressing, "not yet Complete"},
+		"a Job that is complete":           {"batch", "Job", `{"status":{"conditions":[{"type":"SuccessCriteriaMet","status":"True"},{"type":"Complete","status":"True"}]}}`, Healthy, ""},
+		"a Job that has failed":            {"batch", "Job", `{"status":{"conditions":[{"type":"Failed","status":"True","reason":"BackoffLimitExceeded"}]}}`, Degraded, "BackoffLimitExceeded"},
+		"a Job that waits":                 {"batch", "Job", `{"spec":{"suspend":true}}`, Suspended, "spec.suspend is true"},
+		"a CronJob":                        {"batch", "CronJob", `{}`, Healthy, ""},
+		"a CronJob that waits":             {"batch", "CronJob", `{"spec":{"suspend":true}}`, Suspended, "spec.suspend is true"},
+		"a Pod":                            {"", "Pod", `{"status":{"phase":"Running",` + ready + `}}`, Healthy, ""},
+		"a Pod no node takes":              {"", "Pod", `{"metadata":{"creationTimestamp":"2020-01-01T00:00:00Z"},"status":{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable"}]}}`, Progressing, "the pod is not ready"},
+		"a Pod without its image":          {"", "Pod", `{"status":{"phase":"Pending","containerStatuses":[{"name":"a","state":{"waiting":{"reason":"ImagePullBackOff"}}}]}}`, Degraded, "a: ImagePullBackOff"},
+		"a Pod that has ended":             {"", "Pod", `{"status":{"phase":"Succeeded"}}`, Healthy, ""},
+		"a Pod that has failed":            {"", "Pod", `{"status":{"phase":"Failed","reason":"Evicted","message":"no memory"}}`, Degraded, "Evicted: no memory"},
+		"what nobody knows":                {"example.com", "Thing", `{}`, Healthy, ""},
+		"what is not Ready":                {"example.com", "Thing", `{"status":{"conditions":[{"type":"Ready","status":"False","message":"no disk"}]}}`, Progressing, "no disk"},
+		"what says that it is stuck":       {"example.com", "Thing", `{"status":{"conditions":[{"type":"Stalled","status":"True","message":"no disk"}]}}`, Degraded, "no disk"},
+		"what goes":                        {"example.com", "Thing", `{"metadata":{"deletionTimestamp":"2030-01-01T00:00:00Z"},"status":{` + ready + `}}`, Progressing, "it is being deleted"},
+		"what cannot be read":              {"example.com", "Thing", `{"status":{"conditions":7}}`, Unknown, "its status cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Builtin().Health(schema.GroupKind{Group: test.group, Kind: test.kind}, withKind(tree(t, test.object), test.group, test.kind))
+			if got != (Health{test.want, test.message}) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// withKind is an object as an API server sends it: kstatus looks at its kind.
+func withKind(object map[string]any, group, kind string) map[string]any {
+	object["apiVersion"], object["kind"] = strings.TrimPrefix(group+"/v1", "/"), kind
+	return object
+}
+
+// What an object says of itself is one line of a bounded length.
+func TestHealthIsBounded(t *testing.T) {
+	object := tree(t, `{"status":{"conditions":[{"type":"Failed","status":"True","message":"`+strings.Repeat(`x\n`, 4000)+`"}]}}`)
+	got := Builtin().Health(schema.GroupKind{Group: "batch", Kind: "Job"}, object)
+	if got.Status != Degraded || len(got.Message) > longestMessage || strings.Contains(got.Message, "\n") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Whatever a member says of an object: a word comes of it, and no panic.
+func FuzzHealth(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"metadata":7,"spec":[],"status":"x"}`, `{"metadata":{"generation":"2"},"status":{"observedGeneration":1.5,"conditions":[1,null,{"type":{}}]}}`,
+		`{"status":{"phase":"Running","containerStatuses":[1,{"name":2,"state":[]},{"state":{"waiting":{"reason":3}}}],"conditions":{}}}`,
+		`{"spec":{"replicas":"many","suspend":"yes"},"status":{"replicas":-1,"state":{"phase":[]},"applicationState":7}}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var object map[string]any
+		if err := utiljson.Unmarshal([]byte(text), &object); err != nil || object == nil {
+			return
+		}
+		for kind := range Builtin().rows {
+			switch got := Builtin().Health(kind, withKind(object, kind.Group, kind.Kind)); got.Status {
+			case Healthy, Progressing, Degraded, Suspended, Unknown:
+				if len(got.Message) > longestMessage {
+					t.Errorf("%s: %d bytes", kind, len(got.Message))
+				}
+			default:
+				t.Errorf("%s: %+v", kind, got)
+			}
+		}
+	})
+}
