@@ -96,7 +96,7 @@ var _ = Describe("A Job that the member removes when it has ended", localOnly, f
 		Expect(o.Messages[members[1].Name]).To(ContainSubstring("Failed"))
 		Consistently(ctx, func() int { return writes(ctx, members[0], "jobs.batch").Sum(nil) }).
 			Should(Equal(writes(ctx, members[0], "jobs.batch").Sum(nil)))
-		Expect(fedctl(ctx, "status", "-n", f.GetNamespace())).To(MatchRegexp(`federatedjob/once +True +Completed +Completed`))
+		Expect(fedctl(ctx, "status", "-n", f.GetNamespace())).To(MatchRegexp(`federatedjob/once +True +False:Degraded +Completed +Completed`))
 
 		By("changing it for one cluster")
 		change(ctx, f, func(f *federated) { f.override(members[0].Name, patch("replace", "/spec/activeDeadlineSeconds", 500)) })
