@@ -35,7 +35,7 @@ func accelerated(containers []corev1.Container) []corev1.Container {
 		requests := corev1.ResourceList{}
 		for _, list := range []corev1.ResourceList{containers[i].Resources.Limits, containers[i].Resources.Requests} {
 			for name, quantity := range list {
-				if IsAccelerator(string(name)) && quantity.Sign() > 0 {
+				if (IsAccelerator(string(name)) || IsDevice(string(name))) && quantity.Sign() > 0 {
 					requests[name] = quantity
 				}
 			}
@@ -48,6 +48,11 @@ func accelerated(containers []corev1.Container) []corev1.Container {
 	}
 	return asking
 }
+
+// AnyDevice is what a pod asks for that has ResourceClaims: a device of some DeviceClass. Which
+// one, its claims say, which are other objects; a toleration permits and does not attract, and
+// the scheduler puts the pod where it can allocate what it claims.
+const AnyDevice = v1alpha1.DeviceClassPrefix + "*"
 
 // Derivation is what pods that ask for accelerators need in one cluster.
 type Derivation struct {
@@ -72,6 +77,9 @@ func Derive(requested map[string]int64, pools []v1alpha1.Pool, approvals []Appro
 	var d Derivation
 	for i := range pools {
 		asked := requested[pools[i].Resource]
+		if IsDevice(pools[i].Resource) {
+			asked = max(asked, requested[AnyDevice])
+		}
 		if asked <= 0 || pools[i].LargestNode.CmpInt64(asked) < 0 {
 			continue
 		}

@@ -66,7 +66,9 @@ func Pools(nodes []Node, requests Requests, startup []v1alpha1.StartupTaint) []v
 // Accelerators are the pools of resources that compute.
 func Accelerators(pools []v1alpha1.Pool) []v1alpha1.Pool {
 	// They come first, unless somebody else has written the pools.
-	return slices.DeleteFunc(slices.Clone(pools), func(p v1alpha1.Pool) bool { return !IsAccelerator(p.Resource) })
+	return slices.DeleteFunc(slices.Clone(pools), func(p v1alpha1.Pool) bool {
+		return !IsAccelerator(p.Resource) && !IsDevice(p.Resource)
+	})
 }
 
 // standing says which taints of a node stay, and whether pods may be put on it now.

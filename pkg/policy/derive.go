@@ -77,8 +77,15 @@ func (r *rule) notesOf(requested map[string]int64, d accelerator.Derivation) []s
 			poolName(pool), strings.Join(taints, " and "), r.field, strings.Join(approvals, ", ")))
 	}
 	for _, name := range slices.Sorted(maps.Keys(requested)) {
-		offers := func(p clusterv1alpha1.Pool) bool { return p.Resource == name }
-		if !slices.ContainsFunc(d.Open, offers) && !slices.ContainsFunc(d.Blocked, offers) {
+		claimed := name == accelerator.AnyDevice
+		offers := func(p clusterv1alpha1.Pool) bool {
+			return p.Resource == name || claimed && accelerator.IsDevice(p.Resource)
+		}
+		switch found := slices.ContainsFunc(d.Open, offers) || slices.ContainsFunc(d.Blocked, offers); {
+		case found:
+		case claimed:
+			notes = append(notes, "no node offers devices that can be claimed: its pods cannot run there")
+		default:
 			notes = append(notes, fmt.Sprintf("no node offers %d of %s: its pods cannot run there", requested[name], name))
 		}
 	}
@@ -86,10 +93,11 @@ func (r *rule) notesOf(requested map[string]int64, d accelerator.Derivation) []s
 }
 
 func poolName(p *clusterv1alpha1.Pool) string {
+	name := strings.TrimPrefix(p.Resource, clusterv1alpha1.DeviceClassPrefix)
 	if p.Product == "" {
-		return p.Resource
+		return name
 	}
-	return p.Resource + " " + p.Product
+	return name + " " + p.Product
 }
 
 // nodesOf are expressions that nodes of the products meet that are open; the note says why
@@ -97,6 +105,9 @@ func poolName(p *clusterv1alpha1.Pool) string {
 func nodesOf(open []clusterv1alpha1.Pool) (expressions []any, note string) {
 	products := map[string][]string{}
 	for i := range open {
+		if accelerator.IsDevice(open[i].Resource) {
+			continue // the scheduler finds the nodes of what is claimed
+		}
 		if open[i].ProductLabel == "" {
 			return nil, "the nodes of the pool " + open[i].Resource + " do not say what product they are: the pods are not kept to them"
 		}
@@ -176,7 +187,11 @@ func addTolerations(spec map[string]any, more []corev1.Toleration) {
 
 // requestedBy is what a pod asks of each accelerator.
 func requestedBy(spec map[string]any) map[string]int64 {
-	return accelerator.Requested(corev1.PodSpec{InitContainers: containersOf(spec["initContainers"]), Containers: containersOf(spec["containers"])})
+	requested := accelerator.Requested(corev1.PodSpec{InitContainers: containersOf(spec["initContainers"]), Containers: containersOf(spec["containers"])})
+	if claims, ok := spec["resourceClaims"].([]any); ok && len(claims) > 0 {
+		requested[accelerator.AnyDevice] = 1
+	}
+	return requested
 }
 
 // containersOf reads as much of containers as says what they ask for. What cannot be read
@@ -201,7 +216,7 @@ func listOf(of any) corev1.ResourceList {
 	fields, _ := of.(map[string]any)
 	var list corev1.ResourceList
 	for name, value := range fields {
-		if !accelerator.IsAccelerator(name) {
+		if !accelerator.IsAccelerator(name) && !accelerator.IsDevice(name) {
 			continue
 		}
 		quantity, err := resource.ParseQuantity(fmt.Sprint(value))

@@ -274,3 +274,29 @@ func TestPatchesOfSecretsNameNoKeys(t *testing.T) {
 		}
 	}
 }
+
+// A pod that claims devices does not say of which class: all pools of devices that hardware
+// alone closes are opened to it.
+func TestDerivedForClaims(t *testing.T) {
+	hardware := []clusterv1alpha1.PoolTaint{{Key: "nvidia.com/gpu", Value: "present", Effect: "NoSchedule", Meaning: clusterv1alpha1.TaintHardware}}
+	devices := clusterv1alpha1.Pool{Resource: clusterv1alpha1.DeviceClassPrefix + "gpu.nvidia.com", Product: "H100", Nodes: 1, LargestNode: resource.MustParse("2"), Taints: hardware}
+	const workload = `{spec: {template: {spec: {resourceClaims: [{name: gpu, resourceClaimTemplateName: gpu}], containers: [{name: a, resources: {claims: [{name: gpu}]}}]}}}}`
+	p := policyOf(t, `rules: [{deriveTolerations: {requireNodes: true}}]`)
+	tree := read(t, workload)
+	for _, tt := range []struct {
+		pools []clusterv1alpha1.Pool
+		has   string
+		notes string
+	}{
+		{[]clusterv1alpha1.Pool{devices}, `"tolerations":[{"effect":"NoSchedule","key":"nvidia.com/gpu","operator":"Exists"}]`, ""},
+		{nil, "resourceClaims", "no node offers devices that can be claimed: its pods cannot run there"},
+	} {
+		fleet := NewFleet(Clusters{"one": {Known: true, Pools: tt.pools}})
+		for _, layer := range Layers([]*Policy{p}, Object{Target: deployments}, tree, fleet) {
+			changed, notes, err := layer.Modifier.Modify("one", tree)
+			if err != nil || !strings.Contains(text(changed), tt.has) || strings.Contains(text(changed), "affinity") || strings.Join(notes, "") != tt.notes {
+				t.Errorf("got %s, %q, %v", text(changed), notes, err)
+			}
+		}
+	}
+}

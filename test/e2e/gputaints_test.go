@@ -9,9 +9,11 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -144,6 +146,51 @@ var _ = Describe("Derived tolerations on nodes as they are found", localOnly, Se
 			g.Expect(pods.Items).To(BeEmpty())
 		}).Should(Succeed())
 	}, SpecTimeout(10*time.Minute))
+})
+
+var _ = Describe("Derived tolerations in a cluster of devices alone", localOnly, Serial, func() {
+	It("let pods run whose claims the scheduler allocates, and leave the claims alone", func(ctx SpecContext) {
+		const driver = "gpu.nvidia.com"
+		ns := federatedNamespace(ctx)
+		c := members[1]
+		node := addNode(ctx, c, "claimed", func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{hard("nvidia.com/gpu", "present")} })
+		class := &resourcev1.DeviceClass{Spec: resourcev1.DeviceClassSpec{Selectors: []resourcev1.DeviceSelector{
+			{CEL: &resourcev1.CELDeviceSelector{Expression: `device.driver == "` + driver + `"`}},
+		}}}
+		class.Name = driver
+		provide(ctx, c, class)
+		slice := deviceSlice(node.Name) // two devices that work, and one that does not
+		slice.Name, slice.Spec.Driver = node.Name+"-"+driver, driver
+		provide(ctx, c, slice)
+		Eventually(ctx, pools(ctx, c, clusterv1alpha1.DeviceClassPrefix+driver, "Imagined-1")).Should(HaveLen(1))
+
+		f := federate("Deployment", ns, "claims", workload(fields{"replicas": 3})).on(c)
+		set(f.Object, "/spec/template/spec/selector/matchLabels/app", "claims")
+		set(f.Object, "/spec/template/spec/template/metadata/labels/app", "claims")
+		set(f.Object, "/spec/template/spec/template/spec/resourceClaims", list{fields{"name": "gpu", "resourceClaimTemplateName": "gpu"}})
+		set(f.Object, "/spec/template/spec/template/spec/containers/0/resources", fields{"claims": list{fields{"name": "gpu"}}})
+		create(ctx, f)
+		expectField(ctx, c, f.target, "/spec/replicas", 3)
+		template := &resourcev1.ResourceClaimTemplate{Spec: resourcev1.ResourceClaimTemplateSpec{Spec: resourcev1.ResourceClaimSpec{Devices: resourcev1.DeviceClaim{
+			Requests: []resourcev1.DeviceRequest{{Name: "gpu", Exactly: &resourcev1.ExactDeviceRequest{DeviceClassName: driver}}},
+		}}}}
+		template.Namespace, template.Name = ns, "gpu"
+		provide(ctx, c, template)
+		Consistently(ctx, runningOn(ctx, c, f), 2*time.Second).Should(BeEmpty(), "the node is tainted")
+
+		policy(ctx, ns, "devices", fields{"rules": list{fields{"deriveTolerations": fields{}}}})
+		Eventually(ctx, tolerationsIn(ctx, c, f.target)).Should(Equal([]string{"nvidia.com/gpu:NoSchedule"}))
+		Eventually(ctx, runningOn(ctx, c, f)).Should(Equal(map[string]int{node.Name: 2}), "as many as there are devices that work")
+		Expect(at(found(ctx, c, f.target).Object, "/spec/template/spec/resourceClaims/0/resourceClaimTemplateName")).To(Equal("gpu"))
+		Expect(fedctl(ctx, "explain", "deployment/claims", "-n", ns)).To(ContainSubstring("derived from nvidia.com/gpu=present:NoSchedule of 1 node (gpu.nvidia.com Imagined-1)"))
+
+		remove(ctx, f)
+		Eventually(ctx, func(g Gomega) {
+			pods := &corev1.PodList{}
+			g.Expect(c.List(ctx, pods, client.InNamespace(ns))).To(Succeed())
+			g.Expect(pods.Items).To(BeEmpty())
+		}).Should(Succeed())
+	}, SpecTimeout(8*time.Minute))
 })
 
 // shrink leaves a node two of a resource.
