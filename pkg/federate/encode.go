@@ -2,9 +2,11 @@ package federate
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // appendJSON appends v as encoding/json prints it, with sorted keys, except for
@@ -75,16 +77,34 @@ func appendMap(b []byte, m map[string]any) ([]byte, error) {
 }
 
 // appendString prints plain text itself and leaves what needs escapes to encoding/json.
+// API servers read what is applied as YAML, which allows fewer characters than JSON, and
+// takes one for a line break: those are escaped as well.
 func appendString(b []byte, s string) ([]byte, error) {
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c < ' ', c >= 0x7f, c == '"', c == '\\', c == '<', c == '>', c == '&':
-			return appendAny(b, s)
+			data, err := json.Marshal(s)
+			return appendAllowed(b, data), err
 		}
 	}
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"'), nil
+}
+
+// appendAllowed appends JSON, with escapes for what YAML does not allow.
+//
+// Source: nb-json and c-printable in the specification of YAML 1.2, and the reader of go-yaml.
+func appendAllowed(b, data []byte) []byte {
+	for _, r := range string(data) {
+		switch {
+		case r >= 0x7f && r < 0xa0, r == 0xfeff, r == 0xfffe, r == 0xffff:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b
 }
 
 func appendAny(b []byte, v any) ([]byte, error) {
