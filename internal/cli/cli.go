@@ -34,6 +34,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/prune"
 	"github.com/fedctl/fedctl/internal/cli/render"
 	"github.com/fedctl/fedctl/internal/cli/status"
+	"github.com/fedctl/fedctl/internal/cli/support"
 	"github.com/fedctl/fedctl/internal/cli/top"
 	"github.com/fedctl/fedctl/internal/cli/uninstall"
 	"github.com/fedctl/fedctl/internal/cli/unjoin"
@@ -65,7 +66,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(backup.NewCommand(factory), get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), prune.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
-	root.AddCommand(migrate.NewCommand(factory), diff.NewCommand(factory), doctor.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory), top.NewCommand(factory))
+	root.AddCommand(migrate.NewCommand(factory), diff.NewCommand(factory), doctor.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory), support.NewCommand(factory), top.NewCommand(factory))
 	root.AddCommand(kubeconfig.NewCommand(factory), kubectl.NewCommand(factory))
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)

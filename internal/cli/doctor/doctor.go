@@ -1,11 +1,5 @@
 // Package doctor is the command that says what is wrong with a federation, the gravest
-// first, each with the command that helps. It reads the host and asks the members two
-// questions; it writes nothing anywhere.
-//
-//	doctor.go   the command
-//	gather.go   what is read of the host
-//	members.go  what the members are asked
-//	shipped.go  whether what is installed is what fedctl brings
+// first, each with the command that helps. What it says is found out by package checkup.
 package doctor
 
 import (
@@ -15,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fedctl/fedctl/internal/cli/checkup"
+	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/cli/doctor/diagnosis"
 	"github.com/fedctl/fedctl/internal/finding"
 	"github.com/fedctl/fedctl/internal/view"
 )
@@ -76,15 +71,10 @@ func (o *Options) Validate() error { return o.Output.Validate() }
 
 // Run reads, judges and prints.
 func (o *Options) Run(ctx context.Context) error {
-	g, err := newGatherer(o.factory)
+	report, err := checkup.Examine(ctx, o.factory)
 	if err != nil {
 		return err
 	}
-	input, err := g.gather(ctx)
-	if err != nil {
-		return err
-	}
-	report := diagnosis.Diagnose(*input)
 	if err := o.print(&report); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package doctor
+package checkup
 
 import (
 	"context"
@@ -22,8 +22,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/cli/doctor/diagnosis"
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/version"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"

@@ -1,4 +1,4 @@
-package doctor
+package checkup
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
-	"github.com/fedctl/fedctl/internal/cli/doctor/diagnosis"
+	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
 	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
