@@ -15,7 +15,7 @@ import (
 // numbers, durations, selectors, addresses.
 var freeText = []string{
 	"api-endpoint", "federated-group", "federated-version", "field", "fleet-api-address", "from-cluster", "gpu-members", "host-cluster-name", "image", "labels",
-	"members", "namespace-mapping", "namespaces", "ports", "request-timeout", "resources", "secret-name", "selector", "tail", "time", "timeout", "token-lifetime", "v", "wait",
+	"members", "namespace-mapping", "namespaces", "ports", "protected-keys", "request-timeout", "resources", "secret-name", "selector", "tail", "time", "timeout", "token-lifetime", "v", "wait",
 }
 
 // commands calls visit with every command that does something.

@@ -47,7 +47,7 @@ var _ = Describe("fedctl support dump", func() {
 			Expect(strings.Contains(text, planted)).To(BeFalse(), "%s has it:\n%s", name, text)
 		}
 		Expect(content).To(HaveKeyWithValue("federated/federatedsecrets.types.kubefed.io.yaml", And(
-			ContainSubstring("namespace: "+ns), ContainSubstring("path: /stringData/password"), ContainSubstring("reason: "))))
+			ContainSubstring("namespace: "+ns), ContainSubstring("path: /stringData/password"), ContainSubstring("type: Propagation"))))
 		Expect(content).To(HaveKeyWithValue("objects/kubefedcluster.yaml", ContainSubstring("name: "+members[2].Name)))
 		Expect(content).To(HaveKeyWithValue("objects/overridepolicy.yaml", ContainSubstring("name: dumped")))
 		Expect(content).To(HaveKeyWithValue("doctor.json", ContainSubstring(`"findings"`)))
