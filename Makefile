@@ -28,6 +28,7 @@ include hack/e2e.mk
 include hack/backup.mk
 include hack/kubefed.mk
 include hack/differential.mk
+include hack/fleet.mk
 
 .PHONY: help
 help: ## list the targets

@@ -161,15 +161,27 @@ func RevokeFleetAccess(ctx context.Context, host, member *rest.Config, o Options
 	if err := g.note(ctx, inHost, ""); err != nil {
 		return err
 	}
-	objects := g.hostObjects(credentials{})
-	for _, object := range []client.Object{objects[2], objects[1], objects[0]} {
-		if err := inHost.remove(ctx, object); err != nil {
-			return err
-		}
+	if err := g.host.forgetFleetAccess(ctx, inHost, g.kfc); err != nil { // by what it said before
+		return err
 	}
 	inMember := steps{client: g.member.client, where: g.ClusterName, dryRun: g.DryRun, say: g.Say}
 	for _, object := range fleetLeftovers(g.KubeFedNamespace, g.account) {
 		if err := inMember.remove(ctx, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetFleetAccess removes what the host has of it, if a KubeFedCluster says that there is
+// any. With the KubeFedCluster it would go as well, where a garbage collector runs.
+func (h *hostSide) forgetFleetAccess(ctx context.Context, s steps, kfc *fedcorev1beta1.KubeFedCluster) error {
+	if kfc.Annotations[reach.FleetAccessAnnotation] == "" {
+		return nil
+	}
+	objects := (&fleetGrant{Options: Options{ClusterName: kfc.Name, KubeFedNamespace: h.namespace}, kfc: kfc, member: &side{}}).hostObjects(credentials{})
+	for _, object := range []client.Object{objects[2], objects[1], objects[0]} {
+		if err := s.remove(ctx, object); err != nil {
 			return err
 		}
 	}

@@ -208,6 +208,9 @@ func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluste
 	if err := s.remove(ctx, kfc); err != nil {
 		return err
 	}
+	if err := h.forgetFleetAccess(ctx, s, kfc); err != nil {
+		return err
+	}
 	if kfc.Spec.SecretRef.Name == "" {
 		return nil
 	}

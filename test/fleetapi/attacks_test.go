@@ -39,7 +39,7 @@ var _ = Describe("What reaches a member", func() {
 		letThrough(ctx, serviceAccount("default", "hopper"), everyVerb)
 		Expect(eventuallyWho(ctx, config, "member-1").Username).To(HaveSuffix("hopper"))
 		insecure := &rest.Config{TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
-		got, err := raw(ctx, insecure, serverAddress, http.MethodGet, proxyPath("hop-by-hop", "/version2"), http.Header{
+		got, err := raw(ctx, insecure, server.Address, http.MethodGet, proxyPath("hop-by-hop", "/version2"), http.Header{
 			"Authorization": {"Bearer " + config.BearerToken}, "Connection": {"close, Impersonate-User, Impersonate-Group, Authorization"},
 		})
 		Expect(err).NotTo(HaveOccurred())

@@ -2,6 +2,7 @@ package fleetapi
 
 import (
 	"context"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -10,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -139,7 +141,9 @@ var _ = Describe("Commands", func() {
 		DeferCleanup(func(ctx SpecContext) {
 			kit.Fedctl(ctx, system, "join", "member-1", "--cluster-context", "member-1", "--fleet-access")
 		}, NodeTimeout(2*time.Minute))
-		Eventually(ctx, func() string { return throughHost(ctx, "GET", proxyPath("member-1", "/api"), nil).status().Message }).
+		Eventually(ctx, func() string {
+			return throughHost(ctx, http.MethodGet, proxyPath("member-1", "/api"), nil).status().Message
+		}).
 			Should(ContainSubstring("has not let users of the host in"))
 		var accounts corev1.ServiceAccountList
 		Expect(members[0].List(ctx, &accounts, client.InNamespace(framework.KubeFedNamespace))).To(Succeed())
@@ -151,5 +155,23 @@ var _ = Describe("Commands", func() {
 		for i := range roles.Items {
 			Expect(roles.Items[i].Name).NotTo(HavePrefix("fedctl-fleet-access"))
 		}
+	}, NodeTimeout(3*time.Minute))
+
+	It("take it away with the membership, in both clusters", Serial, func(ctx SpecContext) {
+		kit.Fedctl(ctx, system, "unjoin", "member-1", "--cluster-context", "member-1")
+		DeferCleanup(func(ctx SpecContext) {
+			kit.Fedctl(ctx, system, "join", "member-1", "--cluster-context", "member-1", "--fleet-access")
+			Expect(system.WaitForMember(ctx, "member-1", true)).To(Succeed())
+		}, NodeTimeout(3*time.Minute))
+		for _, object := range []client.Object{&corev1.Secret{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}} {
+			err := host.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: "member-1-fleet-access"}, object)
+			Expect(err).To(MatchError(apierrors.IsNotFound, "is not found"), "%T in the host", object)
+		}
+		var roles rbacv1.ClusterRoleList
+		Expect(members[0].List(ctx, &roles)).To(Succeed())
+		for i := range roles.Items {
+			Expect(roles.Items[i].Name).NotTo(HavePrefix("fedctl-fleet-access"))
+		}
+		Eventually(ctx, func() int { return throughHost(ctx, http.MethodGet, proxyPath("member-1", "/api"), nil).Code }).Should(Equal(http.StatusNotFound))
 	}, NodeTimeout(3*time.Minute))
 })

@@ -188,7 +188,7 @@ var _ = Describe("What somebody may", func() {
 
 		By("at the server itself, which asks the host as well")
 		direct := rest.CopyConfig(config)
-		direct.Host, direct.TLSClientConfig = "https://"+serverAddress, rest.TLSClientConfig{Insecure: true}
+		direct.Host, direct.TLSClientConfig = "https://"+server.Address, rest.TLSClientConfig{Insecure: true}
 		_, err = whoAmI(ctx, direct, "member-1")
 		Expect(err).To(MatchError(MatchRegexp(`serviceaccount:default:pretender" cannot impersonate`)))
 
@@ -208,7 +208,7 @@ var _ = Describe("What somebody may", func() {
 		request := &authenticationv1.TokenRequest{}
 		Expect(members[0].SubResource("token").Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "default"}}, request)).To(Succeed())
 		stranger.BearerToken = request.Status.Token
-		for _, address := range []string{host.Config.Host, "https://" + serverAddress} {
+		for _, address := range []string{host.Config.Host, "https://" + server.Address} {
 			config := rest.CopyConfig(stranger)
 			if config.Host = address; address != host.Config.Host {
 				config.TLSClientConfig = rest.TLSClientConfig{Insecure: true}
@@ -226,11 +226,11 @@ var _ = Describe("What somebody may", func() {
 		header := http.Header{
 			"Authorization": {"Bearer " + config.BearerToken}, "X-Remote-User": {"dora"}, "X-Remote-Group": {"system:masters"},
 		}
-		got, err := raw(ctx, insecure, serverAddress, http.MethodPost, proxyPath("member-1", "/apis/authentication.k8s.io/v1/selfsubjectreviews"), withBody(header))
+		got, err := raw(ctx, insecure, server.Address, http.MethodPost, proxyPath("member-1", "/apis/authentication.k8s.io/v1/selfsubjectreviews"), withBody(header))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(got.Body).NotTo(ContainSubstring("dora"))
 		header.Del("Authorization")
-		got, err = raw(ctx, insecure, serverAddress, http.MethodGet, proxyPath("member-1", "/version"), header)
+		got, err = raw(ctx, insecure, server.Address, http.MethodGet, proxyPath("member-1", "/version"), header)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(got.Code).To(Equal(http.StatusForbidden), got.Body)
 	}, NodeTimeout(3*time.Minute))

@@ -79,7 +79,7 @@ var _ = Describe("Streams", func() {
 			if !server.Running() {
 				Expect(server.Launch()).To(Succeed())
 			}
-			isServed(ctx)
+			Expect(server.WaitServed(ctx)).To(Succeed())
 		}, NodeTimeout(2*time.Minute))
 		_, err = io.ReadAll(body)
 		Expect(err).NotTo(HaveOccurred(), "a stream that breaks off is an error to a client")

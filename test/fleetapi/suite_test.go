@@ -9,17 +9,13 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,7 +26,6 @@ import (
 
 	"github.com/fedctl/fedctl/internal/localcluster"
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 	"github.com/fedctl/fedctl/test/kit"
 )
@@ -39,9 +34,8 @@ var (
 	system  *framework.System
 	host    *framework.Cluster
 	members []*framework.Cluster
-	// server is the program under test, and serverAddress where it serves itself.
-	server        *framework.Controller
-	serverAddress string
+	// server is the program under test.
+	server *framework.FleetAPI
 )
 
 func TestFleetAPI(t *testing.T) {
@@ -59,22 +53,13 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	system, err = framework.Prepare(ctx, GinkgoWriter, 2, func(o *localcluster.Options) { o.Exec = true })
 	Expect(err).NotTo(HaveOccurred())
 	host, members = system.Host(), system.Members()
-	serverAddress, err = framework.FreeAddress()
-	Expect(err).NotTo(HaveOccurred())
-	_, port, err := net.SplitHostPort(serverAddress)
-	Expect(err).NotTo(HaveOccurred())
 	Expect(system.StartControlPlane(ctx)).To(Succeed())
-	kit.Fedctl(ctx, system, "install", "--without-controller", "--fleet-api", "--fleet-api-address", "localhost:"+port)
+	server, err = system.InstallFleetAPI(ctx, "--fleet-api-drain-period=1s")
+	Expect(err).NotTo(HaveOccurred())
 	for _, member := range members {
 		kit.Fedctl(ctx, system, "join", member.Name, "--cluster-context", member.Name, "--fleet-access")
 		Expect(system.WaitForMember(ctx, member.Name, true)).To(Succeed())
 	}
-	server, err = framework.NewProcess(ctx, system.Programs.Controller, system.Dir(), host, "fleet-api", framework.KubeFedNamespace, kubefedconfig.FleetAPI)
-	Expect(err).NotTo(HaveOccurred())
-	server.Flags = append(server.Flags, "--mode=fleet-api", "--fleet-api-bind-address="+serverAddress, "--fleet-api-cert-dir="+certificates(ctx),
-		"--fleet-api-drain-period=1s")
-	Expect(server.Launch()).To(Succeed())
-	isServed(ctx)
 }, NodeTimeout(10*time.Minute))
 
 var _ = AfterSuite(func(ctx SpecContext) {
@@ -86,34 +71,11 @@ var _ = AfterSuite(func(ctx SpecContext) {
 	}
 }, NodeTimeout(5*time.Minute))
 
-var _ = JustAfterEach(func() { kit.ReportLog(server, 25) })
-
-// certificates writes the certificate that install has made, as a Pod is given it.
-func certificates(ctx context.Context) string {
-	GinkgoHelper()
-	secret := &corev1.Secret{}
-	Expect(host.Get(ctx, client.ObjectKey{Namespace: framework.KubeFedNamespace, Name: kubefedconfig.FleetAPI}, secret)).To(Succeed())
-	dir := filepath.Join(system.Dir(), "certificates")
-	Expect(os.MkdirAll(dir, 0o700)).To(Succeed())
-	for _, name := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
-		Expect(os.WriteFile(filepath.Join(dir, name), secret.Data[name], 0o600)).To(Succeed())
+var _ = JustAfterEach(func() {
+	if server != nil {
+		kit.ReportLog(server.Controller, 25)
 	}
-	return dir
-}
-
-// isServed waits until the host serves the API.
-func isServed(ctx context.Context) {
-	GinkgoHelper()
-	c, err := kubernetes.NewForConfig(host.Config)
-	Expect(err).NotTo(HaveOccurred())
-	Eventually(ctx, func() error {
-		if !server.Running() {
-			return StopTrying("the server has ended:\n" + server.LogTail(20))
-		}
-		_, err := c.Discovery().ServerResourcesForGroupVersion(fleetv1alpha1.GroupVersion.String())
-		return err
-	}).Should(Succeed(), func() string { return server.LogTail(30) })
-}
+})
 
 // as is the host for a user, whom the suite's administrator may impersonate.
 func as(name string, groups ...string) *rest.Config {

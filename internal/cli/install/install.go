@@ -204,7 +204,7 @@ func (o *Options) installHost(ctx context.Context) error {
 	if err := o.wait(ctx, installer); err != nil {
 		return err
 	}
-	return installer.next(o.Manifests)
+	return installer.next(o.Manifests, o.FleetAPI)
 }
 
 // wait waits for what was installed to run.

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/manifests"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 )
 
@@ -207,17 +208,23 @@ func (i *Installer) whyNotReady(ctx context.Context, deployment *appsv1.Deployme
 	return why
 }
 
-// next says what to do after installing.
-func (i *Installer) next(options manifests.Options) error {
-	controller := ""
+// next says what to do after installing, fleetAPI if that was installed as well.
+func (i *Installer) next(options manifests.Options, fleetAPI bool) error {
+	var run, access string
 	if options.WithoutController {
-		controller = fmt.Sprintf("\n  controller --kubefed-namespace %s   run it with the rights of ServiceAccount %s", options.Namespace, controllerName)
+		run = fmt.Sprintf("\n  controller --kubefed-namespace %s   run it with the rights of ServiceAccount %s", options.Namespace, controllerName)
+	}
+	if fleetAPI && options.WithoutController {
+		run += fmt.Sprintf("\n  controller --mode=fleet-api --kubefed-namespace %[1]s   with those of %[2]s, and the certificate in Secret %[2]s", options.Namespace, kubefedconfig.FleetAPI)
+	}
+	if fleetAPI {
+		access = "\n  fedctl join CLUSTER --fleet-access   let users of the host into a member, each as himself"
 	}
 	_, err := fmt.Fprintf(i.Out, `
 The control plane is installed in namespace %s. Next:%s
-  fedctl join CLUSTER        make a cluster a member
+  fedctl join CLUSTER        make a cluster a member%s
   fedctl enable TYPE         federate more types than the default ones
-`, options.Namespace, controller)
+`, options.Namespace, run, access)
 	return err
 }
 
