@@ -30,6 +30,8 @@ const (
 	// secretKept is how long a Secret is used without looking at it again: so long a token
 	// that was taken away may still be sent, to the member that ends it.
 	secretKept = 10 * time.Second
+	// secretPause is the time between two tries to read a Secret that could not be read.
+	secretPause = 2 * time.Second
 	// hostTimeout is for reading a Secret.
 	hostTimeout = 5 * time.Second
 )
@@ -92,7 +94,11 @@ func (m *members) to(ctx context.Context, name string) (*connection, error) {
 		return w.connection, nil
 	}
 	secret, err := m.secret(ctx, kfc)
-	if err != nil {
+	switch {
+	case err != nil && w.usable(kfc):
+		w.looked = time.Now().Add(secretPause - secretKept) // a host that does not answer has taken nothing away
+		return w.connection, nil
+	case err != nil:
 		return nil, unavailable(name, err.Error())
 	}
 	access, err := reach.FleetAccess(kfc, secret)
@@ -155,7 +161,8 @@ func (m *members) forget(name string) {
 	}
 }
 
-// secret reads the Secret that a KubeFedCluster names; nil if there is none.
+// secret reads the Secret that a KubeFedCluster names; nil if there is none that this
+// server may read.
 func (m *members) secret(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster) (*corev1.Secret, error) {
 	name := kfc.Annotations[reach.FleetAccessAnnotation]
 	if name == "" {
@@ -168,8 +175,8 @@ func (m *members) secret(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // documented: there is none
-	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("the fleet's API server may not read Secret %s/%s: join with --fleet-access again", m.namespace, name)
+	case apierrors.IsForbidden(err): // which is how it is taken away
+		return nil, nil //nolint:nilnil // documented: there is none
 	case err != nil:
 		return nil, fmt.Errorf("reading Secret %s/%s in the host cluster: %s", m.namespace, name, reach.Innermost(err))
 	}
@@ -179,7 +186,12 @@ func (m *members) secret(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster
 // fresh says whether the connection can be used without looking at the Secret again.
 // The caller holds the lock.
 func (w *way) fresh(kfc *fedcorev1beta1.KubeFedCluster, now time.Time) bool {
-	return w.connection != nil && w.uid == string(kfc.UID) && w.version == kfc.ResourceVersion && now.Sub(w.looked) < secretKept && !w.connection.stale.Load()
+	return w.usable(kfc) && w.version == kfc.ResourceVersion && now.Sub(w.looked) < secretKept
+}
+
+// usable says whether nothing is known against the connection. The caller holds the lock.
+func (w *way) usable(kfc *fedcorev1beta1.KubeFedCluster) bool {
+	return w.connection != nil && w.uid == string(kfc.UID) && !w.connection.stale.Load()
 }
 
 // connect goes on with the connection there is, if only the token is another. The caller

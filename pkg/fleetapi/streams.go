@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -33,7 +34,7 @@ func (s *streams) follow(r *http.Request, ended context.Context, upgrade bool) (
 // as if the member had ended it, which clients go on from.
 func (s *streams) body(r *http.Request, of io.ReadCloser) io.ReadCloser {
 	query := r.URL.Query()
-	if !isTrue(query.Get("watch")) && !isTrue(query.Get("follow")) {
+	if !isTrue(query["watch"]) && !isTrue(query["follow"]) {
 		return of
 	}
 	e := &ending{ReadCloser: of, over: s.over}
@@ -41,7 +42,10 @@ func (s *streams) body(r *http.Request, of io.ReadCloser) io.ReadCloser {
 	return e
 }
 
-func isTrue(value string) bool { return value == "true" || value == "1" }
+// isTrue reads a parameter as API servers do: whatever is neither false nor 0.
+func isTrue(values []string) bool {
+	return len(values) > 0 && values[0] != "0" && !strings.EqualFold(values[0], "false")
+}
 
 // ending is a body that ends early.
 type ending struct {

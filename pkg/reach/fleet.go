@@ -27,7 +27,7 @@ func FleetAccess(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) (Acc
 	case name == "":
 		return Access{}, ErrNoFleetAccess
 	case secret == nil:
-		return Access{}, fmt.Errorf("Secret %s/%s does not exist: join with --fleet-access again", kfc.Namespace, name) //nolint:staticcheck // a kind begins it
+		return Access{}, fmt.Errorf("Secret %s/%s does not exist, or may not be read: join with --fleet-access again", kfc.Namespace, name) //nolint:staticcheck // a kind begins it
 	case secret.Name != name || secret.Namespace != kfc.Namespace || secret.Labels[ClusterLabel] != kfc.Name:
 		return Access{}, fmt.Errorf("Secret %s/%s is not that of cluster %s: its label %s says otherwise", secret.Namespace, secret.Name, kfc.Name, ClusterLabel) //nolint:staticcheck // a kind begins it
 	case secret.Annotations[ClusterUIDAnnotation] != NotedUID(kfc):

@@ -104,6 +104,20 @@ var _ = Describe("A member that is not ready", func() {
 		Expect(got.Header.Get("Retry-After")).To(Equal("10"))
 	}, NodeTimeout(5*time.Minute))
 
+	It("is reached with the next token before the last one ends, which the server asks for itself", func(ctx SpecContext) {
+		secret := kit.Named("v1", "Secret", framework.KubeFedNamespace, "member-1-fleet-access")
+		before := kit.At(kit.Found(ctx, host, secret).Object, "/data/token")
+		lifetime := func(value string) {
+			kit.Change(ctx, host, secret, func(u *unstructured.Unstructured) {
+				kit.Set(u.Object, "/metadata/annotations/fedctl.io~1token-lifetime", value)
+			})
+		}
+		lifetime("1s") // half of which has passed
+		DeferCleanup(func(cleanup SpecContext) { ctx = cleanup; lifetime("168h0m0s") }, NodeTimeout(time.Minute))
+		Eventually(ctx, func() any { return kit.At(kit.Found(ctx, host, secret).Object, "/data/token") }).ShouldNot(Equal(before))
+		Expect(throughHost(ctx, http.MethodGet, proxyPath("member-1", "/version"), nil).Code).To(Equal(http.StatusOK))
+	}, NodeTimeout(4*time.Minute))
+
 	It("is told from one that does not exist, and from one that lets nobody in", func(ctx SpecContext) {
 		got := throughHost(ctx, http.MethodGet, proxyPath("nowhere", "/api"), nil)
 		Expect(got.Code).To(Equal(http.StatusNotFound))
