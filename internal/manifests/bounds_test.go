@@ -26,7 +26,11 @@ func TestWhatRunsIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, objects := range map[string][]*unstructured.Unstructured{"controller": host, "executor": member} {
+	fleet, err := FleetAPI(Options{}, FleetAPIOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, objects := range map[string][]*unstructured.Unstructured{"controller": host, "executor": member, "fleet-api": fleet} {
 		t.Run(name, func(t *testing.T) {
 			deployments := ofKind[appsv1.Deployment](t, objects, "Deployment")
 			if len(deployments) != 1 {
@@ -49,9 +53,12 @@ func TestWhatRunsIsBounded(t *testing.T) {
 			t.Error("no NetworkPolicy bounds who reaches it")
 		})
 	}
-	budgets := ofKind[policyv1.PodDisruptionBudget](t, host, "PodDisruptionBudget")
-	if len(budgets) != 1 || !selects(t, budgets[0].Spec.Selector, ofKind[appsv1.Deployment](t, host, "Deployment")[0].Spec.Template.Labels) {
-		t.Errorf("%d PodDisruptionBudgets, none for the controller", len(budgets))
+	for _, objects := range [][]*unstructured.Unstructured{host, fleet} {
+		deployment := ofKind[appsv1.Deployment](t, objects, "Deployment")[0]
+		budgets := ofKind[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget")
+		if len(budgets) != 1 || !selects(t, budgets[0].Spec.Selector, deployment.Spec.Template.Labels) {
+			t.Errorf("%d PodDisruptionBudgets, none for %s", len(budgets), deployment.Name)
+		}
 	}
 }
 
