@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,11 +27,25 @@ func kubeFedConfig(ctx context.Context, host *rest.Config, c *config.Config) (*f
 	if err != nil {
 		return nil, fmt.Errorf("client of the host cluster: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.Members.RequestTimeout)
+	key := client.ObjectKey{Namespace: c.KubeFedNamespace, Name: kubefedconfig.Name}
+	found, err := storedKubeFedConfig(ctx, hostClient, key, c.Members.RequestTimeout)
+	if err != nil || found != nil || !c.WaitForKubeFedConfig {
+		return found, err
+	}
+	ctrl.Log.Info("Waiting for the KubeFedConfig", "name", key.String())
+	err = wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
+		found, err = storedKubeFedConfig(ctx, hostClient, key, c.Members.RequestTimeout)
+		return found != nil, err
+	})
+	return found, err
+}
+
+// storedKubeFedConfig reads it from the host cluster; nil if it, or its kind, is not there.
+func storedKubeFedConfig(ctx context.Context, host client.Reader, key client.ObjectKey, timeout time.Duration) (*fedcorev1beta1.KubeFedConfig, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	found := &fedcorev1beta1.KubeFedConfig{}
-	key := client.ObjectKey{Namespace: c.KubeFedNamespace, Name: kubefedconfig.Name}
-	switch err := hostClient.Get(ctx, key, found); {
+	switch err := host.Get(ctx, key, found); {
 	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 		return nil, nil //nolint:nilnil // documented: there is none
 	case err != nil:

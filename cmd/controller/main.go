@@ -56,6 +56,7 @@ func run(ctx context.Context, c *config.Config) error {
 	case settings.ModeFleetAPI:
 		return runFleetAPI(ctx, host, c)
 	}
+	setUpLogging(c.Process) // which no KubeFedConfig sets
 	kubefed, err := kubeFedConfig(ctx, host, c)
 	if err != nil {
 		return err
@@ -63,7 +64,6 @@ func run(ctx context.Context, c *config.Config) error {
 	if err := c.Finish(kubefed); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	setUpLogging(c.Process)
 	ctrl.Log.Info("Starting", "version", version.Get(), "host", host.Host, "settings", c.Values(), "kubeFedConfig", kubefed != nil)
 	if kubefed != nil { // tools wait for KubeFed's words
 		ctrl.Log.Info(fmt.Sprintf("Using valid KubeFedConfig %q", kubefed.Namespace+"/"+kubefed.Name))

@@ -12,8 +12,11 @@ type ControlPlane struct {
 	Context           string
 	KubeFedNamespace  string
 	KubeFedConfigFile string
-	Mode              string
-	Scope             string
+	// WaitForKubeFedConfig has the program wait at its start until the KubeFedConfig is
+	// there: an installation may create it after the controller.
+	WaitForKubeFedConfig bool
+	Mode                 string
+	Scope                string
 }
 
 // The values of ControlPlane.Mode.
@@ -31,6 +34,7 @@ const (
 // AddFlags implements Group.
 func (s *ControlPlane) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.KubeFedConfigFile, "kubefed-config", "", "File with a KubeFedConfig; by default the object kubefed in the KubeFed namespace.")
+	flags.BoolVar(&s.WaitForKubeFedConfig, "wait-for-kubefed-config", false, "Wait at the start until the KubeFedConfig is in the host cluster, instead of starting without one.")
 	flags.StringVar(&s.Kubeconfig, "kubeconfig", "", "Kubeconfig of the host cluster; by default the Pod's own service account, else $KUBECONFIG, else ~/.kube/config.")
 	flags.StringVar(&s.Context, "context", "", "Context of the host cluster in the kubeconfig; by default the current one.")
 	flags.StringVar(&s.KubeFedNamespace, "kubefed-namespace", kubefedconfig.DefaultNamespace, "Namespace of the control plane in the host cluster.")

@@ -171,3 +171,25 @@ func metrics(ctx context.Context, controller *framework.Controller, token string
 	}
 	return answer.StatusCode, answer.Body.Close()
 }
+
+// Helm creates custom resources after Deployments: a controller that did not wait would
+// have the scope Cluster here, for as long as it runs.
+var _ = Describe("a controller that is there before its KubeFedConfig", func() {
+	It("waits for it", func(ctx SpecContext) {
+		const namespace = "late"
+		install := []string{"install", "--without-controller", "--scope", "Namespaced", "--kubefed-namespace", namespace}
+		fedctl(ctx, install...)
+		config := kubeFedConfig(namespace, "kubefed")
+		Expect(host.Delete(ctx, config)).To(Succeed())
+		early := prepare(ctx, "early", namespace, "--wait-for-kubefed-config")
+		Expect(early.Launch()).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(early.Stop(ctx)).To(Succeed()) }, NodeTimeout(3*time.Minute))
+		Eventually(ctx, func() string { return early.LogTail(20) }).Should(ContainSubstring("Waiting for the KubeFedConfig"))
+		Consistently(ctx, early.Running).Should(BeTrue())
+		Expect(early.LogTail(20)).NotTo(ContainSubstring("Starting"))
+
+		fedctl(ctx, install...)
+		Eventually(ctx, func() string { return early.LogTail(500) }).Should(ContainSubstring("Using valid KubeFedConfig"))
+		Eventually(ctx, func() (float64, error) { return early.Metric(ctx, "leader_election_master_status") }).Should(BeNumerically(">=", 1))
+	}, SpecTimeout(5*time.Minute))
+})
