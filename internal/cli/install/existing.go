@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +36,32 @@ func (i *Installer) scope(ctx context.Context, options manifests.Options) (strin
 		return "", fmt.Errorf("KubeFedConfig %s: spec.scope is %q: it must be %s or %s", key, scope, manifests.ScopeCluster, manifests.ScopeNamespaced)
 	}
 	return scope, nil
+}
+
+// The annotations of what belongs to a Helm release.
+const (
+	releaseName      = "meta.helm.sh/release-name"
+	releaseNamespace = "meta.helm.sh/release-namespace"
+)
+
+// refuseRelease refuses a control plane that Helm has installed: two programs that write the
+// same objects would each undo what the other does. The controller's account is what every
+// installation has, and nothing that a release leaves behind.
+func (i *Installer) refuseRelease(ctx context.Context, namespace string) error {
+	account := &metav1.PartialObjectMetadata{}
+	account.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
+	key := client.ObjectKey{Namespace: namespace, Name: controllerName}
+	if err := i.Client.Get(ctx, key, account); apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("reading ServiceAccount %s: %w", key, err)
+	}
+	release, in := account.Annotations[releaseName], account.Annotations[releaseNamespace]
+	if release == "" {
+		return nil
+	}
+	return fmt.Errorf("the control plane in namespace %[1]s belongs to the Helm release %[2]s in namespace %[3]s: bring it up to date with \"helm upgrade %[2]s CHART -n %[3]s\"; or run \"helm uninstall %[2]s -n %[3]s\", which leaves settings, types, members and all that is federated, and then this command again",
+		namespace, release, in)
 }
 
 // removeObsolete deletes what earlier versions have installed and this one does not need:

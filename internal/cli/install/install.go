@@ -31,7 +31,7 @@ stop its controller first; members stay joined and objects stay as they are.
 Several control planes can live in one cluster: each has a namespace
 (--kubefed-namespace) and names of its own. One of scope Namespaced federates only
 what is in its namespace, and may do next to nothing outside of it. The scope of a
-control plane cannot be changed later.
+control plane cannot be changed later. One that Helm has installed is left to Helm.
 
 With --fleet-api, users of the host get an API through which they reach the members that
 let them in (fedctl join --fleet-access), with the login they have here. It is served by
@@ -179,6 +179,9 @@ func (o *Options) build() ([]*unstructured.Unstructured, error) {
 func (o *Options) installHost(ctx context.Context) error {
 	installer, err := o.installer(o.factory.HostClusterContext)
 	if err != nil {
+		return err
+	}
+	if err := installer.refuseRelease(ctx, o.Manifests.Namespace); err != nil {
 		return err
 	}
 	if o.Manifests.Scope, err = installer.scope(ctx, o.Manifests); err != nil {

@@ -89,6 +89,22 @@ var _ = Describe("fedctl install", Ordered, func() {
 		Expect(err).To(MatchError(ContainSubstring(`--scope takes Cluster and Namespaced, not "Galaxy"`)))
 	})
 
+	It("leaves a control plane to Helm that is Helm's", func(ctx context.Context) {
+		const helms = "helms"
+		_, err := fedctl(ctx, "install", "--without-controller", "--kubefed-namespace", helms)
+		Expect(err).NotTo(HaveOccurred())
+		account := parse(`{apiVersion: v1, kind: ServiceAccount, metadata: {name: fedctl-controller, namespace: helms}}`)
+		Expect(host.Patch(ctx, account, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"meta.helm.sh/release-name":"federation","meta.helm.sh/release-namespace":"helms"}}}`)))).To(Succeed())
+		for _, more := range [][]string{nil, {"--dry-run"}} {
+			_, err = fedctl(ctx, append([]string{"install", "--kubefed-namespace", helms}, more...)...)
+			Expect(err).To(MatchError(And(ContainSubstring("belongs to the Helm release federation in namespace helms"), ContainSubstring(`"helm upgrade federation CHART -n helms"`))))
+		}
+		deployment := parse(`{apiVersion: apps/v1, kind: Deployment}`)
+		Expect(host.Get(ctx, client.ObjectKey{Namespace: helms, Name: "fedctl-controller"}, deployment)).NotTo(Succeed())
+		_, err = fedctl(ctx, "install", "-o", "name", "--kubefed-namespace", helms)
+		Expect(err).NotTo(HaveOccurred(), "what only prints")
+	})
+
 	It("tells versions", func(ctx context.Context) {
 		out, err := fedctl(ctx, "version", "-o", "json", "--kubefed-namespace", "other")
 		Expect(err).NotTo(HaveOccurred())
