@@ -26,6 +26,9 @@ var takenWords = []string{"metrics", "namespaced", obsoleteWord}
 // obsoleteWord is one that earlier versions have used, and whose objects are deleted.
 const obsoleteWord = "webhook"
 
+// TakenWords are those that no namespace of a control plane may be, or begin with before a dash.
+func TakenWords() []string { return slices.Clone(takenWords) }
+
 // CheckNamespace refuses a namespace with which an object of its control plane
 // would have the name of one of another control plane.
 func CheckNamespace(namespace string) error {

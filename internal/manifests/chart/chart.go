@@ -69,6 +69,7 @@ func controlPlane(files map[string]string) ([]Value, error) {
 		}
 		files[file] += d.conditional()
 	}
+	files[Name+"/templates/_taken.tpl"] = Mark + `{{- define "fedctl.takenWords" -}}` + strings.Join(manifests.TakenWords(), " ") + "{{- end -}}\n"
 	if p.defaults == nil {
 		return nil, fmt.Errorf("the manifests have no Deployment")
 	}
