@@ -123,6 +123,7 @@ var _ = Describe("a release", Ordered, func() {
 			Expect(unstructured.SetNestedField(u.Object, "CHF", "spec", "template", "data", "currency")).To(Succeed())
 		})
 		kit.ExpectField(ctx, member, inMember, "/data/currency", "CHF")
+		Expect(memberWrites(ctx)).To(BeNumerically(">", writes), "what is counted")
 		stopController(ctx)
 		Expect(another.uninstall()).To(Succeed())
 	}, SpecTimeout(8*time.Minute))
