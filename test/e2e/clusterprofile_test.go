@@ -75,7 +75,8 @@ var _ = Describe("ClusterProfiles", localOnly, Serial, func() {
 		member, other := members[0], members[1]
 		fedctl(ctx, "install", "--cluster-profiles", "--without-controller")
 		DeferCleanup(func(ctx SpecContext) {
-			definition := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "clusterprofiles.multicluster.x-k8s.io"}}
+			definition := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "clusterprofiles.multicluster.x-k8s.io"}}
+			definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 			Expect(client.IgnoreNotFound(host.Delete(ctx, definition))).To(Succeed())
 		})
 		healthy := func(g Gomega) *metav1.Condition {
