@@ -91,8 +91,31 @@ func Derive(requested map[string]int64, pools []v1alpha1.Pool, approvals []Appro
 		d.Open = append(d.Open, pools[i])
 		d.Tolerations = append(d.Tolerations, tolerations...)
 	}
+	for i := range d.Open {
+		for _, taint := range d.Open[i].Taints {
+			narrow(d.Tolerations, taint, d.Blocked)
+		}
+	}
 	d.Tolerations = MergeTolerations(nil, d.Tolerations)
 	return d
+}
+
+// narrow has tolerations of a hardware taint be for its value alone where that Exists would let
+// pods into a closed pool as well: one that is somebody's, by another value of the same key.
+func narrow(tolerations []corev1.Toleration, taint v1alpha1.PoolTaint, closed []v1alpha1.Pool) {
+	if taint.Meaning != v1alpha1.TaintHardware || !slices.ContainsFunc(closed, func(p v1alpha1.Pool) bool {
+		return slices.ContainsFunc(p.Taints, func(t v1alpha1.PoolTaint) bool {
+			return t.Meaning == v1alpha1.TaintRestricted && t.Key == taint.Key && t.Effect == taint.Effect
+		})
+	}) {
+		return
+	}
+	i := slices.IndexFunc(tolerations, func(t corev1.Toleration) bool {
+		return t.Key == taint.Key && t.Effect == taint.Effect && t.Operator == corev1.TolerationOpExists
+	})
+	if i >= 0 { // there is one for each taint of an open pool
+		tolerations[i].Operator, tolerations[i].Value = corev1.TolerationOpEqual, taint.Value
+	}
 }
 
 // Blocking are the taints that keep pods out of a pool until a person approves them.

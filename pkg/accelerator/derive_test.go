@@ -2,10 +2,13 @@ package accelerator
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
 
 func container(resources map[string]string) corev1.Container {
@@ -111,4 +114,19 @@ func FuzzDerive(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A tenant may mark nodes by the hardware's own key: what tolerates the hardware does not open those.
+func TestATenantsValueOfAHardwareKeyStaysClosed(t *testing.T) {
+	pool := func(value string, meaning v1alpha1.TaintMeaning) v1alpha1.Pool {
+		return v1alpha1.Pool{Resource: "nvidia.com/gpu", LargestNode: resource.MustParse("8"), Taints: []v1alpha1.PoolTaint{{Key: "nvidia.com/gpu", Value: value, Effect: "NoSchedule", Meaning: meaning}}}
+	}
+	d := Derive(map[string]int64{"nvidia.com/gpu": 1}, []v1alpha1.Pool{pool("present", v1alpha1.TaintHardware), pool("true", v1alpha1.TaintHardware), pool("team", v1alpha1.TaintRestricted)}, nil)
+	want := []corev1.Toleration{
+		{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpEqual, Value: "present", Effect: "NoSchedule"},
+		{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpEqual, Value: "true", Effect: "NoSchedule"},
+	}
+	if !slices.Equal(d.Tolerations, want) || len(d.Blocked) != 1 {
+		t.Errorf("got %+v", d)
+	}
 }

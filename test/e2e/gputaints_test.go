@@ -93,7 +93,7 @@ var _ = Describe("Derived tolerations on nodes as they are found", localOnly, Se
 			Eventually(ctx, runningOn(ctx, c, f)).Should(Equal(opened(nodes, resourceName)))
 		}
 		whole := workloads[0]
-		Expect(tolerationsIn(ctx, c, whole.target)(Default)).To(Equal([]string{"nvidia.com/gpu:NoSchedule"}))
+		Expect(tolerationsIn(ctx, c, whole.target)(Default)).To(Equal([]string{"nvidia.com/gpu=present:NoSchedule", "nvidia.com/gpu=true:NoSchedule"}), "Exists would open a tenant's nodes")
 		Consistently(ctx, runningOn(ctx, c, whole), 2*time.Second).Should(Equal(opened(nodes, "nvidia.com/gpu")))
 		Expect(runningOn(ctx, without, whole)(Default)).To(BeEmpty())
 		expectMessage(ctx, whole, without.Name, "no node offers 1 of nvidia.com/gpu")
@@ -128,7 +128,7 @@ var _ = Describe("Derived tolerations on nodes as they are found", localOnly, Se
 			set(u.Object, "/spec/rules/0/deriveTolerations/approve", plain(fields{"approve": approve})["approve"])
 		})
 		Eventually(ctx, func(g Gomega) {
-			g.Expect(tolerationsIn(ctx, c, whole.target)(g)).To(Equal([]string{"cloud.google.com/gke-spot=true:NoSchedule", "nvidia.com/gpu:NoSchedule"}))
+			g.Expect(tolerationsIn(ctx, c, whole.target)(g)).To(Equal([]string{"cloud.google.com/gke-spot=true:NoSchedule", "nvidia.com/gpu=present:NoSchedule", "nvidia.com/gpu=true:NoSchedule"}))
 			running := runningOn(ctx, c, whole)(g)
 			g.Expect(running[nodes["spot"].Name]).To(BeNumerically(">", 0), "%v", running)
 			for _, closed := range []string{"tenant-by-key", "two-effects", "going", "xid", "mismatch", "openshift"} {
