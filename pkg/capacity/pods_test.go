@@ -58,7 +58,7 @@ func TestPodOf(t *testing.T) {
 
 // TestUsage: whatever pods come, change, move and go, the sums are those of the pods there are.
 func TestUsage(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(1, 2))
 	u := usage{nodes: accelerator.Requests{}}
 	pods := map[int]*pod{}
 	make := func() *pod {

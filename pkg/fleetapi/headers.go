@@ -31,7 +31,7 @@ var responseHeaders = []string{
 const (
 	protocolHeader = "Sec-Websocket-Protocol"
 	// bearerProtocol begins a protocol of a WebSocket that is none: a browser's login.
-	bearerProtocol = "base64url.bearer.authorization.k8s.io."
+	bearerProtocol = "base64url.bearer.authorization.k8s.io." //nolint:gosec // a name
 )
 
 // forMember is what of the headers of a request gets to a member.

@@ -35,7 +35,7 @@ func memberPath(path, cluster string) (string, error) {
 		}
 		again, err := url.PathUnescape(decoded)
 		if err != nil || again == decoded {
-			return rest, nil
+			return rest, nil //nolint:nilerr // what does not decode any further is what it says
 		}
 		decoded = again
 	}

@@ -99,7 +99,7 @@ func (p *passage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		to = p.upgrades
 	}
 	defer goneQuietly(r)
-	r, done := p.streams.follow(r, p.ended, upgrade)
+	r, done := p.streams.follow(p.ended, r, upgrade)
 	defer done()
 	forward := httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {

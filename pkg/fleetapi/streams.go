@@ -16,7 +16,7 @@ type streams struct {
 
 // follow has a request end with its connection to the member, and one that is upgraded
 // with this server as well. done is to be called when it has ended.
-func (s *streams) follow(r *http.Request, ended context.Context, upgrade bool) (followed *http.Request, done func()) {
+func (s *streams) follow(ended context.Context, r *http.Request, upgrade bool) (followed *http.Request, done func()) {
 	ctx, cancel := context.WithCancel(r.Context())
 	stop := []func() bool{context.AfterFunc(ended, cancel)}
 	if upgrade {

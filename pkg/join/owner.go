@@ -66,7 +66,7 @@ func notes(existing *fedcorev1beta1.KubeFedCluster, account client.ObjectKey) bo
 }
 
 func (s *side) refuseAccount(account client.ObjectKey, why, hostUID string, o Options) error {
-	err := fmt.Errorf("ServiceAccount %s in %s %s: join with another --host-cluster-name", account, s.name, why) //nolint:staticcheck // a kind begins it
+	err := fmt.Errorf("ServiceAccount %s in %s %s: join with another --host-cluster-name", account, s.name, why)
 	if hostUID == "" {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *side) checkRole(ctx context.Context, account client.ObjectKey) error {
 	if err != nil || other == nil {
 		return err
 	}
-	return fmt.Errorf("ClusterRoleBinding %s in %s gives its rights to ServiceAccount %s, with which another control plane has joined the cluster: join with another --host-cluster-name", //nolint:staticcheck // a kind begins it
+	return fmt.Errorf("ClusterRoleBinding %s in %s gives its rights to ServiceAccount %s, with which another control plane has joined the cluster: join with another --host-cluster-name",
 		roleName(account.Name), s.name, other)
 }
 

@@ -37,7 +37,7 @@ func (w *work) deriveFor(spec map[string]any) error {
 	}
 	d := w.sight.derived(w.cluster, requested)
 	if d == nil { // another rule has made it ask for something else
-		d = w.rule.deriveFrom(requested, w.facts.Pools)
+		d = w.deriveFrom(requested, w.facts.Pools)
 	}
 	for _, note := range d.notes {
 		w.note(note)

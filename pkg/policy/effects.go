@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/binary"
 	"errors"
 	"reflect"
 
@@ -108,7 +109,7 @@ func likenessOf(layers []federate.Layer, cluster string) string {
 		if like < 0 {
 			return "=" + cluster
 		}
-		key = append(key, byte(like), byte(like>>8), byte(like>>16))
+		key = binary.AppendVarint(key, int64(like))
 	}
 	return string(key)
 }

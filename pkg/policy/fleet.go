@@ -135,7 +135,7 @@ func (f *Fleet) look(r *rule, asked requests) *sight {
 				seen = strconv.FormatBool(c.Known) + textOf(made)
 			}
 		}
-		hash.Write([]byte(name + "=" + seen + "\n")) //nolint:revive // a hash takes all
+		hash.Write([]byte(name + "=" + seen + "\n"))
 		switch {
 		case blind:
 			s.like[name] = alone

@@ -28,7 +28,7 @@ func someClusters(r *rand.Rand, n int) Clusters {
 		for range r.IntN(3) {
 			c.Pools = append(c.Pools, clusterv1alpha1.Pool{
 				Resource: []string{"nvidia.com/gpu", "amd.com/gpu"}[r.IntN(2)], Product: fmt.Sprint("P", r.IntN(2)), ProductLabel: "product",
-				Taints: taints[r.IntN(len(taints))], Nodes: int32(1 + r.IntN(9)), LargestNode: *resource.NewQuantity(int64(4<<r.IntN(2)), resource.DecimalSI), //nolint:gosec // small
+				Taints: taints[r.IntN(len(taints))], Nodes: int32(1 + r.IntN(9)), LargestNode: *resource.NewQuantity(int64(4<<r.IntN(2)), resource.DecimalSI),
 			})
 		}
 		clusters[fmt.Sprint("c", i)] = c

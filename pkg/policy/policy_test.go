@@ -257,12 +257,6 @@ func TestRevision(t *testing.T) {
 	}
 }
 
-func readJSON(data []byte) any {
-	var value any
-	_ = utiljson.Unmarshal(data, &value)
-	return value
-}
-
 // What is wrong with a patch of a Secret names none of its keys.
 func TestPatchesOfSecretsNameNoKeys(t *testing.T) {
 	p := policyOf(t, `{selectors: [{kind: Secret}], rules: [{patches: [{in: {path: /stringData/app, format: YAML}, op: remove, path: /missing}]}]}`)

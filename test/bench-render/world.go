@@ -79,7 +79,7 @@ func clusters(n int) policy.Clusters {
 		for k := range i % 3 {
 			c.Pools = append(c.Pools, clusterv1alpha1.Pool{
 				Resource: "nvidia.com/gpu", Product: products[(i/7+k)%len(products)], ProductLabel: "nvidia.com/gpu.product",
-				Taints: taints[(i/3+5*k)%len(taints)], Nodes: int32(1 + i%40), AvailableNodes: int32(1 + i%40), //nolint:gosec // small
+				Taints: taints[(i/3+5*k)%len(taints)], Nodes: int32(1 + i%40), AvailableNodes: int32(1 + i%40),
 				Allocatable: *resource.NewQuantity(int64(8*(1+i%40)), resource.DecimalSI), LargestNode: resource.MustParse("8"),
 			})
 		}

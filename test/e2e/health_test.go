@@ -220,7 +220,7 @@ var _ = Describe("How objects fare", Ordered, func() {
 		kubernetes, err := localcluster.FindBinary("")
 		Expect(err).NotTo(HaveOccurred())
 		wait := func(name, timeout string) (string, error) {
-			out, err := exec.CommandContext(ctx, kubernetes, "kubectl", "--kubeconfig", system.Kubeconfig(), "--context", host.Name, //nolint:gosec // the suite's own
+			out, err := exec.CommandContext(ctx, kubernetes, "kubectl", "--kubeconfig", system.Kubeconfig(), "--context", host.Name,
 				"-n", ns, "wait", "--for=condition=Ready", "--timeout="+timeout, "federateddeployment/"+name).CombinedOutput()
 			return string(out), err
 		}

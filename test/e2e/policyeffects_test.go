@@ -41,7 +41,7 @@ func expectMessage(ctx context.Context, f *federated, cluster string, texts ...s
 func replaceRules(ctx context.Context, policy ref, rules ...any) {
 	GinkgoHelper()
 	tamper(ctx, host, policy, func(u *unstructured.Unstructured) {
-		u.Object["spec"].(fields)["rules"] = plain(fields{"rules": list(rules)})["rules"] //nolint:forcetypeassert // made by policy
+		u.Object["spec"].(fields)["rules"] = plain(fields{"rules": rules})["rules"] //nolint:forcetypeassert // made by policy
 	})
 }
 

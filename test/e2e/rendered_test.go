@@ -62,7 +62,7 @@ func federatedIn(ctx context.Context, g Gomega, namespace string, kinds []string
 var _ = Describe("What fedctl renders", localOnly, Serial, func() {
 	It("is byte for byte what the controller applied, for objects, policies and nodes at random", func(ctx SpecContext) {
 		const objects = 500
-		r := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 17)) //nolint:gosec // a test's
+		r := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 17))
 		By(fmt.Sprintf("seed %d", GinkgoRandomSeed()))
 		ns := federatedNamespace(ctx)
 		for i := range 6 {

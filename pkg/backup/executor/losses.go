@@ -83,14 +83,15 @@ func (r *repositories) losses(ctx context.Context, object *v1alpha1.BackupReposi
 		return nil, err
 	}
 	for id, run := range runs {
-		if faults[id] != nil {
+		switch {
+		case faults[id] != nil:
 			if err := r.noteLost(ctx, run, faults[id]); err != nil {
 				return nil, err
 			}
 			found.runs = append(found.runs, run.Name)
-		} else if lost(run) && r.reread(object, run, again) {
+		case lost(run) && r.reread(object, run, again):
 			found.reading = append(found.reading, run.Name)
-		} else if lost(run) {
+		case lost(run):
 			found.runs = append(found.runs, run.Name)
 		}
 	}

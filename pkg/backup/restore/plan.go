@@ -133,7 +133,7 @@ func (r *run) planLine(ctx context.Context, resource content.Resource, line []by
 	defer r.planned()
 	object, err := parse(line)
 	if err != nil {
-		return nil //nolint:nilerr // said when it is restored
+		return nil // said when it is restored
 	}
 	r.plan.facts.saw(resource, object)
 	if !r.wantsObject(resource, object) {
