@@ -23,7 +23,7 @@ func FleetStatus(c *fedcorev1beta1.KubeFedCluster) fleetv1alpha1.ClusterStatus {
 
 // FleetTable lays clusters of the API of the fleet out, one row each. now is for their ages.
 func FleetTable(clusters []fleetv1alpha1.Cluster, now time.Time) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: Columns(7, "Name", "Ready", "Version", "Region", "Nodes", "Accelerators", "Age", "Zones", "Reason", "Message")}
+	table := &metav1.Table{ColumnDefinitions: fleetColumns()}
 	table.ColumnDefinitions[0].Format = "name"
 	for i := range clusters {
 		c := &clusters[i]
@@ -33,4 +33,9 @@ func FleetTable(clusters []fleetv1alpha1.Cluster, now time.Time) *metav1.Table {
 		}})
 	}
 	return table
+}
+
+// fleetColumns are the columns of a table of the fleet API's clusters.
+func fleetColumns() []metav1.TableColumnDefinition {
+	return Columns(7, "Name", "Ready", "Version", "Region", "Nodes", "Accelerators", "Age", "Zones", "Reason", "Message")
 }

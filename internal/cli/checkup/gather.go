@@ -1,10 +1,10 @@
 package checkup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -48,7 +48,7 @@ type gatherer struct {
 	namespace string
 	factory   *cmdutil.Factory
 
-	mu sync.Mutex // guards what several read at a time: in.Unreadable, in.Clusters
+	mu sync.Mutex // guards what several read at a time: in.Unread, in.Clusters
 	in *diagnosis.Input
 }
 
@@ -86,18 +86,24 @@ func (g *gatherer) gather(ctx context.Context) (*diagnosis.Input, error) {
 		group.Go(func() error { g.objects(groupCtx, &types[i]); return nil })
 	}
 	_ = group.Wait() // what went wrong is noted
-	slices.Sort(g.in.Unreadable)
+	slices.SortFunc(g.in.Unread, func(a, b diagnosis.Unread) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Object, b.Object))
+	})
 	return g.in, ctx.Err()
 }
 
 // unreadable notes an error; not found is an answer, not an error.
-func (g *gatherer) unreadable(what string, err error) {
+func (g *gatherer) unreadable(kind, object string, err error) {
 	if err == nil || apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
 		return
 	}
+	u := diagnosis.Unread{Kind: kind, Object: object, Why: err.Error()}
+	if apierrors.IsForbidden(err) {
+		u.Why = ""
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.in.Unreadable = append(g.in.Unreadable, fmt.Sprintf("reading %s: %v", what, err))
+	g.in.Unread = append(g.in.Unread, u)
 }
 
 // config reads the KubeFedConfig and tries it as the controller does at its start.
@@ -108,7 +114,7 @@ func (g *gatherer) config(ctx context.Context) error {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
 		return nil
 	case apierrors.IsForbidden(err):
-		g.unreadable("KubeFedConfig "+g.namespace+"/"+kubefedconfig.Name, err)
+		g.unreadable("KubeFedConfig", g.namespace+"/"+kubefedconfig.Name, err)
 		g.in.Installed = true // as far as that can be known
 		return nil
 	case err != nil:
@@ -127,7 +133,7 @@ func (g *gatherer) running(ctx context.Context) {
 	g.in.NoLeaderSince = cmdutil.Leaderless(ctx, g.host, g.namespace)
 	lease := &coordinationv1.Lease{}
 	err := g.host.Get(ctx, client.ObjectKey{Namespace: g.namespace, Name: kubefedconfig.Controller}, lease)
-	g.unreadable("Lease "+g.namespace+"/"+kubefedconfig.Controller, err)
+	g.unreadable("Lease", g.namespace+"/"+kubefedconfig.Controller, err)
 	if err == nil && g.in.NoLeaderSince == nil {
 		g.in.Leader = ptr.Deref(lease.Spec.HolderIdentity, "")
 	}
@@ -136,7 +142,7 @@ func (g *gatherer) running(ctx context.Context) {
 func (g *gatherer) deployment(ctx context.Context, name string) *diagnosis.Deployment {
 	read := &appsv1.Deployment{}
 	if err := g.host.Get(ctx, client.ObjectKey{Namespace: g.namespace, Name: name}, read); err != nil {
-		g.unreadable("Deployment "+g.namespace+"/"+name, err)
+		g.unreadable("Deployment", g.namespace+"/"+name, err)
 		return nil
 	}
 	out := &diagnosis.Deployment{Name: name, Want: ptr.Deref(read.Spec.Replicas, 1), Ready: read.Status.ReadyReplicas}
@@ -153,7 +159,7 @@ func (g *gatherer) types(ctx context.Context) []typeconfig.Type {
 	list := &unstructured.UnstructuredList{} // KubeFed's Go type has no conditions
 	list.SetGroupVersionKind(fedcorev1beta1.SchemeGroupVersion.WithKind("FederatedTypeConfigList"))
 	if err := g.host.List(ctx, list, client.InNamespace(g.namespace)); err != nil {
-		g.unreadable("FederatedTypeConfigs in namespace "+g.namespace, err)
+		g.unreadable("FederatedTypeConfig", "", err)
 		return nil
 	}
 	var types []typeconfig.Type
@@ -161,12 +167,12 @@ func (g *gatherer) types(ctx context.Context) []typeconfig.Type {
 		ftc := &fedcorev1beta1.FederatedTypeConfig{}
 		err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, ftc)
 		if err != nil {
-			g.unreadable("FederatedTypeConfig "+list.Items[i].GetName(), err)
+			g.unreadable("FederatedTypeConfig", list.Items[i].GetName(), err)
 			continue
 		}
 		t, err := typeconfig.FromFederatedTypeConfig(ftc)
 		if err != nil {
-			g.unreadable("FederatedTypeConfig "+ftc.Name, err)
+			g.unreadable("FederatedTypeConfig", ftc.Name, err)
 			continue
 		}
 		row := diagnosis.Type{Name: ftc.Name, Definition: t.CRDName(), Enabled: ftc.GetPropagationEnabled(),
@@ -210,7 +216,7 @@ func (g *gatherer) objects(ctx context.Context, t *typeconfig.Type) {
 	list := listOf(t)
 	for more := true; more; more = list.GetContinue() != "" {
 		if err := g.host.List(ctx, list, client.Limit(pageSize), client.Continue(list.GetContinue())); err != nil {
-			g.unreadable(t.CRDName(), err)
+			g.unreadable(t.CRDName(), "", err)
 			return
 		}
 		for i := range list.Items {
@@ -225,7 +231,7 @@ func (g *gatherer) policies(ctx context.Context) {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(policyv1alpha1.GroupVersion.WithKind(kind + "List"))
 		if err := g.host.List(ctx, list); err != nil {
-			g.unreadable(strings.ToLower(kind)+" objects", err)
+			g.unreadable(kind, "", err)
 			continue
 		}
 		for i := range list.Items {

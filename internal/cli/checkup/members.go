@@ -2,7 +2,6 @@ package checkup
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,7 +28,7 @@ const patience = 5 * time.Second
 // clusters reads the members, and asks those that are ready.
 func (g *gatherer) clusters(ctx context.Context) {
 	var list fedcorev1beta1.KubeFedClusterList
-	g.unreadable("KubeFedClusters in namespace "+g.namespace, g.host.List(ctx, &list, client.InNamespace(g.namespace)))
+	g.unreadable("KubeFedCluster", "", g.host.List(ctx, &list, client.InNamespace(g.namespace)))
 	rows := make([]diagnosis.Cluster, len(list.Items))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
@@ -48,7 +47,7 @@ func (g *gatherer) ask(ctx context.Context, c *diagnosis.Cluster) {
 	secret := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: kfc.Namespace, Name: kfc.Spec.SecretRef.Name}
 	if err := g.host.Get(ctx, key, secret); err != nil {
-		g.unreadable("Secret "+key.String()+" with the credentials of cluster "+kfc.Name, err)
+		g.unreadable("Secret", key.String(), err)
 		return
 	}
 	c.TokenLifetime, c.TokenKnown = reach.TokenLifetime(secret), true
@@ -57,7 +56,7 @@ func (g *gatherer) ask(ctx context.Context, c *diagnosis.Cluster) {
 	}
 	config, err := reach.ClientConfig(kfc, secret, patience)
 	if err != nil {
-		g.unreadable("cluster "+kfc.Name, err)
+		c.Silent = err.Error()
 		return
 	}
 	config.WarningHandler = rest.NoWarnings{}
@@ -65,7 +64,7 @@ func (g *gatherer) ask(ctx context.Context, c *diagnosis.Cluster) {
 	config.Wrap(memberClock.wrap)
 	asked, err := authorizationclient.NewForConfig(config)
 	if err != nil {
-		g.unreadable("cluster "+kfc.Name, err)
+		c.Silent = err.Error()
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -73,7 +72,7 @@ func (g *gatherer) ask(ctx context.Context, c *diagnosis.Cluster) {
 	review, err := asked.SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "*", Group: "*", Resource: "*"}}}, metav1.CreateOptions{})
 	if err != nil {
-		g.unreadable("cluster "+kfc.Name, errors.New(reach.Describe(err, kfc.Spec.APIEndpoint, patience)))
+		c.Silent = reach.Describe(err, kfc.Spec.APIEndpoint, patience)
 		return
 	}
 	c.Everything, c.Skew = review.Status.Allowed, memberClock.ahead()-g.clock.ahead()

@@ -30,7 +30,7 @@ func (g *gatherer) shipped(ctx context.Context) {
 	}
 	objects, err := manifests.Build(manifests.Options{Namespace: g.namespace, Scope: scope})
 	if err != nil {
-		g.unreadable("the manifests", err)
+		g.unreadable("manifests", "", err)
 		return
 	}
 	for _, want := range objects {
@@ -57,7 +57,7 @@ func (g *gatherer) compare(ctx context.Context, want *unstructured.Unstructured)
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
 		row.Missing = true
 	case err != nil:
-		g.unreadable(want.GetKind()+" "+want.GetName(), err)
+		g.unreadable(want.GetKind(), want.GetName(), err)
 		return
 	default:
 		for _, field := range []string{"spec", "rules", "roleRef", "subjects"} {

@@ -28,8 +28,8 @@ by what is wrong with them. It only reads.
 A FAILURE does not do now what somebody has asked for. A WARNING is odd, or will be a
 failure. A NOTE does no harm. -o wide has the names of all objects.
 
-The exit code is 0 if there is no failure, 2 if there is one, and 1 if that could not be
-found out. Members are asked with the control plane's credentials; who may not read
+The exit code is 0 if there is no failure, 2 if there is one, and 1 if there is none
+among what could be read, but not all could. Members are asked with the control plane's credentials; who may not read
 those is told so.`
 
 const example = `  # What is wrong, and what to do
@@ -78,8 +78,11 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := o.print(&report); err != nil {
 		return err
 	}
-	if !report.Healthy {
+	switch {
+	case !report.Healthy:
 		return cmdutil.ExitError{Code: exitFailures, Err: errors.New("something is wrong: see the failures in the report")}
+	case !report.Complete:
+		return errors.New("not all could be read: see what is unreadable in the report")
 	}
 	return nil
 }
@@ -93,6 +96,8 @@ func (o *Options) print(r *diagnosis.Report) error {
 	switch {
 	case !r.Healthy:
 		verdict = "Something is wrong."
+	case !r.Complete:
+		verdict = "Nothing has failed of what could be read."
 	case len(r.Findings) > 0:
 		verdict = "Nothing has failed."
 	}

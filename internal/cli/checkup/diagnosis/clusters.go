@@ -19,13 +19,17 @@ const (
 )
 
 func (d *diagnosis) clusters() {
-	if d.in.Installed && len(d.in.Clusters) == 0 {
+	if d.in.Installed && len(d.in.Clusters) == 0 && d.knows("KubeFedCluster") {
 		d.find(finding.Finding{Level: finding.Note, Code: "no-clusters", Message: "no cluster has joined", Do: "fedctl join NAME --cluster-context CONTEXT"})
 	}
 	for i := range d.in.Clusters {
 		c := &d.in.Clusters[i]
 		d.readiness(c)
 		d.token(c)
+		if c.Silent != "" {
+			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "cluster-silent", Message: "it does not answer just now: " + c.Silent,
+				Do: "see \"fedctl get clusters\" in a minute; where its address is another one: fedctl join " + c.Object.Name + " --cluster-context CONTEXT --api-endpoint ADDRESS"})
+		}
 		if c.Everything {
 			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "may-do-everything",
 				Message: "the controller may do everything there: whoever has its token is an administrator of the member",
@@ -65,7 +69,7 @@ func (d *diagnosis) readiness(c *Cluster) {
 		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-not-probed", Message: "the controller has not looked at it", Do: "look whether the controller runs, then " + again})
 	default:
 		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-not-ready", Since: since,
-			Message: row.Reason + ": " + row.Message, Do: "mend what it says; where its address, authority or account is another one now: " + again})
+			Message: row.Reason + ": " + row.Message, Do: "mend what it says; where its authority or account is another one now: " + again + ", and with --api-endpoint ADDRESS where its address is"})
 	}
 }
 

@@ -1,12 +1,19 @@
 package diagnosis
 
-import "github.com/fedctl/fedctl/internal/finding"
+import (
+	"slices"
+	"strings"
+
+	"github.com/fedctl/fedctl/internal/finding"
+)
 
 // Report is what is wrong.
 type Report struct {
 	Namespace string `json:"namespace"`
-	// Healthy is set if there is no failure.
+	// Healthy is set if there is no failure among what could be read.
 	Healthy bool `json:"healthy"`
+	// Complete is set if all could be read.
+	Complete bool `json:"complete"`
 	// Clusters, Types and Objects are how many were looked at.
 	Clusters int               `json:"clusters"`
 	Types    int               `json:"types"`
@@ -27,6 +34,7 @@ func Diagnose(in Input) Report {
 	if r.Findings == nil {
 		r.Findings = []finding.Finding{}
 	}
+	r.Complete = len(in.Unread) == 0
 	r.Healthy = !finding.Has(r.Findings, finding.Failure)
 	return r
 }
@@ -41,8 +49,19 @@ func (d *diagnosis) find(f finding.Finding) { d.findings = append(d.findings, f)
 
 // unreadable says what is not in the report: silence about it is no good sign.
 func (d *diagnosis) unreadable() {
-	for _, what := range d.in.Unreadable {
-		d.find(finding.Finding{Level: finding.Warning, Code: "unreadable", Message: what + ": what it holds is not in this report",
-			Do: "run it again with an account that may read it, or when the API server answers"})
+	for _, u := range d.in.Unread {
+		f := finding.Finding{Level: finding.Warning, Code: "unreadable", Subject: strings.ToLower(u.Kind), Message: u.Why + ": it is not in this report", Do: "run it again when the API server answers"}
+		if u.Why == "" {
+			f.Message, f.Do = "this account may not read it: it is not in this report", "run it again with an account that may read it"
+		}
+		if u.Object != "" {
+			f.Objects = []string{u.Object}
+		}
+		d.find(f)
 	}
+}
+
+// knows says whether objects of a kind could be read.
+func (d *diagnosis) knows(kind string) bool {
+	return !slices.ContainsFunc(d.in.Unread, func(u Unread) bool { return u.Kind == kind })
 }

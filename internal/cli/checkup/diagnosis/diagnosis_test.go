@@ -79,11 +79,14 @@ func TestDiagnose(t *testing.T) {
 			[]string{"failure controller-not-ready deployment fedctl-controller", "failure no-leader lease fedctl-controller since 11:59"}},
 		"a controller that is stopped": {func(in *Input) { in.Controller.Want, in.Controller.Ready = 0, 0 },
 			[]string{"warning controller-stopped deployment fedctl-controller"}},
-		"no controller anywhere":         {func(in *Input) { in.Controller, in.Leader = nil, "" }, []string{"warning no-controller deployment fedctl-controller"}},
-		"a controller somewhere else":    {func(in *Input) { in.Controller = nil }, nil},
-		"another version":                {func(in *Input) { in.Version = "v1.3.0" }, []string{"note versions-differ deployment fedctl-controller"}},
-		"a build that knows no version":  {func(in *Input) { in.Version = "devel" }, nil},
-		"what cannot be read":            {func(in *Input) { in.Unreadable = []string{"reading x: no"} }, []string{"warning unreadable"}},
+		"no controller anywhere":        {func(in *Input) { in.Controller, in.Leader = nil, "" }, []string{"warning no-controller deployment fedctl-controller"}},
+		"a controller somewhere else":   {func(in *Input) { in.Controller = nil }, nil},
+		"another version":               {func(in *Input) { in.Version = "v1.3.0" }, []string{"note versions-differ deployment fedctl-controller"}},
+		"a build that knows no version": {func(in *Input) { in.Version = "devel" }, nil},
+		"what cannot be read": {func(in *Input) {
+			in.Unread = []Unread{{Kind: "Role", Object: "a"}, {Kind: "Role", Object: "b"}, {Kind: "Role", Object: "c", Why: "no answer"}, {Kind: "KubeFedCluster"}, {Kind: "Lease", Object: "x"}}
+			in.Clusters, in.Controller, in.Leader = nil, nil, ""
+		}, []string{"warning unreadable kubefedcluster", "warning unreadable lease x", "warning unreadable role a,b", "warning unreadable role c"}},
 		"nobody has joined":              {func(in *Input) { in.Clusters = nil }, []string{"note no-clusters"}},
 		"a definition is missing":        {func(in *Input) { in.Shipped = []Shipped{{Kind: "CustomResourceDefinition", Name: "x", Missing: true}} }, []string{"failure definition-missing customresourcedefinition x"}},
 		"rights are missing":             {func(in *Input) { in.Shipped = []Shipped{{Kind: "ClusterRole", Name: "x", Missing: true}} }, []string{"failure role-missing clusterrole x"}},
@@ -128,6 +131,7 @@ func TestDiagnoseClusters(t *testing.T) {
 		{Object: cluster("in-time", is, "", "", "2030-01-01T12:31:00Z"), TokenKnown: true, TokenLifetime: time.Hour},
 		{Object: cluster("ends", is, "", "", "2030-01-10T12:00:00Z"), TokenKnown: true},
 		{Object: cluster("admin", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Everything: true},
+		{Object: cluster("mute", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Silent: "no answer"},
 		{Object: cluster("slow", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Skew: -time.Minute},
 	}
 	if diff := cmp.Diff([]string{
@@ -135,6 +139,7 @@ func TestDiagnoseClusters(t *testing.T) {
 		"failure cluster-not-ready kubefedcluster away since 11:00",
 		"failure token-expired kubefedcluster ended since 11:00",
 		"warning clock-skew kubefedcluster slow",
+		"warning cluster-silent kubefedcluster mute",
 		"warning may-do-everything kubefedcluster admin",
 		"warning token-expires kubefedcluster ends",
 		"warning token-not-renewed kubefedcluster late",
@@ -167,12 +172,15 @@ func TestDiagnoseObjects(t *testing.T) {
 	typ := &typeconfig.Type{Name: "configmaps", Federated: typeconfig.Resource{
 		GVK: schema.GroupVersionKind{Group: "types.kubefed.io", Version: "v1beta1", Kind: "FederatedConfigMap"},
 		GVR: schema.GroupVersionResource{Group: "types.kubefed.io", Version: "v1beta1", Resource: "federatedconfigmaps"}}}
+	odd := federated("odd", "", false)
+	odd.Object["status"].(map[string]any)["conditions"] = []any{map[string]any{"type": "Propagation", "status": "True", "lastTransitionTime": "2030-01-01T08:00:00Z"},
+		map[string]any{"type": "Accepted", "status": "False", "reason": "PartlyIgnored", "message": "odd", "lastTransitionTime": "2030-01-01T09:00:00Z"}}
 	unseen := federated("unseen", "", false)
 	unseen.SetGeneration(3)
 	unseen.Object["status"].(map[string]any)["conditions"] = []any{map[string]any{"type": "Propagation", "status": "True"}}
 	for _, u := range []*unstructured.Unstructured{
 		federated("b", "CreationFailed", false), federated("a", "CreationFailed", false), federated("c", "ClusterNotReady", false),
-		federated("d", "ManagedLabelFalse", false), federated("e", "DeletionFailed", true), unseen,
+		federated("d", "ManagedLabelFalse", false), federated("e", "DeletionFailed", true), unseen, odd,
 	} {
 		in.Troubles.Add(typ, u, now)
 	}
@@ -183,12 +191,13 @@ func TestDiagnoseObjects(t *testing.T) {
 		"failure deleting" + subject + "shop/e since 11:00",
 		"failure deletion-failed" + subject + "shop/e since 11:00",
 		"warning cluster-not-ready" + subject + "shop/c since 10:00",
+		"warning partly-ignored" + subject + "shop/odd since 09:00",
 		"warning pending" + subject + "shop/unseen",
 		"note managed-label-false" + subject + "shop/d since 10:00",
 	}, lines(r)); diff != "" {
 		t.Error(diff)
 	}
-	if r.Objects != 6 {
+	if r.Objects != 7 {
 		t.Errorf("looked at %d objects", r.Objects)
 	}
 	for _, f := range r.Findings {

@@ -14,8 +14,8 @@ type Input struct {
 	Now       time.Time
 	// Version is fedctl's own; empty if it does not know.
 	Version string
-	// Unreadable says what could not be read, and why.
-	Unreadable []string
+	// Unread is what could not be read: nothing follows from its not being there.
+	Unread []Unread
 
 	// Installed is set if the host knows a KubeFedConfig; ConfigError is why the
 	// controller cannot work with it.
@@ -60,6 +60,8 @@ type Cluster struct {
 	Everything bool
 	// Skew is how far the member's clock is ahead of the host's.
 	Skew time.Duration
+	// Silent is why it has not answered just now.
+	Silent string
 }
 
 // Type is a FederatedTypeConfig.
@@ -77,4 +79,12 @@ type Type struct {
 type Policy struct {
 	Kind, Namespace, Name string
 	Conditions            []metav1.Condition
+}
+
+// Unread is something that could not be read.
+type Unread struct {
+	// Kind is what it is, such as KubeFedCluster, and Object its name; empty for all.
+	Kind, Object string
+	// Why is empty where the account may not read it.
+	Why string
 }

@@ -55,7 +55,7 @@ func (t *Troubles) Add(typ *typeconfig.Type, u *unstructured.Unstructured, now t
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.Looked++
-	since := sinceOf(u)
+	since := sinceOf(u, federate.ConditionPropagation)
 	note := func(word, cluster, message string, level finding.Level) {
 		g := t.group(cause{subject, word}, typ.Name)
 		g.add(u, cluster, message, since, level)
@@ -70,14 +70,15 @@ func (t *Troubles) Add(typ *typeconfig.Type, u *unstructured.Unstructured, now t
 	case row.Propagated == federate.ConditionFalse && !hasBadCluster(&row):
 		note(row.Reason, "", row.Message, finding.Failure)
 	}
-	if row.Problem != nil {
-		note(row.Problem.Reason, "", row.Problem.Message, finding.Warning)
-	}
 	for i := range row.Clusters {
 		c := &row.Clusters[i]
 		if level, bad := levelOf(c.Status); bad {
 			note(c.Status, c.Name, c.Message, level)
 		}
+	}
+	if row.Problem != nil {
+		since = sinceOf(u, federate.ConditionAccepted)
+		note(row.Problem.Reason, "", row.Problem.Message, finding.Warning)
 	}
 }
 
@@ -99,8 +100,8 @@ func levelOf(status string) (level finding.Level, bad bool) {
 	return finding.Failure, true
 }
 
-func sinceOf(u *unstructured.Unstructured) *metav1.Time {
-	condition := federate.ParseStatus(u.Object["status"]).Condition(federate.ConditionPropagation)
+func sinceOf(u *unstructured.Unstructured, conditionType string) *metav1.Time {
+	condition := federate.ParseStatus(u.Object["status"]).Condition(conditionType)
 	if condition == nil {
 		return nil
 	}

@@ -35,8 +35,8 @@ func (d *diagnosis) controller() {
 	switch {
 	case !in.Installed:
 		return
-	case c == nil && in.Leader != "":
-		return // it runs somewhere else, and well
+	case c == nil && (in.Leader != "" || !d.knows("Deployment") || !d.knows("Lease")):
+		return // it runs somewhere else, and well, or nobody can say
 	case c == nil:
 		d.find(finding.Finding{Level: finding.Warning, Code: "no-controller", Subject: subject,
 			Message: "the controller has no Deployment in namespace " + in.Namespace + ", and leads nowhere else", Do: "fedctl install, or start the controller where it is to run"})
