@@ -1,7 +1,7 @@
 // Command generate writes what config/ ships of generated files:
 //
 //	config/crd/core    CustomResourceDefinitions of KubeFed's own API, from its Go types
-//	config/crd/backup, config/crd/cluster, config/crd/policy
+//	config/crd/backup, config/crd/cluster, config/crd/fedctl, config/crd/policy
 //	                   those of our own API groups, from pkg/api (with its deep-copy code)
 //	config/crd/types   those of the default federated types, from the schemas of their targets
 //	config/types       the FederatedTypeConfigs of the same
@@ -55,7 +55,7 @@ func deepCopy() error {
 }
 
 func ownCRDs() error {
-	for _, group := range []string{"backup", "cluster", "policy"} {
+	for _, group := range []string{"backup", "cluster", "fedctl", "policy"} {
 		dir := filepath.Join("config", "crd", group)
 		if err := os.RemoveAll(dir); err != nil {
 			return err

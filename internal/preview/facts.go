@@ -19,10 +19,12 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	fedctlv1alpha1 "github.com/fedctl/fedctl/pkg/api/fedctl/v1alpha1"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/policy"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 // The kinds that are facts, each with its API version: those of the control plane's
@@ -33,6 +35,7 @@ var (
 		fedcorev1beta1.SchemeGroupVersion.WithKind("FederatedTypeConfig"),
 		fedcorev1beta1.SchemeGroupVersion.WithKind("KubeFedCluster"),
 	}
+	workloadKind = fedctlv1alpha1.GroupVersion.WithKind("WorkloadKind")
 	capacityKind = clusterv1alpha1.GroupVersion.WithKind("ClusterCapacity")
 	policyKinds  = []schema.GroupVersionKind{
 		policyv1alpha1.GroupVersion.WithKind(policy.KindClusterOverridePolicy),
@@ -44,8 +47,8 @@ var (
 // where the object goes and what it becomes.
 type Facts struct {
 	// Objects are the facts as they are written to a file: KubeFedConfig,
-	// FederatedTypeConfigs, KubeFedClusters, ClusterCapacities, policies and
-	// FederatedNamespaces, without what decides nothing.
+	// FederatedTypeConfigs, KubeFedClusters, ClusterCapacities, WorkloadKinds,
+	// policies and FederatedNamespaces, without what decides nothing.
 	Objects []*unstructured.Unstructured
 
 	// Types are the enabled types, sorted by name; Warnings say which cannot be read.
@@ -56,6 +59,7 @@ type Facts struct {
 	capacities map[string]*clusterv1alpha1.ClusterCapacity
 	policies   []*policy.Policy
 	fleet      *policy.Fleet
+	kinds      *workload.Kinds
 	namespaces map[string]*unstructured.Unstructured
 	// namespacesFederated says whether the type namespaces is enabled.
 	namespacesFederated bool
@@ -75,7 +79,7 @@ func Read(ctx context.Context, host client.Reader, kubeFedNamespace string, name
 		}
 		objects = append(objects, found...)
 	}
-	for _, gvk := range append([]schema.GroupVersionKind{capacityKind}, policyKinds...) {
+	for _, gvk := range append([]schema.GroupVersionKind{capacityKind, workloadKind}, policyKinds...) {
 		within := []string{""}
 		switch {
 		case gvk == capacityKind:
@@ -151,12 +155,15 @@ func federatedNamespaces(ctx context.Context, host client.Reader, t typeconfig.T
 func FromObjects(objects []*unstructured.Unstructured, kubeFedNamespace string) (*Facts, error) {
 	f := &Facts{
 		kubeFedNamespace: kubeFedNamespace, namespaces: map[string]*unstructured.Unstructured{},
-		capacities: map[string]*clusterv1alpha1.ClusterCapacity{},
+		capacities: map[string]*clusterv1alpha1.ClusterCapacity{}, kinds: workload.Builtin(),
 	}
 	for _, object := range objects {
 		if err := f.take(object, kubeFedNamespace); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err)
 		}
+	}
+	if f.limitedTo != "" { // one namespace has no say in what is for all
+		f.kinds = workload.Builtin()
 	}
 	slices.SortFunc(f.Types, func(a, b typeconfig.Type) int { return strings.Compare(a.Name, b.Name) })
 	for _, object := range objects {
@@ -220,7 +227,7 @@ func (f *Facts) Namespaced(object *unstructured.Unstructured) bool {
 // IsFact says whether an object is of a kind that FromObjects reads.
 func IsFact(object *unstructured.Unstructured) bool {
 	gvk := object.GroupVersionKind()
-	return slices.Contains(factKinds, gvk) || IsPolicy(object) || gvk == capacityKind
+	return slices.Contains(factKinds, gvk) || IsPolicy(object) || gvk == capacityKind || gvk == workloadKind
 }
 
 func (f *Facts) take(object *unstructured.Unstructured, kubeFedNamespace string) error {
@@ -229,6 +236,9 @@ func (f *Facts) take(object *unstructured.Unstructured, kubeFedNamespace string)
 		f.policies = append(f.policies, read)
 		f.Objects = append(f.Objects, bare(object))
 		return nil
+	}
+	if object.GroupVersionKind() == workloadKind {
+		return f.takeKind(object)
 	}
 	if object.GroupVersionKind() == capacityKind && object.GetNamespace() == kubeFedNamespace {
 		return f.takeCapacity(object)
@@ -268,6 +278,19 @@ func (f *Facts) take(object *unstructured.Unstructured, kubeFedNamespace string)
 		return nil
 	}
 	f.Objects = append(f.Objects, bare(object))
+	return nil
+}
+
+// takeKind takes in a WorkloadKind; what of it cannot be carried out is no matter of what is
+// rendered.
+func (f *Facts) takeKind(object *unstructured.Unstructured) error {
+	read := &fedctlv1alpha1.WorkloadKind{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, read); err != nil {
+		return err
+	}
+	f.Objects = append(f.Objects, bare(object))
+	kind, _ := workload.Compile(&read.Spec)
+	f.kinds = f.kinds.With(kind)
 	return nil
 }
 
@@ -319,7 +342,7 @@ func bare(object *unstructured.Unstructured) *unstructured.Unstructured {
 		if version, found, _ := unstructured.NestedString(object.Object, "status", "kubernetesVersion"); found {
 			written.Object["status"] = map[string]any{"kubernetesVersion": version}
 		}
-	case "FederatedTypeConfig", "KubeFedConfig", "ClusterCapacity", policy.KindOverridePolicy, policy.KindClusterOverridePolicy:
+	case "FederatedTypeConfig", "KubeFedConfig", "ClusterCapacity", "WorkloadKind", policy.KindOverridePolicy, policy.KindClusterOverridePolicy:
 	default: // a FederatedNamespace
 		spec = map[string]any{"placement": spec["placement"]}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/placement"
 	"github.com/fedctl/fedctl/pkg/policy"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 // Preview is what becomes of one federated object.
@@ -53,6 +54,8 @@ type Cluster struct {
 	Rendered federate.Rendered
 	// Notes say what the user should know of it.
 	Notes []string
+	// Pods is how many pods it asks for; nil where nothing in it tells.
+	Pods *int64
 	// Err is why the object cannot be made for this cluster.
 	Err error
 }
@@ -101,6 +104,7 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 		cluster := Cluster{Verdict: verdict}
 		if verdict.Selected && renderer != nil {
 			cluster.Err = cluster.render(renderer)
+			cluster.count(f.kinds, t)
 		}
 		p.Clusters = append(p.Clusters, cluster)
 	}
@@ -109,7 +113,7 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 
 // changed is an intent as the policies make it.
 func (f *Facts) changed(t typeconfig.Type, o *federate.Object, intent federate.Intent) federate.Intent {
-	object := policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: o.Namespace, Name: o.Name, Labels: o.Labels}
+	object := policy.NewObject(f.kinds, t.Target.GVK.GroupKind(), o.Namespace, o.Name, o.Labels)
 	return intent.Beneath(policy.Layers(f.policies, object, o.Template, f.fleet)...)
 }
 
@@ -128,6 +132,16 @@ func (c *Cluster) render(renderer *federate.Renderer) (err error) {
 	}
 	c.Object, c.Notes = object, c.Rendered.Notes
 	return nil
+}
+
+// count counts the pods that the object asks for.
+func (c *Cluster) count(kinds *workload.Kinds, t typeconfig.Type) {
+	if c.Object == nil {
+		return
+	}
+	if pods, known := kinds.Pods(t.Target.GVK.GroupKind(), c.Object.Object); known {
+		c.Pods = &pods
+	}
 }
 
 // place decides where an object goes, and says why it cannot be decided.

@@ -22,6 +22,9 @@ type ExplanationRow struct {
 	Replicas *int64 `json:"replicas,omitempty"`
 	// Health is how the object fares there, as the controller said last.
 	Health *ObjectHealth `json:"health,omitempty"`
+	// Pods is how many pods the object asks for there, over all its components; nil where
+	// nothing in it tells.
+	Pods *int64 `json:"pods,omitempty"`
 	// Error is why the object cannot be made for the cluster.
 	Error string `json:"error,omitempty"`
 	// Notes say what the user should know of an object that can be made.
@@ -46,19 +49,23 @@ const Hidden = "(hidden)"
 
 // ExplanationTable has a line for each cluster.
 func ExplanationTable(rows []ExplanationRow) *metav1.Table {
-	table := &metav1.Table{ColumnDefinitions: Columns(7, "Cluster", "Placed", "Reason", "Replicas", "Status", "Health", "Changes", "Message")}
+	table := &metav1.Table{ColumnDefinitions: Columns(7, "Cluster", "Placed", "Reason", "Replicas", "Status", "Health", "Changes", "Pods", "Message")}
 	for i := range rows {
 		r := &rows[i]
 		placed := "No"
 		if r.Placed {
 			placed = "Yes"
 		}
+		pods := Empty
+		if r.Pods != nil {
+			pods = strconv.FormatInt(*r.Pods, 10)
+		}
 		health := ""
 		if r.Health != nil {
 			health = r.Health.Status
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			r.Cluster, placed, r.Reason, Text(r.replicas()), Text(r.Status), Text(health), len(LastOf(r.Changes)), Text(r.Message),
+			r.Cluster, placed, r.Reason, Text(r.replicas()), Text(r.Status), Text(health), len(LastOf(r.Changes)), pods, Text(r.Message),
 		}})
 	}
 	return table

@@ -78,12 +78,27 @@ func (w *Watch[V]) retire() *Table[V] {
 func (s *Members[C, V]) AddType(t typeconfig.Type) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.addType(t)
+}
+
+// addType is AddType for who holds the lock.
+func (s *Members[C, V]) addType(t typeconfig.Type) {
 	s.types[t.Name] = t
 	for cluster, m := range s.clusters {
 		if old := m.watches[t.Name]; old != nil {
 			old.stop()
 		}
 		m.watches[t.Name] = s.follow(m.ctx, cluster, m.connection, t, nil)
+	}
+}
+
+// Renew starts the watches of a type anew, with nothing that was remembered: what is read of
+// an object is another thing now.
+func (s *Members[C, V]) Renew(typeName string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, running := s.types[typeName]; running {
+		s.addType(t)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 // named gives a policy a name, since which one wins is told by it.
@@ -40,7 +41,7 @@ func TestPoliciesThatDisagreeAreTold(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			policies := []*Policy{named(policyOf(t, "rules:\n- "+tt.one), "a"), named(policyOf(t, "rules:\n- "+tt.other), "b")}
 			template := read(t, gpuWorkload)
-			layers := Layers(policies, Object{Target: deployments, Name: "train"}, template, fleetOfOne)
+			layers := Layers(policies, NewObject(workload.Builtin(), deployments, "", "train", nil), template, fleetOfOne)
 			var want, got []string
 			for _, field := range tt.want {
 				want = append(want, field+": ClusterOverridePolicy a sets it as well, and ClusterOverridePolicy b wins, which comes later")
@@ -77,7 +78,7 @@ func TestEffects(t *testing.T) {
 		named(policyOf(t, `{selectors: [{kind: Job}], rules: [{replicas: 9}]}`), "another"),
 	}
 	template := read(t, gpuWorkload)
-	layers := Layers(policies, Object{Target: deployments, Name: "train"}, template, fleet)
+	layers := Layers(policies, NewObject(workload.Builtin(), deployments, "", "train", nil), template, fleet)
 	var got []string
 	for _, e := range Effects(layers, template, []string{"a", "b", "c", "one"}) {
 		text := fmt.Sprint(e.Origin.Name, e.Changed)

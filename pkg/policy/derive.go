@@ -235,9 +235,9 @@ func listOf(of any) corev1.ResourceList {
 type requests []map[string]int64
 
 // requestedAnywhere is what the pods of a template ask for.
-func requestedAnywhere(template map[string]any, paths []workload.Path) requests {
+func requestedAnywhere(template map[string]any, paths []workload.Template) requests {
 	asked := requests{}
-	_, _ = workload.Edit(template, paths, func(_, spec map[string]any, _ string) error {
+	_, _ = workload.Edit(template, paths, func(spec map[string]any, _ string) error {
 		requested := requestedBy(spec)
 		if len(requested) > 0 && !slices.ContainsFunc(asked, func(other map[string]int64) bool { return maps.Equal(other, requested) }) {
 			asked = append(asked, requested)

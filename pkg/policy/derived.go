@@ -47,8 +47,8 @@ func (m *modifier) Derived(cluster string, tree map[string]any) []Derived {
 		return nil
 	}
 	var all []Derived
-	_, _ = workload.Edit(tree, m.paths, func(_, spec map[string]any, path string) error {
-		all = append(all, m.rule.derivedFor(spec, join(path, "spec"), facts.Pools)...)
+	_, _ = workload.Edit(tree, m.paths, func(spec map[string]any, at string) error {
+		all = append(all, m.rule.derivedFor(spec, at, facts.Pools)...)
 		return nil
 	})
 	return all

@@ -12,6 +12,7 @@ import (
 
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 // someClusters are clusters whose labels and pools are chosen at random.
@@ -52,7 +53,7 @@ func TestClustersThatAreAlikeGetWhatTheyWouldAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	renderer := func(fleet *Fleet) *federate.Renderer {
-		layers := Layers(policies, Object{Target: deployments, Namespace: "ml", Name: "train"}, object.Template, fleet)
+		layers := Layers(policies, NewObject(workload.Builtin(), deployments, "ml", "train", nil), object.Template, fleet)
 		renderer, err := federate.IntentOf(object, nil, nil).Beneath(layers...).Renderer(target)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +78,7 @@ func TestRevisionKnowsWhatOtherRulesMakePodsAskFor(t *testing.T) {
 	p := policyOf(t, `{rules: [{containers: [web], resources: {limits: {amd.com/gpu: 1}}}, {deriveTolerations: {}}]}`)
 	web := read(t, `{spec: {template: {spec: {containers: [{name: web}]}}}}`)
 	revision := func(pools ...clusterv1alpha1.Pool) federate.Revision {
-		layers := Layers([]*Policy{p}, Object{Target: deployments}, web, NewFleet(Clusters{"one": {Known: true, Pools: pools}}))
+		layers := Layers([]*Policy{p}, NewObject(workload.Builtin(), deployments, "", "", nil), web, NewFleet(Clusters{"one": {Known: true, Pools: pools}}))
 		return federate.IntentOf(&federate.Object{Template: web}, nil, nil).Beneath(layers...).Revision()
 	}
 	if revision() == revision(clusterv1alpha1.Pool{Resource: "amd.com/gpu", LargestNode: resource.MustParse("1")}) {

@@ -50,7 +50,7 @@ func FuzzModify(f *testing.F) {
 			return
 		}
 		before, target := textOfTree(tree), schema.GroupKind{Group: group, Kind: kind}
-		for _, layer := range Layers([]*Policy{p}, Object{Target: target}, tree, fleetOfOne) {
+		for _, layer := range Layers([]*Policy{p}, NewObject(workload.Builtin(), target, "", "", nil), tree, fleetOfOne) {
 			changed, _, err := layer.Modifier.Modify("one", tree)
 			if textOfTree(tree) != before {
 				t.Fatalf("%s became %s", before, textOfTree(tree))
@@ -69,8 +69,8 @@ func textOfTree(tree map[string]any) string { return text(tree) }
 
 // withoutPods is an object whose pod templates are empty.
 func withoutPods(tree map[string]any, kind schema.GroupKind) map[string]any {
-	out, err := workload.Edit(tree, workload.PodTemplates(kind), func(template, _ map[string]any, _ string) error {
-		template["spec"] = nil
+	out, err := workload.Edit(tree, workload.Builtin().PodTemplates(kind), func(spec map[string]any, _ string) error {
+		clear(spec)
 		return nil
 	})
 	if err != nil {
@@ -103,7 +103,7 @@ func FuzzRule(f *testing.F) {
 			return
 		}
 		before := textOfTree(tree)
-		layers := Layers([]*Policy{p, p}, Object{Target: deployments}, tree, fleetOfOne)
+		layers := Layers([]*Policy{p, p}, NewObject(workload.Builtin(), deployments, "", "", nil), tree, fleetOfOne)
 		for _, cluster := range []string{"one", "new", "unknown"} {
 			steps, err := through(layers, cluster, tree)
 			if err == nil {
@@ -130,7 +130,7 @@ func FuzzWorkloadKinds(f *testing.F) {
 		}
 		before, target := textOfTree(tree), schema.GroupKind{Group: group, Kind: kind}
 		met := 0
-		changed, err := workload.Edit(tree, workload.PodTemplates(target), func(_, spec map[string]any, at string) error {
+		changed, err := workload.Edit(tree, workload.Builtin().PodTemplates(target), func(spec map[string]any, at string) error {
 			met++
 			maps.Copy(spec, map[string]any{"met": at})
 			return nil

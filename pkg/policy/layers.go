@@ -17,7 +17,7 @@ import (
 func Layers(policies []*Policy, object Object, template map[string]any, fleet *Fleet) []federate.Layer {
 	var layers []federate.Layer
 	var chosen []*Policy
-	paths := workload.PodTemplates(object.Target)
+	paths := object.Templates
 	var asked requests
 	certain := true // that pods ask for what the template says
 	for _, p := range policies {
@@ -38,7 +38,7 @@ func Layers(policies []*Policy, object Object, template map[string]any, fleet *F
 			if m.rule.mayAsk() {
 				asked, certain = nil, false
 			}
-			m.revision = m.rule.revision + m.sight.revision
+			m.revision = m.rule.revision + object.Look + m.sight.revision
 			layers = append(layers, federate.Layer{Origin: p.Origin, Modifier: m})
 		}
 	}
@@ -64,7 +64,7 @@ type modifier struct {
 	rule     *rule
 	fleet    *Fleet
 	sight    *sight
-	paths    []workload.Path
+	paths    []workload.Template
 	secret   bool
 	revision string
 	// made is what the rule has made of containers; nil where it is not remembered.

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// pod changes one pod template. Both maps are copies, one level deep.
-func (w *work) pod(_, spec map[string]any, at string) error {
+// pod changes the spec of one pod template, which is a copy, one level deep.
+func (w *work) pod(spec map[string]any, at string) error {
 	if w.derive != nil {
 		if err := w.deriveFor(spec); err != nil {
 			return err
@@ -60,7 +60,7 @@ func (w *work) addParts(spec map[string]any, at string) error {
 			case present == nil:
 				missing = append(missing, item)
 			case !same(present, item):
-				return fault(w.field+"."+add.rule+"["+strconv.Itoa(i)+"].name", "there is another one of this name in "+join(at, "spec."+add.list))
+				return fault(w.field+"."+add.rule+"["+strconv.Itoa(i)+"].name", "there is another one of this name in "+at+"."+add.list)
 			}
 		}
 		if len(missing) == 0 {
@@ -73,13 +73,6 @@ func (w *work) addParts(spec map[string]any, at string) error {
 		}
 	}
 	return nil
-}
-
-func join(at, field string) string {
-	if at == "" {
-		return field
-	}
-	return at + "." + field
 }
 
 // find returns the item of a list that has the same key as one; nil if none has.

@@ -52,6 +52,18 @@ type Object struct {
 	Target          schema.GroupKind
 	Namespace, Name string
 	Labels          map[string]string
+	// Templates are where the objects in the members have their pod templates, and Look stands
+	// for what somebody says of that.
+	Templates []workload.Template
+	Look      string
+}
+
+// NewObject is a federated object of a kind that looks as the table says.
+func NewObject(kinds *workload.Kinds, target schema.GroupKind, namespace, name string, labels map[string]string) Object {
+	return Object{
+		Target: target, Namespace: namespace, Name: name, Labels: labels,
+		Templates: kinds.PodTemplates(target), Look: kinds.Revision(target),
+	}
 }
 
 type selector struct {
@@ -147,7 +159,7 @@ func (p *Policy) Selects(o Object) bool {
 		return false
 	}
 	if len(p.selectors) == 0 {
-		return workload.PodTemplates(o.Target) != nil
+		return len(o.Templates) > 0
 	}
 	return slices.ContainsFunc(p.selectors, func(s selector) bool { return s.selects(o) })
 }

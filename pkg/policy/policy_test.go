@@ -13,6 +13,7 @@ import (
 
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 func read(t *testing.T, text string) map[string]any {
@@ -65,7 +66,7 @@ func made(t *testing.T, p *Policy, object, cluster string) (map[string]any, []st
 	tree := read(t, object)
 	before, _ := json.Marshal(tree)
 	var notes []string
-	for _, layer := range Layers([]*Policy{p}, Object{Target: deployments, Name: "train"}, tree, fleetOfOne) {
+	for _, layer := range Layers([]*Policy{p}, NewObject(workload.Builtin(), deployments, "", "train", nil), tree, fleetOfOne) {
 		changed, said, err := layer.Modifier.Modify(cluster, tree)
 		if after, _ := json.Marshal(tree); len(notes) == 0 && string(after) != string(before) {
 			t.Errorf("the object was modified:\n%s\n%s", before, after)
@@ -194,7 +195,7 @@ func TestNothingIsDerivedForOthers(t *testing.T) {
 }
 
 func TestSelects(t *testing.T) {
-	web := Object{Target: deployments, Namespace: "shop", Name: "web", Labels: map[string]string{"gpu": "yes"}}
+	web := NewObject(workload.Builtin(), deployments, "shop", "web", map[string]string{"gpu": "yes"})
 	for spec, want := range map[string]bool{
 		`rules: [{replicas: 1}]`: true,
 		`{selectors: [{kind: Deployment, group: apps, names: [web], namespaces: [shop], labelSelector: {matchLabels: {gpu: "yes"}}}], rules: [{replicas: 1}]}`: true,
@@ -213,7 +214,7 @@ func TestSelects(t *testing.T) {
 	}
 	all.Origin.Namespace = "shop"
 	all.selectors = []selector{{}}
-	if !all.Selects(web) || all.Selects(Object{Target: deployments, Namespace: "other"}) || all.Selects(Object{Target: namespaceKind, Namespace: "shop", Name: "shop"}) {
+	if !all.Selects(web) || all.Selects(NewObject(workload.Builtin(), deployments, "other", "", nil)) || all.Selects(Object{Target: namespaceKind, Namespace: "shop", Name: "shop"}) {
 		t.Error("a policy of a namespace selects what is in it, not elsewhere, and not the namespace itself")
 	}
 }
@@ -234,7 +235,7 @@ func TestRevision(t *testing.T) {
 	p := policyOf(t, "rules: [{deriveTolerations: {}}]")
 	revision := func(template string, clusters *Fleet) federate.Revision {
 		intent := federate.IntentOf(&federate.Object{Template: read(t, template)}, nil, nil)
-		return intent.Beneath(Layers([]*Policy{p}, Object{Target: deployments}, read(t, template), clusters)...).Revision()
+		return intent.Beneath(Layers([]*Policy{p}, NewObject(workload.Builtin(), deployments, "", "", nil), read(t, template), clusters)...).Revision()
 	}
 	with := func(change func(*clusterv1alpha1.Pool)) *Fleet {
 		one := fleetOfOne.clusters["one"]

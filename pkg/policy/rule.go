@@ -127,7 +127,7 @@ type work struct {
 	cluster string
 	facts   Cluster
 	sight   *sight
-	paths   []workload.Path
+	paths   []workload.Template
 	// secret: the object is a Secret, of which messages name no keys.
 	secret bool
 	made   *madeContainers

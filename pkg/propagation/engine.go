@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -64,10 +65,12 @@ type Engine struct {
 	host    *hostClient
 	members *memberSet
 	// kinds say what workloads look like.
-	kinds    *kindTable
-	triggers *triggers
-	rights   *rights
-	bindings *bindings
+	kinds *kindTable
+	// workloadKinds say more of them.
+	workloadKinds *kindStore
+	triggers      *triggers
+	rights        *rights
+	bindings      *bindings
 	// namespaces are the FederatedNamespaces, whose placement bounds that of what is in them.
 	namespaces *namespaceStore
 	// policies change what members get.
@@ -144,12 +147,15 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	e.policies.onPolicy, e.policies.onFacts, e.policies.onSynced = e.triggers.policyChanged, e.triggers.factsChanged, e.triggers.reconsiderAll
 	e.triggers.selected, e.triggers.lookAtPolicies = e.policies.selected, e.policies.lookAtStatuses
 
+	e.workloadKinds = newKindStore(host, e.kinds, opts)
+	e.workloadKinds.onChange, e.workloadKinds.onSynced = e.kindsChanged, e.triggers.reconsiderAll
+
 	times := &ledger.Settings{
 		SettleTimeout: opts.SettleTimeout, RequestTimeout: opts.RequestTimeout, UnreadyDeletionTimeout: opts.UnreadyDeletionTimeout,
 		LeftoverRetention: opts.LeftoverRetention,
 	}
 	look := &lookout{inventory: inventory, members: e.members, bindings: e.bindings}
-	place := &placer{inventory: inventory, namespaces: e.namespaces, policies: e.policies, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
+	place := &placer{inventory: inventory, namespaces: e.namespaces, policies: e.policies, kinds: e.workloadKinds, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
 	metrics := newMetrics(e.work, e.types, e.leftovers)
 	e.statusObjects = &statusObjectWriter{host: host, lookout: look, work: e.work, events: sender}
 	if recorded {
@@ -195,12 +201,25 @@ func (e *Engine) addController(mgr mcmanager.Manager) error {
 // Start implements manager.Runnable: types may run from now on until ctx ends.
 func (e *Engine) Start(ctx context.Context) error {
 	e.ctx = ctx
+	e.workloadKinds.follow(ctx)
 	e.policies.follow(ctx)
 	close(e.starting)
 	go e.policies.report(ctx, e.types)
 	e.records.follow(ctx)
 	<-ctx.Done()
 	return nil
+}
+
+// kindsChanged is called when something else is known of what the objects of kinds look like:
+// they are read and rendered anew.
+func (e *Engine) kindsChanged(changed []schema.GroupKind) {
+	e.policies.factsChanged()
+	for _, t := range e.types.all() {
+		if slices.Contains(changed, t.Target.GVK.GroupKind()) {
+			e.members.Renew(t.Name)
+			e.work.decideAll(t)
+		}
+	}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.

@@ -9,6 +9,8 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -53,6 +55,34 @@ func (c *hostClient) source(r typeconfig.Resource) fleet.Source {
 	source.Retry, source.RetryMax = 200*time.Millisecond, 15*time.Second
 	return source
 }
+
+// optional is source, of a resource that not every host has, in a namespace. A host on which an older release was installed
+// does not define it, so that there can be no object; that it is not served, or may not be
+// read, says nothing of what there is.
+func (c *hostClient) optional(r typeconfig.Resource, namespace string) fleet.Source {
+	source, within := c.source(r), fleet.Objects(c.dynamic, r, namespace)
+	undefined := func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+		_, err := c.metadata.Resource(definitions).Get(ctx, r.GVR.GroupResource().String(), metav1.GetOptions{})
+		return apierrors.IsNotFound(err)
+	}
+	source.Watch = within.Watch
+	source.List = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		found, err := within.List(ctx, options)
+		if apierrors.IsForbidden(err) && undefined(ctx) { // rights of an older release
+			err = apierrors.NewNotFound(r.GVR.GroupResource(), "")
+		}
+		return found, err
+	}
+	source.WhyNotFound = func(ctx context.Context, err error) fleet.Absence {
+		none := undefined(ctx)
+		return fleet.Absence{Why: err, Unserved: none, Undefined: none}
+	}
+	return source
+}
+
+var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
 // resource is for requests whose answers are wanted as metadata alone.
 func (c *hostClient) resource(r typeconfig.Resource, namespace string) metadata.ResourceInterface {

@@ -15,6 +15,7 @@ type placer struct {
 	inventory  fleet.Inventory
 	namespaces *namespaceStore
 	policies   *policyStore
+	kinds      *kindStore
 	// kubeFedNamespace is never federated.
 	kubeFedNamespace string
 	// limited says that the control plane is for one namespace.
@@ -37,7 +38,7 @@ func unplaced(message string) placed {
 // informed says whether all that a decision rests on has been read. A decision
 // on less could delete what a moment later turns out to be wanted.
 func (p *placer) informed(t *runningType) bool {
-	if !t.federated.Synced() || !p.inventory.Synced() || !p.policies.informed() {
+	if !t.federated.Synced() || !p.inventory.Synced() || !p.policies.informed() || !p.kinds.informed() {
 		return false
 	}
 	if !t.Target.Namespaced {
@@ -73,7 +74,7 @@ func (p *placer) place(t *runningType, fed *federated, intent federate.Intent) p
 	if fed.placementUnknown() {
 		return unplaced(fed.fault.Error())
 	}
-	if problem := cmp.Or(p.policies.problem(), p.unbounded(t, fed)); problem != "" {
+	if problem := cmp.Or(p.policies.problem(), p.kinds.problem(), p.unbounded(t, fed)); problem != "" {
 		return unplaced(problem)
 	}
 	in := fleet.PlacementInput(p.inventory, intent.Bounds.Placement)

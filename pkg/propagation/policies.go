@@ -8,10 +8,8 @@ import (
 	"slices"
 	"sync"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -110,43 +108,15 @@ func (p *policyStore) follow(ctx context.Context) {
 	p.mu.Unlock()
 	watches := make([]*fleet.Watch[storedPolicy], len(resources))
 	for i, resource := range resources {
-		source := p.source(resource, p.host.namespace)
+		source := p.host.optional(resource, p.host.namespace)
 		source.OnTrouble = p.onSynced
 		watches[i] = fleet.Follow(ctx, source, tables[i])
 	}
 	p.mu.Lock()
 	p.watches = watches
 	p.mu.Unlock()
-	fleet.Follow(ctx, p.source(capacityResource, p.kubeFedNamespace), p.capacities)
+	fleet.Follow(ctx, p.host.optional(capacityResource, p.kubeFedNamespace), p.capacities)
 }
-
-// source is what is watched of a resource. A host on which an older release was installed
-// does not define it, so that there can be no object; that it is not served, or may not be
-// read, says nothing of what there is.
-func (p *policyStore) source(r typeconfig.Resource, namespace string) fleet.Source {
-	source, within := p.host.source(r), fleet.Objects(p.host.dynamic, r, namespace)
-	undefined := func(ctx context.Context) bool {
-		ctx, cancel := context.WithTimeout(ctx, p.host.timeout)
-		defer cancel()
-		_, err := p.host.metadata.Resource(definitions).Get(ctx, r.GVR.GroupResource().String(), metav1.GetOptions{})
-		return apierrors.IsNotFound(err)
-	}
-	source.Watch = within.Watch
-	source.List = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		found, err := within.List(ctx, options)
-		if apierrors.IsForbidden(err) && undefined(ctx) { // rights of an older release
-			err = apierrors.NewNotFound(r.GVR.GroupResource(), "")
-		}
-		return found, err
-	}
-	source.WhyNotFound = func(ctx context.Context, err error) fleet.Absence {
-		none := undefined(ctx)
-		return fleet.Absence{Why: err, Unserved: none, Undefined: none}
-	}
-	return source
-}
-
-var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
 func readPolicy(obj metav1.Object, resource typeconfig.Resource) (*storedPolicy, error) {
 	u, ok := obj.(*unstructured.Unstructured)
@@ -329,7 +299,7 @@ func (p *policyStore) selected(t *runningType, fed *federated) bool {
 
 // objectOf is what policies select a federated object by.
 func objectOf(t *runningType, fed *federated) policy.Object {
-	return policy.Object{Target: t.Target.GVK.GroupKind(), Namespace: fed.Namespace, Name: fed.Name, Labels: fed.Labels}
+	return policy.NewObject(t.kinds.get(), t.Target.GVK.GroupKind(), fed.Namespace, fed.Name, fed.Labels)
 }
 
 func (p *policyStore) gatherClusters() (known *policy.Fleet, epoch uint64) {

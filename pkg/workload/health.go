@@ -119,6 +119,9 @@ func (c conditions) judge(object map[string]any) Health {
 			return Health{Status: Healthy}
 		}
 	}
+	if len(c.healthy) == 0 {
+		return Health{Progressing, ""}
+	}
 	return Health{Progressing, "not yet " + c.healthy[0]}
 }
 
@@ -196,6 +199,41 @@ func (c counts) judge(object map[string]any) Health {
 		}
 	}
 	return Health{Status: Healthy}
+}
+
+// first takes what a rule says of an object that is not Progressing, and else asks the next one.
+func first(rules ...rule) rule {
+	return func(object map[string]any) Health {
+		var h Health
+		for _, judge := range rules {
+			if h = judge(object); h.Status != Progressing {
+				break
+			}
+		}
+		return h
+	}
+}
+
+// both has an object count as healthy if all rules say so.
+func both(rules ...rule) rule {
+	return func(object map[string]any) Health {
+		for _, judge := range rules {
+			if h := judge(object); h.Status != Healthy {
+				return h
+			}
+		}
+		return Health{Status: Healthy}
+	}
+}
+
+// whileTrue has an object count as progressing while a condition is True.
+func whileTrue(condition string, judge rule) rule {
+	return func(object map[string]any) Health {
+		if c := trueCondition(object, condition); c != nil {
+			return Health{Progressing, conditionText(c)}
+		}
+		return judge(object)
+	}
 }
 
 // failing has an object count as Degraded while a condition is True.

@@ -91,3 +91,81 @@ func FuzzHealth(f *testing.F) {
 		}
 	})
 }
+
+// What kinds of others say of themselves, and what comes of it.
+func TestHealthOfRows(t *testing.T) {
+	condition := func(kind string) string {
+		return `{"status":{"conditions":[{"type":"` + kind + `","status":"True","reason":"R"}]}}`
+	}
+	for _, test := range []struct {
+		group, kind, object string
+		want                HealthStatus
+	}{
+		{"jobset.x-k8s.io", "JobSet", condition("Completed"), Healthy},
+		{"jobset.x-k8s.io", "JobSet", condition("Failed"), Degraded},
+		{"jobset.x-k8s.io", "JobSet", `{"spec":{"suspend":true}}`, Suspended},
+		{"leaderworkerset.x-k8s.io", "LeaderWorkerSet", condition("Available"), Healthy},
+		{"leaderworkerset.x-k8s.io", "LeaderWorkerSet", `{"status":{"conditions":[{"type":"Available","status":"True"},{"type":"UpdateInProgress","status":"True"}]}}`, Progressing},
+		{"ray.io", "RayCluster", `{"status":{"state":"ready"}}`, Healthy},
+		{"ray.io", "RayCluster", `{"status":{"state":"ready","conditions":[{"type":"ReplicaFailure","status":"True"}]}}`, Degraded},
+		{"ray.io", "RayCluster", `{"status":{"state":"suspended"}}`, Suspended},
+		{"ray.io", "RayJob", `{"status":{"jobStatus":"RUNNING","jobDeploymentStatus":"Running"}}`, Progressing},
+		{"ray.io", "RayJob", `{"status":{"jobStatus":"SUCCEEDED","jobDeploymentStatus":"Complete"}}`, Healthy},
+		{"ray.io", "RayJob", `{"status":{"jobStatus":"FAILED","jobDeploymentStatus":"Complete"}}`, Degraded},
+		{"ray.io", "RayService", condition("Ready"), Healthy},
+		{"trainer.kubeflow.org", "TrainJob", condition("Complete"), Healthy},
+		{"trainer.kubeflow.org", "TrainJob", condition("Failed"), Degraded},
+		{"kubeflow.org", "PyTorchJob", condition("Running"), Progressing},
+		{"kubeflow.org", "PyTorchJob", condition("Succeeded"), Healthy},
+		{"kubeflow.org", "MPIJob", `{"spec":{"runPolicy":{"suspend":true}}}`, Suspended},
+		{"batch.volcano.sh", "Job", `{"status":{"state":{"phase":"Running"}}}`, Progressing},
+		{"batch.volcano.sh", "Job", `{"status":{"state":{"phase":"Completed"}}}`, Healthy},
+		{"batch.volcano.sh", "Job", `{"status":{"state":{"phase":"Aborted"}}}`, Degraded},
+		{"serving.kserve.io", "InferenceService", condition("Ready"), Healthy},
+		{"serving.kserve.io", "InferenceService", `{"status":{"modelStatus":{"transitionStatus":"BlockedByFailedLoad","lastFailureInfo":{"message":"no model"}}}}`, Degraded},
+		{"argoproj.io", "Rollout", `{"metadata":{"generation":3},"status":{"observedGeneration":"3","phase":"Healthy"}}`, Healthy},
+		{"argoproj.io", "Rollout", `{"metadata":{"generation":4},"status":{"observedGeneration":"3","phase":"Healthy"}}`, Progressing},
+		{"argoproj.io", "Rollout", `{"status":{"phase":"Paused","message":"CanaryPauseStep"}}`, Suspended},
+		{"apps.kruise.io", "CloneSet", `{"spec":{"replicas":2},"status":{"replicas":2,"readyReplicas":2,"expectedUpdatedReplicas":2,"updatedReadyReplicas":1}}`, Progressing},
+		{"apps.kruise.io", "CloneSet", `{"spec":{"replicas":2},"status":{"replicas":2,"readyReplicas":2,"expectedUpdatedReplicas":1,"updatedReadyReplicas":1}}`, Healthy},
+		{"apps.kruise.io", "DaemonSet", `{"status":{"desiredNumberScheduled":2,"currentNumberScheduled":2,"numberAvailable":1}}`, Progressing},
+		{"flink.apache.org", "FlinkDeployment", `{"status":{"lifecycleState":"STABLE"}}`, Healthy},
+		{"flink.apache.org", "FlinkDeployment", `{"status":{"lifecycleState":"FAILED","error":"no jar"}}`, Degraded},
+		{"sparkoperator.k8s.io", "SparkApplication", `{"status":{"applicationState":{"state":"RUNNING"}}}`, Healthy},
+		{"sparkoperator.k8s.io", "SparkApplication", `{"status":{"applicationState":{"state":"SUBMISSION_FAILED","errorMessage":"denied"}}}`, Degraded},
+	} {
+		if got := Builtin().Health(schema.GroupKind{Group: test.group, Kind: test.kind}, tree(t, test.object)); got.Status != test.want {
+			t.Errorf("%s %s: got %+v", test.kind, test.object, got)
+		}
+	}
+}
+
+// All components of an object count.
+func TestPods(t *testing.T) {
+	const pod = `{"spec":{}}`
+	for _, test := range []struct {
+		group, kind, object string
+		want                int64
+		known               bool
+	}{
+		{"", "Pod", `{}`, 1, true},
+		{"apps", "Deployment", `{"spec":{"replicas":3,"template":` + pod + `}}`, 3, true},
+		{"apps", "Deployment", `{"spec":{"template":` + pod + `}}`, 1, true},
+		{"apps", "Deployment", `{"spec":{"replicas":-4,"template":` + pod + `}}`, 0, true},
+		{"apps", "DaemonSet", `{"spec":{"template":` + pod + `}}`, 1, false},
+		{"jobset.x-k8s.io", "JobSet", `{"spec":{"replicatedJobs":[{"replicas":2,"template":{"spec":{"parallelism":4,"template":` + pod + `}}},{"template":{"spec":{"template":` + pod + `}}}]}}`, 9, true},
+		{"leaderworkerset.x-k8s.io", "LeaderWorkerSet", `{"spec":{"replicas":2,"leaderWorkerTemplate":{"size":4,"leaderTemplate":` + pod + `,"workerTemplate":` + pod + `}}}`, 8, true},
+		{"leaderworkerset.x-k8s.io", "LeaderWorkerSet", `{"spec":{"replicas":2,"leaderWorkerTemplate":{"size":4,"workerTemplate":` + pod + `}}}`, 8, true},
+		{"ray.io", "RayCluster", `{"spec":{"headGroupSpec":{"template":` + pod + `},"workerGroupSpecs":[{"replicas":3,"numOfHosts":2,"template":` + pod + `}]}}`, 7, true},
+		{"kubeflow.org", "PyTorchJob", `{"spec":{"pytorchReplicaSpecs":{"Master":{"template":` + pod + `},"Worker":{"replicas":3,"template":` + pod + `}}}}`, 4, true},
+		{"trainer.kubeflow.org", "TrainJob", `{"spec":{"trainer":{"numNodes":4},"podTemplateOverrides":[` + pod + `,` + pod + `]}}`, 4, true},
+		{"serving.kserve.io", "InferenceService", `{"spec":{"predictor":{"minReplicas":2},"transformer":{}}}`, 3, true},
+		{"batch.volcano.sh", "Job", `{"spec":{"tasks":[{"replicas":2000000000,"template":` + pod + `},{"replicas":3,"template":` + pod + `}]}}`, 2000000003, true},
+		{"example.com", "Thing", `{}`, 0, false},
+	} {
+		pods, known := Builtin().Pods(schema.GroupKind{Group: test.group, Kind: test.kind}, tree(t, test.object))
+		if pods != test.want || known != test.known {
+			t.Errorf("%s %s: got %d, %v", test.kind, test.object, pods, known)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -15,29 +16,62 @@ type Kind struct {
 	schema.GroupKind
 
 	// Templates are where the pod templates are.
-	Templates []Path
+	Templates []Template
 	// ProgressDeadline is how long an object may say that it is Progressing, and nothing
 	// else, before it is Degraded; 0: as long as it takes.
 	ProgressDeadline time.Duration
 
 	// health judges its objects; nil: kstatus does.
 	health rule
+	// counted are what its pods are counted by.
+	counted []counted
+	// revision stands for all that a WorkloadKind says; empty of a kind that is known
+	// without one.
+	revision string
 }
+
+// Template is where objects have a pod template.
+type Template struct {
+	Path Path
+	// PodSpec says that it is the spec of pods alone, without metadata.
+	PodSpec bool
+}
+
+// defaultProgressDeadline is a Deployment's.
+//
+// Source: Kubernetes API, apps/v1, DeploymentSpec.progressDeadlineSeconds.
+const defaultProgressDeadline = 10 * time.Minute
 
 var builtin = func() *Kinds {
 	all := &Kinds{rows: map[schema.GroupKind]*Kind{}}
-	for _, row := range kinds {
-		kind := &Kind{GroupKind: schema.GroupKind{Group: row.group, Kind: row.kind}, health: healthRules[schema.GroupKind{Group: row.group, Kind: row.kind}]}
-		for _, path := range row.templates {
-			kind.Templates = append(kind.Templates, parsePath(path))
+	for i := range kinds {
+		r := &kinds[i]
+		kind := &Kind{GroupKind: schema.GroupKind{Group: r.group, Kind: r.kind}, health: r.health}
+		for _, c := range r.components {
+			kind.add(c)
 		}
-		if becomesAvailable[kind.GroupKind] {
+		if r.becomesAvailable {
 			kind.ProgressDeadline = defaultProgressDeadline
 		}
 		all.rows[kind.GroupKind] = kind
 	}
 	return all
 }()
+
+// add takes in a component: where its template is, and what counts its pods.
+func (k *Kind) add(c component) {
+	n := counted{at: parsePath(c.at), unknown: c.uncounted}
+	if c.at == "" {
+		n.at = parsePath(c.template)
+		k.Templates = append(k.Templates, Template{Path: n.at, PodSpec: c.podSpec})
+	}
+	for _, path := range c.replicas {
+		n.replicas = append(n.replicas, parseCount(path))
+	}
+	if !c.counted {
+		k.counted = append(k.counted, n)
+	}
+}
 
 // Builtin is the table of the kinds that are known without being told.
 func Builtin() *Kinds { return builtin }
@@ -54,7 +88,7 @@ func (k *Kinds) Has(kind schema.GroupKind) bool { return k.rows[kind] != nil }
 
 // PodTemplates returns where objects of a kind have their pod templates; nil for a kind
 // that is not known to have any.
-func (k *Kinds) PodTemplates(kind schema.GroupKind) []Path {
+func (k *Kinds) PodTemplates(kind schema.GroupKind) []Template {
 	if row := k.rows[kind]; row != nil {
 		return row.Templates
 	}
@@ -79,5 +113,35 @@ func (k *Kinds) Health(kind schema.GroupKind, object map[string]any) Health {
 	return judged(judge, object)
 }
 
-// PodTemplates is that of the kinds that are known without being told.
-func PodTemplates(kind schema.GroupKind) []Path { return builtin.PodTemplates(kind) }
+// With returns the table with these kinds, each in the place of what is known of it.
+func (k *Kinds) With(custom ...*Kind) *Kinds {
+	all := &Kinds{rows: maps.Clone(k.rows)}
+	for _, kind := range custom {
+		all.rows[kind.GroupKind] = kind
+	}
+	return all
+}
+
+// Differs are the kinds of which another table says something else.
+func (k *Kinds) Differs(other *Kinds) []schema.GroupKind {
+	var kinds []schema.GroupKind
+	for kind := range k.rows {
+		if other.rows[kind] == nil || k.Revision(kind) != other.Revision(kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	for kind := range other.rows {
+		if k.rows[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// Revision stands for what a WorkloadKind says of a kind; empty where there is none.
+func (k *Kinds) Revision(kind schema.GroupKind) string {
+	if row := k.rows[kind]; row != nil {
+		return row.revision
+	}
+	return ""
+}

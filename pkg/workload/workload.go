@@ -1,9 +1,10 @@
 // Package workload says what kinds of workloads look like: where their pod templates are,
 // and what makes an object healthy.
 //
-// What it knows is data (kinds.go, healthrules.go), a row for each kind, with its source;
+// What it knows is data (kinds.go), a row for each kind, with its source;
 // what it does not know is judged by kstatus, the library of Flux and Helm. It is pure:
-// no client, no clock. Of this module it imports pkg/errtext alone.
+// no client, no clock. Of this module it imports pkg/errtext and the
+// API of WorkloadKinds alone.
 package workload
 
 import (
@@ -22,12 +23,16 @@ type Path []string
 const Each = "*"
 
 // Edit returns an object with its pod templates as edit makes them. edit is given a copy of
-// each template and of its spec, one level deep, and where it is, such as
-// spec.workerGroupSpecs[0].template. The object is not modified. A template that is absent, or that is
-// no object, is left alone.
-func Edit(object map[string]any, paths []Path, edit func(template, spec map[string]any, at string) error) (map[string]any, error) {
+// the spec of each, one level deep, and where it is, such as
+// spec.workerGroupSpecs[0].template.spec. The object is not modified. A template that is
+// absent, or that is no object, is left alone.
+func Edit(object map[string]any, templates []Template, edit func(spec map[string]any, at string) error) (map[string]any, error) {
 	var node any = object
-	for _, path := range paths {
+	for _, t := range templates {
+		path := t.Path
+		if !t.PodSpec {
+			path = append(slices.Clone(path), "spec")
+		}
 		var err error
 		if node, err = editAt(node, path, "", edit); err != nil {
 			return nil, err
@@ -36,9 +41,14 @@ func Edit(object map[string]any, paths []Path, edit func(template, spec map[stri
 	return node.(map[string]any), nil // editAt returns the kind that it is given
 }
 
-func editAt(node any, path Path, at string, edit func(template, spec map[string]any, at string) error) (any, error) {
+func editAt(node any, path Path, at string, edit func(spec map[string]any, at string) error) (any, error) {
 	if len(path) == 0 {
-		return editTemplate(node, at, edit)
+		spec, ok := node.(map[string]any)
+		if !ok {
+			return node, nil
+		}
+		spec = maps.Clone(spec)
+		return spec, edit(spec, at)
 	}
 	switch node := node.(type) {
 	case map[string]any:
@@ -74,18 +84,4 @@ func editAt(node any, path Path, at string, edit func(template, spec map[string]
 		return changed, nil
 	}
 	return node, nil
-}
-
-func editTemplate(node any, at string, edit func(template, spec map[string]any, at string) error) (any, error) {
-	template, ok := node.(map[string]any)
-	if !ok {
-		return node, nil
-	}
-	spec, ok := template["spec"].(map[string]any)
-	if !ok {
-		return node, nil
-	}
-	template, spec = maps.Clone(template), maps.Clone(spec)
-	template["spec"] = spec
-	return template, edit(template, spec, at)
 }

@@ -26,12 +26,12 @@ func TestEdit(t *testing.T) {
 		name, group, kind, object string
 		want                      []string // where pods are
 	}{
-		{"a Deployment", "apps", "Deployment", `{"spec":{"template":` + pod + `}}`, []string{"spec.template"}},
-		{"a Pod", "", "Pod", pod, []string{""}},
+		{"a Deployment", "apps", "Deployment", `{"spec":{"template":` + pod + `}}`, []string{"spec.template.spec"}},
+		{"a Pod", "", "Pod", pod, []string{"spec"}},
 		{"a RayCluster", "ray.io", "RayCluster", `{"spec":{"headGroupSpec":{"template":` + pod + `},"workerGroupSpecs":[{"template":` + pod + `},{"other":1},{"template":` + pod + `}]}}`,
-			[]string{"spec.headGroupSpec.template", "spec.workerGroupSpecs[0].template", "spec.workerGroupSpecs[2].template"}},
+			[]string{"spec.headGroupSpec.template.spec", "spec.workerGroupSpecs[0].template.spec", "spec.workerGroupSpecs[2].template.spec"}},
 		{"a map of components", "kubeflow.org", "PyTorchJob", `{"spec":{"pytorchReplicaSpecs":{"Worker":{"template":` + pod + `},"Master":{"template":` + pod + `}}}}`,
-			[]string{"spec.pytorchReplicaSpecs.Master.template", "spec.pytorchReplicaSpecs.Worker.template"}},
+			[]string{"spec.pytorchReplicaSpecs.Master.template.spec", "spec.pytorchReplicaSpecs.Worker.template.spec"}},
 		{"what is no template", "apps", "Deployment", `{"spec":{"template":[1]}}`, nil},
 		{"nothing", "apps", "Deployment", `{}`, nil},
 		{"an unknown kind", "example.com", "Thing", `{"spec":{"template":` + pod + `}}`, nil},
@@ -40,7 +40,7 @@ func TestEdit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			object := tree(t, tt.object)
 			var got []string
-			changed, err := Edit(object, PodTemplates(schema.GroupKind{Group: tt.group, Kind: tt.kind}), func(_, spec map[string]any, at string) error {
+			changed, err := Edit(object, Builtin().PodTemplates(schema.GroupKind{Group: tt.group, Kind: tt.kind}), func(spec map[string]any, at string) error {
 				got = append(got, at)
 				spec["x"] = 2
 				return nil
@@ -57,7 +57,7 @@ func TestEdit(t *testing.T) {
 		})
 	}
 	broken := errors.New("no")
-	if _, err := Edit(tree(t, `{"spec":{"template":`+pod+`}}`), []Path{{"spec", "template"}}, func(_, _ map[string]any, _ string) error { return broken }); !errors.Is(err, broken) {
+	if _, err := Edit(tree(t, `{"spec":{"template":`+pod+`}}`), []Template{{Path: Path{"spec", "template"}}}, func(map[string]any, string) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -65,7 +65,7 @@ func TestEdit(t *testing.T) {
 // Every row has a source.
 func TestKinds(t *testing.T) {
 	for _, row := range kinds {
-		if row.source == "" || len(row.templates) == 0 {
+		if row.source == "" || len(row.components) == 0 {
 			t.Errorf("%s.%s has no source or no template", row.kind, row.group)
 		}
 	}

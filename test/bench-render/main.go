@@ -26,6 +26,7 @@ import (
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/policy"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 type options struct {
@@ -150,7 +151,7 @@ func measure(o options) (report, error) {
 
 // render renders one object for all clusters.
 func (r *report) render(object *federate.Object, policies []*policy.Policy, fleet *policy.Fleet, names []string) error {
-	selected := policy.Object{Target: target.GVK.GroupKind(), Namespace: object.Namespace, Name: object.Name, Labels: object.Labels}
+	selected := policy.NewObject(workload.Builtin(), target.GVK.GroupKind(), object.Namespace, object.Name, object.Labels)
 	layers := policy.Layers(policies, selected, object.Template, fleet)
 	renderer, err := federate.IntentOf(object, nil, nil).Beneath(layers...).Renderer(target)
 	if err != nil {

@@ -217,12 +217,8 @@ var _ = Describe("How objects fare", Ordered, func() {
 
 	It("lets kubectl wait for it", localOnly, func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
-		kubernetes, err := localcluster.FindBinary("")
-		Expect(err).NotTo(HaveOccurred())
 		wait := func(name, timeout string) (string, error) {
-			out, err := exec.CommandContext(ctx, kubernetes, "kubectl", "--kubeconfig", system.Kubeconfig(), "--context", host.Name,
-				"-n", ns, "wait", "--for=condition=Ready", "--timeout="+timeout, "federateddeployment/"+name).CombinedOutput()
-			return string(out), err
+			return kubectl(ctx, "-n", ns, "wait", "--for=condition=Ready", "--timeout="+timeout, "federateddeployment/"+name)
 		}
 		good := create(ctx, federate("Deployment", ns, "good", workload(fields{"replicas": 1})).on(members[0], members[1]))
 		out, err := wait("good", "2m")
@@ -259,6 +255,16 @@ var _ = Describe("How objects fare, with nothing else under way,", localOnly, Se
 		expectReady(ctx, f, "True", "Healthy")
 	}, NodeTimeout(8*time.Minute))
 })
+
+// kubectl runs the clusters' own kubectl on the host.
+func kubectl(ctx context.Context, args ...string) (out string, err error) {
+	GinkgoHelper()
+	kubernetes, err := localcluster.FindBinary("")
+	Expect(err).NotTo(HaveOccurred())
+	args = append([]string{"kubectl", "--kubeconfig", system.Kubeconfig(), "--context", host.Name}, args...)
+	printed, err := exec.CommandContext(ctx, kubernetes, args...).CombinedOutput() //nolint:gosec // the suite's own
+	return string(printed), err
+}
 
 // statusWrites counts what the control plane has written of statuses of FederatedDeployments.
 func statusWrites(ctx context.Context) int {

@@ -22,8 +22,8 @@ const long = `Say why a federated object is where it is, and as it is there.
 For each cluster: whether the object is placed there and what decides it, what the
 controller said last, how the object fares, and how many fields differ from the template; below, each of these
 fields, its value, the template's, and what wrote it: an override of the object itself, or a
-rule of a policy, and for what is derived the taints and nodes that it comes from. -o wide adds the sentence that
-belongs to the reason. --field follows one field through all that changes it.
+rule of a policy, and for what is derived the taints and nodes that it comes from. -o wide adds
+how many pods the object asks for, over all its components, and the sentence that belongs to the reason. --field follows one field through all that changes it.
 
 It says what the controller makes of the object as it is now, by the same rules; what
 has come of it, "fedctl status" shows. Values of Secrets are not shown.`
@@ -113,6 +113,7 @@ func (o *Options) explain(p *preview.Preview) explanation {
 			row.Error = cluster.Err.Error()
 		case cluster.Object != nil:
 			row.Changes, row.Notes, row.Replicas = o.changes(p, cluster.Cluster), cluster.Notes, replicas(p, cluster.Object)
+			row.Pods = cluster.Pods
 		}
 		e.Clusters = append(e.Clusters, row)
 	}

@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/test/e2e/framework"
+)
+
+// workloadKind is a WorkloadKind of a kind, with the rest of its spec.
+func workloadKind(kind schema.GroupVersionKind, spec fields) *unstructured.Unstructured {
+	spec["group"], spec["kind"] = kind.Group, kind.Kind
+	u := &unstructured.Unstructured{Object: fields{"spec": plain(spec)}}
+	u.SetAPIVersion("fedctl.io/v1alpha1")
+	u.SetKind("WorkloadKind")
+	u.SetName(strings.ToLower(kind.Kind) + "." + kind.Group)
+	return u
+}
+
+// report has a member's object say of itself what a controller there would.
+func report(ctx context.Context, c *framework.Cluster, target ref, status fields) {
+	GinkgoHelper()
+	u := found(ctx, c, target)
+	status["observedGeneration"] = u.GetGeneration()
+	Expect(c.Status().Patch(ctx, u, client.RawPatch(types.MergePatchType, []byte(asJSON(fields{"status": status}))))).To(Succeed())
+}
+
+var _ = Describe("A WorkloadKind", localOnly, Serial, func() {
+	var kind schema.GroupVersionKind
+	var spec fields
+	BeforeEach(func() {
+		kind = schema.GroupVersionKind{Group: "lab.example.com", Version: "v1", Kind: "Training" + rand.String(5)}
+		spec = fields{
+			"components": list{fields{"path": "spec.workers.*.template", "replicasPath": "spec.workers.*.replicas"}, fields{"path": "spec.head", "type": "PodSpec"}},
+			"health": fields{
+				"healthy": "object.status.phase == 'Done'", "degraded": "object.status.phase == 'Failed'", "message": "object.status.phase",
+			},
+		}
+	})
+
+	It("says of a custom kind where its pods are, and how its objects fare", func(ctx SpecContext) {
+		ns, c := federatedNamespace(ctx), members[0]
+		handwritten(ctx, kind)
+		pod := fields{"containers": list{fields{"name": "main", "image": "registry.example.com/train:1"}}}
+		f := federateKind(kind, ns, "train", fields{"spec": fields{"workers": list{fields{"template": fields{"spec": pod}}}, "head": pod}}).on(c)
+		knows(ctx, host, f.GroupVersionKind())
+		create(ctx, f)
+		expectReady(ctx, f, "True", "Propagated")
+		manifest(ctx, host, `
+apiVersion: policy.fedctl.io/v1alpha1
+kind: OverridePolicy
+metadata: {name: tolerate, namespace: %s}
+spec: {rules: [{tolerations: [{key: lab, operator: Exists, effect: NoSchedule}]}]}
+`, ns)
+		expectField(ctx, c, f.target, "/spec/head/tolerations", nil)
+
+		By("telling of the kind")
+		told := workloadKind(kind, spec)
+		Expect(host.Create(ctx, told)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(host.Delete(ctx, told))).To(Succeed()) })
+		tolerations := list{fields{"key": "lab", "operator": "Exists", "effect": "NoSchedule"}}
+		expectField(ctx, c, f.target, "/spec/head/tolerations", tolerations)
+		expectField(ctx, c, f.target, "/spec/workers/0/template/spec/tolerations", tolerations)
+		expectReady(ctx, f, "False", "Progressing")
+		expectAccepted(ctx, told, "True", "Accepted", "")
+		out, err := kubectl(ctx, "get", "workloadkinds", told.GetName())
+		Expect(err).NotTo(HaveOccurred(), out)
+		Expect(out).To(MatchRegexp(`NAME +KIND +GROUP +ACCEPTED +REASON +AGE\n\S+ +` + kind.Kind + ` +lab.example.com +True +Accepted +\S+`))
+		rendered := fedctl(ctx, "render", f.GetKind()+"/"+f.GetName(), "-n", ns)
+		Expect(strings.Count(rendered, "key: lab")).To(Equal(2), rendered)
+
+		By("having its objects say how they fare")
+		report(ctx, c, f.target, fields{"phase": "Done"})
+		expectReady(ctx, f, "True", "Healthy")
+		report(ctx, c, f.target, fields{"phase": "Training"})
+		u := expectReady(ctx, f, "False", "Progressing")
+		Expect(conditionOf(u, "Ready")["message"]).To(ContainSubstring("(Training)"))
+		report(ctx, c, f.target, fields{"phase": "Failed"})
+		Expect(kstatusOf(expectReady(ctx, f, "False", "Degraded"))).To(Equal("Failed"))
+		report(ctx, c, f.target, fields{"phase": "Done"})
+		expectReady(ctx, f, "True", "Healthy")
+
+		By("telling what nobody understands")
+		rewrite(ctx, told, "/spec/health/healthy", "object.status.phase = 'Done'")
+		expectAccepted(ctx, told, "False", "InvalidHealth", "spec.health.healthy: ERROR")
+		expectReady(ctx, f, "Unknown", "HealthUnknown")
+		expectField(ctx, c, f.target, "/spec/head/tolerations", tolerations)
+		rewrite(ctx, told, "/spec/health/healthy", "object.status.phase in ['Done', 'Training']")
+		expectAccepted(ctx, told, "True", "Accepted", "")
+		expectReady(ctx, f, "True", "Healthy")
+
+		By("taking it back")
+		Expect(host.Delete(ctx, told)).To(Succeed())
+		expectField(ctx, c, f.target, "/spec/head/tolerations", nil)
+		expectReady(ctx, f, "True", "Propagated")
+	}, NodeTimeout(5*time.Minute))
+
+	DescribeTable("is refused when it is written", func(ctx SpecContext, wrong func(u *unstructured.Unstructured), message string) {
+		u := workloadKind(kind, spec)
+		wrong(u)
+		Expect(host.Create(ctx, u)).To(MatchError(And(Satisfy(apierrors.IsInvalid), HaveField("Error()", ContainSubstring(message)))))
+	},
+		Entry("with another name than its kind's", func(u *unstructured.Unstructured) { u.SetName("other") }, "metadata.name must be the kind in lower case", NodeTimeout(time.Minute)),
+		Entry("with a path that is none", func(u *unstructured.Unstructured) { set(u.Object, "/spec/components/0/path", "spec.a[0]") }, "spec.components[0].path", NodeTimeout(time.Minute)),
+		Entry("with a template of another type", func(u *unstructured.Unstructured) { set(u.Object, "/spec/components/0/type", "Pod") }, "spec.components[0].type", NodeTimeout(time.Minute)),
+		Entry("with nothing that is healthy", func(u *unstructured.Unstructured) { set(u.Object, "/spec/health/healthy", "") }, "spec.health.healthy", NodeTimeout(time.Minute)),
+	)
+})
+
+// expectAccepted waits until a WorkloadKind's condition says so of its present generation.
+func expectAccepted(ctx context.Context, u *unstructured.Unstructured, status, reason, message string) {
+	GinkgoHelper()
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(host.Get(ctx, client.ObjectKeyFromObject(u), u)).To(Succeed())
+		g.Expect(at(u.Object, "/status/observedGeneration")).To(BeEquivalentTo(u.GetGeneration()))
+		g.Expect(conditionOf(u, "Accepted")).To(And(HaveKeyWithValue("status", status), HaveKeyWithValue("reason", reason),
+			HaveKeyWithValue("message", ContainSubstring(message))))
+	}).Should(Succeed())
+}
+
+// rewrite changes a field of an object of the host.
+func rewrite(ctx context.Context, u *unstructured.Unstructured, pointer string, to any) {
+	GinkgoHelper()
+	tamper(ctx, host, ref{GroupVersionKind: u.GroupVersionKind(), Name: u.GetName()}, func(u *unstructured.Unstructured) { set(u.Object, pointer, to) })
+}
