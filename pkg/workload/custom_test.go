@@ -1,10 +1,12 @@
 package workload
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/pkg/api/fedctl/v1alpha1"
 )
@@ -141,4 +143,28 @@ func FuzzExpression(f *testing.F) {
 			t.Errorf("got %+v", h)
 		}
 	})
+}
+
+// The example can be carried out.
+func TestTheExample(t *testing.T) {
+	text, err := os.ReadFile("../../examples/45-workload-kind.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := v1alpha1.WorkloadKind{}
+	if err := yaml.UnmarshalStrict(text, &example); err != nil {
+		t.Fatal(err)
+	}
+	kind, err := Compile(&example.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := Builtin().With(kind)
+	object := tree(t, `{"spec":{"workers":[{"replicas":3,"template":{}},{"template":{}}],"head":{}},"status":{"phase":"Failed"}}`)
+	if h := table.Health(training, object); h != (Health{Degraded, "Failed"}) {
+		t.Errorf("got %+v", h)
+	}
+	if pods, known := table.Pods(training, object); pods != 5 || !known {
+		t.Errorf("got %d, %v", pods, known)
+	}
 }

@@ -1,8 +1,10 @@
 package workload
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -67,6 +69,32 @@ func TestKinds(t *testing.T) {
 	for _, row := range kinds {
 		if row.source == "" || len(row.components) == 0 {
 			t.Errorf("%s.%s has no source or no template", row.kind, row.group)
+		}
+	}
+}
+
+// The reference has each kind, with its pod templates.
+func TestKindsAreInTheReference(t *testing.T) {
+	text, err := os.ReadFile("../../docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range kinds {
+		var templates []string
+		for _, c := range row.components {
+			switch {
+			case c.at != "":
+			case c.template == "":
+				templates = append(templates, "itself")
+			case c.podSpec:
+				templates = append(templates, "`"+c.template+"` (PodSpec)")
+			default:
+				templates = append(templates, "`"+c.template+"`")
+			}
+		}
+		line := "| " + row.kind + " | " + cmp.Or(row.group, "-") + " | " + strings.Join(templates, ", ") + " |"
+		if !strings.Contains(string(text), line) {
+			t.Errorf("the reference lacks: %s", line)
 		}
 	}
 }
