@@ -223,13 +223,23 @@ var _ = Describe("How objects fare", Ordered, func() {
 		good := create(ctx, federate("Deployment", ns, "good", workload(fields{"replicas": 1})).on(members[0], members[1]))
 		out, err := wait("good", "2m")
 		Expect(err).NotTo(HaveOccurred(), out)
+		By(out)
 		Expect(out).To(ContainSubstring("condition met"))
 		expectReady(ctx, good, "True", "Healthy")
 
 		change(ctx, good, func(f *federated) { breakPods(f.template(), true) })
 		out, err = wait("good", "3s")
 		Expect(err).To(HaveOccurred(), "the generation before this one was ready: %s", out)
+		By(out)
 		Expect(out).To(ContainSubstring("timed out"))
+
+		By("looking why")
+		table := fedctl(ctx, "status", "deployments", "-n", ns, "-o", "wide")
+		By(table)
+		Expect(table).To(MatchRegexp(`federateddeployment/good +True +False:Progressing +Progressing +Progressing`))
+		explained := fedctl(ctx, "explain", "deployment/good", "-n", ns, "-o", "wide")
+		By(explained)
+		Expect(explained).To(MatchRegexp(members[0].Name + ` +Yes +Named +1 +OK +Progressing +0 +1 `))
 	}, NodeTimeout(5*time.Minute))
 })
 

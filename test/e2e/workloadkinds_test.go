@@ -75,6 +75,7 @@ spec: {rules: [{tolerations: [{key: lab, operator: Exists, effect: NoSchedule}]}
 		expectAccepted(ctx, told, "True", "Accepted", "")
 		out, err := kubectl(ctx, "get", "workloadkinds", told.GetName())
 		Expect(err).NotTo(HaveOccurred(), out)
+		By(out)
 		Expect(out).To(MatchRegexp(`NAME +KIND +GROUP +ACCEPTED +REASON +AGE\n\S+ +` + kind.Kind + ` +lab.example.com +True +Accepted +\S+`))
 		rendered := fedctl(ctx, "render", f.GetKind()+"/"+f.GetName(), "-n", ns)
 		Expect(strings.Count(rendered, "key: lab")).To(Equal(2), rendered)
