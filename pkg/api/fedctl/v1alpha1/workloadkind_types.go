@@ -17,7 +17,7 @@ import (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].reason`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Accepted")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name == self.spec.kind.lowerAscii() + (has(self.spec.group) && self.spec.group != ” ? '.' + self.spec.group : ”)",message="metadata.name must be the kind in lower case, a dot and the group, such as training.example.com"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == self.spec.kind.lowerAscii() + (has(self.spec.group) && self.spec.group != \"\" ? '.' + self.spec.group : \"\")",message="metadata.name must be the kind in lower case, a dot and the group, such as training.example.com"
 type WorkloadKind struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -38,7 +38,7 @@ type WorkloadKindList struct {
 
 // WorkloadKindSpec says what objects look like.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.group) ? self.group : ”) == (has(oldSelf.group) ? oldSelf.group : ”) && self.kind == oldSelf.kind",message="group and kind cannot be changed"
+// +kubebuilder:validation:XValidation:rule="(has(self.group) ? self.group : \"\") == (has(oldSelf.group) ? oldSelf.group : \"\") && self.kind == oldSelf.kind",message="group and kind cannot be changed"
 type WorkloadKindSpec struct {
 	// Group is the API group of the objects in the members; empty for Kubernetes' core.
 	// +optional
