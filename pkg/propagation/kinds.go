@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,7 +40,7 @@ type kindStore struct {
 	onSynced func()
 
 	objects *fleet.Table[storedKind]
-	watch   *fleet.Watch[storedKind]
+	watch   atomic.Pointer[fleet.Watch[storedKind]]
 	// changes holds one when the statuses are to be looked at.
 	changes chan struct{}
 }
@@ -86,8 +87,8 @@ func (s *kindStore) follow(ctx context.Context) {
 		return
 	}
 	source := s.host.optional(kindResource, "")
-	source.OnTrouble = s.onSynced
-	s.watch = fleet.Follow(ctx, source, s.objects)
+	source.OnTrouble = func() { s.warn(); s.onSynced() }
+	s.watch.Store(fleet.Follow(ctx, source, s.objects))
 	go s.report(ctx)
 }
 
@@ -113,18 +114,35 @@ func (s *kindStore) gather() {
 
 // informed says whether it is known what the WorkloadKinds say, or why that is not so.
 func (s *kindStore) informed() bool {
-	return s == nil || s.limited || s.watch.Synced() || s.watch.Problem() != nil
+	return s == nil || s.limited || s.watch.Load().Synced() || s.watch.Load().Problem() != nil
 }
 
-// problem says why it is not known what the WorkloadKinds say; empty if it is.
+// problem says why nothing can be sent without the WorkloadKinds; empty if it can. Where we may
+// not read them, as with the rights of an older release, what is known without them counts, as
+// it did with that release: a right for custom kinds alone must not stop all others.
 func (s *kindStore) problem() string {
-	if s == nil || s.limited || s.watch.Synced() {
+	if s == nil || s.limited || s.unread() == nil || errtext.LacksRight(s.unread()) {
 		return ""
 	}
-	if problem := s.watch.Problem(); problem != nil {
-		return fmt.Sprintf("the workloadkinds cannot be read, and nothing is sent without them: %s; \"fedctl install\" gives the rights", errtext.Stable(problem))
+	return fmt.Sprintf("the workloadkinds cannot be read, and nothing is sent without them: %s", errtext.Stable(s.unread()))
+}
+
+// unread is why the WorkloadKinds have not been read; nil if they have, or if it is too early
+// to tell.
+func (s *kindStore) unread() error {
+	watch := s.watch.Load()
+	if watch.Synced() {
+		return nil
 	}
-	return ""
+	return watch.Problem()
+}
+
+// warn logs that the WorkloadKinds do not count because we may not read them.
+func (s *kindStore) warn() {
+	if problem := s.unread(); errtext.LacksRight(problem) {
+		s.host.log.Info("WorkloadKinds may not be read, so that they do not count; all is propagated without them. \"fedctl install\" gives the rights",
+			"error", errtext.Stable(problem))
+	}
 }
 
 // report keeps the statuses of WorkloadKinds until ctx ends.

@@ -67,7 +67,7 @@ func (e *expression) value(object map[string]any) (ref.Val, error) {
 	case err == nil:
 		return out, nil
 	case strings.Contains(err.Error(), "no such key"):
-		return nil, nil //nolint:nilnil,nilerr // documented
+		return nil, nil //nolint:nilnil // documented
 	}
 	return nil, fmt.Errorf("%s: %w", e.field, err)
 }
