@@ -95,6 +95,7 @@ var _ = Describe("control planes of scope Namespaced", Ordered, func() {
 			{host, "fedctl-controller", "patch", "types.kubefed.io", "federatedconfigmaps", teamB, false},
 			{host, "fedctl-controller", "list", "types.kubefed.io", "federatedconfigmaps", "", false},
 			{host, "fedctl-controller", "list", "", "namespaces", "", false},
+			{host, "fedctl-controller", "list", "fedctl.io", "workloadkinds", "", false},
 			{host, "fedctl-controller", "get", "", "secrets", teamB, false},
 			{host, "fedctl-controller", "create", "events.k8s.io", "events", "default", false},
 			{members[0], members[0].Name + "-host", "create", "", "configmaps", teamA, true},
