@@ -67,11 +67,15 @@ func (s *side) modeOf(ctx context.Context, existing *fedcorev1beta1.KubeFedClust
 }
 
 // rights computes what the account is to be allowed, and says so where an earlier join
-// was told it, not this one.
-func (h *hostSide) rights(ctx context.Context, member *side, existing *fedcorev1beta1.KubeFedCluster, o Options, account string) (memberRules, error) {
+// was told it, not this one. was is the account of that join, if it was another.
+func (h *hostSide) rights(ctx context.Context, r registration, account, was string) (memberRules, error) {
+	o, member, existing := r.options, r.member, r.existing
 	mode := o.RBAC
 	if mode == "" {
-		earlier, err := member.modeOf(ctx, existing, o.KubeFedNamespace, account)
+		earlier, err := member.modeOf(ctx, existing, o.KubeFedNamespace, cmp.Or(was, account))
+		if err == nil && earlier == "" && was != "" {
+			earlier, err = member.modeOf(ctx, existing, o.KubeFedNamespace, account)
+		}
 		if err != nil {
 			return memberRules{}, err
 		}
@@ -91,7 +95,7 @@ func (h *hostSide) rights(ctx context.Context, member *side, existing *fedcorev1
 	if err != nil || mode != RBACNamespaces {
 		return plan, err
 	}
-	if err := member.checkGranting(ctx, plan, account, o); err != nil {
+	if err := member.checkGranting(ctx, plan, cmp.Or(was, account), o); err != nil {
 		return plan, err
 	}
 	guarded, err := member.guards()

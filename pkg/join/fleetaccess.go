@@ -115,7 +115,7 @@ func GrantFleetAccess(ctx context.Context, host, member *rest.Config, o Options)
 	if err := g.member.checkRights(ctx, objects, plan.rights(g.Options)...); err != nil {
 		return err
 	}
-	if err := g.host.missing(ctx, g.hostRights()); err != nil {
+	if err := g.host.missing(ctx, fleetHostRights(g.KubeFedNamespace)); err != nil {
 		return err
 	}
 	inMember := steps{client: g.member.client, where: g.ClusterName, dryRun: g.DryRun, say: g.Say}
@@ -204,10 +204,11 @@ func (g *fleetGrant) storedSecret(ctx context.Context) (*corev1.Secret, error) {
 	return secret, nil
 }
 
-func (g *fleetGrant) hostRights() (rights []right) {
+// fleetHostRights are what storing it in the host takes.
+func fleetHostRights(namespace string) (rights []right) {
 	for _, resource := range []struct{ group, name string }{{"", "secrets"}, {rbacv1.GroupName, "roles"}, {rbacv1.GroupName, "rolebindings"}} {
 		for _, verb := range []string{"get", "create", "update"} {
-			rights = append(rights, right{verb, resource.group, resource.name, g.KubeFedNamespace})
+			rights = append(rights, right{verb, resource.group, resource.name, namespace})
 		}
 	}
 	return rights

@@ -59,6 +59,9 @@ type Options struct {
 	TokenLifetime *time.Duration
 	// Rotate ends all tokens of the account, whoever has one, and makes a new one.
 	Rotate bool
+	// FleetAccess lets users of the host in, or with false no more. Nil means what an earlier
+	// join was told, and failing that not.
+	FleetAccess *bool
 	// Labels are set on the KubeFedCluster. Others that it has stay.
 	Labels map[string]string
 	// ForgetLabels leaves alone what the member remembers of an earlier membership.
@@ -126,7 +129,7 @@ func Join(ctx context.Context, host, member *rest.Config, o Options) error {
 	if err := j.prepare(ctx); err != nil {
 		return err
 	}
-	return j.run(ctx)
+	return j.run(ctx, host, member)
 }
 
 // joining is a join under way: who takes part, and what is to be done.
@@ -137,6 +140,11 @@ type joining struct {
 	// key is the account in the member.
 	key  client.ObjectKey
 	plan memberRules
+	// was is the name of the account that the membership has worked with, if that is to be
+	// another one than key now.
+	was string
+	// movesFleetAccess is set when an earlier account let users of the host in.
+	movesFleetAccess bool
 	// token is what the account gets, and objects what the member is to hold.
 	token   tokenPlan
 	objects []client.Object
@@ -170,13 +178,16 @@ func open(ctx context.Context, host, member *rest.Config, o Options) (*joining, 
 	j := &joining{host: hostSide, key: client.ObjectKey{Namespace: o.KubeFedNamespace, Name: o.account(existing)}}
 	j.registration = registration{options: o, existing: existing, member: memberSide, account: j.key.String()}
 	j.hostUID, err = hostSide.clusterUID(ctx)
-	return j, err
+	if err != nil {
+		return nil, err
+	}
+	return j, j.findEarlier(ctx)
 }
 
 // prepare finds out what is to be done, and refuses what cannot be, before anything is written.
 func (j *joining) prepare(ctx context.Context) (err error) {
 	o := j.options
-	if j.plan, err = j.host.rights(ctx, j.member, j.existing, o, j.key.Name); err != nil {
+	if j.plan, err = j.host.rights(ctx, j.registration, j.key.Name, j.was); err != nil {
 		return err
 	}
 	j.mode = j.plan.mode
@@ -197,12 +208,14 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 	if err := j.member.checkAccount(ctx, j.key, j.existing, j.hostUID, o); err != nil {
 		return err
 	}
-	j.earlier, err = j.others(ctx)
-	return err
+	if j.earlier, err = j.others(ctx); err != nil {
+		return err
+	}
+	return j.checkFleetAccess(ctx)
 }
 
 // run does it.
-func (j *joining) run(ctx context.Context) error {
+func (j *joining) run(ctx context.Context, host, member *rest.Config) error {
 	o := j.options
 	inMember := steps{
 		client: j.member.client, where: o.ClusterName, dryRun: o.DryRun, errorOnExisting: o.ErrorOnExisting, say: o.Say, made: &[]client.Object{},
@@ -214,6 +227,9 @@ func (j *joining) run(ctx context.Context) error {
 	if err != nil && o.Rotate {
 		return fmt.Errorf("%w\nThe earlier tokens of %s may have ended: run the command again, or the controller cannot reach it", err, o.ClusterName)
 	} else if err != nil {
+		return err
+	}
+	if err := j.setFleetAccess(ctx, host, member); err != nil {
 		return err
 	}
 	if err := inMember.dropOther(ctx, o.KubeFedNamespace, j.key.Name, j.token.lifetime); err != nil {

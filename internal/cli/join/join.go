@@ -4,6 +4,7 @@ package join
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -87,13 +87,11 @@ type Options struct {
 	ClusterContext  string
 	HostClusterName string
 	PrintRBAC       bool
-	// FleetAccess is nil to leave it as it is.
-	FleetAccess   *bool
-	Output        cmdutil.Output
-	Join          join.Options
-	rbac          string
-	tokenLifetime time.Duration
-	fleetAccess   bool
+	Output          cmdutil.Output
+	Join            join.Options
+	rbac            string
+	tokenLifetime   time.Duration
+	fleetAccess     bool
 }
 
 // NewCommand returns the command.
@@ -107,11 +105,14 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: fedtypes.First(f.CompleteContexts),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkEndpoint(cmd.Flags(), o.Join.APIEndpoint); err != nil {
+				return err
+			}
 			if cmd.Flags().Changed("token-lifetime") {
 				o.Join.TokenLifetime = &o.tokenLifetime
 			}
 			if cmd.Flags().Changed("fleet-access") {
-				o.FleetAccess = &o.fleetAccess
+				o.Join.FleetAccess = &o.fleetAccess
 			}
 			if err := o.Complete(args); err != nil {
 				return err
@@ -141,6 +142,15 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Join.ErrorOnExisting, "error-on-existing", false, "Fail if anything to be created exists already, instead of bringing it up to date.")
 	flags.BoolVar(&o.Join.DryRun, "dry-run", false, "Change nothing; say what would be done.")
 	flags.BoolVar(&o.PrintRBAC, "print-rbac", false, "Print what would be created in the joining cluster, as YAML or in the format of -o, and end.")
+}
+
+// checkEndpoint refuses an address that was meant to be given and is empty, such as a
+// variable of a script that is not set: it would count as none.
+func checkEndpoint(flags *pflag.FlagSet, endpoint string) error {
+	if flags.Changed("api-endpoint") && endpoint == "" {
+		return errors.New("--api-endpoint is empty: give a URL such as https://10.0.0.1:6443, or leave it out to keep what is stored or for the one in the kubeconfig")
+	}
+	return nil
 }
 
 // Complete fills in what follows from the arguments and the kubeconfig.
@@ -211,9 +221,6 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := join.Join(ctx, host, member, o.Join); err != nil {
 		return err
 	}
-	if err := o.setFleetAccess(ctx, host, member); err != nil {
-		return err
-	}
 	if o.Output.Format != "" {
 		return o.printJoined(joined)
 	}
@@ -221,18 +228,6 @@ func (o *Options) Run(ctx context.Context) error {
 		o.Join.Say(fmt.Sprintf("%s has joined. See how it fares with: fedctl get clusters", o.Join.ClusterName))
 	}
 	return nil
-}
-
-// setFleetAccess lets users of the host in, or no more.
-func (o *Options) setFleetAccess(ctx context.Context, host, member *rest.Config) error {
-	switch {
-	case o.FleetAccess == nil:
-		return nil
-	case *o.FleetAccess:
-		return join.GrantFleetAccess(ctx, host, member, o.Join)
-	default:
-		return join.RevokeFleetAccess(ctx, host, member, o.Join)
-	}
 }
 
 // printJoined leaves out a status that nobody has written yet.

@@ -87,6 +87,15 @@ func TestPrintRBACIsYAMLUnlessAskedOtherwise(t *testing.T) {
 	}
 }
 
+func TestAnEmptyEndpointIsRefused(t *testing.T) {
+	cmd := NewCommand(cmdutil.NewFactory(genericiooptions.NewTestIOStreamsDiscard()))
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	cmd.SetArgs([]string{"berlin", "--api-endpoint", ""})
+	if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), "--api-endpoint is empty") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestNameOfAContextIsNotTakenForThatOfACluster(t *testing.T) {
 	for context, want := range map[string]string{
 		"arn:aws:eks:eu-west-1:123:cluster/Prod": "fedctl join prod --cluster-context 'arn:aws:eks:eu-west-1:123:cluster/Prod'",
