@@ -41,6 +41,17 @@ func (o *Object) parseMetadata(raw any) {
 	}
 }
 
+// OrphaningOf reads the annotation that has the members' objects stay when an object with
+// these annotations is deleted. With a value that is neither true nor false the deletion
+// waits, and the error says so.
+func OrphaningOf(annotations map[string]string) (bool, error) {
+	orphan, fault := parseOrphan(annotations[OrphanAnnotation])
+	if fault != nil {
+		return false, fault
+	}
+	return orphan, nil
+}
+
 // parseOrphan takes True and TRUE for what they mean, where KubeFed deletes. Another value was
 // meant as something: a deletion waits until it is mended.
 func parseOrphan(text string) (orphan bool, fault *ParseError) {

@@ -117,11 +117,27 @@ func (o *Options) RunStatus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return o.printStatus(u)
+}
+
+// printStatus prints the object also where its annotation is invalid, which is an error.
+func (o *Options) printStatus(u *unstructured.Unstructured) error {
+	enabled, fault := federate.OrphaningOf(u.GetAnnotations())
 	if o.Output.Format != "" {
-		return o.say(u, isEnabled(u), "")
+		if err := o.say(u, enabled, ""); err != nil || fault == nil {
+			return err
+		}
 	}
-	_, err = fmt.Fprintln(o.factory.Out, word(isEnabled(u)))
+	if fault != nil {
+		return explainInvalid(u, fault)
+	}
+	_, err := fmt.Fprintln(o.factory.Out, word(enabled))
 	return err
+}
+
+// explainInvalid says how to mend a value with which a deletion waits.
+func explainInvalid(u *unstructured.Unstructured, fault error) error {
+	return fmt.Errorf("%s: %w: run \"fedctl orphaning-deletion enable\" or \"disable\" with it", serverapply.Describe(u), fault)
 }
 
 func (o *Options) set(ctx context.Context, enable bool) error {
@@ -129,7 +145,7 @@ func (o *Options) set(ctx context.Context, enable bool) error {
 	if err != nil {
 		return err
 	}
-	if isEnabled(u) == enable {
+	if enabled, fault := federate.OrphaningOf(u.GetAnnotations()); fault == nil && enabled == enable {
 		return o.say(u, enable, "already ")
 	}
 	options := metav1.PatchOptions{FieldManager: federate.FieldManager}
@@ -218,11 +234,6 @@ func getError(t typeconfig.Type, namespace, name string, err error) error {
 		hint = "choose another namespace with -n, or " + hint
 	}
 	return fmt.Errorf("the host cluster has no %s %q%s: %s", t.Federated.GVK.Kind, name, where, hint)
-}
-
-// isEnabled reads the annotation as the controller does.
-func isEnabled(u *unstructured.Unstructured) bool {
-	return u.GetAnnotations()[federate.OrphanAnnotation] == "true"
 }
 
 func word(enabled bool) string {

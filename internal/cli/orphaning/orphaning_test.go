@@ -2,6 +2,7 @@ package orphaning
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -59,9 +60,21 @@ func TestPatch(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	u.SetAnnotations(map[string]string{"kubefed.io/orphan": "false"})
-	if isEnabled(u) {
-		t.Error("false means enabled")
+}
+
+func TestStatusSaysWhatTheControllerWillDo(t *testing.T) {
+	for value, want := range map[string]string{"": "Disabled\n", "false": "Disabled\n", "true": "Enabled\n", "True": "Enabled\n", "maybe": ""} {
+		u := &unstructured.Unstructured{Object: map[string]any{"kind": "FederatedConfigMap"}}
+		u.SetName("settings")
+		u.SetAnnotations(map[string]string{"kubefed.io/orphan": value})
+		streams, _, out, _ := genericiooptions.NewTestIOStreams()
+		err := (&Options{factory: cmdutil.NewFactory(streams)}).printStatus(u)
+		if out.String() != want || (err != nil) != (value == "maybe") {
+			t.Errorf("%q: printed %q, %v", value, out.String(), err)
+		}
+		if err != nil && !strings.Contains(err.Error(), `must be "true" or "false", is "maybe": the object is not deleted before that is mended`) {
+			t.Error(err)
+		}
 	}
 }
 
