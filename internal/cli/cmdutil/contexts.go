@@ -69,7 +69,16 @@ func (f *Factory) contextsTo(endpoint string) (found []string) {
 
 // UnjoinCommand is how to end a cluster's membership with this kubeconfig.
 func (f *Factory) UnjoinCommand(member, endpoint string) string {
-	command := "fedctl unjoin " + member
+	return f.memberCommand("unjoin", member, endpoint)
+}
+
+// JoinCommand is how to join a member again with this kubeconfig.
+func (f *Factory) JoinCommand(member, endpoint string) string {
+	return f.memberCommand("join", member, endpoint)
+}
+
+func (f *Factory) memberCommand(verb, member, endpoint string) string {
+	command := "fedctl " + verb + " " + member
 	if context := f.ContextOf(member, endpoint); context != member {
 		command += " --cluster-context " + context
 	}

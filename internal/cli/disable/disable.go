@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -25,7 +26,10 @@ it deleted, delete the federated objects first.
 
 With --delete-crd the federated type is removed from the host as well, unless objects
 of it exist. The type itself need not exist any more if it is given by its full name,
-such as widgets.example.com.`
+such as widgets.example.com.
+
+The members keep the rights that the type needed until each is joined again. For a type
+with which any right can be granted, the command says so, and names the commands.`
 
 	example = `  # Stop to propagate CronJobs
   fedctl disable cronjobs.batch
@@ -107,5 +111,6 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	host.Out = o.Output.Progress(o.factory)
 	host.Deleted = o.Output.NamePrinter(o.factory)
+	o.Disable.Disabled = func(config *fedcorev1beta1.FederatedTypeConfig) { o.sayRights(ctx, host, config) }
 	return host.Disable(ctx, o.Directive, o.Disable)
 }

@@ -27,6 +27,9 @@ type DisableOptions struct {
 	DryRun bool
 	// Wait is how long the controller may take to stop the propagation; 0 does not wait.
 	Wait time.Duration
+	// Disabled is given the FederatedTypeConfig that was deleted, or with DryRun would be.
+	// Nil means nobody is.
+	Disabled func(*fedcorev1beta1.FederatedTypeConfig)
 }
 
 // Disable stops the propagation of the type that directive names and deletes its
@@ -85,6 +88,9 @@ func (h *Host) Disable(ctx context.Context, directive Directive, options Disable
 		return err
 	}
 	h.sayWhatStays(ctx, config)
+	if options.Disabled != nil {
+		options.Disabled(config)
+	}
 	return nil
 }
 
