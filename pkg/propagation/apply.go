@@ -146,7 +146,8 @@ func (w *memberWorker) confirm(a *attempt, held metav1.Object, holding ledger.Ho
 	if a.watch.Ended() {
 		return w.park(a) // the answer came through another connection
 	}
-	holding.UID, holding.Owned = held.GetUID(), observe(a.t, a.watch, held).Owned
+	there := observe(a.t, a.watch, held)
+	holding.UID, holding.Owned, holding.Trace = there.UID, there.Owned, traceOf(&there.Live)
 	w.tell(a, func(l *ledger.Ledger) ledger.Next { return l.Applied(a.task, holding, w.now()) })
 	return reconcile.Result{}, nil
 }

@@ -85,8 +85,12 @@ func sightingOfLive(known *member.Live) ledger.Sighting {
 	}
 	return ledger.Sighting{
 		Shown: true, UID: known.UID, Version: known.ResourceVersion(), Owned: known.Owned,
-		Managed: known.Managed, Deleting: known.Deleting, Replaced: known.Replaced,
+		Managed: known.Managed, Deleting: known.Deleting, Replaced: known.Replaced, Trace: traceOf(known),
 	}
+}
+
+func traceOf(known *member.Live) ledger.Trace {
+	return ledger.Trace{Version: known.Version, Writers: known.Writers, Content: known.Content}
 }
 
 // namespace is the state of an object's namespace in a cluster. It has an item of its

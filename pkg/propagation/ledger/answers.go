@@ -40,6 +40,8 @@ type Holding struct {
 	UID types.UID
 	// Owned is the hash of the fields that are ours.
 	Owned uint64
+	// Trace is that of the write.
+	Trace Trace
 	// Refusal says why the object was written, but not applied; empty if it was applied.
 	Refusal string
 	// Unknown are the fields that it was written without, since the cluster does not know them.
@@ -61,10 +63,14 @@ func (l *Ledger) Applied(t Task, h Holding, now time.Time) Next {
 	if e == nil {
 		return Next{Forget: true}
 	}
-	e.applied, e.owned, e.updated, e.unmarked = t.hash, h.Owned, true, false
+	e.applied, e.updated, e.unmarked = t.hash, true, false
 	e.made(h.UID)
 	e.stripped = ""
 	e.refusal, e.unknown, e.servedAs, e.retained = h.Refusal, h.Unknown, h.ServedAs, h.Retained
+	if !e.confirm(h) { // it has been written since: it stays open, and is applied again
+		e.retrying = false
+		return Next{Decide: true, Forget: true}
+	}
 	return l.finish(e, federate.ClusterPropagationOK, "", now)
 }
 

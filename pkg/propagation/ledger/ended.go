@@ -45,9 +45,10 @@ func parseFate(text string) fate {
 	return fateUnknown
 }
 
-// sight notes how the object that is there has ended.
+// sight notes the trace of the object that is there, and how it has ended.
 func (e *entry) sight(s Sighting) {
 	if s.Shown && s.Managed {
+		e.trace(s.UID, s.Trace)
 		e.fate, e.fateOf, e.stripped = fateOf(s.Ended), s.UID, ""
 	}
 }

@@ -61,6 +61,8 @@ type Sighting struct {
 	Version string
 	// Owned is a hash of the fields that are ours; 0 if none are.
 	Owned uint64
+	// Trace tells of a change that Owned does not tell of.
+	Trace Trace
 	// Managed says that the label's value is ours. With another one the owner of the
 	// cluster keeps the object out of the federation.
 	Managed  bool

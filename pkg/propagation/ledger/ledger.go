@@ -66,6 +66,11 @@ type entry struct {
 	// survive a restart in the status (federate.ClusterStatus.Version).
 	applied string
 	owned   uint64
+	// traced is the newest trace of the object tracedOf. covert is the version in which its
+	// content had changed, and nothing said by whom; 0 if we have applied it since.
+	traced   Trace
+	tracedOf types.UID
+	covert   uint64
 	// fate is what has become of the object fateOf; of one that nobody knows, if that is
 	// empty. vanishes: the cluster removes what is wanted when it has ended.
 	fate     fate

@@ -82,10 +82,14 @@ func (w *world) userActs(m *member) {
 // memberActs is somebody in the member cluster.
 func (w *world) memberActs(m *member) {
 	o := m.object
-	if o == nil {
+	if o == nil || o.covert && len(m.events) > 0 { // that a list shows the later change alone does not happen here
 		return
 	}
-	switch w.pick(8) {
+	switch w.pick(9) {
+	case 8: // another host that the cluster has joined
+		if e := w.ledger.entries[m.name]; o.managed && o.hash != "" && !w.restarts && e != nil && e.tracedOf == o.uid && (m.shown.Trace.Writers == uint64(o.writers) || o.owned == uint64(o.writers)) {
+			m.writeCovertly()
+		}
 	case 6:
 		if w.ends && o.ended == "" && !o.deleting {
 			o.ended = federate.Succeeded

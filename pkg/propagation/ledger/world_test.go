@@ -75,6 +75,8 @@ type thing struct {
 	version           int
 	hash              string
 	owned             uint64
+	writers           int  // the version in which managedFields changed last
+	covert            bool // it was written without a change there, and nobody has been told
 	labelled, managed bool
 	byOthers          bool // somebody else has given it our label
 	stays             bool // something in the cluster holds it with a finalizer
@@ -90,6 +92,7 @@ type flight struct {
 	arrived bool
 	parted  bool     // the connection it came through was let go
 	there   Sighting // what a removal was sent for
+	wrote   Sighting // what an apply has made
 	problem *Trouble
 }
 
@@ -174,7 +177,7 @@ func (m *member) tellOf(last Sighting) {
 
 func (m *member) sighting() Sighting {
 	o := m.object
-	return Sighting{Listed: true, Shown: true, UID: o.uid, Version: fmt.Sprint(o.version), Owned: o.owned, Managed: o.managed, Deleting: o.deleting, Ended: o.ended, Foreign: o.foreign}
+	return Sighting{Listed: true, Shown: true, UID: o.uid, Version: fmt.Sprint(o.version), Owned: o.owned, Managed: o.managed, Deleting: o.deleting, Ended: o.ended, Foreign: o.foreign, Trace: o.trace()}
 }
 
 var clock int // of versions and UIDs, of all clusters
@@ -190,17 +193,32 @@ func (w *world) write(m *member, hash string) {
 	}
 	o := m.object
 	m.past.wrote(hash, o.ended)
+	again := o.hash != "" && o.managed && o.foreign == "" && !w.restarts && w.pick(3) == 0 // the same fields, within the same second
 	o.hash, o.labelled, o.managed, o.byOthers = hash, true, true, false
 	if w.exact {
 		o.foreign = ""
 	}
-	o.version = m.version()
-	o.owned = uint64(o.version)
+	o.version, o.covert = m.version(), false
+	if !again {
+		o.owned, o.writers = uint64(o.version), o.version
+	}
 	m.tell()
+}
+
+// writeCovertly is another host that writes the same fields within the same second.
+func (m *member) writeCovertly() {
+	o := m.object
+	o.hash, o.version, o.covert = "another host's", m.version(), true
+	m.tell()
+}
+
+func (o *thing) trace() Trace {
+	return Trace{Version: uint64(o.version), Writers: uint64(o.writers), Content: uint64(o.version)}
 }
 
 func (m *member) touch() {
 	m.object.version = m.version()
+	m.object.writers = m.object.version
 	m.tell()
 }
 

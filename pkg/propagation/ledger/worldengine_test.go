@@ -135,6 +135,7 @@ func (w *world) arrive(m *member) {
 			return
 		}
 		w.write(m, f.task.Hash())
+		f.wrote = m.sighting()
 	case m.object == nil:
 	case fmt.Sprint(m.object.version) != f.there.Version && m.object.managed:
 		f.there = m.sighting() // a conflict: it is read, and the same done to it
@@ -185,11 +186,9 @@ func (w *world) answered(m *member, f *flight, removal bool) {
 	switch {
 	case f.parted:
 		w.next(w.ledger.Parked(m.name))
-	case !removal && m.object != nil && m.object.hash == f.task.Hash() && m.object.managed:
-		m.observe(m.sighting())
-		w.next(w.ledger.Applied(f.task, Holding{UID: m.object.uid, Owned: m.object.owned}, w.now))
-	case !removal: // it was there, and the answer says so
-		w.next(w.ledger.Applied(f.task, Holding{Owned: 1}, w.now))
+	case !removal: // it was there, and the answer says so, whatever has become of it
+		m.observe(f.wrote)
+		w.next(w.ledger.Applied(f.task, Holding{UID: f.wrote.UID, Owned: f.wrote.Owned, Trace: f.wrote.Trace}, w.now))
 	case f.task.Action() == Unlabel || m.object == nil || m.object.uid != f.there.UID || !m.object.managed:
 		w.forget(m, f.there.UID)
 		w.next(w.ledger.Removed(f.task, w.now))

@@ -3,6 +3,8 @@ package member
 import (
 	"encoding/json"
 	"hash/fnv"
+	"io"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -44,15 +46,55 @@ func ownedHash(entries []metav1.ManagedFieldsEntry) (hash uint64, replaced bool)
 			continue
 		}
 		h := fnv.New64a()
-		_, _ = h.Write([]byte(e.APIVersion)) // a hash's Write never fails
-		_, _ = h.Write(e.FieldsV1.GetRawBytes())
-		if e.Time != nil {
-			_, _ = h.Write([]byte(strconv.FormatInt(e.Time.Unix(), 10)))
-		}
+		writeEntry(h, e)
 		hash ^= h.Sum64() // in any order
 		replaced = replaced || updated
 	}
 	return hash, replaced
+}
+
+// writeEntry writes what an entry says was written, and when.
+func writeEntry(h io.Writer, e *metav1.ManagedFieldsEntry) {
+	_, _ = h.Write([]byte(e.APIVersion)) // a hash's Write never fails
+	if e.FieldsV1 != nil {
+		_, _ = h.Write(e.FieldsV1.GetRawBytes())
+	}
+	if e.Time != nil {
+		_, _ = h.Write([]byte(strconv.FormatInt(e.Time.Unix(), 10)))
+	}
+}
+
+// writersHash returns a hash of who has written which fields, and when; 0 if nobody has.
+// A write leaves it as it was only where its manager had written the same fields within
+// the same second.
+func writersHash(entries []metav1.ManagedFieldsEntry) (hash uint64) {
+	for i := range entries {
+		e := &entries[i]
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(e.Manager + "\x00" + string(e.Operation) + "\x00" + e.Subresource + "\x00"))
+		writeEntry(h, e)
+		hash ^= h.Sum64() // in any order
+	}
+	return hash
+}
+
+// contentHash returns a hash that differs where the content may differ, as far as the
+// metadata tells. A generation stays as it is when only the status changes, and when
+// only the metadata does.
+func contentHash(object metav1.Object) uint64 {
+	h := fnv.New64a()
+	generation := object.GetGeneration()
+	_, _ = h.Write([]byte(strconv.FormatInt(generation, 10)))
+	if generation == 0 {
+		_, _ = h.Write([]byte(object.GetResourceVersion()))
+		return h.Sum64()
+	}
+	for _, values := range []map[string]string{object.GetLabels(), object.GetAnnotations()} {
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			_, _ = h.Write([]byte("\x00" + key + "\x00" + values[key]))
+		}
+	}
+	return h.Sum64()
 }
 
 // metadataOf is the metadata of an object that was read whole, as it is when it is read alone:

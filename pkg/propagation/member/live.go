@@ -24,6 +24,11 @@ type Live struct {
 	// that entry, so an unchanged hash means that what we applied is still there,
 	// whatever others have done to the rest of the object.
 	Owned uint64
+	// Writers is a hash of who has written which fields, and when: of all of managedFields.
+	Writers uint64
+	// Content differs where what we have applied may differ: a hash of the generation, the
+	// labels and the annotations, and of the version where there is no generation.
+	Content uint64
 	// Replaced says that they were written by an update, because an apply was refused.
 	Replaced bool
 	// Managed says that the label has our value, and not another one, with which the
@@ -50,6 +55,8 @@ func LiveOf(object metav1.Object) Live {
 		Version:    ParseVersion(object.GetResourceVersion()),
 		Generation: object.GetGeneration(),
 		Owned:      owned,
+		Writers:    writersHash(object.GetManagedFields()),
+		Content:    contentHash(object),
 		Replaced:   replaced,
 		Managed:    isManaged(object),
 		Deleting:   object.GetDeletionTimestamp() != nil,
