@@ -39,12 +39,21 @@ func Usage(capacities []v1alpha1.ClusterCapacity) []UsageRow {
 }
 
 // Resource is what there is of a resource, and how much more there can be. Growth and
-// FreeAfterGrowing are empty where nobody says so.
+// FreeAfterGrowing are empty where nobody says so, or where there is no limit.
 type Resource struct {
 	Amounts
 
 	Growth           string `json:"growth,omitempty"`
 	FreeAfterGrowing string `json:"freeAfterGrowing,omitempty"`
+	Unlimited        bool   `json:"unlimited,omitempty"`
+}
+
+// growth is how much more there can be, in a word.
+func (r Resource) growth() string {
+	if r.Unlimited {
+		return "unlimited"
+	}
+	return r.Growth
 }
 
 func resourcesOf(totals []v1alpha1.Total) map[string]Resource {
@@ -53,7 +62,7 @@ func resourcesOf(totals []v1alpha1.Total) map[string]Resource {
 		t := &totals[i]
 		resources[t.Resource] = Resource{
 			Amounts: Amounts{Allocatable: t.Allocatable.String(), Requested: quantity(t.Requested), Free: quantity(t.Free)},
-			Growth:  quantity(t.Growth), FreeAfterGrowing: quantity(t.FreeAfterGrowing),
+			Growth:  quantity(t.Growth), FreeAfterGrowing: quantity(t.FreeAfterGrowing), Unlimited: t.Unlimited,
 		}
 	}
 	return resources
@@ -73,7 +82,7 @@ func UsageTable(rows []UsageRow) *metav1.Table {
 			cells = append(cells,
 				r.list(which, func(r Resource) string { return r.Allocatable }), r.list(which, func(r Resource) string { return r.Free }))
 		}
-		cells = append(cells, r.list(anything, func(r Resource) string { return r.Growth }))
+		cells = append(cells, r.list(anything, Resource.growth))
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: append(cells, r.Known)})
 	}
 	return table

@@ -9,7 +9,8 @@
 //	pools.go      nodes become pools, as a ClusterCapacity holds them
 //	starting.go   nodes that do not offer what they should
 //	growth.go     how far a cluster can grow, and what there is of each resource in all
-//	capacity.go   ... and how it is read
+//	nodepools.go  ... and how far Karpenter's NodePools let it
+//	capacity.go   how a ClusterCapacity is read
 //	derive.go     pools and what a pod asks for become tolerations
 //
 // It is pure: values in, values out. It has no client, no clock and no goroutine, and it

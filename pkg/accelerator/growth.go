@@ -54,7 +54,7 @@ func Declared(most map[string]int64, nodes []Node) []v1alpha1.Growth {
 	for _, name := range slices.Sorted(maps.Keys(most)) {
 		growth = append(growth, v1alpha1.Growth{
 			Source: v1alpha1.GrowthDeclared, Resource: name,
-			Most: Quantity(name, most[name]), More: Quantity(name, max(0, most[name]-there[name])),
+			Most: ptr.To(Quantity(name, most[name])), More: ptr.To(Quantity(name, max(0, most[name]-there[name]))),
 		})
 	}
 	return growth
@@ -83,12 +83,15 @@ func Totals(pools []v1alpha1.Pool, growth []v1alpha1.Growth) []v1alpha1.Total {
 		g := &growth[i]
 		if declared[g.Resource] == (g.Source == v1alpha1.GrowthDeclared) {
 			t := of(g.Resource)
-			t.Growth = added(t.Growth, &g.More)
+			t.Growth, t.Unlimited = added(t.Growth, g.More), t.Unlimited || g.Unlimited
 		}
 	}
 	sorted := make([]v1alpha1.Total, 0, len(totals))
 	for _, name := range slices.Sorted(maps.Keys(totals)) {
 		t := totals[name]
+		if t.Unlimited {
+			t.Growth = nil
+		}
 		if t.Growth != nil {
 			// Nothing is used of what is not there.
 			t.FreeAfterGrowing = added(added(nil, t.Growth), t.Free)

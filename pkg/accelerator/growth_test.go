@@ -78,11 +78,13 @@ func TestTotals(t *testing.T) {
 	nodes := []Node{{Allocatable: map[string]int64{gpu: 8}}, {Allocatable: map[string]int64{gpu: 4}}}
 	pools := []v1alpha1.Pool{pool(gpu, "8", free("5")), pool(gpu, "4", free("0")), pool("cpu", "10", free("1500m")), pool("memory", "1Gi", nil)}
 	growth := append(Declared(map[string]int64{gpu: 64, "amd.com/gpu": 8, "memory": 2 << 30}, nodes),
-		v1alpha1.Growth{Source: v1alpha1.GrowthNodePool, Name: "a", Resource: gpu, More: resource.MustParse("100")},
-		v1alpha1.Growth{Source: v1alpha1.GrowthNodePool, Name: "a", Resource: "cpu", More: resource.MustParse("6")},
-		v1alpha1.Growth{Source: v1alpha1.GrowthNodePool, Name: "b", Resource: "cpu", More: resource.MustParse("4")})
+		v1alpha1.Growth{Source: v1alpha1.GrowthNodePool, Name: "a", Resource: gpu, More: free("100")},
+		v1alpha1.Growth{Source: v1alpha1.GrowthNodePool, Name: "a", Resource: "cpu", More: free("6")},
+		v1alpha1.Growth{Source: v1alpha1.GrowthNodePool, Name: "b", Resource: "cpu", More: free("4")},
+		v1alpha1.Growth{Source: v1alpha1.GrowthNodePool, Name: "a", Resource: "pods", More: free("6")},
+		v1alpha1.Growth{Source: v1alpha1.GrowthNodePool, Name: "b", Resource: "pods", Unlimited: true})
 	want := map[string]string{
-		gpu: "12 7 5 52 57", "amd.com/gpu": "0   8 8", "cpu": "10 8500m 1500m 10 11500m", "memory": "1Gi   2Gi ",
+		gpu: "12 7 5 52 57", "amd.com/gpu": "0   8 8", "cpu": "10 8500m 1500m 10 11500m", "memory": "1Gi   2Gi ", "pods": "0     unlimited",
 	}
 	totals := Totals(pools, growth)
 	if len(totals) != len(want) || totals[0].Resource != "amd.com/gpu" {
@@ -96,6 +98,9 @@ func TestTotals(t *testing.T) {
 	}
 	for _, total := range totals {
 		got := strings.Join([]string{total.Allocatable.String(), text(total.Requested), text(total.Free), text(total.Growth), text(total.FreeAfterGrowing)}, " ")
+		if total.Unlimited {
+			got += " unlimited"
+		}
 		if got != want[total.Resource] {
 			t.Errorf("%s: got %q, want %q", total.Resource, got, want[total.Resource])
 		}

@@ -29,6 +29,10 @@ type Node struct {
 	ReadySince time.Time
 	Lost       string
 	Drivers    []string
+	// NodePool is the one of Karpenter that the node is of, and Startup are the taints that
+	// its new nodes have for a while.
+	NodePool string
+	Startup  []v1alpha1.StartupTaint
 	// Missing is an accelerator that it should offer and does not, and Plugin how far that is;
 	// FindMissing notes both.
 	Missing string
@@ -75,7 +79,7 @@ func Accelerators(pools []v1alpha1.Pool) []v1alpha1.Pool {
 func standing(node *Node, startup []v1alpha1.StartupTaint) (taints []v1alpha1.PoolTaint, available bool) {
 	available = node.Ready
 	for _, taint := range node.Taints {
-		if isPassing(taint, startup) {
+		if isPassing(taint, startup) || isPassing(taint, node.Startup) {
 			// PreferNoSchedule keeps nobody out, not even of a node that is about to go.
 			available = available && taint.Effect == corev1.TaintEffectPreferNoSchedule
 			continue

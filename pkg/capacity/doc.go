@@ -6,6 +6,7 @@
 //	reader.go   a thin watch on the nodes of each engaged member
 //	requests.go ... and on its pods, while somebody wants to know what is free
 //	devices.go  ... and on the devices that drivers offer there
+//	nodepools.go ... and on Karpenter's NodePools, which say how far the member can grow
 //	publish.go  the ClusterCapacities: who writes them, and how often
 //
 // What a member says is bounded here. Whatever depends on nodes reads the ClusterCapacity:

@@ -24,6 +24,7 @@ const (
 	mostTaints    = 16
 	mostResources = 32
 	mostOfKey     = validation.DNS1123SubdomainMaxLength + 1 + validation.LabelValueMaxLength
+	mostOfName    = validation.DNS1123SubdomainMaxLength
 	mostOfEffect  = 32
 	mostOfProduct = validation.LabelValueMaxLength
 	mostOfStatus  = 256 << 10
@@ -37,20 +38,27 @@ func nodeOf(obj metav1.Object) (*accelerator.Node, error) {
 	}
 	ready, since := readiness(n)
 	kept := &accelerator.Node{Name: n.Name, Ready: ready && !n.Spec.Unschedulable, ReadySince: since, Allocatable: amountsOf(n.Status.Allocatable), Lost: lostBy(n)}
+	kept.NodePool = shared(errtext.Bounded(n.Labels[nodePoolLabel], mostOfName))
 	label, product := accelerator.Product(n.Labels)
 	kept.ProductLabel, kept.Product = label, shared(errtext.Bounded(product, mostOfProduct))
-	for _, taint := range n.Spec.Taints {
-		if len(kept.Taints) == mostTaints {
+	kept.Taints = taintsOf(n.Spec.Taints)
+	return kept, nil
+}
+
+// taintsOf are the taints that are kept of a list.
+func taintsOf(list []corev1.Taint) (taints []corev1.Taint) {
+	for _, taint := range list {
+		if len(taints) == mostTaints {
 			// Nobody can say what else keeps pods out: nothing opens this.
-			kept.Taints[mostTaints-1] = corev1.Taint{Key: "cluster.fedctl.io/too-many-taints", Effect: corev1.TaintEffectNoSchedule}
+			taints[mostTaints-1] = corev1.Taint{Key: "cluster.fedctl.io/too-many-taints", Effect: corev1.TaintEffectNoSchedule}
 			break
 		}
-		kept.Taints = append(kept.Taints, corev1.Taint{
+		taints = append(taints, corev1.Taint{
 			Key: shared(errtext.Bounded(taint.Key, mostOfKey)), Value: shared(errtext.Bounded(taint.Value, validation.LabelValueMaxLength)),
 			Effect: corev1.TaintEffect(shared(errtext.Bounded(string(taint.Effect), mostOfEffect))),
 		})
 	}
-	return kept, nil
+	return taints
 }
 
 // amountsOf are the amounts that pools are made of.
@@ -112,6 +120,10 @@ type seen struct {
 	devices *metav1.Condition
 	// claimsUnknown says that it is not known which of them are taken.
 	claimsUnknown bool
+	// limited is how far Karpenter's NodePools let the cluster grow, and nodePools says what
+	// is known of them; nil where there are none.
+	limited   []v1alpha1.Growth
+	nodePools *metav1.Condition
 	// scalable is what people say of how far the cluster can grow.
 	scalable string
 }
@@ -132,15 +144,17 @@ func statusOf(s seen, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1
 		}
 	}
 	status.Pools = fitting(pools)
-	growth, scalable := growthOf(s)
-	status.Growth, status.Resources = growth, accelerator.Totals(pools, growth)
+	declared, scalable := declaredBy(s)
+	growth := slices.Concat(declared, s.limited)
+	status.Growth, status.Resources = fitting(growth), accelerator.Totals(pools, growth)
 	status.Resources = status.Resources[:min(len(status.Resources), v1alpha1.MostPools)]
 	for name, condition := range map[string]*metav1.Condition{
-		v1alpha1.ConditionKnown:         known(len(pools) - len(status.Pools)),
-		v1alpha1.ConditionRequestsKnown: &s.requested,
-		v1alpha1.ConditionPluginsRun:    pluginsRun(s.nodes),
-		v1alpha1.ConditionScalable:      scalable,
-		v1alpha1.ConditionDevicesKnown:  s.devices,
+		v1alpha1.ConditionKnown:          known(len(pools) - len(status.Pools)),
+		v1alpha1.ConditionRequestsKnown:  &s.requested,
+		v1alpha1.ConditionPluginsRun:     pluginsRun(s.nodes),
+		v1alpha1.ConditionScalable:       scalable,
+		v1alpha1.ConditionDevicesKnown:   s.devices,
+		v1alpha1.ConditionNodePoolsKnown: nodePoolsKnown(s.nodePools, len(growth)-len(status.Growth)),
 	} {
 		setCondition(&status.Conditions, name, condition, now)
 	}
@@ -180,9 +194,9 @@ func pluginsRun(nodes []accelerator.Node) *metav1.Condition {
 	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRunning, Message: "all nodes offer what they should, or have not been ready for long"}
 }
 
-// growthOf says how far the cluster can grow, and whether what is said of that can be
-// read; nil where nothing is.
-func growthOf(s seen) ([]v1alpha1.Growth, *metav1.Condition) {
+// declaredBy people is how far the cluster can grow, and whether what they say can be read;
+// nil where nothing is said.
+func declaredBy(s seen) ([]v1alpha1.Growth, *metav1.Condition) {
 	if s.scalable == "" {
 		return nil, nil
 	}
@@ -194,16 +208,16 @@ func growthOf(s seen) ([]v1alpha1.Growth, *metav1.Condition) {
 	return accelerator.Declared(most, s.nodes), &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeclared, Message: "it is declared how far the cluster can grow"}
 }
 
-// fitting are the first pools, as many as an object holds.
-func fitting(pools []v1alpha1.Pool) []v1alpha1.Pool {
+// fitting are the first pools, or rows of growth, as many as an object holds.
+func fitting[T any](rows []T) []T {
 	size := 0
-	for i := range pools {
-		data, err := json.Marshal(&pools[i])
+	for i := range rows {
+		data, err := json.Marshal(&rows[i])
 		if size += len(data); err != nil || size > mostOfStatus || i == v1alpha1.MostPools {
-			return pools[:i]
+			return rows[:i]
 		}
 	}
-	return pools
+	return rows
 }
 
 // unreadable is what was said before, and that it is not known any more.

@@ -72,8 +72,10 @@ type followed struct {
 	// devices asks for what drivers offer, and drivers is that.
 	devices resourcev1client.ResourceV1Interface
 	drivers *drivers
-	nodes   *fleet.Table[accelerator.Node]
-	watch   *fleet.Watch[accelerator.Node]
+	// karpenter are the NodePools.
+	karpenter *karpenter
+	nodes     *fleet.Table[accelerator.Node]
+	watch     *fleet.Watch[accelerator.Node]
 	// requests are followed while somebody wants to know them; nil otherwise. They belong to
 	// who publishes.
 	requests *requests
@@ -129,6 +131,10 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	if err != nil {
 		return fmt.Errorf("cluster %q: client of devices: %w", name, err)
 	}
+	pools, err := dynamic.NewForConfigAndClient(cl.GetConfig(), cl.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("cluster %q: client of NodePools: %w", name, err)
+	}
 	cluster := name.String()
 	m := &followed{name: cluster, ctx: ctx, core: core, devices: devices}
 	m.nodes = newNodes(func() { r.changed(cluster) })
@@ -143,6 +149,7 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 		OnTrouble: func() { r.changed(cluster) },
 	}, m.nodes)
 	m.drivers = followDrivers(ctx, devices, cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
+	m.karpenter = followNodePools(ctx, pools, core.RESTClient(), cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
 	r.mu.Lock()
 	r.members[cluster] = m
 	r.mu.Unlock()

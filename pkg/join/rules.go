@@ -67,9 +67,11 @@ var (
 	definitionsRule = rbacv1.PolicyRule{APIGroups: []string{apiextensionsv1.GroupName}, Resources: []string{"customresourcedefinitions"}, Verbs: []string{"get"}}
 	nodesRule       = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: readVerbs}
 	// What drivers offer on nodes: nothing of it is any user's.
-	devicesRule  = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"deviceclasses", "resourceslices"}, Verbs: readVerbs}
-	claimsRule   = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"resourceclaims"}, Verbs: readVerbs}
-	identityRule = rbacv1.PolicyRule{
+	devicesRule = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"deviceclasses", "resourceslices"}, Verbs: readVerbs}
+	// How far a member can grow, where Karpenter is there.
+	nodePoolsRule = rbacv1.PolicyRule{APIGroups: []string{"karpenter.sh"}, Resources: []string{"nodepools"}, Verbs: readVerbs}
+	claimsRule    = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"resourceclaims"}, Verbs: readVerbs}
+	identityRule  = rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{metav1.NamespaceSystem}, Verbs: []string{"get"},
 	}
 	everythingRule = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
@@ -95,7 +97,7 @@ type memberRules struct {
 // Namespaced control plane they hold in the KubeFed namespace only, but for the
 // cluster's health, nodes and identity.
 func rulesFor(mode RBACMode, scope apiextensionsv1.ResourceScope, types []fedcorev1beta1.FederatedTypeConfig) memberRules {
-	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, devicesRule, identityRule, definitionsRule}
+	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, devicesRule, nodePoolsRule, identityRule, definitionsRule}
 	namespaced, others := targetsOf(mode, types)
 	switch {
 	case scope == apiextensionsv1.NamespaceScoped && mode == RBACAdmin:

@@ -52,7 +52,7 @@ func TestRulesFor(t *testing.T) {
 		"batch: jobs" + all,
 		"networking.k8s.io: ingresses" + all,
 	}
-	health := []string{"paths: get", ": nodes" + read, "resource.k8s.io: deviceclasses,resourceslices" + read, ": namespaces/kube-system: get", "apiextensions.k8s.io: customresourcedefinitions: get"}
+	health := []string{"paths: get", ": nodes" + read, "resource.k8s.io: deviceclasses,resourceslices" + read, "karpenter.sh: nodepools" + read, ": namespaces/kube-system: get", "apiextensions.k8s.io: customresourcedefinitions: get"}
 	pods, claims := ": pods"+read, "resource.k8s.io: resourceclaims"+read
 	concat := func(lists ...[]string) (all []string) {
 		for _, list := range lists {

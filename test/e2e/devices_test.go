@@ -2,13 +2,11 @@ package e2e
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -96,20 +94,7 @@ var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func
 
 	It("are said not to be known where they may not be read, and nothing else changes", func(ctx SpecContext) {
 		member := members[1]
-		role := &rbacv1.ClusterRole{}
-		role.Name = "kubefed-controller-manager:" + member.Name + "-" + host.Name
-		Expect(member.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
-		granted := role.DeepCopy()
-		allow := func(ctx context.Context, rules []rbacv1.PolicyRule) {
-			GinkgoHelper()
-			Eventually(ctx, func(g Gomega) {
-				g.Expect(member.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
-				role.Rules = rules
-				g.Expect(member.Update(ctx, role)).To(Succeed())
-			}).Should(Succeed())
-		}
-		DeferCleanup(func(ctx SpecContext) { allow(ctx, granted.Rules) })
-		allow(ctx, slices.DeleteFunc(slices.Clone(granted.Rules), func(r rbacv1.PolicyRule) bool { return slices.Contains(r.APIGroups, resourcev1.GroupName) }))
+		allow := withoutRule(ctx, member, resourcev1.GroupName)
 		Expect(system.Controller.Restart(ctx)).To(Succeed()) // a watch that runs is not asked again
 		devicesKnown := func(g Gomega) fields {
 			u, err := read(ctx, host, capacityOf(member))
@@ -121,7 +106,7 @@ var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func
 		follow(ctx, member, time.Now().Add(time.Hour))
 		expectFollowed(ctx, member, clusterv1alpha1.ReasonFollowed)
 		follow(ctx, member, time.Now())
-		allow(ctx, granted.Rules)
+		allow()
 		Eventually(ctx, devicesKnown).Should(HaveKeyWithValue("status", "True"))
 	}, SpecTimeout(8*time.Minute))
 })

@@ -37,9 +37,10 @@ type ClusterCapacityList struct {
 
 // ClusterCapacitySpec is what people know of a cluster and its nodes do not say.
 type ClusterCapacitySpec struct {
-	// StartupTaints are put on new nodes and taken away when these are ready, such as
-	// the startupTaints of a Karpenter NodePool. Nothing ever tolerates them, and nodes
-	// that have one do not count as available. Values do not matter.
+	// StartupTaints are put on new nodes and taken away when these are ready, such as by
+	// what installs a driver. Nothing ever tolerates them, and nodes that have one do not
+	// count as available. Values do not matter. Those of Karpenter's NodePools are known
+	// without this, where they can be read.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	StartupTaints []StartupTaint `json:"startupTaints,omitempty"`
@@ -76,13 +77,17 @@ const (
 	// ConditionDevicesKnown is True while the status says what devices there are that pods
 	// get by ResourceClaims. It is there where the member serves resource.k8s.io/v1.
 	ConditionDevicesKnown = "DevicesKnown"
+	// ConditionNodePoolsKnown is True while the status says how far Karpenter's NodePools
+	// let the cluster grow. It is there where the member serves karpenter.sh/v1.
+	ConditionNodePoolsKnown = "NodePoolsKnown"
 )
 
 // Reasons of conditions.
 const (
 	ReasonFollowed   = "Followed"
 	ReasonUnreadable = "NodesUnreadable"
-	// ReasonTooManyPools says that the status holds only the first pools.
+	// ReasonTooManyPools says that the status holds only the first pools, or growth by
+	// only the first NodePools.
 	ReasonTooManyPools = "TooManyPools"
 	// ReasonNotFollowed says that nobody wants to know what pods ask for.
 	ReasonNotFollowed = "NotFollowed"
@@ -100,6 +105,10 @@ const (
 	ReasonInvalidScalable = "InvalidScalable"
 	// ReasonDevicesUnreadable says that devices cannot be read.
 	ReasonDevicesUnreadable = "DevicesUnreadable"
+	// ReasonNodePoolsUnreadable says that NodePools cannot be read.
+	ReasonNodePoolsUnreadable = "NodePoolsUnreadable"
+	// ReasonInvalidNodePool says that a NodePool has something in it that is not understood.
+	ReasonInvalidNodePool = "InvalidNodePool"
 )
 
 // ScalableAnnotation is what people know of how far a cluster can grow: on its
@@ -202,6 +211,9 @@ type Total struct {
 	Growth *resource.Quantity `json:"growth,omitempty"`
 	// +optional
 	FreeAfterGrowing *resource.Quantity `json:"freeAfterGrowing,omitempty"`
+	// Unlimited says that there is no limit to growth, and so no number.
+	// +optional
+	Unlimited bool `json:"unlimited,omitempty"`
 }
 
 // GrowthSource says who knows how far a cluster can grow.
@@ -222,9 +234,14 @@ type Growth struct {
 	// +optional
 	Name     string `json:"name,omitempty"`
 	Resource string `json:"resource"`
-	// Most is how much there can be in all, and More how much more than now.
-	Most resource.Quantity `json:"most"`
-	More resource.Quantity `json:"more"`
+	// Most is how much there can be in all, and More how much more than now. They are
+	// absent where Unlimited says that there is no limit.
+	// +optional
+	Most *resource.Quantity `json:"most,omitempty"`
+	// +optional
+	More *resource.Quantity `json:"more,omitempty"`
+	// +optional
+	Unlimited bool `json:"unlimited,omitempty"`
 	// Taints are those that new nodes have and keep, as far as that is known.
 	// +optional
 	// +listType=atomic

@@ -1,0 +1,239 @@
+package capacity
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/fedctl/fedctl/pkg/accelerator"
+	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// nodePoolLabel is what Karpenter writes on its nodes: the name of their NodePool.
+const nodePoolLabel = "karpenter.sh/nodepool"
+
+var karpenterVersion = schema.GroupVersion{Group: "karpenter.sh", Version: "v1"}
+
+const (
+	mostStartupTaints = 64
+	mostOfQuantity    = 64
+)
+
+// nodePool is a NodePool, or what is wrong with it.
+type nodePool struct {
+	accelerator.NodePool
+
+	problem string
+}
+
+// karpenter are the NodePools of a member.
+type karpenter struct {
+	pools *fleet.Table[nodePool]
+	watch *fleet.Watch[nodePool]
+}
+
+// followNodePools begins to follow a member's NodePools, until ctx ends. Not every member
+// has any.
+func followNodePools(ctx context.Context, client dynamic.Interface, paths rest.Interface, cluster string, log logr.Logger, changed func()) *karpenter {
+	same := func(before, after *nodePool) bool { return reflect.DeepEqual(before, after) }
+	k := &karpenter{pools: fleet.NewTable(fleet.Rules[nodePool]{
+		Read: nodePoolOf, Same: same,
+		OnChange: func(_ types.NamespacedName, before, after *nodePool) {
+			if !same(before, after) {
+				changed()
+			}
+		},
+		OnSynced: changed,
+	})}
+	source := fleet.Objects(client, typeconfig.Resource{GVR: karpenterVersion.WithResource("nodepools"), GVK: karpenterVersion.WithKind("NodePool")}, "")
+	source.List = servedList(source.List, paths)
+	source.Name, source.Log, source.OnTrouble = "member "+cluster+": nodepools", log, changed
+	source.RetryMax = unservedRetry
+	source.WhyNotFound = func(_ context.Context, err error) fleet.Absence {
+		return fleet.Absence{Why: err, Unserved: true, Undefined: true}
+	}
+	k.watch = fleet.Follow(ctx, source, k.pools)
+	return k
+}
+
+// servedList tells that the NodePools may not be read from that there is no Karpenter: who
+// may not read what is not served hears the former.
+func servedList(list func(context.Context, metav1.ListOptions) (runtime.Object, error), paths rest.Interface) func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+	return func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		listed, err := list(ctx, options)
+		if apierrors.IsForbidden(err) {
+			if unserved := paths.Get().AbsPath("/apis", karpenterVersion.Group, karpenterVersion.Version).Do(ctx).Error(); apierrors.IsNotFound(unserved) {
+				return nil, unserved
+			}
+		}
+		return listed, err
+	}
+}
+
+// unserved says that the member has no Karpenter, as far as that is known.
+func (k *karpenter) unserved() bool {
+	return k.watch.Unserved() && !apierrors.IsForbidden(k.watch.Problem())
+}
+
+// written is what is read of a NodePool.
+type written struct {
+	Spec struct {
+		Replicas *int64         `json:"replicas"`
+		Limits   map[string]any `json:"limits"`
+		Template struct {
+			Spec struct {
+				Taints        []corev1.Taint `json:"taints"`
+				StartupTaints []corev1.Taint `json:"startupTaints"`
+			} `json:"spec"`
+		} `json:"template"`
+	} `json:"spec"`
+	Status struct {
+		Resources  map[string]any `json:"resources"`
+		Conditions []struct {
+			Type   string `json:"type"`
+			Status string `json:"status"`
+		} `json:"conditions"`
+	} `json:"status"`
+}
+
+// nodePoolOf takes what is kept of a NodePool. One that is not understood does not keep the
+// others from being read.
+func nodePoolOf(obj metav1.Object) (*nodePool, error) {
+	u, ok := obj.(*unstructured.Unstructured)
+	if !ok {
+		return nil, fmt.Errorf("a NodePool is a %T", obj)
+	}
+	kept := &nodePool{}
+	kept.Name = errtext.Bounded(u.GetName(), mostOfName)
+	var w written
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &w); err != nil {
+		kept.problem = "NodePool " + kept.Name + ": " + err.Error()
+		return kept, nil //nolint:nilerr // it is said of this one
+	}
+	limits, err := quantitiesOf(w.Spec.Limits, "spec.limits")
+	if err != nil {
+		kept.problem = "NodePool " + kept.Name + ": " + err.Error()
+	}
+	has, err := quantitiesOf(w.Status.Resources, "status.resources")
+	if err != nil && kept.problem == "" {
+		kept.problem = "NodePool " + kept.Name + ": " + err.Error()
+	}
+	kept.Limits, kept.Has = limits, make(map[string]int64, len(has))
+	for name, quantity := range has {
+		kept.Has[name] = accelerator.Amount(name, quantity)
+	}
+	_, kept.NodesLimited = w.Spec.Limits["nodes"]
+	// A fixed number of replicas is there, whatever pods there are.
+	kept.Grows = u.GetDeletionTimestamp() == nil && w.Spec.Replicas == nil
+	for _, condition := range w.Status.Conditions {
+		kept.Grows = kept.Grows && (condition.Type != "Ready" || condition.Status != string(metav1.ConditionFalse))
+	}
+	kept.Taints = taintsOf(w.Spec.Template.Spec.Taints)
+	kept.Startup = startupOf(w.Spec.Template.Spec.StartupTaints, kept.Taints)
+	return kept, nil
+}
+
+// startupOf are the taints that pass, without those that stay as well.
+func startupOf(list, stay []corev1.Taint) (startup []v1alpha1.StartupTaint) {
+	for _, taint := range list[:min(len(list), mostStartupTaints)] {
+		stays := slices.ContainsFunc(stay, func(t corev1.Taint) bool { return t.Key == taint.Key && t.Effect == taint.Effect })
+		if !stays && isClean(taint.Key, mostOfKey) && isClean(string(taint.Effect), mostOfEffect) {
+			startup = append(startup, v1alpha1.StartupTaint{Key: taint.Key, Effect: taint.Effect})
+		}
+	}
+	return startup
+}
+
+// quantitiesOf are the amounts that are counted of those that a field holds. They are kept
+// as they are: limits are for many nodes.
+func quantitiesOf(field map[string]any, path string) (map[string]resource.Quantity, error) {
+	quantities := map[string]resource.Quantity{}
+	for _, name := range slices.Sorted(maps.Keys(field)) {
+		if !accelerator.IsCounted(name) || !isClean(name, mostOfKey) || len(quantities) == mostResources {
+			continue
+		}
+		text := fmt.Sprint(field[name])
+		quantity, err := resource.ParseQuantity(text[:min(len(text), mostOfQuantity)])
+		if err != nil || len(text) > mostOfQuantity || quantity.Sign() < 0 {
+			return nil, fmt.Errorf("%s.%s: %q is not an amount", path, name, errtext.Bounded(text, mostOfQuantity))
+		}
+		quantities[name] = quantity
+	}
+	return quantities, nil
+}
+
+// listing says that the NodePools are being read, and nothing is wrong.
+func (k *karpenter) listing() bool {
+	return !k.pools.Synced() && k.watch.Problem() == nil && k.watch.Age() < listingTime
+}
+
+// describe adds what is known of NodePools: how far they let the cluster grow, and which
+// taints of nodes pass. previous is what was said before, which is what is known while they
+// cannot be read.
+func (k *karpenter) describe(s *seen, previous v1alpha1.ClusterCapacityStatus) {
+	if k.unserved() {
+		return
+	}
+	var pools []accelerator.NodePool
+	var problems []string
+	startup := map[string][]v1alpha1.StartupTaint{}
+	for _, pool := range valuesOf(k.pools) {
+		if startup[pool.Name] = pool.Startup; pool.problem != "" {
+			problems = append(problems, pool.problem)
+			continue
+		}
+		pools = append(pools, pool.NodePool)
+	}
+	for i := range s.nodes {
+		s.nodes[i].Startup = startup[s.nodes[i].NodePool]
+	}
+	if problem := k.watch.Problem(); problem != nil || !k.pools.Synced() {
+		s.limited = slices.DeleteFunc(slices.Clone(previous.Growth), func(g v1alpha1.Growth) bool { return g.Source != v1alpha1.GrowthNodePool })
+		s.nodePools = unreadNodePools(problem, previous)
+		return
+	}
+	s.limited = accelerator.Limited(pools, s.nodes)
+	s.nodePools = &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFollowed, Message: "NodePools are followed"}
+	if len(problems) > 0 {
+		slices.Sort(problems)
+		s.nodePools = &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalidNodePool, Message: strings.Join(problems, "; ")}
+	}
+}
+
+// unreadNodePools says why nothing new is known; nothing, if nothing is wrong yet.
+func unreadNodePools(problem error, previous v1alpha1.ClusterCapacityStatus) *metav1.Condition {
+	if problem == nil {
+		return meta.FindStatusCondition(slices.Clone(previous.Conditions), v1alpha1.ConditionNodePoolsKnown)
+	}
+	return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNodePoolsUnreadable,
+		Message: "NodePools cannot be read, and what is said of them is what was known last: " + errtext.Stable(problem)}
+}
+
+// nodePoolsKnown is a condition that says as well how many rows of growth have no place in
+// the status.
+func nodePoolsKnown(condition *metav1.Condition, left int) *metav1.Condition {
+	if condition == nil || left == 0 || condition.Status != metav1.ConditionTrue {
+		return condition
+	}
+	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTooManyPools,
+		Message: fmt.Sprintf("%d more rows of growth are left out: there are more NodePools than fit", left)}
+}
