@@ -139,8 +139,20 @@ func (r registration) specAgain(ctx context.Context) (fedcorev1beta1.KubeFedClus
 	if o, _ := r.works(ctx, reached, fresh.CABundle); o.Verdict != reach.Ready {
 		return spec, fmt.Errorf("%s does not accept its token: %s", r.options.ClusterName, o.Detail)
 	}
-	r.options.Say(fmt.Sprintf("could not check spec.apiEndpoint %s from here: %s", errtext.Address(spec.APIEndpoint), answer.Detail))
+	r.sayUnchecked(spec.APIEndpoint, answer)
 	return spec, nil
+}
+
+// sayUnchecked says that nobody here knows whether an address is right, and where the
+// kubeconfig has another one, at which the member does answer, how to go over to that.
+func (r registration) sayUnchecked(endpoint string, answer reach.Observation) {
+	o := r.options
+	line := fmt.Sprintf("could not check spec.apiEndpoint %s from here: %s", errtext.Address(endpoint), answer.Detail)
+	if host := r.member.config.Host; !reach.SameEndpoint(host, endpoint) {
+		line += fmt.Sprintf(". If the controller does not reach it either, go over to the address of the kubeconfig, which answers: fedctl join %s --cluster-context %s --api-endpoint %s",
+			o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), errtext.Address(host))
+	}
+	o.Say(line)
 }
 
 // checkAnswer refuses an address at which certainly another cluster answers, and for one

@@ -40,19 +40,21 @@ var _ = Describe("joining again", func() {
 	}
 
 	It("keeps how the controller reaches the member", func(ctx context.Context) {
-		_, err := joinAs(ctx, member1, member1, at(elsewhere))
+		said, err := joinAs(ctx, member1, member1, at(elsewhere))
 		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(ContainElement(HavePrefix("could not check spec.apiEndpoint https://127.0.0.1:1 from here: ")))
 		before := kubeFedCluster(ctx, member1)
 		changed := before.DeepCopy()
 		changed.Spec.ProxyURL = "http://127.0.0.1:2"
 		changed.Spec.DisabledTLSValidations = []fedcorev1beta1.TLSValidation{fedcorev1beta1.TLSSubjectName}
 		Expect(host.Patch(ctx, changed, client.MergeFrom(before))).To(Succeed())
 
-		said, err := joinAs(ctx, member1, member1)
+		said, err = joinAs(ctx, member1, member1)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(kubeFedCluster(ctx, member1).Spec).To(Equal(changed.Spec))
 		Expect(said).To(ContainElements(
-			HavePrefix("could not check spec.apiEndpoint https://127.0.0.1:1 from here: "),
+			And(HavePrefix("could not check spec.apiEndpoint https://127.0.0.1:1 from here: "),
+				HaveSuffix("go over to the address of the kubeconfig, which answers: fedctl join member-1 --cluster-context member-1 --api-endpoint "+configOf(member1).Host)),
 			"kept spec.apiEndpoint https://127.0.0.1:1 of KubeFedCluster kube-federation-system/member-1; the kubeconfig has "+configOf(member1).Host+" (--api-endpoint changes it)",
 			"unchanged KubeFedCluster kube-federation-system/member-1 in the host cluster",
 		))

@@ -217,7 +217,11 @@ func (r registration) spec(ctx context.Context) (fedcorev1beta1.KubeFedClusterSp
 		return spec, nil
 	}
 	answer, uid := r.works(ctx, spec, spec.CABundle) // none: only the controller may get there
-	return spec, r.checkAnswer(spec.APIEndpoint, answer, uid)
+	if err := r.checkAnswer(spec.APIEndpoint, answer, uid); err != nil || answer.Verdict == reach.Ready {
+		return spec, err
+	}
+	r.sayUnchecked(spec.APIEndpoint, answer)
+	return spec, nil
 }
 
 // freshSpec says how the member is reached by what the command and the kubeconfig say.
