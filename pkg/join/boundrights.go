@@ -59,14 +59,42 @@ func Grants(config *fedcorev1beta1.FederatedTypeConfig) bool {
 }
 
 // dropBoundRights removes the rights that the account had by namespace: what the controller
-// has bound, and the role with its guard.
+// has bound, and the role with its guard. Joining makes the guard first, so that an
+// interrupted join may leave it without the role.
 func (s steps) dropBoundRights(ctx context.Context, namespace, serviceAccount string) error {
 	role := boundRole(serviceAccount, nil)
-	if err := s.client.Get(ctx, client.ObjectKeyFromObject(role), &rbacv1.ClusterRole{}); apierrors.IsNotFound(err) {
-		return nil // it goes last
-	} else if err != nil {
+	err := s.client.Get(ctx, client.ObjectKeyFromObject(role), &rbacv1.ClusterRole{})
+	if client.IgnoreNotFound(err) != nil {
 		return s.fail("get", role, err)
 	}
+	bound := err == nil
+	if bound {
+		if err := s.dropBindings(ctx, role); err != nil {
+			return err
+		}
+	}
+	for _, object := range guardObjects(namespace, serviceAccount) {
+		there, err := exists(ctx, s.client, object)
+		if apierrors.IsForbidden(err) && !bound {
+			continue // who may not read it has not made it
+		} else if err != nil {
+			return s.fail("get", object, err)
+		}
+		if !there {
+			continue
+		}
+		if err := s.remove(ctx, object); err != nil {
+			return err
+		}
+	}
+	if !bound {
+		return nil
+	}
+	return s.remove(ctx, role) // last: it says that there is more to remove
+}
+
+// dropBindings removes what the controller has bound by namespace.
+func (s steps) dropBindings(ctx context.Context, role *rbacv1.ClusterRole) error {
 	var bindings rbacv1.RoleBindingList
 	if err := s.client.List(ctx, &bindings, client.MatchingFields{"metadata.name": role.Name}); err != nil {
 		return fmt.Errorf("cannot list RoleBindings %s in %s: %w", role.Name, s.where, err)
@@ -81,10 +109,19 @@ func (s steps) dropBoundRights(ctx context.Context, namespace, serviceAccount st
 			return err
 		}
 	}
-	for _, object := range guardObjects(namespace, serviceAccount) {
-		if err := s.remove(ctx, object); err != nil && !meta.IsNoMatchError(err) {
-			return err
-		}
+	return nil
+}
+
+// exists says whether there is such an object; of a type that the cluster does not have
+// there is none.
+func exists(ctx context.Context, reader client.Reader, object client.Object) (bool, error) {
+	probe, ok := object.DeepCopyObject().(client.Object)
+	if !ok {
+		return false, fmt.Errorf("unexpected type %T", object)
 	}
-	return s.remove(ctx, role)
+	err := reader.Get(ctx, client.ObjectKeyFromObject(object), probe)
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -60,6 +60,9 @@ func (s *side) foreignObjects(ctx context.Context, namespace, account string) ([
 		list, err := lister.Resource(resource.gvr).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 50})
 		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
 			continue
+		} else if apierrors.IsForbidden(err) {
+			foreign = append(foreign, resource.gvr.Resource+" that you may not list")
+			continue
 		} else if err != nil {
 			return nil, fmt.Errorf("listing %s: %w", resource.gvr.Resource, err)
 		}

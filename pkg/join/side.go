@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -136,17 +137,29 @@ func (s *side) missing(ctx context.Context, rights []right) error {
 
 // checkRights asks for the rights to create or update objects, and for more.
 func (s *side) checkRights(ctx context.Context, objects []client.Object, more ...right) error {
-	var rights []right
+	rights, err := s.rightsTo(objects, "get", "create")
+	if err != nil {
+		return err
+	}
+	return s.missing(ctx, append(rights, more...))
+}
+
+// rightsTo are those to do something with objects; types that the cluster does not have
+// are an error.
+func (s *side) rightsTo(objects []client.Object, verbs ...string) (rights []right, err error) {
 	for _, object := range objects {
 		mapping, err := s.client.RESTMapper().RESTMapping(object.GetObjectKind().GroupVersionKind().GroupKind())
 		if err != nil {
-			return fmt.Errorf("asking %s about %s: %w", s.name, describeObject(object), err)
+			return nil, fmt.Errorf("asking %s about %s: %w", s.name, describeObject(object), err)
 		}
-		for _, verb := range []string{"get", "create"} {
-			rights = append(rights, right{verb, mapping.Resource.Group, mapping.Resource.Resource, object.GetNamespace()})
+		for _, verb := range verbs {
+			one := right{verb, mapping.Resource.Group, mapping.Resource.Resource, object.GetNamespace()}
+			if !slices.Contains(rights, one) {
+				rights = append(rights, one)
+			}
 		}
 	}
-	return s.missing(ctx, append(rights, more...))
+	return rights, nil
 }
 
 // proxyURL is the proxy that a kubeconfig names for its cluster, or empty.

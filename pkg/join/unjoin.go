@@ -55,60 +55,112 @@ func Unjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) err
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	hostSide, err := openHost(host, o.KubeFedNamespace)
+	u, err := openUnjoin(ctx, host, member, o)
 	if err != nil {
 		return err
 	}
-	kfc, err := hostSide.find(ctx, o.ClusterName)
-	if err != nil {
+	if err := u.prepare(ctx); err != nil {
 		return err
 	}
-	others, err := hostSide.others(ctx, o.ClusterName)
-	if err != nil {
-		return err
+	return u.run(ctx)
+}
+
+// unjoining is an unjoin under way: what there is, and what of it goes.
+type unjoining struct {
+	UnjoinOptions
+
+	host    *hostSide
+	hostUID string
+	// member is nil where it cannot be worked on.
+	member *side
+	// kfc is nil where the host does not know the cluster any more, or not yet; left is
+	// what it has of it all the same.
+	kfc    *fedcorev1beta1.KubeFedCluster
+	left   []client.Object
+	others []fedcorev1beta1.KubeFedCluster
+	// account is that in the member, and kept why it stays; empty if it goes.
+	account client.ObjectKey
+	kept    string
+}
+
+// openUnjoin connects to both clusters and finds out what the membership consists of.
+func openUnjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions) (*unjoining, error) {
+	u := &unjoining{UnjoinOptions: o}
+	var err error
+	if u.host, err = openHost(host, o.KubeFedNamespace); err != nil {
+		return nil, err
 	}
-	account := o.account(kfc)
-	memberSide, err := o.openMember(ctx, member, kfc)
-	if err != nil {
+	if u.kfc, err = u.host.find(ctx, o.ClusterName); err != nil {
+		return nil, err
+	}
+	if u.others, err = u.host.others(ctx, o.ClusterName); err != nil {
+		return nil, err
+	}
+	if u.member, err = o.openMember(ctx, member, u.kfc); err != nil {
 		if !o.Force {
-			return fmt.Errorf("%w (--force removes it from the host cluster only)", err)
+			return nil, fmt.Errorf("%w (--force removes it from the host cluster only)", err)
 		}
 		o.Say(fmt.Sprintf("left %s as it is: %v", o.ClusterName, err))
 	}
-	hostUID, err := hostSide.clusterUID(ctx)
-	if err != nil {
-		return err
+	if u.hostUID, err = u.host.clusterUID(ctx); err != nil {
+		return nil, err
 	}
-	if kfc == nil {
-		if err := o.checkLeftovers(ctx, memberSide, account, hostUID); err != nil {
+	return u, u.findAccount(ctx)
+}
+
+// prepare refuses what cannot be done to the end, before anything is: what is left
+// half-way is harder to find again. With Force it goes as far as it can.
+func (u *unjoining) prepare(ctx context.Context) error {
+	if err := u.host.missing(ctx, u.hostRights()); err != nil && !u.Force {
+		return fmt.Errorf("%w; %s stays as it is", err, u.ClusterName)
+	}
+	if u.kfc == nil {
+		if err := u.findLeftovers(ctx); err != nil {
 			return err
 		}
 	}
-	if kfc != nil {
-		if err := hostSide.forget(ctx, kfc, others, o); err != nil {
-			return err
-		}
-	}
-	o.sayLabels(kfc)
-	if memberSide == nil {
+	if u.member == nil || u.kept != "" {
 		return nil
 	}
-	if err := o.rememberLabels(ctx, kfc, others, memberSide, client.ObjectKey{Namespace: account.Namespace, Name: hostUID}); err != nil {
-		o.Say(fmt.Sprintf("could not leave the labels in %s: %v", o.ClusterName, err)) // they have been said
-	}
-	if user := o.accountUser(kfc, account, others); user != "" {
-		o.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: KubeFedCluster %s uses them", account, o.ClusterName, user))
-		return nil
-	}
-	err = memberSide.cleanUp(ctx, account, hostUID, hostSide.namespaceUID(ctx), o)
-	if err != nil && o.Force {
-		o.Say(fmt.Sprintf("could not clean up %s: %v", o.ClusterName, err))
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("%s is no longer a member, but was not cleaned up: %w\nRun the command again to do the rest: fedctl unjoin %s --cluster-context %s --host-cluster-name %s",
-			o.ClusterName, err, o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), strings.TrimPrefix(account.Name, o.ClusterName+"-"))
+	err := u.member.checkRemoval(ctx, u.account)
+	if err != nil && !u.Force {
+		return fmt.Errorf("%w; %s stays as it is (--force removes it from the host cluster, and of what it has itself what you may)", err, u.ClusterName)
 	}
 	return nil
+}
+
+// run does it.
+func (u *unjoining) run(ctx context.Context) error {
+	if err := u.host.forget(ctx, u.kfc, u.left, u.others, u.UnjoinOptions); err != nil {
+		return err
+	}
+	u.sayLabels(u.kfc)
+	if u.member == nil {
+		return nil
+	}
+	memory := client.ObjectKey{Namespace: u.account.Namespace, Name: u.hostUID}
+	if err := u.rememberLabels(ctx, u.kfc, u.others, u.member, memory); err != nil {
+		u.Say(fmt.Sprintf("could not leave the labels in %s: %v", u.ClusterName, err)) // they have been said
+	}
+	if u.kept != "" {
+		u.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: %s", u.account, u.ClusterName, u.kept))
+		return nil
+	}
+	err := u.member.cleanUp(ctx, u.account, u.host.namespaceUID(ctx), u.UnjoinOptions)
+	if err == nil {
+		return nil
+	}
+	rest := fmt.Sprintf("Run the command again to do the rest: fedctl unjoin %s --cluster-context %s --host-cluster-name %s",
+		u.ClusterName, cmp.Or(u.ClusterContext, u.ClusterName), strings.TrimPrefix(u.account.Name, u.ClusterName+"-"))
+	switch {
+	case u.DryRun:
+		return fmt.Errorf("%s could not be cleaned up: %w", u.ClusterName, err)
+	case u.Force:
+		u.Say(fmt.Sprintf("could not clean up %s: %v\n%s", u.ClusterName, err, rest))
+		return nil
+	default:
+		return fmt.Errorf("%s is no longer a member, but was not cleaned up: %w\n%s", u.ClusterName, err, rest)
+	}
 }
 
 // sayLabels says which labels go with the KubeFedCluster: placements may select by them.
@@ -138,35 +190,6 @@ func (o *UnjoinOptions) rememberLabels(ctx context.Context, kfc *fedcorev1beta1.
 		return errors.New("the UID of the host cluster could not be read")
 	}
 	return member.remember(ctx, where.Namespace, where.Name, memory{Cluster: o.ClusterName, Labels: kfc.Labels})
-}
-
-// checkLeftovers makes sure that there is something to remove in the member of a cluster
-// which the host does not know any more, and that it is this host's.
-func (o *UnjoinOptions) checkLeftovers(ctx context.Context, member *side, account client.ObjectKey, hostUID string) error {
-	none := fmt.Errorf("cluster %s has not joined: there is no KubeFedCluster %s/%s in the host cluster", o.ClusterName, o.KubeFedNamespace, o.ClusterName)
-	if member == nil {
-		return none
-	}
-	there, err := member.has(ctx, account)
-	if err != nil {
-		return err
-	} else if !there {
-		return fmt.Errorf("%w, and no account %s in the member", none, account)
-	}
-	if why, err := member.keepAccount(ctx, account, hostUID); err != nil {
-		return err
-	} else if why != "" {
-		return fmt.Errorf("%w, and the account %s in the member is not to be removed: %s", none, account, why)
-	}
-	return nil
-}
-
-// account is the service account in the member.
-func (o *UnjoinOptions) account(kfc *fedcorev1beta1.KubeFedCluster) client.ObjectKey {
-	if o.HostClusterName != "" {
-		kfc = nil // it was said
-	}
-	return o.accountOf(kfc, o.ClusterName)
 }
 
 // openMember connects to the member and makes sure that it is the cluster which
@@ -202,9 +225,17 @@ func (h *hostSide) find(ctx context.Context, name string) (*fedcorev1beta1.KubeF
 	return &kfc, nil
 }
 
-// forget removes KubeFedCluster and Secret.
-func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, others []fedcorev1beta1.KubeFedCluster, o UnjoinOptions) error {
+// forget removes KubeFedCluster and Secret, or what is left of them without one.
+func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, left []client.Object, others []fedcorev1beta1.KubeFedCluster, o UnjoinOptions) error {
 	s := steps{client: h.client, where: h.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
+	for _, object := range left {
+		if err := s.remove(ctx, object); err != nil {
+			return err
+		}
+	}
+	if kfc == nil {
+		return nil
+	}
 	if err := s.remove(ctx, kfc); err != nil {
 		return err
 	}
@@ -234,16 +265,10 @@ func (h *hostSide) namespaceUID(ctx context.Context) types.UID {
 	return namespace.UID
 }
 
-// cleanUp removes what Join created in the member, and the account's further rights,
-// unless it is that of another host. The KubeFed namespace goes only if it is empty and
-// certainly not the host's, whose UID is hostNamespace.
-func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID string, hostNamespace types.UID, o UnjoinOptions) error {
-	if why, err := s.keepAccount(ctx, account, hostUID); err != nil {
-		return err
-	} else if why != "" {
-		o.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: %s", account, s.name, why))
-		return nil
-	}
+// cleanUp removes what Join created in the member, and the account's further rights.
+// The KubeFed namespace goes only if it is empty and certainly not the host's, whose UID is
+// hostNamespace, and stays where the user may not delete it.
+func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostNamespace types.UID, o UnjoinOptions) error {
 	did := steps{client: s.client, where: s.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
 	if err := did.dropAccount(ctx, s, account); err != nil {
 		return err
@@ -263,9 +288,13 @@ func (s *side) cleanUp(ctx context.Context, account client.ObjectKey, hostUID st
 	if hostNamespace == "" {
 		why = "the host's own could not be read to tell them apart"
 	}
-	if why != "" {
-		o.Say(fmt.Sprintf("kept Namespace %s in %s: %s", namespace.Name, s.name, why))
-		return nil
+	if why == "" {
+		err := did.remove(ctx, namespace)
+		if !apierrors.IsForbidden(err) {
+			return err
+		}
+		why = "you may not delete it"
 	}
-	return did.remove(ctx, namespace)
+	o.Say(fmt.Sprintf("kept Namespace %s in %s: %s", namespace.Name, s.name, why))
+	return nil
 }

@@ -24,8 +24,11 @@ KubeFedCluster uses: the Secret, the account and its rights. The control plane's
 the member is removed only if nothing else is left in it, and never in the host. The labels
 of the KubeFedCluster are said, and left in the cluster for the next join.
 
+The rights to all that are asked for first; without them nothing is changed. What a join
+or unjoin that was interrupted has left, a repeated unjoin removes, in both clusters.
+
 With --force a cluster that is gone, or whose context is, is removed from the host
-alone.`
+alone, and of one that may not be cleaned up as much goes as may.`
 
 	example = `  # Let member-1 go
   fedctl unjoin member-1 --host-cluster-context host
