@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -214,17 +215,30 @@ func printWarnings(to io.Writer, state *memberState, name string) {
 	if run.Status.Message != "" {
 		fmt.Fprintf(to, "  Message of %s: %s\n", name, view.Text(run.Status.Message))
 	}
-	warnings := run.Status.Warnings
-	if len(warnings) == 0 {
+	if len(run.Status.Warnings) == 0 {
 		return
 	}
 	fmt.Fprintf(to, "  Warnings of %s:\n", name)
+	for _, line := range warningLines(run, state.context) {
+		fmt.Fprintf(to, "    %s\n", line)
+	}
+}
+
+// warningLines are the first warnings of a run, and where more are.
+func warningLines(run *backupv1alpha1.BackupRun, context string) []string {
+	var lines []string
+	warnings := run.Status.Warnings
 	for _, warning := range warnings[:min(len(warnings), recentWarnings)] {
-		fmt.Fprintf(to, "    %s: %s\n", subject(&warning), view.Text(warning.Message))
+		lines = append(lines, strings.TrimPrefix(subject(&warning)+": "+view.Text(warning.Message), ": "))
 	}
 	if more := len(warnings) - recentWarnings; more > 0 {
-		fmt.Fprintf(to, "    and %d more: kubectl --context %s -n %s get backupruns.backup.fedctl.io %s -o yaml\n", more, state.context, run.Namespace, name)
+		at := ""
+		if context != "" {
+			at = "--context " + context + " "
+		}
+		lines = append(lines, fmt.Sprintf("and %d more: kubectl %s-n %s get backupruns.backup.fedctl.io %s -o yaml", more, at, run.Namespace, run.Name))
 	}
+	return lines
 }
 
 // subject is what a warning is about.

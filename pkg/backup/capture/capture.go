@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,9 +46,10 @@ const MaxWarnings = 100
 // Result is what became of a run.
 type Result struct {
 	Snapshot repository.Snapshot
-	// Partial says that something is missing that should be there.
-	Partial bool
-	Totals  v1alpha1.Totals
+	// Partial says that something is missing that should be there, MatchesNothing that a
+	// part of the source is among it that nothing was saved for.
+	Partial, MatchesNothing bool
+	Totals                  v1alpha1.Totals
 	// Warnings are the first MaxWarnings, what is missing before what was left out.
 	Warnings        []v1alpha1.ResourceWarning
 	VolumeSnapshots []v1alpha1.VolumeSnapshotRecord
@@ -72,7 +74,7 @@ func Run(ctx context.Context, params Params) (*Result, error) {
 		return nil, err
 	}
 	return &Result{
-		Snapshot: *snapshot, Partial: snapshot.Partial,
+		Snapshot: *snapshot, Partial: snapshot.Partial, MatchesNothing: c.nothing.Load(),
 		Totals:   v1alpha1.Totals{Objects: snapshot.Objects, Bytes: snapshot.Bytes, StoredBytes: snapshot.StoredBytes},
 		Warnings: summarize(&manifest), VolumeSnapshots: manifest.VolumeSnapshots,
 	}, nil
@@ -100,6 +102,8 @@ type capture struct {
 	served   []content.Resource
 	silent   []string
 	progress progress
+	// nothing says that a part of the source matches nothing.
+	nothing atomic.Bool
 }
 
 func newCapture(params Params) (*capture, error) {

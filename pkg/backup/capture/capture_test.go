@@ -143,6 +143,7 @@ var _ = Describe("Saving a cluster", func() {
 		for wrong, meant := range map[string]string{
 			"secret": "secrets", "Secret": "secrets", "secrets.": "secrets", "secrts": "secrets", "cm": "configmaps",
 			"deployments": "deployments.apps", "Deployment.apps": "deployments.apps",
+			"secrets.core": "secrets", "secrets.v1": "secrets", "*.app": "*.apps",
 		} {
 			before, err := r.Snapshots(ctx, repository.Filter{})
 			Expect(err).NotTo(HaveOccurred())
@@ -150,10 +151,22 @@ var _ = Describe("Saving a cluster", func() {
 			Expect(err).To(MatchError(ContainSubstring("did you mean "+meant+"?")), wrong)
 			Expect(r.Snapshots(ctx, repository.Filter{})).To(HaveLen(len(before)))
 		}
-		result, err = capture.Run(ctx, params(r, one, v1alpha1.BackupSource{ExcludedResources: []string{"widgets.example.com", "*.example.com"}}))
+		result, err = capture.Run(ctx, params(r, one, v1alpha1.BackupSource{ExcludedResources: []string{"widgets.example.com", "*.example.com", "secrets.example.com"}}))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Partial).To(BeFalse(), "other clusters may have them")
 		Expect(fmt.Sprint(result.Warnings)).To(ContainSubstring("the cluster has no such resource"))
+
+		By("saying what of the source matches nothing")
+		for want, source := range map[string]v1alpha1.BackupSource{
+			"set spec.source.includeClusterResources to true": {IncludedResources: []string{"persistentvolumes"}},
+			`spec.source.labelSelector "nope=x"`:              {LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"nope": "x"}}},
+			"spec.source.excludedResources excludes it":       {IncludedResources: []string{"secrets", "configmaps"}, ExcludedResources: []string{"secrets"}},
+		} {
+			result, err = capture.Run(ctx, params(r, one, source))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(result.Partial && result.MatchesNothing).To(BeTrue(), want)
+			Expect(fmt.Sprint(result.Warnings[0])).To(ContainSubstring(want))
+		}
 
 		By("saving what is in no namespace when asked")
 		name := "capture-" + one

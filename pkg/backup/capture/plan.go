@@ -42,6 +42,7 @@ func (c *capture) plan(ctx context.Context) (*plan, error) {
 	}
 	p := &plan{resources: c.choose(resources), namespaces: c.namespaces(), claims: c.Source.Volumes == "Snapshot"}
 	c.reportUnknown(resources)
+	c.reportUnsaved(resources, p.resources)
 	return p, ctx.Err()
 }
 
@@ -115,16 +116,16 @@ func (c *capture) wants(group string) bool {
 }
 
 // checkExcluded refuses what was to exclude a resource and does not: that would be saved.
-// A name that lacks its group, a kind or the like, and any without a group, since
-// resources of no group are there in every cluster. Others may be of a type that this
-// cluster does not have, and are told.
+// A name that lacks its group, a kind or the like, one that is nearly right, and any without
+// a group, since resources of no group are there in every cluster. Others may be of a type
+// that this cluster does not have, and are told.
 func (c *capture) checkExcluded() error {
 	for _, name := range c.Source.ExcludedResources {
 		_, group, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), ".")
 		if slices.Contains(c.silent, group) || slices.ContainsFunc(c.served, func(r content.Resource) bool { return r.Matches([]string{name}) }) {
 			continue
 		}
-		meant := content.OtherName(name, c.served)
+		meant := cmp.Or(content.OtherName(name, c.served), content.Misspelt(name, c.served))
 		if meant != "" || group == "" {
 			return &NameError{fmt.Sprintf("spec.source.excludedResources: no resource is called %s, so nothing would be left out%s",
 				name, content.DidYouMean(cmp.Or(meant, content.MeantResource(name, c.served))))}
@@ -144,7 +145,7 @@ func (e *NameError) Error() string { return e.message }
 // StatusReason is the reason as a status has it.
 func (e *NameError) StatusReason() string { return ReasonMatchesNothing }
 
-// ReasonMatchesNothing is that of a NameError.
+// ReasonMatchesNothing is that of a NameError, and of a source that matches nothing.
 const ReasonMatchesNothing = "MatchesNothing"
 
 // choose says which of the resources are read, and records which are not although

@@ -52,6 +52,7 @@ func (c *capture) read(ctx context.Context, p *plan) error {
 	if t.good == 0 && t.bad > 0 {
 		return &ClusterError{fmt.Errorf("no resource could be listed, the last error: %w", t.last)}
 	}
+	c.reportUnlabelled(p, t)
 	return nil
 }
 

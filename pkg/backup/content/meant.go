@@ -12,11 +12,48 @@ func MeantResource(name string, known []Resource) string {
 	if other := OtherName(name, known); other != "" {
 		return other
 	}
+	name = strings.ToLower(strings.TrimSpace(name))
+	return Meant(name, namesLike(name, known))
+}
+
+// namesLike are the names of resources; for that of all resources of a group, those of all
+// groups.
+func namesLike(name string, known []Resource) []string {
 	var names []string
 	for _, resource := range known {
-		names = append(names, resource.Name())
+		switch {
+		case !strings.HasPrefix(name, anyOf):
+			names = append(names, resource.Name())
+		case resource.Group != "":
+			names = append(names, anyOf+resource.Group)
+		}
 	}
-	return Meant(strings.ToLower(strings.TrimSpace(name)), names)
+	return names
+}
+
+// anyOf begins the name of all resources of a group.
+const anyOf = "*."
+
+// typo is how many letters are taken for a slip where another cluster could have what is
+// so called.
+const typo = 2
+
+// Misspelt is what was meant by a name that matches nothing and that is wrong in every
+// cluster, not only in this one; empty if that cannot be told. A group without a dot is
+// Kubernetes' own, so that one that is not known is none; a group with one may be another
+// cluster's, unless all but a letter or two is as it is here.
+func Misspelt(name string, known []Resource) string {
+	name = strings.ToLower(strings.TrimSpace(name))
+	meant := MeantResource(name, known)
+	plural, group, _ := strings.Cut(name, ".")
+	here, of, _ := strings.Cut(meant, ".")
+	switch {
+	case meant == "":
+		return ""
+	case !strings.Contains(group, "."), plural == here && distance(group, of, typo+1) <= typo:
+		return meant
+	}
+	return ""
 }
 
 // OtherName is the name of the resource that another name of it stands for: one that
