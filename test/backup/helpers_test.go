@@ -170,6 +170,8 @@ func expectCondition(ctx context.Context, c client.Client, object client.Object,
 			conditions = fresh.Status.Conditions
 		case *v1alpha1.BackupRepository:
 			conditions = fresh.Status.Conditions
+		case *v1alpha1.BackupRun:
+			conditions = fresh.Status.Conditions
 		}
 		found := meta.FindStatusCondition(conditions, kind)
 		g.Expect(found).NotTo(BeNil(), "condition %s", kind)

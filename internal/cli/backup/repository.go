@@ -34,8 +34,10 @@ func newCheckCommand(f *cmdutil.Factory) *cobra.Command {
 		Use:   "check NAME",
 		Short: "Have a BackupRepository looked at now",
 		Long: `Have the cluster's executor open a BackupRepository now, and say whether it can be used. Unless
-its spec says readOnly, that is tried by writing a small blob and removing it. It is looked at by
-itself every two minutes, and more often while it cannot be used.`,
+its spec says readOnly, that is tried by writing a small blob and removing it. It looks whether
+the packs of data are there, and does not read them, but for runs that are damaged or in doubt:
+"fedctl backup verify" reads a run. It is looked at by itself every two minutes, and more often
+while it cannot be used.`,
 		Example: `  fedctl backup repository check store -n shop --cluster member-1`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return t.check(cmd.Context(), args[0]) },
@@ -94,6 +96,7 @@ func (t *target) check(ctx context.Context, name string) error {
 		}
 		t.say("backuprepository.backup.fedctl.io/%s %s=%s: %s", name, kind, condition.Status, condition.Message)
 	}
+	t.say("it was looked whether the packs of data are there; \"fedctl backup verify RUN\" reads the data of a run")
 	return nil
 }
 

@@ -43,10 +43,17 @@ func (x *execution) examine(ctx context.Context, r *repository.Repository) (lost
 		return false, err
 	}
 	if period := within(&x.backup.Spec); period > 0 {
+		known := found.Contents
 		if found, err = x.readShare(ctx, r, period); err != nil {
 			return false, err
 		}
+		if found.Contents > known {
+			if err := x.doubtOthers(ctx, x.backup.Namespace, x.backup.Spec.RepositoryRef.Name, x.run, "something in the repository"); err != nil {
+				return false, err
+			}
+		}
 	}
+	x.altered = found.Contents > 0
 	return unfindable || found.Packs+found.Contents+len(suspects) > 0, nil
 }
 

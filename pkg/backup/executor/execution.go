@@ -32,6 +32,10 @@ type execution struct {
 	others []v1alpha1.BackupRun
 	// opened says that the repository could be opened.
 	opened bool
+	// altered says that something in the repository is other than it was written, and
+	// doubt what makes this run doubtful for that.
+	altered bool
+	doubt   string
 }
 
 func (x *execution) execute(ctx context.Context) {
@@ -91,7 +95,14 @@ func (x *execution) attempt(ctx context.Context) (result *capture.Result, check 
 	if !result.Partial && verifyThis(x.backup.Spec.Verify, x.run, x.others, x.opts.Clock.Now()) {
 		if check = x.verify(ctx, r, result.Snapshot.ID, x.backup.Spec.Verify.Mode); check.unfinished() {
 			check = nil
+		} else if repository.Altered(check.err) {
+			if err := x.doubtOthers(ctx, x.backup.Namespace, x.backup.Spec.RepositoryRef.Name, x.run, "data of run "+x.run.Name); err != nil {
+				return nil, nil, err
+			}
 		}
+	}
+	if x.doubt, err = x.inDoubt(ctx); err != nil {
+		return nil, nil, err
 	}
 	if problem := x.retain(ctx, r, result.Snapshot.ID); problem != nil {
 		// The run is good all the same; the next one tries again.
@@ -143,10 +154,16 @@ func (x *execution) succeed(run *v1alpha1.BackupRun, result *capture.Result, che
 	if result.Partial {
 		phase = v1alpha1.RunPartiallyFailed
 		status.Reason, status.Message = "PartiallyFailed", said(partialMessage(result.Warnings))
+		if result.MatchesNothing {
+			status.Reason = capture.ReasonMatchesNothing
+		}
 	}
-	if check == nil {
+	switch {
+	case check == nil && x.doubt != "":
+		doubt(run, x.doubt, now)
+	case check == nil:
 		(&verification{mode: verifyQuick, at: now}).apply(run)
-	} else {
+	default:
 		check.apply(run)
 		if check.err != nil {
 			phase, status.Reason, status.Message = v1alpha1.RunFailed, reasonVerifyFailed, said(check.err.Error())

@@ -209,3 +209,14 @@ func (j *jobs) recover(uid types.UID) {
 		j.log.Error(fmt.Errorf("%v", what), "A job has panicked", "uid", uid, "stack", string(debug.Stack()))
 	}
 }
+
+// uidSet are objects by their UIDs, for several goroutines.
+type uidSet struct{ byUID sync.Map }
+
+func (s *uidSet) add(uid types.UID)    { s.byUID.Store(uid, nil) }
+func (s *uidSet) remove(uid types.UID) { s.byUID.Delete(uid) }
+
+func (s *uidSet) has(uid types.UID) bool {
+	_, ok := s.byUID.Load(uid)
+	return ok
+}

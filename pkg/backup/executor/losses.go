@@ -27,22 +27,24 @@ const rereadPeriod = time.Hour
 type losses struct {
 	damage repository.Damage
 	// runs are names of BackupRuns, reading those that have all of their packs again and
-	// are being read back; strays are those of snapshots whose BackupRun is gone.
-	runs, reading, strays []string
-	readOnly              bool
+	// are being read back, doubtful those that are to be read; strays are those of
+	// snapshots whose BackupRun is gone.
+	runs, reading, doubtful, strays []string
+	readOnly                        bool
 }
 
 // losesOrGains passes what has happened to a run that a repository's condition follows:
-// it was found to be lost or whole again, or it was lost and somebody has deleted it.
+// it was found to be lost, in doubt or whole again, or was so and somebody has deleted it.
 func losesOrGains() predicate.Predicate {
-	is := func(object client.Object) bool {
+	type state struct{ lost, doubtful bool }
+	of := func(object client.Object) state {
 		run, ok := object.(*v1alpha1.BackupRun)
-		return ok && lost(run)
+		return state{lost: ok && lost(run), doubtful: ok && doubtful(run)}
 	}
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
-		UpdateFunc: func(e event.UpdateEvent) bool { return is(e.ObjectOld) != is(e.ObjectNew) },
-		DeleteFunc: func(e event.DeleteEvent) bool { return is(e.Object) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return of(e.ObjectOld) != of(e.ObjectNew) },
+		DeleteFunc: func(e event.DeleteEvent) bool { return of(e.Object) != state{} },
 	}
 }
 
@@ -67,7 +69,7 @@ func (r *repositories) losses(ctx context.Context, object *v1alpha1.BackupReposi
 	if err != nil {
 		return nil, err
 	}
-	known := slices.ContainsFunc(slices.Collect(maps.Values(runs)), lost)
+	known := slices.ContainsFunc(slices.Collect(maps.Values(runs)), func(run *v1alpha1.BackupRun) bool { return lost(run) || doubtful(run) })
 	again := r.changed(object, damage)
 	if damage.Packs+damage.Contents == 0 && !known {
 		return found, nil
@@ -93,8 +95,11 @@ func (r *repositories) losses(ctx context.Context, object *v1alpha1.BackupReposi
 			found.reading = append(found.reading, run.Name)
 		case lost(run):
 			found.runs = append(found.runs, run.Name)
+		case doubtful(run):
+			found.doubtful = append(found.doubtful, run.Name)
 		}
 	}
+	r.readNext(object, runs)
 	for i := range snapshots {
 		if s := &snapshots[i]; runs[s.ID] == nil && faults[s.ID] != nil {
 			found.strays = append(found.strays, s.Run)
@@ -102,8 +107,37 @@ func (r *repositories) losses(ctx context.Context, object *v1alpha1.BackupReposi
 	}
 	slices.Sort(found.runs)
 	slices.Sort(found.reading)
+	slices.Sort(found.doubtful)
 	slices.Sort(found.strays)
 	return found, nil
+}
+
+// tellKnown takes back that a repository is intact where its runs say that they are not:
+// before a look at the storage, which takes its time, and may fail for the same damage.
+func (r *repositories) tellKnown(ctx context.Context, object *v1alpha1.BackupRepository) error {
+	if !meta.IsStatusConditionTrue(object.Status.Conditions, v1alpha1.ConditionIntact) {
+		return nil
+	}
+	runs, err := r.runsIn(ctx, object)
+	if err != nil {
+		return err
+	}
+	known := &losses{readOnly: object.Spec.ReadOnly}
+	for _, run := range runs {
+		switch {
+		case lost(run):
+			known.runs = append(known.runs, run.Name)
+		case doubtful(run):
+			known.doubtful = append(known.doubtful, run.Name)
+		}
+	}
+	if len(known.runs)+len(known.doubtful) == 0 {
+		return nil
+	}
+	slices.Sort(known.runs)
+	slices.Sort(known.doubtful)
+	r.setIntact(object, &object.Status, known.intact(object.Name))
+	return r.client.Status().Update(ctx, object)
 }
 
 // runsIn are the runs whose data is in a BackupRepository, by their snapshots.
@@ -144,18 +178,48 @@ func (r *repositories) noteLost(ctx context.Context, run *v1alpha1.BackupRun, fa
 func (r *repositories) reread(object *v1alpha1.BackupRepository, run *v1alpha1.BackupRun, now bool) bool {
 	tried := condition(run.Status.Conditions, v1alpha1.ConditionVerified).LastTransitionTime
 	switch {
-	case r.jobs.has(run.UID):
+	case r.rereads.has(run.UID):
 		return true
+	case r.jobs.has(run.UID): // somebody else reads it, and says what comes of that
+		return false
 	case !now && r.opts.Clock.Now().Sub(tried.Time).Abs() < rereadPeriod:
 		return false
-	case !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run)), ""):
+	case !r.readBack(object, run):
 		r.damage.Store(client.ObjectKeyFromObject(object), nil) // too much is going on: at the next look, then
 		return false
 	}
+	return true
+}
+
+// readNext has one of the runs read that are in doubt, the newest first, unless one is: the
+// others follow it, and leave room for what else is to be done.
+func (r *repositories) readNext(object *v1alpha1.BackupRepository, runs map[string]*v1alpha1.BackupRun) {
+	var next *v1alpha1.BackupRun
+	for _, run := range runs {
+		switch {
+		case r.rereads.has(run.UID):
+			return
+		case doubtful(run) && !r.jobs.has(run.UID) && (next == nil || orderTime(run).After(orderTime(next))):
+			next = run
+		}
+	}
+	if next != nil {
+		r.readBack(object, next)
+	}
+}
+
+// readBack starts the job that reads a run, after which its repository is looked at; false
+// if there is no room.
+func (r *repositories) readBack(object *v1alpha1.BackupRepository, run *v1alpha1.BackupRun) bool {
+	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run)), "") {
+		return false
+	}
+	r.rereads.add(run.UID)
 	backup := &v1alpha1.Backup{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Spec.BackupRef.Name}}
 	r.jobs.run(run.UID, func(ctx context.Context) {
+		defer r.suspect(object.Namespace, object.Name) // as soon as the run does not count as being read
+		defer r.rereads.remove(run.UID)
 		r.verifyRun(ctx, backup, run, verifyChecksum)
-		r.suspect(object.Namespace, object.Name)
 	})
 	return true
 }
@@ -166,6 +230,10 @@ func (l *losses) intact(name string) metav1.Condition {
 	missing, reading := l.runs, ""
 	if len(l.reading) > 0 {
 		reading = fmt.Sprintf("these runs have all of their packs again, and are being read back: %s", some(l.reading))
+	}
+	if len(l.doubtful) > 0 {
+		reading = strings.TrimPrefix(fmt.Sprintf("%s; data of this repository is not as it was written, so that these runs are not known to be whole until they were read again, which goes on: %s",
+			reading, some(l.doubtful)), "; ")
 	}
 	if l.readOnly { // the runs are another cluster's
 		missing = append(slices.Clone(l.runs), l.strays...)

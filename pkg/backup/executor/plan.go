@@ -237,7 +237,7 @@ func lastVerification(b *v1alpha1.Backup, runs []v1alpha1.BackupRun, now time.Ti
 		latest = b.Status.LastVerification.Time
 	}
 	for i := range runs {
-		if c := condition(runs[i].Status.Conditions, v1alpha1.ConditionVerified); c != nil && c.Reason != verifyQuick && c.LastTransitionTime.After(latest) && !ahead(c.LastTransitionTime.Time, now) {
+		if c := condition(runs[i].Status.Conditions, v1alpha1.ConditionVerified); c != nil && c.Reason != verifyQuick && !doubtful(&runs[i]) && c.LastTransitionTime.After(latest) && !ahead(c.LastTransitionTime.Time, now) {
 			latest = c.LastTransitionTime.Time
 		}
 	}

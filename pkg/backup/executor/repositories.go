@@ -31,6 +31,8 @@ type repositories struct {
 	*core
 	// damage is what the last look has found, by the name of the BackupRepository.
 	damage sync.Map
+	// rereads are the runs that are being read because of what a look has found.
+	rereads uidSet
 }
 
 func setUpRepositories(mgr manager.Manager, c *core) error {
@@ -59,6 +61,9 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		r.damage.Delete(request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
+	if err := r.tellKnown(ctx, object); err != nil {
+		return ignoreConflict(reconcile.Result{}, err)
+	}
 	found, err := r.look(ctx, object)
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err() // whatever failed, failed because we are leaving
@@ -75,11 +80,10 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		status.ClusterUID, status.Location = found.uid, found.location
 		status.Totals, status.LastChecked = found.totals, ptr.To(metav1.NewTime(now))
 		status.Password = found.password
-		whole := found.lost.intact(object.Name)
-		whole.ObservedGeneration, whole.Message, whole.LastTransitionTime = object.Generation, said(whole.Message), metav1.NewTime(now)
-		if meta.SetStatusCondition(&status.Conditions, whole) && whole.Status == metav1.ConditionFalse {
-			r.events.Eventf(object, nil, corev1.EventTypeWarning, whole.Reason, "Open", "%s", whole.Message)
+		if len(found.lost.reading)+len(found.lost.doubtful) > 0 {
+			sleep = min(sleep, 3*r.opts.Poll)
 		}
+		r.setIntact(object, status, found.lost.intact(object.Name))
 	}
 	if meta.SetStatusCondition(&status.Conditions, c) && err != nil {
 		r.events.Eventf(object, nil, corev1.EventTypeWarning, c.Reason, "Open", "%s", c.Message)
@@ -91,6 +95,14 @@ func (r *repositories) Reconcile(ctx context.Context, request reconcile.Request)
 		}
 	}
 	return reconcile.Result{RequeueAfter: sleep}, nil
+}
+
+// setIntact writes a repository's condition Intact into its status.
+func (r *repositories) setIntact(object *v1alpha1.BackupRepository, status *v1alpha1.BackupRepositoryStatus, c metav1.Condition) {
+	c.ObservedGeneration, c.Message, c.LastTransitionTime = object.Generation, said(c.Message), metav1.NewTime(r.opts.Clock.Now())
+	if meta.SetStatusCondition(&status.Conditions, c) && c.Status == metav1.ConditionFalse {
+		r.events.Eventf(object, nil, corev1.EventTypeWarning, c.Reason, "Open", "%s", c.Message)
+	}
 }
 
 // contents is what a repository holds.

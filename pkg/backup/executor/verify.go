@@ -60,21 +60,30 @@ func (v *verification) unfinished() bool {
 
 // apply writes the result to the run's status.
 func (v *verification) apply(run *v1alpha1.BackupRun) {
-	c := metav1.Condition{Type: v1alpha1.ConditionVerified, ObservedGeneration: run.Generation, LastTransitionTime: metav1.NewTime(v.at)}
+	set := func(status metav1.ConditionStatus, reason, message string) {
+		setVerified(run, status, reason, message, v.at)
+	}
 	switch {
 	case v.err == nil && v.mode == verifyQuick:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v.mode, "all of its data is in the storage; it is read back by and by"
+		set(metav1.ConditionTrue, v.mode, "all of its data is in the storage; it is read back by and by")
 	case v.err == nil:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v.mode, "the data was read back and is as it was written"
+		set(metav1.ConditionTrue, v.mode, "the data was read back and is as it was written")
 		run.Status.Verified = ptr.To(metav1.NewTime(v.at))
+	case v.unfinished() && doubtful(run): // it stays so until it was read
+		set(metav1.ConditionUnknown, v1alpha1.ReasonReadingBack, said("data of the repository is not as it was written, and this run could not be read again yet: "+v.err.Error()))
 	case v.unfinished():
-		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, reasonOf(v.err), said(v.err.Error())
+		set(metav1.ConditionUnknown, reasonOf(v.err), said(v.err.Error()))
 	default:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, reasonOf(v.err), said(v.err.Error())
+		set(metav1.ConditionFalse, reasonOf(v.err), said(v.err.Error()))
 	}
-	// Replaced whole: the time tells when it was last tried, not when the result changed.
-	meta.RemoveStatusCondition(&run.Status.Conditions, c.Type)
-	run.Status.Conditions = append(run.Status.Conditions, c)
+}
+
+// setVerified writes a run's condition Verified whole: its time tells when it was last
+// tried, not when the result changed.
+func setVerified(run *v1alpha1.BackupRun, status metav1.ConditionStatus, reason, message string, at time.Time) {
+	meta.RemoveStatusCondition(&run.Status.Conditions, v1alpha1.ConditionVerified)
+	run.Status.Conditions = append(run.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionVerified, ObservedGeneration: run.Generation,
+		LastTransitionTime: metav1.NewTime(at), Status: status, Reason: reason, Message: message})
 }
 
 // verify reads a snapshot back.
@@ -153,6 +162,12 @@ func (c *core) verifyRun(ctx context.Context, backup *v1alpha1.Backup, run *v1al
 	}
 	ctx, cancel := writing(ctx)
 	defer cancel()
+	if repository.Altered(v.err) && !damaged(run) && !doubtful(run) { // else the others are in doubt already
+		if err := c.doubtOthers(ctx, run.Namespace, run.Status.Repository, run, "data of run "+run.Name); err != nil {
+			log.Error(err, "It could not be noted that other runs of the repository are in doubt; the verification is repeated")
+			return
+		}
+	}
 	if _, err := c.updateRun(ctx, run, func(run *v1alpha1.BackupRun) bool { v.apply(run); return true }); err != nil && !apierrors.IsNotFound(err) {
 		log.Error(err, "The result of a verification could not be written")
 		return

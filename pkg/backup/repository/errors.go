@@ -78,6 +78,15 @@ func ReasonOf(err error) Reason {
 	return StorageError
 }
 
+// errUnreadable is what is there, and not as it was written.
+var errUnreadable = errors.New("it cannot be read, although its pack is there")
+
+// Altered says whether an error is that something is other than it was written, and not
+// only gone: a list of the storage does not show where else that is so.
+func Altered(err error) bool {
+	return err != nil && ReasonOf(err) == Corrupt && !errors.Is(err, blob.ErrBlobNotFound)
+}
+
 // errNoAnswer is a request that our own time-out has ended.
 var errNoAnswer = errors.New("no answer in time")
 

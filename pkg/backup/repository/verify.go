@@ -52,7 +52,7 @@ func (r *Repository) verifyPacks(ctx context.Context, reader *Reader, packs map[
 		}
 		for _, contentID := range contents {
 			if r.damage != nil && r.damage.contents[contentID] {
-				return fmt.Errorf("the piece %s cannot be read: %w", contentID, blob.ErrBlobNotFound)
+				return fmt.Errorf("the piece %s: %w", contentID, errUnreadable)
 			}
 			info, err := r.direct.ContentInfo(ctx, contentID)
 			if err != nil {

@@ -73,7 +73,7 @@ const (
 	ConditionWithinObjective = "WithinObjective"
 	// ConditionIntact says whether everything that the runs in a BackupRepository need is
 	// still in its storage. It is Unknown, with the reason ReasonReadingBack, while what was
-	// lost and is there again is being read.
+	// lost and is there again is being read, or what is in doubt for damage elsewhere.
 	ConditionIntact   = "Intact"
 	ReasonReadingBack = "ReadingBack"
 	// ConditionVerified says whether what was written could be read back.

@@ -1,0 +1,55 @@
+package executor
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+)
+
+func TestIntact(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lost     losses
+		want     string // status/reason
+		says     string
+		saysNone string
+	}{
+		"all is well":                        {losses{}, "True/Intact", "everything", "again"},
+		"a run is damaged":                   {losses{runs: []string{"a"}}, "False/DataLost", "as a whole: a", "read again"},
+		"the others are to be read":          {losses{runs: []string{"a"}, doubtful: []string{"b", "c"}}, "False/DataLost", "goes on: b, c", "everything"},
+		"the damaged one is gone":            {losses{doubtful: []string{"b"}}, "Unknown/ReadingBack", "goes on: b", "everything"},
+		"one is back, others are to be read": {losses{reading: []string{"a"}, doubtful: []string{"b"}}, "Unknown/ReadingBack", "being read back: a; data", "everything"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := tc.lost.intact("store")
+			if got := string(c.Status) + "/" + c.Reason; got != tc.want || !strings.Contains(c.Message, tc.says) || strings.Contains(c.Message, tc.saysNone) {
+				t.Errorf("%s: %s", got, c.Message)
+			}
+		})
+	}
+}
+
+func TestRunsInDoubt(t *testing.T) {
+	doubted, whole := aRun("09", v1alpha1.RunSucceeded), aRun("09", v1alpha1.RunSucceeded)
+	doubt(&doubted, "data of run nightly-1", at("2026-01-09 12:00"))
+	if !doubtful(&doubted) || damaged(&doubted) {
+		t.Error("a run in doubt is neither whole nor damaged")
+	}
+	if p := losesOrGains(); !p.Update(event.UpdateEvent{ObjectOld: &whole, ObjectNew: &doubted}) || !p.Delete(event.DeleteEvent{Object: &doubted}) {
+		t.Error("its repository has to be looked at")
+	}
+	for _, tc := range []struct {
+		err  error
+		want metav1.ConditionStatus
+	}{
+		{&problem{reasonSecretNotFound, "no Secret"}, metav1.ConditionUnknown}, {nil, metav1.ConditionTrue},
+	} {
+		(&verification{mode: verifyChecksum, at: at("2026-01-09 13:00"), err: tc.err}).apply(&doubted)
+		if c := condition(doubted.Status.Conditions, v1alpha1.ConditionVerified); c.Status != tc.want || doubtful(&doubted) != (tc.err != nil) {
+			t.Errorf("after %v: %+v", tc.err, c)
+		}
+	}
+}
