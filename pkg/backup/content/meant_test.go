@@ -27,7 +27,7 @@ func TestMeant(t *testing.T) {
 func TestMisspelt(t *testing.T) {
 	known := slices.Collect(maps.Values(resources))
 	for name, want := range map[string]string{
-		"secrets.core": "secrets", "secrets.v1": "secrets", " Secrets.V1 ": "secrets", "*.app": "*.apps", "deployments.app": "deployments.apps",
+		"secrets.core": "secrets", "Secrets.V1": "secrets", "*.app": "*.apps", "deployments.app": "deployments.apps",
 		"networkpolicies.networking.k8s.oi": "networkpolicies.networking.k8s.io",
 		// These may be another cluster's.
 		"secrets.example.com": "", "gadgets.example.com": "", "widgets.example.invalid": "", "*.example.net": "", "podsecuritypolicies.policy": "",
