@@ -117,11 +117,16 @@ func (s *kindStore) informed() bool {
 	return s == nil || s.limited || s.watch.Load().Synced() || s.watch.Load().Problem() != nil
 }
 
-// problem says why nothing can be sent without the WorkloadKinds; empty if it can. Where we may
-// not read them, as with the rights of an older release, what is known without them counts, as
-// it did with that release: a right for custom kinds alone must not stop all others.
-func (s *kindStore) problem() string {
-	if s == nil || s.limited || s.unread() == nil || errtext.LacksRight(s.unread()) {
+// problem says why nothing of an object can be sent without the WorkloadKinds; empty if it can.
+// Where we may not read them, as with the rights of an older release, what is known without
+// them counts, as it did with that release: a right for custom kinds alone must not stop all
+// others. But where policies change objects of such a kind, what they have put into its pods
+// must not go because it is not known any more where these are.
+func (s *kindStore) problem(of schema.GroupKind, changed func() bool) string {
+	if s == nil || s.limited || s.unread() == nil {
+		return ""
+	}
+	if errtext.LacksRight(s.unread()) && (workload.Builtin().Has(of) || !changed()) {
 		return ""
 	}
 	return fmt.Sprintf("the workloadkinds cannot be read, and nothing is sent without them: %s", errtext.Stable(s.unread()))
@@ -140,7 +145,7 @@ func (s *kindStore) unread() error {
 // warn logs that the WorkloadKinds do not count because we may not read them.
 func (s *kindStore) warn() {
 	if problem := s.unread(); errtext.LacksRight(problem) {
-		s.host.log.Info("WorkloadKinds may not be read, so that they do not count; all is propagated without them. \"fedctl install\" gives the rights",
+		s.host.log.Info("WorkloadKinds may not be read, so that they do not count; what no policy changes is propagated without them. \"fedctl install\" gives the rights",
 			"error", errtext.Stable(problem))
 	}
 }

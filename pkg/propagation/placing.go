@@ -74,7 +74,8 @@ func (p *placer) place(t *runningType, fed *federated, intent federate.Intent) p
 	if fed.placementUnknown() {
 		return unplaced(fed.fault.Error())
 	}
-	if problem := cmp.Or(p.policies.problem(), p.kinds.problem(), p.unbounded(t, fed)); problem != "" {
+	changed := func() bool { return p.policies.selected(t, fed) }
+	if problem := cmp.Or(p.policies.problem(), p.kinds.problem(t.Target.GVK.GroupKind(), changed), p.unbounded(t, fed)); problem != "" {
 		return unplaced(problem)
 	}
 	in := fleet.PlacementInput(p.inventory, intent.Bounds.Placement)

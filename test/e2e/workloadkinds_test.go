@@ -112,8 +112,25 @@ spec: {rules: [{tolerations: [{key: lab, operator: Exists, effect: NoSchedule}]}
 		expectReady(ctx, f, "True", "Propagated")
 	}, NodeTimeout(5*time.Minute))
 
-	It("does not count, and stops nothing, while the controller may not read it", func(ctx SpecContext) {
+	It("does not count, and stops nothing that it may not concern, while the controller may not read it", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
+		told := tellOf(ctx, workloadKind(kind, spec))
+		handwritten(ctx, kind)
+		head := fields{"containers": list{fields{"name": "main", "image": "registry.example.com/train:1"}}}
+		custom := federateKind(kind, ns, "train", fields{"spec": fields{"head": head}}).on(members[0])
+		knows(ctx, host, custom.GroupVersionKind())
+		create(ctx, custom)
+		manifest(ctx, host, `
+apiVersion: policy.fedctl.io/v1alpha1
+kind: OverridePolicy
+metadata: {name: tolerate, namespace: %s}
+spec: {selectors: [{kind: %s}], rules: [{tolerations: [{key: lab, operator: Exists, effect: NoSchedule}]}]}
+`, ns, kind.Kind)
+		tolerations := list{fields{"key": "lab", "operator": "Exists", "effect": "NoSchedule"}}
+		expectField(ctx, members[0], custom.target, "/spec/head/tolerations", tolerations)
+		image := "/spec/head/containers/0/image"
+
+		By("taking the right away")
 		role := ref{GroupVersionKind: schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"}, Name: "fedctl-controller"}
 		allow := limitController(ctx, role, "fedctl.io", "workloadkinds", func(rule fields) {
 			if at(rule, "/apiGroups/0") == "fedctl.io" {
@@ -121,13 +138,25 @@ spec: {rules: [{tolerations: [{key: lab, operator: Exists, effect: NoSchedule}]}
 			}
 		})
 		Expect(system.Controller.Restart(ctx)).To(Succeed())
-		told := tellOf(ctx, workloadKind(kind, spec))
+		late := tellOf(ctx, workloadKind(schema.GroupVersionKind{Group: kind.Group, Version: kind.Version, Kind: kind.Kind + "Late"}, spec))
 		f := create(ctx, federate("Deployment", ns, "app", workload(fields{"replicas": 1})).on(members[0]))
 		expectSettled(ctx, f, members[0])
 		Eventually(ctx, func() string { return system.Controller.LogTail(10000) }).Should(MatchRegexp("WorkloadKinds may not be read.*forbidden"))
-		Expect(at(found(ctx, host, ref{GroupVersionKind: told.GroupVersionKind(), Name: told.GetName()}).Object, "/status")).To(BeNil())
+		Expect(at(found(ctx, host, ref{GroupVersionKind: late.GroupVersionKind(), Name: late.GetName()}).Object, "/status")).To(BeNil())
+
+		By("changing what a policy changes the pods of: nobody knows where they are")
+		change(ctx, custom, func(f *federated) { set(f.template(), image, "registry.example.com/train:2") })
+		Eventually(ctx, func() outcome { return outcomeOf(found(ctx, host, custom.ref())) }).Should(HaveField("Reason", "ComputePlacementFailed"))
+		Expect(conditionOf(found(ctx, host, custom.ref()), "Propagation")["message"]).To(ContainSubstring("the workloadkinds cannot be read"))
+		expectField(ctx, members[0], custom.target, "/spec/head/tolerations", tolerations)
+		expectField(ctx, members[0], custom.target, image, "registry.example.com/train:1")
+
+		By("giving it back")
 		allow(ctx)
+		expectAccepted(ctx, late, "True", "Accepted", "")
 		expectAccepted(ctx, told, "True", "Accepted", "")
+		expectField(ctx, members[0], custom.target, image, "registry.example.com/train:2")
+		expectField(ctx, members[0], custom.target, "/spec/head/tolerations", tolerations)
 	}, SpecTimeout(8*time.Minute))
 
 	It("stops nothing where an older release has not defined it, and counts once it is defined", func(ctx SpecContext) {
