@@ -58,12 +58,13 @@ func (s *side) foreignObjects(ctx context.Context, namespace, account string) ([
 	var foreign []string
 	for _, resource := range resources {
 		list, err := lister.Resource(resource.gvr).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: 50})
-		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+		switch {
+		case apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err):
 			continue
-		} else if apierrors.IsForbidden(err) {
+		case apierrors.IsForbidden(err):
 			foreign = append(foreign, resource.gvr.Resource+" that you may not list")
 			continue
-		} else if err != nil {
+		case err != nil:
 			return nil, fmt.Errorf("listing %s: %w", resource.gvr.Resource, err)
 		}
 		for i := range list.Items {

@@ -272,7 +272,7 @@ func kubectl(ctx context.Context, args ...string) (out string, err error) {
 	kubernetes, err := localcluster.FindBinary("")
 	Expect(err).NotTo(HaveOccurred())
 	args = append([]string{"kubectl", "--kubeconfig", system.Kubeconfig(), "--context", host.Name}, args...)
-	printed, err := exec.CommandContext(ctx, kubernetes, args...).CombinedOutput() //nolint:gosec // the suite's own
+	printed, err := exec.CommandContext(ctx, kubernetes, args...).CombinedOutput()
 	return string(printed), err
 }
 
