@@ -241,6 +241,15 @@ func warningLines(run *backupv1alpha1.BackupRun, context string) []string {
 	return lines
 }
 
+// exceptional is a run with those of its warnings that are not the same in every run.
+func exceptional(run *backupv1alpha1.BackupRun) *backupv1alpha1.BackupRun {
+	out := run.DeepCopy()
+	out.Status.Warnings = slices.DeleteFunc(out.Status.Warnings, func(w backupv1alpha1.ResourceWarning) bool {
+		return strings.HasPrefix(w.Message, backupv1alpha1.LeftOut)
+	})
+	return out
+}
+
 // subject is what a warning is about.
 func subject(warning *backupv1alpha1.ResourceWarning) string {
 	switch {

@@ -81,3 +81,19 @@ func TestNext(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What no run saves is not told with each of them.
+func TestExceptionalWarnings(t *testing.T) {
+	run := &backupv1alpha1.BackupRun{}
+	run.Status.Warnings = []backupv1alpha1.ResourceWarning{
+		{Resource: "secrets", Message: "no such resource; did you mean secrets?"},
+		{Resource: "events", Message: "left out: events tell what happened and cannot be restored"},
+		{Resource: "configmaps", Message: "left out 1: made by the cluster"},
+	}
+	if lines := warningLines(exceptional(run), ""); len(lines) != 1 || lines[0] != "secrets: no such resource; did you mean secrets?" {
+		t.Errorf("told are %q", lines)
+	}
+	if len(run.Status.Warnings) != 3 {
+		t.Error("the run itself has lost warnings")
+	}
+}

@@ -73,7 +73,7 @@ func (t *target) run(ctx context.Context, name string) error {
 	status := run.Status
 	t.say("backuprun.backup.fedctl.io/%s %s: %d objects, %d bytes, %d bytes stored",
 		run.Name, status.Phase, status.Totals.Objects, status.Totals.Bytes, status.Totals.StoredBytes)
-	for _, line := range warningLines(run, t.context()) {
+	for _, line := range warningLines(exceptional(run), t.context()) {
 		t.say("warning: %s", line)
 	}
 	if err := t.print(c, run); err != nil {

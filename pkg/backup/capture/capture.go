@@ -172,9 +172,9 @@ func (c *capture) run(ctx context.Context) (err error) {
 func summarize(m *repository.Manifest) []v1alpha1.ResourceWarning {
 	warnings := append([]v1alpha1.ResourceWarning{}, m.Warnings...)
 	for _, left := range m.LeftOut {
-		warning := v1alpha1.ResourceWarning{Resource: left.Resource, Message: "left out: " + left.Reason}
+		warning := v1alpha1.ResourceWarning{Resource: left.Resource, Message: v1alpha1.LeftOut + ": " + left.Reason}
 		if left.Objects > 0 {
-			warning.Message = fmt.Sprintf("left out %d: %s", left.Objects, left.Reason)
+			warning.Message = fmt.Sprintf("%s %d: %s", v1alpha1.LeftOut, left.Objects, left.Reason)
 		}
 		warnings = append(warnings, warning)
 	}

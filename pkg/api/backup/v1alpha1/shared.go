@@ -36,6 +36,10 @@ type Totals struct {
 	StoredBytes int64 `json:"storedBytes,omitempty"`
 }
 
+// LeftOut begins the message of a ResourceWarning about what is never saved, by rule: in each
+// run it says the same.
+const LeftOut = "left out"
+
 // ResourceWarning tells that something was left out or not complete.
 type ResourceWarning struct {
 	// Resource is the resource concerned, <plural>.<group>; empty for the whole.
