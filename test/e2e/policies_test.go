@@ -62,8 +62,23 @@ func addNode(ctx context.Context, c *framework.Cluster, name string, change func
 	change(node)
 	node.Status.Capacity = node.Status.Allocatable
 	Expect(c.Create(ctx, node)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(c.Delete(ctx, node))).To(Succeed()) })
+	DeferCleanup(func(ctx SpecContext) { removeNode(ctx, c, node) })
 	return node
+}
+
+// removeNode deletes a node with what runs on it, as a cluster's own garbage collector of
+// pods would: nobody else ends pods whose node has gone, and their namespace waits for them.
+func removeNode(ctx context.Context, c *framework.Cluster, node *corev1.Node) {
+	GinkgoHelper()
+	Expect(client.IgnoreNotFound(c.Delete(ctx, node))).To(Succeed())
+	Eventually(ctx, func(g Gomega) {
+		var pods corev1.PodList
+		g.Expect(c.List(ctx, &pods, client.MatchingFields{"spec.nodeName": node.Name})).To(Succeed())
+		for i := range pods.Items {
+			g.Expect(client.IgnoreNotFound(c.Delete(ctx, &pods.Items[i], client.GracePeriodSeconds(0)))).To(Succeed())
+		}
+		g.Expect(pods.Items).To(BeEmpty())
+	}).Should(Succeed())
 }
 
 // amounts are resources and how much of each.

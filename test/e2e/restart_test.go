@@ -101,7 +101,7 @@ var _ = Describe("The controller", localOnly, Serial, func() {
 		resume := sync.OnceFunc(func() { Expect(system.Faults().Resume(host.Name)).To(Succeed()) })
 		DeferCleanup(resume)
 		Eventually(ctx, system.Controller.Running).WithTimeout(2 * time.Minute).Should(BeFalse())
-		Expect(system.Controller.LogTail(5)).To(ContainSubstring("leader"))
+		Expect(system.Controller.LogTail(20)).To(Or(ContainSubstring("leader election lost"), ContainSubstring("does not lead any more")))
 		resume()
 		Expect(system.Controller.Restart(ctx)).To(Succeed())
 		change(ctx, f, func(f *federated) { f.on(members[0], members[1]) })

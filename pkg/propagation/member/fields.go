@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -79,20 +78,14 @@ func writersHash(entries []metav1.ManagedFieldsEntry) (hash uint64) {
 }
 
 // contentHash returns a hash that differs where the content may differ, as far as the
-// metadata tells. A generation stays as it is when only the status changes, and when
-// only the metadata does.
+// metadata tells. A generation stays as it is when only the status or the metadata changes:
+// controllers note in annotations what they have done, several times in a second.
 func contentHash(object metav1.Object) uint64 {
 	h := fnv.New64a()
 	generation := object.GetGeneration()
 	_, _ = h.Write([]byte(strconv.FormatInt(generation, 10)))
 	if generation == 0 {
 		_, _ = h.Write([]byte(object.GetResourceVersion()))
-		return h.Sum64()
-	}
-	for _, values := range []map[string]string{object.GetLabels(), object.GetAnnotations()} {
-		for _, key := range slices.Sorted(maps.Keys(values)) {
-			_, _ = h.Write([]byte("\x00" + key + "\x00" + values[key]))
-		}
 	}
 	return h.Sum64()
 }
