@@ -71,6 +71,17 @@ func (w *hostWorker) decide(ctx context.Context, t *runningType, item Item) (rec
 func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account) (reconcile.Result, error) {
 	intent := w.placer.intent(t, fed)
 	where := w.placer.place(t, fed, intent)
+	if where.NamespaceNotFederated {
+		// A namespace that is deleted takes its FederatedNamespace with it, maybe first. What is
+		// beside it is deleted next, each as it asks for, such as leaving members what they have.
+		goes, err := w.host.namespaceGoes(ctx, key.Namespace)
+		if err != nil {
+			return again(err)
+		}
+		if goes {
+			where = unplaced("the namespace is being deleted in the host, and this object with it")
+		}
+	}
 	if where.reason == federate.ComputePlacementFailed {
 		// Nothing is touched on the strength of a placement that cannot be read.
 		return w.status.write(ctx, t, key, fed, acc, where)

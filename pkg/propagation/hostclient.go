@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -90,6 +91,20 @@ func (c *hostClient) resource(r typeconfig.Resource, namespace string) metadata.
 		return c.metadata.Resource(r.GVR).Namespace(namespace)
 	}
 	return c.metadata.Resource(r.GVR)
+}
+
+// namespaceGoes says whether a namespace of the host is being deleted, or gone.
+func (c *hostClient) namespaceGoes(ctx context.Context, name string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	found, err := c.metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("reading namespace %s: %w", name, err)
+	}
+	return found.DeletionTimestamp != nil, nil
 }
 
 // setFinalizers sets the finalizers of a federated object, and returns it as it is then.

@@ -203,11 +203,6 @@ var _ = Describe("With the host as a member, deletions end", Ordered, Serial, fu
 		var every []*full
 		for _, w := range []way{objectsFirst, namespaceFirst, federatedNamespaceFirst} {
 			for _, o := range []orphans{nothing, contents, all} {
-				if w == namespaceFirst && o == all {
-					// A known fault: the namespace controller of the host may end the FederatedNamespace
-					// before it deletes what is beside it, which then counts as not placed any more.
-					continue
-				}
 				f, err := newFull(ctx, w, o)
 				Expect(err).NotTo(HaveOccurred())
 				every = append(every, f)

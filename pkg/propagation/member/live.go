@@ -26,8 +26,8 @@ type Live struct {
 	Owned uint64
 	// Writers is a hash of who has written which fields, and when: of all of managedFields.
 	Writers uint64
-	// Content differs where what we have applied may differ: a hash of the generation, the
-	// labels and the annotations, and of the version where there is no generation.
+	// Content differs where what we have applied may differ: a hash of the generation, or
+	// of the version where there is none.
 	Content uint64
 	// Replaced says that they were written by an update, because an apply was refused.
 	Replaced bool
