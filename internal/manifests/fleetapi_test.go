@@ -61,3 +61,28 @@ func TestFleetAPIAddresses(t *testing.T) {
 		}
 	}
 }
+
+// What is installed one after the other writes nothing over: of one name there is one object.
+func TestPartsDoNotCollide(t *testing.T) {
+	for _, namespace := range []string{"", "team-a"} {
+		for _, scope := range Scopes {
+			options := Options{Namespace: namespace, Scope: scope, ClusterProfiles: true}
+			all, err := Build(options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fleet, err := FleetAPI(options, FleetAPIOptions{Certificate: []byte("c"), Key: []byte("k")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := map[string]bool{}
+			for _, object := range append(all, fleet...) {
+				name := object.GroupVersionKind().GroupKind().String() + " " + object.GetNamespace() + "/" + object.GetName()
+				if seen[name] {
+					t.Errorf("%s control plane in %q: there are two of %s", scope, namespace, name)
+				}
+				seen[name] = true
+			}
+		}
+	}
+}

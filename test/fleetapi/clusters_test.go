@@ -93,7 +93,7 @@ var _ = Describe("The clusters of the fleet", func() {
 	It("are seen by who has the role for it, without what is the administrators' alone", func(ctx SpecContext) {
 		binding := &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "kim-sees"}, Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "kim"}},
-			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fedctl-fleet-view"},
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fedctl-fleet-api-view"},
 		}
 		Expect(host.Create(ctx, binding)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(host.Delete(ctx, binding)).To(Succeed()) }, NodeTimeout(time.Minute))
