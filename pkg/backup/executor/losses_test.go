@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/backup/repository"
 )
 
 func TestIntact(t *testing.T) {
@@ -51,5 +53,34 @@ func TestRunsInDoubt(t *testing.T) {
 		if c := condition(doubted.Status.Conditions, v1alpha1.ConditionVerified); c.Status != tc.want || doubtful(&doubted) != (tc.err != nil) {
 			t.Errorf("after %v: %+v", tc.err, c)
 		}
+	}
+}
+
+func TestDamageIsNotForgotten(t *testing.T) {
+	corrupt := &repository.Error{Reason: repository.Corrupt, Message: "a pack is other than it was written"}
+	for name, tc := range map[string]struct {
+		err     error
+		want    string // status/reason
+		message string
+		lost    bool
+	}{
+		"the storage does not answer":   {&repository.Error{Reason: repository.Unreachable, Message: "no answer"}, "False/Corrupt", corrupt.Error(), true},
+		"the password is not there":     {&problem{reasonSecretNotFound, "no Secret"}, "False/Corrupt", corrupt.Error(), true},
+		"the executor has ended":        {context.Canceled, "False/Corrupt", corrupt.Error(), true},
+		"something else is not there":   {&repository.Error{Reason: repository.NotFound, Message: "a pack is gone"}, "False/NotFound", "gone", true},
+		"it could be read, and is good": {nil, "True/Checksum", "as it was written", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := aRun("09", v1alpha1.RunSucceeded)
+			(&verification{mode: verifyChecksum, at: at("2026-01-09 12:00"), err: corrupt}).apply(&run)
+			(&verification{mode: verifyChecksum, at: at("2026-01-09 13:00"), err: tc.err}).apply(&run)
+			c := condition(run.Status.Conditions, v1alpha1.ConditionVerified)
+			if got := string(c.Status) + "/" + c.Reason; got != tc.want || !strings.Contains(c.Message, tc.message) || lost(&run) != tc.lost {
+				t.Errorf("%s: %s", got, c.Message)
+			}
+			if !c.LastTransitionTime.Time.Equal(at("2026-01-09 13:00")) {
+				t.Errorf("last tried at %s", c.LastTransitionTime)
+			}
+		})
 	}
 }

@@ -69,6 +69,9 @@ func (v *verification) apply(run *v1alpha1.BackupRun) {
 	case v.err == nil:
 		set(metav1.ConditionTrue, v.mode, "the data was read back and is as it was written")
 		run.Status.Verified = ptr.To(metav1.NewTime(v.at))
+	case v.unfinished() && damaged(run): // what is known of it stays true until it was read
+		known := *condition(run.Status.Conditions, v1alpha1.ConditionVerified)
+		set(known.Status, known.Reason, known.Message)
 	case v.unfinished() && doubtful(run): // it stays so until it was read
 		set(metav1.ConditionUnknown, v1alpha1.ReasonReadingBack, said("data of the repository is not as it was written, and this run could not be read again yet: "+v.err.Error()))
 	case v.unfinished():
