@@ -26,6 +26,18 @@ status: {clusters: [{name: keep-g, status: keep-h, remoteStatus: {token: hunter2
 kind: OverridePolicy
 metadata: {name: keep-a}
 spec: {rules: [{clusters: {names: [keep-b]}, env: [{name: A, value: hunter2}], args: [hunter2], sidecars: [{image: hunter2}], patches: [{path: /keep-c, value: hunter2}]}]}`,
+		"what a policy's rule sets": `
+kind: ClusterOverridePolicy
+metadata: {name: keep-a, labels: {keep-b: keep-c}}
+spec:
+  selectors: [{kind: Deployment, labelSelector: {matchLabels: {keep-d: keep-e}}}]
+  rules: [{clusters: {labelSelector: {matchLabels: {keep-f: keep-g}}}, labels: {a: hunter2}, nodeSelector: {a: hunter2}, annotations: {a: hunter2, fedctl.io/keep-h: keep-i}}]`,
+		"annotations that are none": `{kind: OverridePolicy, spec: {rules: [{name: keep-a, annotations: [hunter2]}]}}`,
+		"a member's addresses": `
+kind: KubeFedCluster
+metadata: {name: keep-a}
+spec: {apiEndpoint: "https://a:hunter2@keep-b:6443", proxyURL: "http://a:hunter2@keep-c:3128", secretRef: {name: keep-d}}`,
+		"a repository's address": `{kind: BackupRepository, spec: {s3: {endpoint: "https://a:hunter2@keep-a/", bucket: keep-b}}}`,
 		"a pod": `
 kind: Pod
 metadata: {name: keep-a}
