@@ -352,10 +352,10 @@ func (m *member) announce(object *fedcorev1beta1.KubeFedCluster, before health) 
 
 // report writes what has changed to the KubeFedCluster.
 func (m *member) report(ctx context.Context) {
-	uid, expires := "", m.tokenInUse().Expires
+	uid, token := "", m.tokenInUse()
 	if m.current != nil {
 		uid = m.current.uid
 	}
-	recordExpiry(m.name, expires)
-	m.reporter.report(ctx, m.p.objectOf(m), m.health, m.facts, m.malformed, uid, expires)
+	recordExpiry(m.name, token)
+	m.reporter.report(ctx, m.p.objectOf(m), m.health, m.facts, m.malformed, uid, token.Expires)
 }

@@ -26,6 +26,8 @@ type account struct {
 	notes map[string]string
 	// told are the problems that an event was sent of.
 	told string
+	// delivery is how far the last change has come.
+	delivery delivery
 }
 
 func newAccount(fed *federated, settings *ledger.Settings) *account {

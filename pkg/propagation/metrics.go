@@ -12,6 +12,7 @@ type metricsSet struct {
 	operations   *prometheus.CounterVec
 	duration     *prometheus.HistogramVec
 	statusWrites *prometheus.CounterVec
+	delivery     *prometheus.HistogramVec
 }
 
 var counted = &metricsSet{
@@ -28,10 +29,15 @@ var counted = &metricsSet{
 		Name: "fedctl_status_writes_total",
 		Help: "Status writes to federated objects in the host cluster by type.",
 	}, []string{"type"}),
+	delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "fedctl_delivery_duration_seconds",
+		Help:    "How long it took until a change of a federated object was in all its clusters, and its status said so, by type.",
+		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
+	}, []string{"type"}),
 }
 
 func init() {
-	metrics.Registry.MustRegister(counted.operations, counted.duration, counted.statusWrites)
+	metrics.Registry.MustRegister(counted.operations, counted.duration, counted.statusWrites, counted.delivery)
 }
 
 // newMetrics returns what the engine counts with, and has its queue reported.
@@ -63,24 +69,40 @@ var (
 	queuedDesc    = prometheus.NewDesc("fedctl_items_queued", "Items that wait, by member cluster; the host's own under an empty name.", []string{"cluster"}, nil)
 	objectsDesc   = prometheus.NewDesc("fedctl_federated_objects", "Federated objects in the host cluster by type.", []string{"type"}, nil)
 	leftoversDesc = prometheus.NewDesc("fedctl_leftover_objects", "Objects that a member cluster held when it joined, and no placement selects, by cluster.", []string{"cluster"}, nil)
+	troubleDesc   = prometheus.NewDesc("fedctl_objects_in_trouble", "Objects that a member cluster does not hold as they are wanted, by cluster and by what the status says.", []string{"cluster", "status"}, nil)
+	oldestDesc    = prometheus.NewDesc("fedctl_oldest_waiting_change_timestamp_seconds", "Since when the object of a member cluster is in trouble that is so longest; no series where none is.", []string{"cluster"}, nil)
+	readinessDesc = prometheus.NewDesc("fedctl_objects_by_readiness", "Federated objects by type and by the reason of their Ready condition.", []string{"type", "reason"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- queuedDesc
-	ch <- objectsDesc
-	ch <- leftoversDesc
+	for _, desc := range []*prometheus.Desc{queuedDesc, objectsDesc, leftoversDesc, troubleDesc, oldestDesc, readinessDesc} {
+		ch <- desc
+	}
 }
 
 // Collect implements prometheus.Collector.
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
 	for cluster, n := range c.work.fair.LenByCluster() {
-		ch <- prometheus.MustNewConstMetric(queuedDesc, prometheus.GaugeValue, float64(n), cluster.String())
+		gauge(queuedDesc, float64(n), cluster.String())
 	}
 	for cluster, n := range c.leftovers.counts() {
-		ch <- prometheus.MustNewConstMetric(leftoversDesc, prometheus.GaugeValue, float64(n), cluster)
+		gauge(leftoversDesc, float64(n), cluster)
 	}
+	found := tally{oldest: map[string]time.Time{}, trouble: map[clusterStatus]int{}}
 	for _, t := range c.types.all() {
-		ch <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(t.federated.Len()), t.Name)
+		gauge(objectsDesc, float64(t.federated.Len()), t.Name)
+		for reason, n := range found.add(t.everyAccount()) {
+			gauge(readinessDesc, float64(n), t.Name, reason)
+		}
+	}
+	for of, n := range found.trouble {
+		gauge(troubleDesc, float64(n), of.cluster, string(of.status))
+	}
+	for cluster, since := range found.oldest {
+		gauge(oldestDesc, float64(since.Unix()), cluster)
 	}
 }

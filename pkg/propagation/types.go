@@ -3,6 +3,8 @@ package propagation
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -66,6 +68,13 @@ func (t *runningType) account(key types.NamespacedName) *account {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.accounts[key]
+}
+
+// everyAccount returns what is kept of all federated objects.
+func (t *runningType) everyAccount() []*account {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.accounts))
 }
 
 // accountOf returns what is kept of a federated object; one that was deleted and
