@@ -94,8 +94,8 @@ var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func
 
 	It("are said not to be known where they may not be read, and nothing else changes", func(ctx SpecContext) {
 		member := members[1]
-		allow := withoutRule(ctx, member, resourcev1.GroupName)
-		Expect(system.Controller.Restart(ctx)).To(Succeed()) // a watch that runs is not asked again
+		allow := withoutRight(ctx, member, resourcev1.GroupName, "resourceslices", "resourceclaims")
+		Expect(system.Controller.Restart(ctx)).To(Succeed())
 		devicesKnown := func(g Gomega) fields {
 			u, err := read(ctx, host, capacityOf(member))
 			g.Expect(err).NotTo(HaveOccurred())

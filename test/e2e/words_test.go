@@ -118,15 +118,21 @@ var _ = Describe("The word for a cluster", localOnly, func() {
 	}, NodeTimeout(5*time.Minute))
 })
 
-// mayGet says whether the control plane may read ConfigMaps in a member.
-func mayGet(ctx context.Context, c *framework.Cluster) bool {
+// mayInMember says whether the control plane may do something in a member.
+func mayInMember(ctx context.Context, c *framework.Cluster, what authorizationv1.ResourceAttributes) bool {
 	GinkgoHelper()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User:               "system:serviceaccount:" + framework.KubeFedNamespace + ":" + c.Name + "-" + host.Name,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: "default"},
+		ResourceAttributes: &what,
 	}}
 	Expect(c.Create(ctx, review)).To(Succeed())
 	return review.Status.Allowed
+}
+
+// mayGet says whether the control plane may read ConfigMaps in a member.
+func mayGet(ctx context.Context, c *framework.Cluster) bool {
+	GinkgoHelper()
+	return mayInMember(ctx, c, authorizationv1.ResourceAttributes{Verb: "get", Resource: "configmaps", Namespace: "default"})
 }
 
 // forbidGet takes the right to read single ConfigMaps from the control plane, until
