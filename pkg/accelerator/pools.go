@@ -75,6 +75,16 @@ func Accelerators(pools []v1alpha1.Pool) []v1alpha1.Pool {
 	})
 }
 
+// Join returns pools and more of them, of other resources, in one order.
+func Join(pools, more []v1alpha1.Pool) []v1alpha1.Pool {
+	if len(more) == 0 {
+		return pools
+	}
+	all := slices.Concat(pools, more)
+	slices.SortStableFunc(all, func(a, b v1alpha1.Pool) int { return strings.Compare(poolKey(&a), poolKey(&b)) })
+	return all
+}
+
 // standing says which taints of a node stay, and whether pods may be put on it now.
 func standing(node *Node, startup []v1alpha1.StartupTaint) (taints []v1alpha1.PoolTaint, available bool) {
 	available = node.Ready
@@ -97,9 +107,10 @@ type tally struct {
 }
 
 func poolOf(pools map[string]*tally, resource string, node *Node, taints []v1alpha1.PoolTaint) *tally {
-	key := poolKey(resource, node, taints)
+	pool := v1alpha1.Pool{Resource: resource, ProductLabel: node.ProductLabel, Product: node.Product, Taints: taints}
+	key := poolKey(&pool)
 	if pools[key] == nil {
-		pools[key] = &tally{pool: v1alpha1.Pool{Resource: resource, ProductLabel: node.ProductLabel, Product: node.Product, Taints: taints}}
+		pools[key] = &tally{pool: pool}
 	}
 	return pools[key]
 }
@@ -140,12 +151,13 @@ func (t *tally) sum(requestsKnown bool) v1alpha1.Pool {
 	return t.pool
 }
 
-func poolKey(resource string, node *Node, taints []v1alpha1.PoolTaint) string {
-	parts := make([]string, 0, 4+2*len(taints))
-	parts = append(parts, rank(resource), resource, node.Product, node.ProductLabel)
-	for i := range taints {
+// poolKey is where a pool is in their order, and no two have the same.
+func poolKey(p *v1alpha1.Pool) string {
+	parts := make([]string, 0, 4+2*len(p.Taints))
+	parts = append(parts, rank(p.Resource), p.Resource, p.Product, p.ProductLabel)
+	for i := range p.Taints {
 		// The same taint may be the mark of one node's hardware and a decision on another.
-		parts = append(parts, TaintText(taints[i]), string(taints[i].Meaning))
+		parts = append(parts, TaintText(p.Taints[i]), string(p.Taints[i].Meaning))
 	}
 	return strings.Join(parts, "\x00")
 }

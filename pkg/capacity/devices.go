@@ -33,6 +33,7 @@ type drivers struct {
 	watches []interface {
 		Problem() error
 		Unserved() bool
+		Age() time.Duration
 	}
 	counter *devices.Counter
 }
@@ -103,32 +104,64 @@ func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interfa
 		}, client.ResourceClaims("").Watch), claims)
 }
 
-// served says whether the member serves devices, as far as that is known, and why what it
-// offers cannot be read.
-func (d *drivers) served() (served bool, problem error) {
+// unserved says that the member serves no devices, as far as that is known.
+func (d *drivers) unserved() bool {
 	for _, w := range d.watches {
 		if w.Unserved() {
-			return false, nil
-		}
-		if problem == nil {
-			problem = w.Problem()
+			return true
 		}
 	}
-	return d.slices.Synced() && d.classes.Synced() || problem != nil, problem
+	return false
+}
+
+// problem says why what drivers offer cannot be read.
+func (d *drivers) problem() error {
+	for _, w := range d.watches {
+		if problem := w.Problem(); problem != nil {
+			return problem
+		}
+	}
+	return nil
+}
+
+// known says that all that drivers offer has been read, now or earlier.
+func (d *drivers) known() bool { return d.slices.Synced() && d.classes.Synced() }
+
+// listing says that it is being read, and nothing is wrong.
+func (d *drivers) listing() bool {
+	return !d.known() && !d.unserved() && d.problem() == nil && d.watches[0].Age() < listingTime
+}
+
+// devicesUnreadable says that devices are not known, or not all that there is to know of them.
+func devicesUnreadable(why string) *metav1.Condition {
+	return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDevicesUnreadable, Message: why}
+}
+
+// keepDevices has what was said before of devices said again while nothing has been read: who was
+// let onto the nodes by it is not to be sent away. What is free of them is not known.
+func (s *seen) keepDevices(problem error, previous v1alpha1.ClusterCapacityStatus) *metav1.Condition {
+	for _, pool := range previous.Pools {
+		if accelerator.IsDevice(pool.Resource) {
+			pool.Requested, pool.Free, pool.LargestFree = nil, nil, nil
+			s.kept = append(s.kept, pool)
+		}
+	}
+	if problem == nil {
+		return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonListing, Message: "devices are being read, and what is said of them is what was known last"}
+	}
+	return devicesUnreadable("devices cannot be read, and what is said of them is what was known last: " + errtext.Stable(problem))
 }
 
 // offer adds to nodes and requests the devices there are, and says what is known of them;
-// nil where the member serves none. q is nil where nobody wants to know what is taken.
-func (d *drivers) offer(s *seen, q *requests) *metav1.Condition {
-	served, problem := d.served()
-	if !served {
+// nil where the member serves none. q is nil where nobody wants to know what is taken, and
+// previous is what was said before.
+func (d *drivers) offer(s *seen, q *requests, previous v1alpha1.ClusterCapacityStatus) *metav1.Condition {
+	if d.unserved() {
 		return nil
 	}
-	unreadable := func(why string) *metav1.Condition {
-		return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDevicesUnreadable, Message: why}
-	}
-	if problem != nil {
-		return unreadable("devices cannot be read: " + errtext.Stable(problem))
+	problem := d.problem()
+	if !d.known() {
+		return s.keepDevices(problem, previous)
 	}
 	var taken []devices.ID
 	var unclaimed error
@@ -143,10 +176,12 @@ func (d *drivers) offer(s *seen, q *requests) *metav1.Condition {
 	s.take(count)
 	s.claimsUnknown = unclaimed != nil
 	switch {
+	case problem != nil:
+		return devicesUnreadable("devices cannot be read, and what is said of them is what was known last: " + errtext.Stable(problem))
 	case len(count.Problems) > 0:
-		return unreadable(strings.Join(count.Problems, "; "))
+		return devicesUnreadable(strings.Join(count.Problems, "; "))
 	case unclaimed != nil:
-		return unreadable("the ResourceClaims cannot be read, so that it is not known which devices are free: " + errtext.Stable(unclaimed))
+		return devicesUnreadable("the ResourceClaims cannot be read, so that it is not known which devices are free: " + errtext.Stable(unclaimed))
 	}
 	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFollowed, Message: "devices are followed"}
 }

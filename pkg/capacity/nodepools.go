@@ -11,7 +11,6 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -156,11 +155,16 @@ func nodePoolOf(obj metav1.Object) (*nodePool, error) {
 func startupOf(list, stay []corev1.Taint) (startup []v1alpha1.StartupTaint) {
 	for _, taint := range list[:min(len(list), mostStartupTaints)] {
 		stays := slices.ContainsFunc(stay, func(t corev1.Taint) bool { return t.Key == taint.Key && t.Effect == taint.Effect })
-		if !stays && isClean(taint.Key, mostOfKey) && isClean(string(taint.Effect), mostOfEffect) {
+		if !stays && taint.Key != "" && isClean(taint.Key, mostOfKey) && isEffect(taint.Effect) {
 			startup = append(startup, v1alpha1.StartupTaint{Key: taint.Key, Effect: taint.Effect})
 		}
 	}
 	return startup
+}
+
+// isEffect says whether nodes can have taints of an effect.
+func isEffect(effect corev1.TaintEffect) bool {
+	return effect == corev1.TaintEffectNoSchedule || effect == corev1.TaintEffectNoExecute || effect == corev1.TaintEffectPreferNoSchedule
 }
 
 // quantitiesOf are the amounts that are counted of those that a field holds. They are kept
@@ -188,42 +192,65 @@ func (k *karpenter) listing() bool {
 
 // describe adds what is known of NodePools: how far they let the cluster grow, and which
 // taints of nodes pass. previous is what was said before, which is what is known while they
-// cannot be read.
+// have not been read.
 func (k *karpenter) describe(s *seen, previous v1alpha1.ClusterCapacityStatus) {
 	if k.unserved() {
 		return
 	}
+	problem := k.watch.Problem()
+	if !k.pools.Synced() {
+		s.keepNodePools(problem, previous)
+		return
+	}
 	var pools []accelerator.NodePool
 	var problems []string
-	startup := map[string][]v1alpha1.StartupTaint{}
 	for _, pool := range valuesOf(k.pools) {
-		if startup[pool.Name] = pool.Startup; pool.problem != "" {
+		if len(pool.Startup) > 0 {
+			s.starting = append(s.starting, v1alpha1.StartingNodePool{Name: pool.Name, StartupTaints: pool.Startup})
+		}
+		if pool.problem != "" {
 			problems = append(problems, pool.problem)
 			continue
 		}
 		pools = append(pools, pool.NodePool)
 	}
-	for i := range s.nodes {
-		s.nodes[i].Startup = startup[s.nodes[i].NodePool]
-	}
-	if problem := k.watch.Problem(); problem != nil || !k.pools.Synced() {
-		s.limited = slices.DeleteFunc(slices.Clone(previous.Growth), func(g v1alpha1.Growth) bool { return g.Source != v1alpha1.GrowthNodePool })
-		s.nodePools = unreadNodePools(problem, previous)
-		return
-	}
+	slices.SortFunc(s.starting, func(a, b v1alpha1.StartingNodePool) int { return strings.Compare(a.Name, b.Name) })
+	s.start()
 	s.limited = accelerator.Limited(pools, s.nodes)
 	s.nodePools = &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFollowed, Message: "NodePools are followed"}
-	if len(problems) > 0 {
+	switch {
+	case problem != nil:
+		s.nodePools = nodePoolsUnreadable(problem)
+	case len(problems) > 0:
 		slices.Sort(problems)
 		s.nodePools = &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalidNodePool, Message: strings.Join(problems, "; ")}
 	}
 }
 
-// unreadNodePools says why nothing new is known; nothing, if nothing is wrong yet.
-func unreadNodePools(problem error, previous v1alpha1.ClusterCapacityStatus) *metav1.Condition {
-	if problem == nil {
-		return meta.FindStatusCondition(slices.Clone(previous.Conditions), v1alpha1.ConditionNodePoolsKnown)
+// keepNodePools has what was said before of NodePools said again: a taint that passes is not
+// to close a pool because nobody knows of it any more.
+func (s *seen) keepNodePools(problem error, previous v1alpha1.ClusterCapacityStatus) {
+	s.limited = slices.DeleteFunc(slices.Clone(previous.Growth), func(g v1alpha1.Growth) bool { return g.Source != v1alpha1.GrowthNodePool })
+	s.starting = previous.StartingNodePools
+	s.start()
+	s.nodePools = &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonListing, Message: "NodePools are being read, and what is said of them is what was known last"}
+	if problem != nil {
+		s.nodePools = nodePoolsUnreadable(problem)
 	}
+}
+
+// start tells the nodes of NodePools which of their taints pass.
+func (s *seen) start() {
+	startup := make(map[string][]v1alpha1.StartupTaint, len(s.starting))
+	for _, pool := range s.starting {
+		startup[pool.Name] = pool.StartupTaints
+	}
+	for i := range s.nodes {
+		s.nodes[i].Startup = startup[s.nodes[i].NodePool]
+	}
+}
+
+func nodePoolsUnreadable(problem error) *metav1.Condition {
 	return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNodePoolsUnreadable,
 		Message: "NodePools cannot be read, and what is said of them is what was known last: " + errtext.Stable(problem)}
 }

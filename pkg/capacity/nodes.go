@@ -120,10 +120,14 @@ type seen struct {
 	devices *metav1.Condition
 	// claimsUnknown says that it is not known which of them are taken.
 	claimsUnknown bool
+	// kept are the pools of devices that were known last, where they have not been read.
+	kept []v1alpha1.Pool
 	// limited is how far Karpenter's NodePools let the cluster grow, and nodePools says what
 	// is known of them; nil where there are none.
 	limited   []v1alpha1.Growth
 	nodePools *metav1.Condition
+	// starting are the NodePools whose nodes have taints that pass.
+	starting []v1alpha1.StartingNodePool
 	// scalable is what people say of how far the cluster can grow.
 	scalable string
 }
@@ -143,7 +147,9 @@ func statusOf(s seen, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1
 			pools[i].Requested, pools[i].Free, pools[i].LargestFree = nil, nil, nil
 		}
 	}
+	pools = accelerator.Join(pools, s.kept)
 	status.Pools = fitting(pools)
+	status.StartingNodePools = fitting(s.starting)
 	declared, scalable := declaredBy(s)
 	growth := slices.Concat(declared, s.limited)
 	status.Growth, status.Resources = fitting(growth), accelerator.Totals(pools, growth)
@@ -220,10 +226,15 @@ func fitting[T any](rows []T) []T {
 	return rows
 }
 
-// unreadable is what was said before, and that it is not known any more.
+// unreadable is what was said before, and that it is not known any more. Of what the member
+// does not have, nothing is said.
 func unreadable(why string, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1alpha1.ClusterCapacityStatus {
 	status := *previous.DeepCopy()
-	for _, name := range []string{v1alpha1.ConditionKnown, v1alpha1.ConditionRequestsKnown} {
+	for _, name := range []string{v1alpha1.ConditionKnown, v1alpha1.ConditionRequestsKnown, v1alpha1.ConditionDevicesKnown, v1alpha1.ConditionNodePoolsKnown} {
+		optional := name == v1alpha1.ConditionDevicesKnown || name == v1alpha1.ConditionNodePoolsKnown
+		if optional && meta.FindStatusCondition(status.Conditions, name) == nil {
+			continue
+		}
 		setCondition(&status.Conditions, name, &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonUnreadable, Message: why}, now)
 	}
 	return status

@@ -177,12 +177,12 @@ func (m *followed) status(stored *v1alpha1.ClusterCapacity, scalable string) (st
 	}
 	s := seen{nodes: m.all(), startup: stored.Spec.StartupTaints, scalable: scalable}
 	var listing bool
-	if s.requested, listing = m.requests.known(); listing || m.karpenter.listing() {
+	if s.requested, listing = m.requests.known(); listing || m.karpenter.listing() || m.drivers.listing() {
 		return nil, again, settle
 	}
 	m.karpenter.describe(&s, stored.Status)
 	survey := func(asked *requests) {
-		s.devices = m.drivers.offer(&s, asked)
+		s.devices = m.drivers.offer(&s, asked, stored.Status)
 		again = accelerator.FindMissing(s.nodes, time.Now())
 		said = statusOf(s, stored.Status, time.Now())
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/Masterminds/semver/v3"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
@@ -18,6 +20,8 @@ type Cluster struct {
 	KubernetesVersion string
 	// Known says that its nodes have been read, now or earlier.
 	Known bool
+	// DevicesUnread says that what can be claimed there has never been read.
+	DevicesUnread bool
 	// Pools are what its nodes offer of accelerators.
 	Pools []clusterv1alpha1.Pool
 }
@@ -27,8 +31,30 @@ func ClusterOf(labels map[string]string, kubernetesVersion string, capacity *clu
 	c := Cluster{Labels: labels, KubernetesVersion: kubernetesVersion}
 	if capacity != nil {
 		c.Known, c.Pools = len(capacity.Status.Conditions) > 0, accelerator.Accelerators(capacity.Status.Pools)
+		c.DevicesUnread = devicesUnread(c.Pools, capacity.Status.Conditions)
 	}
 	return c
+}
+
+// devicesUnread says whether there is nothing to know devices by. Where there is, it is what
+// was known last.
+func devicesUnread(pools []clusterv1alpha1.Pool, conditions []metav1.Condition) bool {
+	return meta.IsStatusConditionFalse(conditions, clusterv1alpha1.ConditionDevicesKnown) &&
+		!slices.ContainsFunc(pools, func(p clusterv1alpha1.Pool) bool { return accelerator.IsDevice(p.Resource) })
+}
+
+// knows says whether all has been read that pods depend on which ask for this.
+func (c *Cluster) knows(asked ...map[string]int64) bool {
+	return c.Known && (!c.DevicesUnread || !slices.ContainsFunc(asked, asksForDevices))
+}
+
+func asksForDevices(requested map[string]int64) bool {
+	for name := range requested {
+		if accelerator.IsDevice(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Clusters are the member clusters by name. The values are shared and not modified.
@@ -79,7 +105,8 @@ func (s *clusterSelector) selects(name string, c Cluster) (selected, known bool)
 	offers := slices.ContainsFunc(c.Pools, func(p clusterv1alpha1.Pool) bool {
 		return (s.Accelerator == "" || p.Resource == s.Accelerator) && (s.Product == "" || p.Product == s.Product)
 	})
-	return offers, c.Known
+	devices := s.Accelerator == "" || accelerator.IsDevice(s.Accelerator)
+	return offers, c.Known && (offers || !devices || !c.DevicesUnread)
 }
 
 // plainVersion is a version without what providers append, such as -gke.1200: in a range it
@@ -97,7 +124,7 @@ func (s *clusterSelector) notKnown(name string, c Cluster) string {
 	if s.versions != nil && plainVersion(c.KubernetesVersion) == nil {
 		return "the version of cluster " + name + " is not known yet; see: fedctl get clusters " + name
 	}
-	return notKnown(name)
+	return notKnown(name, c)
 }
 
 func (s *clusterSelector) usesNodes() bool {

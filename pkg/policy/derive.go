@@ -32,8 +32,8 @@ func (w *work) deriveFor(spec map[string]any) error {
 	if len(requested) == 0 {
 		return nil
 	}
-	if !w.facts.Known {
-		return fault(w.field+".deriveTolerations", notKnown(w.cluster))
+	if !w.facts.knows(requested) {
+		return fault(w.field+".deriveTolerations", notKnown(w.cluster, w.facts))
 	}
 	d := w.sight.derived(w.cluster, requested)
 	if d == nil { // another rule has made it ask for something else

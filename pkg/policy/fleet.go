@@ -125,14 +125,17 @@ func (f *Fleet) look(r *rule, asked requests) *sight {
 		blind := !known
 		var made map[string]*derivation
 		if selected && known && r.derive != nil && (asked == nil || len(asked) > 0) {
-			pools := poolsText(c.Pools)
-			seen, blind = seen+strconv.FormatBool(c.Known)+pools, !c.Known
+			pools, read := poolsText(c.Pools), c.Known && !c.DevicesUnread
+			if asked != nil {
+				read = c.knows(asked...)
+			}
+			seen, blind = seen+strconv.FormatBool(read)+pools, !read
 			if made = derivations[pools]; made == nil && asked != nil {
 				made = r.deriveAll(asked, c.Pools)
 				derivations[pools] = made
 			}
 			if asked != nil {
-				seen = strconv.FormatBool(c.Known) + textOf(made)
+				seen = strconv.FormatBool(read) + textOf(made)
 			}
 		}
 		hash.Write([]byte(name + "=" + seen + "\n"))

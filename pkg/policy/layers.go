@@ -115,7 +115,10 @@ func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[stri
 	return changed, w.notes, err
 }
 
-func notKnown(cluster string) string {
+func notKnown(cluster string, c Cluster) string {
+	if c.Known {
+		return "the devices of cluster " + cluster + " have not been read yet; condition DevicesKnown of its ClusterCapacity says why"
+	}
 	return "the nodes of cluster " + cluster + " have not been read yet; see: fedctl get clusters " + cluster
 }
 
@@ -129,6 +132,7 @@ func PoolsRevision(c *clusterv1alpha1.ClusterCapacity) string {
 		for i := range pools {
 			writePool(&b, &pools[i])
 		}
+		b.WriteString(strconv.FormatBool(devicesUnread(pools, c.Status.Conditions)))
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -293,5 +294,47 @@ func TestDerivedForClaims(t *testing.T) {
 				t.Errorf("got %s, %q, %v", text(changed), notes, err)
 			}
 		}
+	}
+}
+
+// Devices that were never read are not none: pods that claim some stay as they are. Those that
+// were read once are known, whatever their condition says.
+func TestDevicesThatWereNeverRead(t *testing.T) {
+	const claims = `
+spec:
+  template:
+    spec:
+      containers: [{name: main, image: m}]
+      resourceClaims: [{name: gpu, resourceClaimTemplateName: gpu}]
+`
+	capacity := &clusterv1alpha1.ClusterCapacity{Status: clusterv1alpha1.ClusterCapacityStatus{Conditions: []metav1.Condition{
+		{Type: clusterv1alpha1.ConditionKnown, Status: metav1.ConditionTrue}, {Type: clusterv1alpha1.ConditionDevicesKnown, Status: metav1.ConditionFalse},
+	}}}
+	p := policyOf(t, `{rules: [{deriveTolerations: {}}]}`)
+	modify := func(template string) error {
+		tree := read(t, template)
+		fleet := NewFleet(Clusters{"one": ClusterOf(nil, "", capacity)})
+		layers := Layers([]*Policy{p}, NewObject(workload.Builtin(), deployments, "", "train", nil), tree, fleet)
+		_, _, err := layers[0].Modifier.Modify("one", tree)
+		return err
+	}
+	if err := modify(claims); err == nil || !strings.Contains(err.Error(), "the devices of cluster one have not been read yet") {
+		t.Errorf("got %v", err)
+	}
+	if err := modify(gpuWorkload); err != nil {
+		t.Errorf("pods that claim none: %v", err)
+	}
+	before := PoolsRevision(capacity)
+	capacity.Status.Conditions = capacity.Status.Conditions[:1]
+	if PoolsRevision(capacity) == before {
+		t.Error("that they have been read makes a difference")
+	}
+	if err := modify(claims); err != nil {
+		t.Errorf("where there are none: %v", err)
+	}
+	capacity.Status.Conditions = append(capacity.Status.Conditions, metav1.Condition{Type: clusterv1alpha1.ConditionDevicesKnown, Status: metav1.ConditionFalse})
+	capacity.Status.Pools = []clusterv1alpha1.Pool{{Resource: clusterv1alpha1.DeviceClassPrefix + "gpu", LargestNode: resource.MustParse("1")}}
+	if err := modify(claims); err != nil {
+		t.Errorf("what was known last: %v", err)
 	}
 }

@@ -42,6 +42,19 @@ func deviceSlice(node string) *resourcev1.ResourceSlice {
 	return slice
 }
 
+// nodeWithDevices adds a node of a cluster that has no others with devices.
+func nodeWithDevices(ctx context.Context, c *framework.Cluster) *corev1.Node {
+	GinkgoHelper()
+	node := addNode(ctx, c, "devices", func(*corev1.Node) {})
+	class := &resourcev1.DeviceClass{Spec: resourcev1.DeviceClassSpec{Selectors: []resourcev1.DeviceSelector{
+		{CEL: &resourcev1.CELDeviceSelector{Expression: `device.driver == "` + deviceDriver + `"`}},
+	}}}
+	class.Name = deviceClass
+	provide(ctx, c, class)
+	provide(ctx, c, deviceSlice(node.Name))
+	return node
+}
+
 // claimant is a pod that has the scheduler allocate a device to it.
 func claimant(ctx context.Context, c *framework.Cluster, name string) *corev1.Pod {
 	GinkgoHelper()
@@ -62,13 +75,7 @@ func claimant(ctx context.Context, c *framework.Cluster, name string) *corev1.Po
 var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func() {
 	It("are counted for each DeviceClass, and what the scheduler allocates is not free", func(ctx SpecContext) {
 		member := members[0]
-		node := addNode(ctx, member, "devices", func(*corev1.Node) {})
-		class := &resourcev1.DeviceClass{Spec: resourcev1.DeviceClassSpec{Selectors: []resourcev1.DeviceSelector{
-			{CEL: &resourcev1.CELDeviceSelector{Expression: `device.driver == "` + deviceDriver + `"`}},
-		}}}
-		class.Name = deviceClass
-		provide(ctx, member, class)
-		provide(ctx, member, deviceSlice(node.Name))
+		node := nodeWithDevices(ctx, member)
 		resource := clusterv1alpha1.DeviceClassPrefix + deviceClass
 		Eventually(ctx, pools(ctx, member, resource, "Imagined-1")).Should(ConsistOf(And(
 			HaveKeyWithValue("nodes", BeEquivalentTo(1)), HaveKeyWithValue("allocatable", "2"))), "the one that is broken does not count")
@@ -92,8 +99,11 @@ var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func
 		follow(ctx, member, time.Now())
 	}, SpecTimeout(8*time.Minute))
 
-	It("are said not to be known where they may not be read, and nothing else changes", func(ctx SpecContext) {
+	It("are said not to be known where they may not be read, and what was known stays", func(ctx SpecContext) {
 		member := members[1]
+		nodeWithDevices(ctx, member)
+		there := pools(ctx, member, clusterv1alpha1.DeviceClassPrefix+deviceClass, "Imagined-1")
+		Eventually(ctx, there).Should(HaveLen(1))
 		allow := withoutRight(ctx, member, resourcev1.GroupName, "resourceslices", "resourceclaims")
 		Expect(system.Controller.Restart(ctx)).To(Succeed())
 		devicesKnown := func(g Gomega) fields {
@@ -105,8 +115,10 @@ var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func
 		Eventually(ctx, devicesKnown).Should(And(HaveKeyWithValue("reason", clusterv1alpha1.ReasonDevicesUnreadable), HaveKeyWithValue("message", ContainSubstring("forbidden"))))
 		follow(ctx, member, time.Now().Add(time.Hour))
 		expectFollowed(ctx, member, clusterv1alpha1.ReasonFollowed)
+		Expect(there(Default)).To(ConsistOf(And(HaveKeyWithValue("allocatable", "2"), Not(HaveKey("free")))), "by a controller that has never read them")
 		follow(ctx, member, time.Now())
 		allow()
 		Eventually(ctx, devicesKnown).Should(HaveKeyWithValue("status", "True"))
+		Expect(there(Default)).To(HaveLen(1))
 	}, SpecTimeout(8*time.Minute))
 })

@@ -91,7 +91,7 @@ const (
 	ReasonTooManyPools = "TooManyPools"
 	// ReasonNotFollowed says that nobody wants to know what pods ask for.
 	ReasonNotFollowed = "NotFollowed"
-	// ReasonListing says that the pods are being read.
+	// ReasonListing says that pods, devices or NodePools are being read.
 	ReasonListing = "Listing"
 	// ReasonPodsUnreadable says that the pods cannot be read.
 	ReasonPodsUnreadable = "PodsUnreadable"
@@ -146,10 +146,22 @@ type ClusterCapacityStatus struct {
 	// +optional
 	// +listType=atomic
 	Growth []Growth `json:"growth,omitempty"`
+	// StartingNodePools are those of Karpenter's NodePools whose new nodes have taints that
+	// pass, sorted by name.
+	// +optional
+	// +listType=atomic
+	StartingNodePools []StartingNodePool `json:"startingNodePools,omitempty"`
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// StartingNodePool is a NodePool and the taints of its new nodes that pass.
+type StartingNodePool struct {
+	Name string `json:"name"`
+	// +listType=atomic
+	StartupTaints []StartupTaint `json:"startupTaints"`
 }
 
 // Pool is nodes that are alike to a pod which asks for a resource.
