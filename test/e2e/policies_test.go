@@ -187,6 +187,7 @@ var _ = Describe("Policies", localOnly, Serial, func() {
 		Eventually(ctx, tolerationsIn(ctx, mixed, f.target)).Should(Equal([]string{"dedicated=research:NoSchedule", "nvidia.com/gpu:NoSchedule"}))
 
 		By("a taint that comes: the cluster's objects follow, and no others")
+		quiet(ctx) // what earlier specs leave is removed by writes
 		before := writes(ctx, mixed, "deployments.apps")
 		untouched := writes(ctx, mixed, "configmaps")
 		retaint(ctx, uniform, nodesOffering(ctx, uniform)[0], hard("nvidia.com/gpu", "present"), hard("hpc", "true"))
@@ -229,6 +230,7 @@ var _ = Describe("Policies", localOnly, Serial, func() {
 		create(ctx, other)
 		expectSettled(ctx, f, first, second)
 		expectSettled(ctx, other, first)
+		quiet(ctx) // what earlier specs leave is removed by writes
 		before := writes(ctx, first, "deployments.apps")
 		p := policy(ctx, ns, "credentials", fields{
 			"selectors": list{fields{"kind": "Deployment", "labelSelector": fields{"matchLabels": fields{"injected": "yes"}}}},

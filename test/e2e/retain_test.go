@@ -15,6 +15,7 @@ import (
 // a resource of a member.
 func expectNoWrites(ctx context.Context, c *framework.Cluster, resource string, by func()) {
 	GinkgoHelper()
+	quiet(ctx) // what earlier specs leave is removed by writes
 	before := writes(ctx, c, resource)
 	by()
 	Consistently(ctx, func() framework.Requests { return writes(ctx, c, resource).Since(before) }).Should(BeEmpty(), "writes in cluster %s", c.Name)
@@ -77,8 +78,9 @@ var _ = Describe("What belongs to the member", func() {
 		ns := federatedNamespace(ctx)
 		c := members[0]
 		f := federate("Deployment", ns, "rolls", workload(fields{"replicas": 2})).on(c)
-		create(ctx, f)
+		quiet(ctx) // what earlier specs leave is removed by writes
 		before := writes(ctx, c, "deployments.apps")
+		create(ctx, f)
 		expectField(ctx, c, f.target, "/status/readyReplicas", 2)
 		change(ctx, f, func(f *federated) {
 			set(f.template(), "/spec/template/spec/containers/0/image", "registry.k8s.io/pause:3.9")

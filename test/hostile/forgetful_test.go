@@ -39,9 +39,10 @@ type relay struct {
 	// expired how many watches had an answer that what they had seen is forgotten.
 	asked, expired atomic.Int64
 
-	mu   sync.Mutex
-	ends chan struct{} // closed when watches are to end
-	held chan struct{} // closed when watches may pass; nil if they may
+	mu    sync.Mutex
+	begun time.Time     // when the newest watch began
+	ends  chan struct{} // closed when watches are to end
+	held  chan struct{} // closed when watches may pass; nil if they may
 }
 
 func startRelay(c *framework.Cluster) *relay {
@@ -78,6 +79,7 @@ func (r *relay) serve(w http.ResponseWriter, q *http.Request, proxy http.Handler
 		return
 	}
 	r.mu.Lock()
+	r.begun = time.Now()
 	ends, held := r.ends, r.held
 	r.mu.Unlock()
 	if held != nil {
@@ -100,8 +102,16 @@ func (r *relay) serve(w http.ResponseWriter, q *http.Request, proxy http.Handler
 	proxy.ServeHTTP(w, q.WithContext(ctx))
 }
 
-// hold ends the watches and keeps those that follow waiting.
-func (r *relay) hold() {
+// hold ends the watches and keeps those that follow waiting. It waits until all watches have
+// lasted for a while: client-go lists anew after a watch that ended within a second, and so
+// would not ask for what is forgotten.
+func (r *relay) hold(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(ctx, func() time.Duration {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return time.Since(r.begun)
+	}).Should(BeNumerically(">", 3*time.Second), "watches begin all the time")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	close(r.ends)
@@ -206,7 +216,7 @@ var _ = Describe("An API server that has forgotten what a watch has seen", func(
 		_, targets := make3(ctx, "forgotten")
 		kept := kit.Found(ctx, good, targets[0])
 
-		r.hold()
+		r.hold(ctx)
 		kit.Change(ctx, good, targets[1], func(u *unstructured.Unstructured) { kit.Set(u.Object, "/data/a", "drift") })
 		Expect(good.Delete(ctx, targets[2].Empty())).To(Succeed())
 		compact(ctx, good.Name)
@@ -234,7 +244,7 @@ var _ = Describe("An API server that has forgotten what a watch has seen", func(
 		DeferCleanup(func(ctx SpecContext) { Expect(system.Controller.Restart(ctx)).To(Succeed()) }, NodeTimeout(3*time.Minute))
 		isServed(ctx)
 
-		r.hold()
+		r.hold(ctx)
 		kit.Change(ctx, host, fed[1], func(u *unstructured.Unstructured) { kit.Set(u.Object, "/spec/template/data/a", "2") })
 		Expect(host.Delete(ctx, fed[2].Empty())).To(Succeed())
 		compact(ctx, host.Name)
