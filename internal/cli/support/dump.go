@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/internal/cli/checkup"
+	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/cli/support/redaction"
@@ -32,7 +33,10 @@ import (
 )
 
 // pageSize is how many objects are read at a time.
-const pageSize = 500
+const pageSize = 200
+
+// notRead is the file that says what is missing.
+const notRead = "not-read.txt"
 
 // kept are the kinds of objects that a dump has beside the federated ones; those of the
 // control plane only from its namespace.
@@ -58,10 +62,14 @@ type dump struct {
 	factory *cmdutil.Factory
 	host    client.Client
 	clients kubernetes.Interface
+	// examine makes the report of fedctl doctor.
+	examine func(context.Context) (diagnosis.Report, error)
 	dir     string
 
 	files    int
 	problems []string
+	// at is what is being written, for who waits.
+	at atomic.Pointer[string]
 }
 
 func newDump(f *cmdutil.Factory, dir string) (*dump, error) {
@@ -77,23 +85,55 @@ func newDump(f *cmdutil.Factory, dir string) (*dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dump{factory: f, host: host, clients: clients, dir: dir}, nil
+	examine := func(ctx context.Context) (diagnosis.Report, error) { return checkup.Examine(ctx, f) }
+	return &dump{factory: f, host: host, clients: clients, examine: examine, dir: dir}, nil
 }
 
-// write writes all there is. The error is the disk's, or the host's that does not answer.
+// write writes all there is. The error is the disk's, or the host's that does not answer;
+// what else is missing is noted.
 func (d *dump) write(ctx context.Context) error {
-	report, err := checkup.Examine(ctx, d.factory)
+	d.tell("looking for what is wrong")
+	report, err := d.examine(ctx)
 	if err != nil {
 		return err
 	}
 	if err := d.document("doctor.json", report); err != nil {
 		return err
 	}
-	server, err := d.clients.Discovery().ServerVersion()
-	d.problem("the host's version", err)
-	if err := d.document("versions.json", map[string]any{"fedctl": version.Get(), "host": server}); err != nil {
-		return err
+	for _, write := range []func(context.Context) error{d.versions, d.plane, d.federated, d.definitions, d.events, d.logs} {
+		if err := write(ctx); err != nil {
+			return err
+		}
 	}
+	if len(d.problems) > 0 {
+		return d.file(notRead, []byte(strings.Join(d.problems, "\n")+"\n"))
+	}
+	return nil
+}
+
+func (d *dump) tell(what string) { d.at.Store(&what) }
+
+// problem notes what could not be read; what is not there is no problem.
+func (d *dump) problem(what string, err error) {
+	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+		d.problems = append(d.problems, fmt.Sprintf("reading %s: %v", what, err))
+	}
+}
+
+func (d *dump) versions(ctx context.Context) error {
+	var host any
+	if err := ctx.Err(); err != nil { // the question takes no context
+		d.problem("the host's version", err)
+	} else {
+		server, err := d.clients.Discovery().ServerVersion()
+		d.problem("the host's version", err)
+		host = server
+	}
+	return d.document("versions.json", map[string]any{"fedctl": version.Get(), "host": host})
+}
+
+// plane writes the objects of the control plane, and what users give it to carry out.
+func (d *dump) plane(ctx context.Context) error {
 	for _, k := range kept {
 		namespace := ""
 		if k.plane {
@@ -103,28 +143,13 @@ func (d *dump) write(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, write := range []func(context.Context) error{d.federated, d.definitions, d.events, d.logs} {
-		if err := write(ctx); err != nil {
-			return err
-		}
-	}
-	if len(d.problems) > 0 {
-		return d.file("not-read.txt", []byte(strings.Join(d.problems, "\n")+"\n"))
-	}
 	return nil
-}
-
-// problem notes what could not be read; what is not there is no problem.
-func (d *dump) problem(what string, err error) {
-	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
-		d.problems = append(d.problems, fmt.Sprintf("reading %s: %v", what, err))
-	}
 }
 
 func (d *dump) federated(ctx context.Context) error {
 	types, err := fedtypes.List(ctx, d.host, d.factory)
 	if err != nil && !errors.Is(err, fedtypes.ErrNoControlPlane) {
-		d.problem("the federated types", err)
+		d.problem("the federated types, and so what is federated", err)
 	}
 	for i := range types {
 		if err := d.objects(ctx, filepath.Join("federated", types[i].CRDName()+".yaml"), types[i].Federated.GVK, ""); err != nil {
@@ -134,32 +159,56 @@ func (d *dump) federated(ctx context.Context) error {
 	return nil
 }
 
-// objects writes all objects of a kind, page by page.
+// objects writes all objects of a kind.
 func (d *dump) objects(ctx context.Context, file string, kind schema.GroupVersionKind, namespace string) error {
-	var documents []string
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-	for more := true; more; more = list.GetContinue() != "" {
-		if err := d.host.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(list.GetContinue())); err != nil {
-			d.problem(kind.Kind+" objects", err)
-			break
-		}
+	out := d.newFile(file)
+	separator := ""
+	return out.end(pages(ctx, d, kind.Kind+" objects", namespace, func() *unstructured.UnstructuredList {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		return list
+	}, func(list *unstructured.UnstructuredList) error {
 		for i := range list.Items {
 			document, err := yaml.Marshal(redaction.Object(&list.Items[i]).Object)
 			if err != nil {
 				return err
 			}
-			documents = append(documents, string(document))
+			if err := out.write([]byte(separator + string(document))); err != nil {
+				return err
+			}
+			separator = "---\n"
+		}
+		return nil
+	}))
+}
+
+// pages has each page of a list written as soon as it is read: nobody knows how many there
+// are. Each is read into a new list: into a used one the old token would be read as well,
+// where the last page has none. The error is that of writing.
+func pages[L client.ObjectList](ctx context.Context, d *dump, what, namespace string, empty func() L, write func(L) error) error {
+	read, token := 0, ""
+	for more := true; more; more = token != "" {
+		d.tell(fmt.Sprintf("reading %s, %d so far", what, read))
+		list := empty()
+		if err := d.host.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(token)); err != nil {
+			if read > 0 {
+				what = fmt.Sprintf("%s after the first %d", what, read)
+			}
+			d.problem(what, err)
+			return nil
+		}
+		token = list.GetContinue()
+		read += meta.LenList(list)
+		if err := write(list); err != nil {
+			return err
 		}
 	}
-	if len(documents) == 0 {
-		return nil
-	}
-	return d.file(file, []byte(strings.Join(documents, "---\n")))
+	return nil
 }
 
 // definitions writes which definitions there are, without their schemas.
 func (d *dump) definitions(ctx context.Context) error {
+	d.tell("reading CustomResourceDefinitions")
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinitionList"})
 	if err := d.host.List(ctx, list); err != nil {
@@ -188,13 +237,8 @@ func (d *dump) definitions(ctx context.Context) error {
 // events writes those of the control plane's namespace, and what the controller has sent
 // of objects elsewhere.
 func (d *dump) events(ctx context.Context) error {
-	var lines []string
-	list := &corev1.EventList{}
-	for more := true; more; more = list.Continue != "" {
-		if err := d.host.List(ctx, list, client.Limit(pageSize), client.Continue(list.Continue)); err != nil {
-			d.problem("events", err)
-			break
-		}
+	out := d.newFile("events.jsonl")
+	return out.end(pages(ctx, d, "events", "", func() *corev1.EventList { return &corev1.EventList{} }, func(list *corev1.EventList) error {
 		for i := range list.Items {
 			e := &list.Items[i]
 			if e.Namespace != d.factory.KubeFedNamespace && e.ReportingController != kubefedconfig.Controller && e.Source.Component != kubefedconfig.Controller {
@@ -205,13 +249,12 @@ func (d *dump) events(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			lines = append(lines, string(line))
+			if err := out.write(append(line, '\n')); err != nil {
+				return err
+			}
 		}
-	}
-	if len(lines) == 0 {
 		return nil
-	}
-	return d.file("events.jsonl", []byte(strings.Join(lines, "\n")+"\n"))
+	}))
 }
 
 func (d *dump) document(name string, content any) error {
@@ -220,14 +263,4 @@ func (d *dump) document(name string, content any) error {
 		return err
 	}
 	return d.file(name, append(data, '\n'))
-}
-
-// file writes a file that only its owner may read.
-func (d *dump) file(name string, content []byte) error {
-	path := filepath.Join(d.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	d.files++
-	return os.WriteFile(path, content, 0o600)
 }

@@ -2,6 +2,8 @@ package support
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 
@@ -44,6 +46,7 @@ func (d *dump) logs(ctx context.Context) error {
 }
 
 func (d *dump) log(ctx context.Context, pod *corev1.Pod, container string, previous bool) error {
+	d.tell("reading the log of Pod " + pod.Name)
 	stream, err := d.clients.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
 		Container: container, Previous: previous, TailLines: ptr.To(int64(lastLines)), LimitBytes: ptr.To(int64(mostOfLog))}).Stream(ctx)
 	if err != nil {
@@ -51,13 +54,38 @@ func (d *dump) log(ctx context.Context, pod *corev1.Pod, container string, previ
 		return nil
 	}
 	defer stream.Close() //nolint:errcheck // it was read
-	content, err := io.ReadAll(io.LimitReader(stream, mostOfLog))
-	if err != nil {
-		d.problem("the log of Pod "+pod.Name, err)
-	}
 	name := pod.Name + "-" + container
 	if previous {
 		name += "-previous"
 	}
-	return d.file(filepath.Join("logs", name+".log"), content)
+	return d.copyLog(filepath.Join("logs", name+".log"), "the log of Pod "+pod.Name, stream)
+}
+
+// copyLog writes a log as it comes.
+func (d *dump) copyLog(name, what string, stream io.Reader) error {
+	out := d.newFile(name)
+	lines := &reading{from: io.LimitReader(stream, mostOfLog)}
+	copied, err := io.Copy(struct{ io.Writer }{out}, lines)
+	switch {
+	case lines.err != nil:
+		d.problem(what, lines.err)
+		err = nil
+	case copied == mostOfLog:
+		d.problem(what, fmt.Errorf("it is longer than %d MiB: its end is missing", mostOfLog>>20))
+	}
+	return out.end(err)
+}
+
+// reading tells errors of reading from those of writing.
+type reading struct {
+	from io.Reader
+	err  error
+}
+
+func (r *reading) Read(into []byte) (int, error) {
+	n, err := r.from.Read(into)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
 }

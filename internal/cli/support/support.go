@@ -5,6 +5,7 @@
 //	support.go  the command
 //	dump.go     what is written
 //	logs.go     the controller's Pods and logs
+//	files.go    its files
 //	redaction   what of an object may be given away: pure
 package support
 
@@ -13,8 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"k8s.io/utils/ptr"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 )
@@ -26,7 +29,10 @@ and status, events, and the controller's logs.
 Left out are Secrets, and the content of objects: templates, values of overrides and
 policies, variables, commands, what members say in collected statuses, and annotations
 that are not fedctl's. Names of objects, clusters and namespaces, addresses and messages
-are in it: look through it before you give it away.`
+are in it: look through it before you give it away.
+
+What could not be read is told, and is in not-read.txt; the exit code is then not 0, and
+what there is can be given away all the same.`
 
 const example = `  fedctl support dump ./fedctl-dump
   tar -czf fedctl-dump.tar.gz fedctl-dump`
@@ -91,12 +97,25 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.write(ctx); err != nil {
+	stop := o.factory.Tell(func() string { return ptr.Deref(d.at.Load(), "") })
+	err = d.write(ctx)
+	stop()
+	if err != nil {
 		return err
 	}
+	return d.report()
+}
+
+// report says what the dump holds; one that lacks something is no success.
+func (d *dump) report() error {
 	for _, problem := range d.problems {
-		_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: %s\n", problem)
+		_, _ = fmt.Fprintf(d.factory.ErrOut, "warning: %s\n", problem)
 	}
-	_, err = fmt.Fprintf(o.factory.Out, "%s holds %d files, without Secrets and without the content of objects.\nNames, addresses and messages are in it: look through it before you give it away.\n", o.Dir, d.files)
-	return err
+	if _, err := fmt.Fprintf(d.factory.Out, "%s holds %d files, without Secrets and without the content of objects.\nNames, addresses and messages are in it: look through it before you give it away.\n", d.dir, d.files); err != nil {
+		return err
+	}
+	if len(d.problems) > 0 {
+		return fmt.Errorf("not all could be read: %s says what is missing", filepath.Join(d.dir, notRead))
+	}
+	return nil
 }
