@@ -1,9 +1,6 @@
 package top
 
 import (
-	"context"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
@@ -17,15 +14,8 @@ const acceleratorsExample = `  # What accelerators are where, what is free, and 
   # Those of two clusters, with the most that one node has
   fedctl top accelerators oslo berlin -o wide`
 
-// AcceleratorsOptions are the flags of top accelerators.
-type AcceleratorsOptions struct {
-	capacities
-
-	Output cmdutil.Output
-}
-
 func newAcceleratorsCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &AcceleratorsOptions{capacities: capacities{factory: f}, Output: cmdutil.NewOutput(view.Wide, view.JSON, view.YAML)}
+	o := newCapacities(f)
 	cmd := &cobra.Command{
 		Use:     "accelerators [CLUSTER...]",
 		Aliases: []string{"accelerator", "gpus", "gpu"},
@@ -43,32 +33,10 @@ within seconds.
 		Example: acceleratorsExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Names = args
-			return o.Run(cmd.Context())
+			return run(cmd.Context(), &o, view.Pools, view.PoolTable, "No accelerators are known in these clusters; see \"fedctl get clusters\".")
 		},
 		ValidArgsFunction: fedtypes.CompleteClusters(f),
 	}
-	o.Output.AddFlag(cmd, "Output format")
-	o.addFlags(cmd.Flags())
+	o.addFlags(cmd)
 	return cmd
-}
-
-// Run reads and prints.
-func (o *AcceleratorsOptions) Run(ctx context.Context) error {
-	if err := o.Output.Validate(); err != nil {
-		return err
-	}
-	capacities, err := o.read(ctx)
-	if err != nil {
-		return err
-	}
-	rows := view.Pools(capacities)
-	printer := o.Output.Printer(o.factory)
-	if o.Output.Format == view.JSON || o.Output.Format == view.YAML {
-		return printer.PrintDocument(map[string]any{"items": rows})
-	}
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(o.factory.ErrOut, "No accelerators are known in these clusters; see \"fedctl get clusters\".")
-		return err
-	}
-	return printer.PrintTable(view.PoolTable(rows))
 }

@@ -6,17 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/accelerator"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/errtext"
@@ -24,7 +28,7 @@ import (
 
 const requestsHelp = `What pods ask for is only followed while somebody wants to know it. The command asks the
 controller for that, for some minutes (spec.followRequestsUntil of the ClusterCapacity), and
-waits some seconds for an answer; with --requests=false it shows what is known.`
+waits up to 15 seconds for an answer; with --requests=false it shows what is known.`
 
 const (
 	// followed is for how long the controller is asked to follow pods, and renewed how much
@@ -40,10 +44,36 @@ type capacities struct {
 
 	Names    []string
 	Requests bool
+	Output   cmdutil.Output
 }
 
-func (o *capacities) addFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.Requests, "requests", true, "Have the controller find out what pods ask for, and so what is free. Needs the right to patch ClusterCapacities.")
+func newCapacities(f *cmdutil.Factory) capacities {
+	return capacities{factory: f, Output: cmdutil.NewOutput(view.Wide, view.JSON, view.YAML)}
+}
+
+func (o *capacities) addFlags(cmd *cobra.Command) {
+	o.Output.AddFlag(cmd, "Output format")
+	cmd.Flags().BoolVar(&o.Requests, "requests", true, "Have the controller find out what pods ask for, and so what is free. Needs the right to patch ClusterCapacities.")
+}
+
+// run reads and prints the rows of a command; none says that there are none.
+func run[R any](ctx context.Context, o *capacities, rows func([]v1alpha1.ClusterCapacity) []R, table func([]R) *metav1.Table, none string) error {
+	if err := o.Output.Validate(); err != nil {
+		return err
+	}
+	known, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	found, printer := rows(known), o.Output.Printer(o.factory)
+	switch {
+	case !printer.ShowsTable():
+		return printer.PrintDocument(map[string]any{"items": found})
+	case len(found) == 0:
+		_, err := fmt.Fprintln(o.factory.ErrOut, none)
+		return err
+	}
+	return printer.PrintTable(table(found))
 }
 
 // read returns the ClusterCapacities that are asked for, with what pods ask for as far as
@@ -71,6 +101,9 @@ func (o *capacities) read(ctx context.Context) ([]v1alpha1.ClusterCapacity, erro
 	} else if !leaderless {
 		if all, err = o.await(ctx, host, all); err != nil {
 			return nil, err
+		}
+		if late := undecidedOf(all); len(late) > 0 {
+			o.note("what pods ask for is not known after %s in %s", patience, strings.Join(late, ", "))
 		}
 	}
 	for i := range all {
@@ -137,17 +170,40 @@ func (o *capacities) ask(ctx context.Context, host client.Client, all []v1alpha1
 // await reads the ClusterCapacities until all of them say what pods ask for, or that this
 // cannot be known; in the end as they are.
 func (o *capacities) await(ctx context.Context, host client.Client, all []v1alpha1.ClusterCapacity) ([]v1alpha1.ClusterCapacity, error) {
+	var waitsFor atomic.Pointer[string]
+	waitsFor.Store(ptr.To(waitingFor(all)))
+	defer o.factory.Tell(func() string { return *waitsFor.Load() })()
 	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, patience, false, func(ctx context.Context) (done bool, err error) {
 		if !slices.ContainsFunc(all, undecided) {
 			return true, nil
 		}
-		all, err = o.list(ctx, host)
-		return err == nil && !slices.ContainsFunc(all, undecided), err
+		again, err := o.list(ctx, host)
+		if err != nil {
+			return false, err
+		}
+		all = again
+		waitsFor.Store(ptr.To(waitingFor(all)))
+		return !slices.ContainsFunc(all, undecided), nil
 	})
 	if err != nil && !wait.Interrupted(err) {
 		return nil, err
 	}
 	return all, ctx.Err()
+}
+
+// waitingFor says whose answers are to be expected, for who waits.
+func waitingFor(all []v1alpha1.ClusterCapacity) string {
+	return "waiting for the controller to find out what pods ask for in " + strings.Join(undecidedOf(all), ", ")
+}
+
+// undecidedOf are the clusters whose answers are to be expected.
+func undecidedOf(all []v1alpha1.ClusterCapacity) (names []string) {
+	for i := range all {
+		if undecided(all[i]) {
+			names = append(names, all[i].Name)
+		}
+	}
+	return names
 }
 
 // undecided says whether an answer is to be expected. None is of a cluster whose nodes

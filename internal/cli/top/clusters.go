@@ -1,9 +1,6 @@
 package top
 
 import (
-	"context"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
@@ -17,15 +14,8 @@ const clustersExample = `  # What do the members have, and what is free?
   # For a program
   fedctl top clusters -o json`
 
-// ClustersOptions are the flags of top clusters.
-type ClustersOptions struct {
-	capacities
-
-	Output cmdutil.Output
-}
-
 func newClustersCommand(f *cmdutil.Factory) *cobra.Command {
-	o := &ClustersOptions{capacities: capacities{factory: f}, Output: cmdutil.NewOutput(view.Wide, view.JSON, view.YAML)}
+	o := newCapacities(f)
 	cmd := &cobra.Command{
 		Use:     "clusters [CLUSTER...]",
 		Aliases: []string{"cluster"},
@@ -39,32 +29,10 @@ nodes on none of them alone. "fedctl top accelerators" tells nodes apart.
 		Example: clustersExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Names = args
-			return o.Run(cmd.Context())
+			return run(cmd.Context(), &o, view.Usage, view.UsageTable, "Nothing is known of the nodes of any cluster; see \"fedctl get clusters\".")
 		},
 		ValidArgsFunction: fedtypes.CompleteClusters(f),
 	}
-	o.Output.AddFlag(cmd, "Output format")
-	o.addFlags(cmd.Flags())
+	o.addFlags(cmd)
 	return cmd
-}
-
-// Run reads and prints.
-func (o *ClustersOptions) Run(ctx context.Context) error {
-	if err := o.Output.Validate(); err != nil {
-		return err
-	}
-	capacities, err := o.read(ctx)
-	if err != nil {
-		return err
-	}
-	rows := view.Usage(capacities)
-	printer := o.Output.Printer(o.factory)
-	if o.Output.Format == view.JSON || o.Output.Format == view.YAML {
-		return printer.PrintDocument(map[string]any{"items": rows})
-	}
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(o.factory.ErrOut, "Nothing is known of the nodes of any cluster; see \"fedctl get clusters\".")
-		return err
-	}
-	return printer.PrintTable(view.UsageTable(rows))
 }
