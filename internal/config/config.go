@@ -19,6 +19,9 @@ import (
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
+// envPrefix begins the names of variables that are settings.
+const envPrefix = "FEDCTL"
+
 // Config is the controller's configuration.
 type Config struct {
 	settings.ControlPlane
@@ -55,7 +58,7 @@ func (c *Config) groups() []settings.Group {
 
 // Load reads the environment and the file of --config, when the flags have been parsed.
 func (c *Config) Load() error {
-	c.viper.SetEnvPrefix("FEDCTL")
+	c.viper.SetEnvPrefix(envPrefix)
 	c.viper.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	c.viper.AutomaticEnv()
 	if err := c.viper.BindPFlags(c.flags); err != nil {

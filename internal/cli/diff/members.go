@@ -25,6 +25,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
 	"github.com/fedctl/fedctl/pkg/reach"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 // patience is how long a member may take to answer a request, firstAnswer to the first,
@@ -38,7 +39,7 @@ const (
 type members struct {
 	host      client.Client
 	namespace string
-	settings  writing
+	settings  settings.Propagation
 
 	mu    sync.Mutex
 	known map[string]*dialled
@@ -56,12 +57,12 @@ func newMembers(ctx context.Context, f *cmdutil.Factory, protectedKeys []string)
 	if err != nil {
 		return nil, err
 	}
-	how, err := controllersWriting(ctx, host, f)
+	how, err := controllersSettings(ctx, host, f)
 	if err != nil {
 		return nil, err
 	}
 	if protectedKeys != nil {
-		how.protected = protectedKeys
+		how.ProtectedKeys = protectedKeys
 	}
 	return &members{host: host, namespace: f.KubeFedNamespace, settings: how, known: map[string]*dialled{}}, nil
 }
@@ -181,7 +182,7 @@ func (m *members) apply(ctx context.Context, p *preview.Preview, cluster *previe
 	desired := member.Desired{
 		Ref:      member.Ref{Resource: p.Type.Target, Key: p.TargetKey()},
 		Rendered: cluster.Rendered, RetainReplicas: p.RetainReplicas, Exact: p.Exact,
-		Adopt: m.settings.adopt || p.Type.IsNamespace, Protected: m.settings.protected,
+		Adopt: m.settings.AdoptResources || p.Type.IsNamespace, Protected: m.settings.ProtectedKeys,
 	}
 	before, after, outcome := d.dry.Apply(ctx, desired)
 	if err := reasonOf(outcome); namespaceMissing(err) {
