@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -25,7 +26,7 @@ func namespaceRoleName(serviceAccount string) string { return reach.NamespaceRol
 // healthRoleName is KubeFed's name of the cluster role for health checks that
 // goes with a role limited to one namespace.
 func healthRoleName(serviceAccount, namespace string) string {
-	return fmt.Sprintf("kubefed-controller-manager:%s:healthcheck-%s", namespace, serviceAccount)
+	return fmt.Sprintf("%s:%s:healthcheck-%s", kubefedconfig.KubeFedController, namespace, serviceAccount)
 }
 
 // tokenRoleName is the name of the role with which the account renews its own token.

@@ -38,6 +38,17 @@ func ownerOf(account *corev1.ServiceAccount, hostUID string) owner {
 	}
 }
 
+// OthersOf are the accounts, by name, that say that they are another host's than the one
+// with this UID.
+func OthersOf(accounts []corev1.ServiceAccount, hostUID string) (names []string) {
+	for i := range accounts {
+		if ownerOf(&accounts[i], hostUID) == ownerOther {
+			names = append(names, accounts[i].Namespace+"/"+accounts[i].Name)
+		}
+	}
+	return names
+}
+
 // checkAccount refuses an account that another host uses, or may use: the two would share
 // its rights and tokens, and the first to leave would take them from the other.
 func (s *side) checkAccount(ctx context.Context, account client.ObjectKey, existing *fedcorev1beta1.KubeFedCluster, hostUID string, o Options) error {

@@ -23,4 +23,7 @@ const (
 	// FleetAPI is that of the API server of the fleet: of its Deployment, the account that
 	// it runs as, its roles and its Service.
 	FleetAPI = "fedctl-fleet-api"
+	// KubeFedController is that of the Deployment of KubeFed's own controller, as its
+	// chart brings it.
+	KubeFedController = "kubefed-controller-manager"
 )

@@ -5,13 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
 	"github.com/fedctl/fedctl/internal/finding"
+	"github.com/fedctl/fedctl/pkg/join"
+	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
 // examine runs fedctl doctor. Other specs leave objects in trouble while they run, so
@@ -40,6 +46,20 @@ var _ = Describe("fedctl doctor", func() {
 				g.Expect(f.Code).NotTo(BeElementOf("other-version", "definition-missing", "role-missing", "policy-missing", "no-leader",
 					"no-controller", "cluster-not-ready", "clock-skew", "may-do-everything", "unreadable"), asJSON(f))
 			}
+		}).WithPolling(time.Second).Should(Succeed())
+	}, NodeTimeout(3*time.Minute))
+
+	It("names another host that has joined the same member", func(ctx SpecContext) {
+		kfc := found(ctx, host, ref{GroupVersionKind: framework.KubeFedCluster, Namespace: framework.KubeFedNamespace, Name: members[0].Name})
+		namespace, _, _ := strings.Cut(kfc.GetAnnotations()[join.ServiceAccountAnnotation], "/")
+		theirs := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "of-another-host",
+			Annotations: map[string]string{join.HostUIDAnnotation: "the-other-hosts-uid"}}}
+		Expect(members[0].Create(ctx, theirs)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(members[0].Delete(ctx, theirs))).To(Succeed()) })
+		Eventually(func(g Gomega) {
+			r, _ := examine(ctx, g)
+			g.Expect(r.Findings).To(ContainElement(And(finds("another-host", members[0].Name), HaveField("Message", ContainSubstring(namespace+"/of-another-host")))))
+			g.Expect(r.Findings).NotTo(ContainElement(finds("another-host", members[1].Name)))
 		}).WithPolling(time.Second).Should(Succeed())
 	}, NodeTimeout(3*time.Minute))
 

@@ -1,4 +1,4 @@
-// Package checkup examines a federation: it reads the host, asks the members two
+// Package checkup examines a federation: it reads the host, asks the members three
 // questions, and has package diagnosis judge. It is what doctor and support dump share,
 // and it writes nothing anywhere. It knows no command.
 //

@@ -25,6 +25,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/config"
+	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/internal/version"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
@@ -38,15 +39,16 @@ const (
 	atOnce = 8
 )
 
-// kubefedController is the name of the Deployment of KubeFed's chart.
-const kubefedController = "kubefed-controller-manager"
-
 // gatherer reads the host. It can only read: it has no writing client.
 type gatherer struct {
 	host      client.Reader
 	clock     *clock
 	namespace string
 	factory   *cmdutil.Factory
+	// scope is the control plane's, empty where the KubeFedConfig may not be read.
+	scope string
+	// uid is the host's, empty where it may not be read.
+	uid string
 
 	mu sync.Mutex // guards what several read at a time: in.Unread, in.Clusters
 	in *diagnosis.Input
@@ -121,6 +123,7 @@ func (g *gatherer) config(ctx context.Context) error {
 		return fmt.Errorf("reading KubeFedConfig %s/%s: %w", g.namespace, kubefedconfig.Name, err)
 	}
 	g.in.Installed = true
+	g.scope = cmp.Or(string(found.Spec.Scope), manifests.ScopeCluster)
 	if err := config.New(pflag.NewFlagSet("controller", pflag.ContinueOnError)).Finish(found); err != nil {
 		g.in.ConfigError = err.Error()
 	}
@@ -129,7 +132,7 @@ func (g *gatherer) config(ctx context.Context) error {
 
 // running reads what runs, and who leads.
 func (g *gatherer) running(ctx context.Context) {
-	g.in.Controller, g.in.KubeFed = g.deployment(ctx, kubefedconfig.Controller), g.deployment(ctx, kubefedController)
+	g.in.Controller, g.in.KubeFed = g.deployment(ctx, kubefedconfig.Controller), g.deployment(ctx, kubefedconfig.KubeFedController)
 	g.in.NoLeaderSince = cmdutil.Leaderless(ctx, g.host, g.namespace)
 	lease := &coordinationv1.Lease{}
 	err := g.host.Get(ctx, client.ObjectKey{Namespace: g.namespace, Name: kubefedconfig.Controller}, lease)

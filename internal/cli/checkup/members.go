@@ -1,6 +1,7 @@
 package checkup
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -11,14 +12,16 @@ import (
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
 	"github.com/fedctl/fedctl/internal/view"
+	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -29,6 +32,7 @@ const patience = 5 * time.Second
 func (g *gatherer) clusters(ctx context.Context) {
 	var list fedcorev1beta1.KubeFedClusterList
 	g.unreadable("KubeFedCluster", "", g.host.List(ctx, &list, client.InNamespace(g.namespace)))
+	g.learnUID(ctx)
 	rows := make([]diagnosis.Cluster, len(list.Items))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
@@ -62,20 +66,44 @@ func (g *gatherer) ask(ctx context.Context, c *diagnosis.Cluster) {
 	config.WarningHandler = rest.NoWarnings{}
 	memberClock := &clock{}
 	config.Wrap(memberClock.wrap)
-	asked, err := authorizationclient.NewForConfig(config)
+	asked, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		c.Silent = err.Error()
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	review, err := asked.SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+	review, err := asked.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "*", Group: "*", Resource: "*"}}}, metav1.CreateOptions{})
 	if err != nil {
 		c.Silent = reach.Describe(err, kfc.Spec.APIEndpoint, patience)
 		return
 	}
 	c.Everything, c.Skew = review.Status.Allowed, memberClock.ahead()-g.clock.ahead()
+	if c.Others, err = g.otherHosts(ctx, asked, kfc); err != nil {
+		c.Silent = reach.Describe(err, kfc.Spec.APIEndpoint, patience)
+	}
+}
+
+// otherHosts are the accounts of other hosts in the namespace where a member has this
+// host's. A control plane that does not federate ServiceAccounts may not ask.
+func (g *gatherer) otherHosts(ctx context.Context, member kubernetes.Interface, kfc *fedcorev1beta1.KubeFedCluster) ([]string, error) {
+	namespace, _, _ := strings.Cut(kfc.Annotations[join.ServiceAccountAnnotation], "/")
+	accounts, err := member.CoreV1().ServiceAccounts(cmp.Or(namespace, kfc.Namespace)).List(ctx, metav1.ListOptions{Limit: pageSize})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return join.OthersOf(accounts.Items, g.uid), nil
+}
+
+// learnUID reads by what accounts in members say that they are this host's.
+func (g *gatherer) learnUID(ctx context.Context) {
+	system := &corev1.Namespace{}
+	err := g.host.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, system)
+	g.unreadable("Namespace", metav1.NamespaceSystem, err)
+	g.uid = string(system.UID)
 }
 
 // clock reads a server's clock from the dates of its answers, which are whole seconds.

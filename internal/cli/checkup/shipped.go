@@ -5,16 +5,14 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
-
 	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
 	"github.com/fedctl/fedctl/internal/manifests"
-	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -23,12 +21,7 @@ var looked = []string{"CustomResourceDefinition", "ValidatingAdmissionPolicy", "
 
 // shipped compares what is installed with what this fedctl would install.
 func (g *gatherer) shipped(ctx context.Context) {
-	found := &fedcorev1beta1.KubeFedConfig{}
-	scope := manifests.ScopeCluster
-	if err := g.host.Get(ctx, client.ObjectKey{Namespace: g.namespace, Name: kubefedconfig.Name}, found); err == nil && found.Spec.Scope != "" {
-		scope = string(found.Spec.Scope)
-	}
-	objects, err := manifests.Build(manifests.Options{Namespace: g.namespace, Scope: scope})
+	objects, err := brought(g.namespace, g.scope)
 	if err != nil {
 		g.unreadable("manifests", "", err)
 		return
@@ -38,6 +31,29 @@ func (g *gatherer) shipped(ctx context.Context) {
 			g.compare(ctx, want)
 		}
 	}
+}
+
+// brought is what an installation brings; where its scope is not known, what every scope
+// brings alike: nothing can be said of the rest.
+func brought(namespace, scope string) ([]*unstructured.Unstructured, error) {
+	if scope != "" {
+		return manifests.Build(manifests.Options{Namespace: namespace, Scope: scope})
+	}
+	var alike []*unstructured.Unstructured
+	for i, scope := range manifests.Scopes {
+		objects, err := manifests.Build(manifests.Options{Namespace: namespace, Scope: scope})
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			alike = objects
+			continue
+		}
+		alike = slices.DeleteFunc(alike, func(one *unstructured.Unstructured) bool {
+			return !slices.ContainsFunc(objects, func(other *unstructured.Unstructured) bool { return equality.Semantic.DeepEqual(one, other) })
+		})
+	}
+	return alike, nil
 }
 
 // isUnused says that a shipped definition is that of a federated type which is not

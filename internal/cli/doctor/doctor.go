@@ -21,16 +21,18 @@ const exitFailures = 2
 
 const long = `Say what is wrong with the federation, the gravest first, each with since when and
 with the command that helps: the controller does not run or lead, members that are not
-ready, credentials that end, rights that are too wide or missing, clocks that are apart,
-definitions and policies of another version, and federated objects in trouble, grouped
-by what is wrong with them. It only reads.
+ready, credentials that end, rights that are too wide or missing, members that another
+host has joined as well, clocks that are apart, definitions and policies of another
+version, and federated objects in trouble, grouped by what is wrong with them. It only
+reads.
 
 A FAILURE does not do now what somebody has asked for. A WARNING is odd, or will be a
 failure. A NOTE does no harm. -o wide has the names of all objects.
 
 The exit code is 0 if there is no failure, 2 if there is one, and 1 if there is none
-among what could be read, but not all could. Members are asked with the control plane's credentials; who may not read
-those is told so.`
+among what could be read, but not all could. Members are asked with the control plane's
+credentials; who may not read those is told so. Which other hosts have joined them is only
+known where ServiceAccounts are federated: the control plane may then read them.`
 
 const example = `  # What is wrong, and what to do
   fedctl doctor
@@ -71,7 +73,9 @@ func (o *Options) Validate() error { return o.Output.Validate() }
 
 // Run reads, judges and prints.
 func (o *Options) Run(ctx context.Context) error {
+	stop := o.factory.Tell(func() string { return "reading the host, and asking its members" })
 	report, err := checkup.Examine(ctx, o.factory)
+	stop()
 	if err != nil {
 		return err
 	}

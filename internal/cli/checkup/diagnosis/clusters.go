@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,11 @@ func (d *diagnosis) clusters() {
 			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "may-do-everything",
 				Message: "the controller may do everything there: whoever has its token is an administrator of the member",
 				Do:      "fedctl join " + c.Object.Name + " --cluster-context CONTEXT --rbac types"})
+		}
+		if len(c.Others) > 0 {
+			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "another-host",
+				Message: "another host has joined it, with ServiceAccount " + strings.Join(c.Others, ", ") + ": two control planes take each other's objects there for their own",
+				Do:      "let one of the hosts end its membership: fedctl unjoin " + c.Object.Name + " --host-cluster-context HOST --cluster-context CONTEXT; where that host is no more, delete the account"})
 		}
 		if c.Skew.Abs() > mostSkew {
 			ahead := "ahead of"

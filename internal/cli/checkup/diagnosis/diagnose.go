@@ -54,6 +54,9 @@ func (d *diagnosis) unreadable() {
 		if u.Why == "" {
 			f.Message, f.Do = "this account may not read it: it is not in this report", "run it again with an account that may read it"
 		}
+		if u.Kind == "KubeFedConfig" {
+			f.Message += ", nor is what depends on the control plane's scope, such as its rights"
+		}
 		if u.Object != "" {
 			f.Objects = []string{u.Object}
 		}

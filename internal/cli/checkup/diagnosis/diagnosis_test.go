@@ -87,6 +87,8 @@ func TestDiagnose(t *testing.T) {
 			in.Unread = []Unread{{Kind: "Role", Object: "a"}, {Kind: "Role", Object: "b"}, {Kind: "Role", Object: "c", Why: "no answer"}, {Kind: "KubeFedCluster"}, {Kind: "Lease", Object: "x"}}
 			in.Clusters, in.Controller, in.Leader = nil, nil, ""
 		}, []string{"warning unreadable kubefedcluster", "warning unreadable lease x", "warning unreadable role a,b", "warning unreadable role c"}},
+		"a Lease that cannot be read": {func(in *Input) { in.Leader, in.Unread = "", []Unread{{Kind: "Lease", Object: "x"}} }, []string{"warning unreadable lease x"}},
+		"settings that cannot be read": {func(in *Input) { in.Unread = []Unread{{Kind: "KubeFedConfig", Object: "x/kubefed"}} }, []string{"warning unreadable kubefedconfig x/kubefed"}},
 		"nobody has joined":              {func(in *Input) { in.Clusters = nil }, []string{"note no-clusters"}},
 		"a definition is missing":        {func(in *Input) { in.Shipped = []Shipped{{Kind: "CustomResourceDefinition", Name: "x", Missing: true}} }, []string{"failure definition-missing customresourcedefinition x"}},
 		"rights are missing":             {func(in *Input) { in.Shipped = []Shipped{{Kind: "ClusterRole", Name: "x", Missing: true}} }, []string{"failure role-missing clusterrole x"}},
@@ -131,6 +133,7 @@ func TestDiagnoseClusters(t *testing.T) {
 		{Object: cluster("in-time", is, "", "", "2030-01-01T12:31:00Z"), TokenKnown: true, TokenLifetime: time.Hour},
 		{Object: cluster("ends", is, "", "", "2030-01-10T12:00:00Z"), TokenKnown: true},
 		{Object: cluster("admin", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Everything: true},
+		{Object: cluster("shared", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Others: []string{"kube-federation-system/a-b"}},
 		{Object: cluster("mute", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Silent: "no answer"},
 		{Object: cluster("slow", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Skew: -time.Minute},
 	}
@@ -138,6 +141,7 @@ func TestDiagnoseClusters(t *testing.T) {
 		"failure cluster-not-probed kubefedcluster new",
 		"failure cluster-not-ready kubefedcluster away since 11:00",
 		"failure token-expired kubefedcluster ended since 11:00",
+		"warning another-host kubefedcluster shared",
 		"warning clock-skew kubefedcluster slow",
 		"warning cluster-silent kubefedcluster mute",
 		"warning may-do-everything kubefedcluster admin",

@@ -58,6 +58,9 @@ type Cluster struct {
 	TokenKnown    bool
 	// Everything says that the account may do everything in the member.
 	Everything bool
+	// Others are the accounts, namespace/name, with which other hosts have joined it, as far
+	// as it may be asked.
+	Others []string
 	// Skew is how far the member's clock is ahead of the host's.
 	Skew time.Duration
 	// Silent is why it has not answered just now.

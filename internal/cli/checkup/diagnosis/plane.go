@@ -10,8 +10,6 @@ import (
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
-const kubefedController = "kubefed-controller-manager"
-
 func (d *diagnosis) installed() {
 	in := d.in
 	switch {
@@ -23,9 +21,9 @@ func (d *diagnosis) installed() {
 			Message: "the controller does not start with these settings: " + in.ConfigError, Do: "kubectl -n " + in.Namespace + " edit kubefedconfig " + kubefedconfig.Name})
 	}
 	if in.KubeFed != nil && in.KubeFed.Want > 0 {
-		d.find(finding.Finding{Level: finding.Failure, Code: "two-controllers", Subject: "deployment " + kubefedController,
+		d.find(finding.Finding{Level: finding.Failure, Code: "two-controllers", Subject: "deployment " + kubefedconfig.KubeFedController,
 			Message: "KubeFed's own controller is to run as well: the two undo each other's work",
-			Do:      "kubectl -n " + in.Namespace + " scale deployment " + kubefedController + " --replicas 0"})
+			Do:      "kubectl -n " + in.Namespace + " scale deployment " + kubefedconfig.KubeFedController + " --replicas 0"})
 	}
 }
 
@@ -70,7 +68,7 @@ func (d *diagnosis) leader() {
 		d.find(finding.Finding{Level: finding.Failure, Code: "no-leader", Subject: "lease " + kubefedconfig.Controller, Since: &since,
 			Message: "no controller leads: nothing is propagated, and every status may be as old as that",
 			Do:      "kubectl -n " + in.Namespace + " get pods; kubectl -n " + in.Namespace + " logs deployment/" + kubefedconfig.Controller})
-	case in.Leader == "" && in.Controller != nil && in.Controller.Ready > 0:
+	case in.Leader == "" && in.Controller != nil && in.Controller.Ready > 0 && d.knows("Lease"):
 		d.find(finding.Finding{Level: finding.Warning, Code: "never-led", Subject: "lease " + kubefedconfig.Controller,
 			Message: "no controller has led this control plane yet, or it runs with --leader-elect=false", Do: "kubectl -n " + in.Namespace + " logs deployment/" + kubefedconfig.Controller})
 	}

@@ -84,7 +84,7 @@ type Deployment struct {
 
 // The names of the Deployments that matter.
 const (
-	KubeFedController = "kubefed-controller-manager"
+	KubeFedController = kubefedconfig.KubeFedController
 	KubeFedWebhook    = "kubefed-admission-webhook"
 	FedctlController  = kubefedconfig.Controller
 )
