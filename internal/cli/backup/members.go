@@ -128,20 +128,17 @@ func (f *fleet) readMember(ctx context.Context, cluster *fedcorev1beta1.KubeFedC
 // member is a client of a member, with the control plane's credentials. Who may not
 // read their Secret has a context of the cluster's name, or does without.
 func (f *fleet) member(ctx context.Context, cluster *fedcorev1beta1.KubeFedCluster) (client.Client, error) {
-	secret := &corev1.Secret{}
-	err := f.host.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: cluster.Spec.SecretRef.Name}, secret)
+	secret, err := cmdutil.Credentials(ctx, f.host, cluster)
 	var config *rest.Config
 	switch {
 	case apierrors.IsForbidden(err):
 		config, err = f.factory.ConfigFor(cluster.Name)
 		if err != nil {
-			return nil, fmt.Errorf("Secret %s/%s may not be read, and no context is named after the cluster: %w", cluster.Namespace, cluster.Spec.SecretRef.Name, err) //nolint:staticcheck // a kind begins it
+			return nil, fmt.Errorf("its credentials (Secret %s/%s of the host) may not be read, and no context is named after the cluster: %w", cluster.Namespace, cluster.Spec.SecretRef.Name, err)
 		}
 		config.Timeout = f.timeout
 	case err == nil:
 		config, err = reach.ClientConfig(cluster, secret, f.timeout)
-	case apierrors.IsNotFound(err):
-		config, err = reach.ClientConfig(cluster, nil, f.timeout)
 	}
 	if err != nil {
 		return nil, err

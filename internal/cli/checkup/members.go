@@ -20,6 +20,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/reach"
@@ -48,13 +49,14 @@ func (g *gatherer) clusters(ctx context.Context) {
 // ask asks a member what the control plane may do there, and what time it is.
 func (g *gatherer) ask(ctx context.Context, c *diagnosis.Cluster) {
 	kfc := &c.Object
-	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: kfc.Namespace, Name: kfc.Spec.SecretRef.Name}
-	if err := g.host.Get(ctx, key, secret); err != nil {
-		g.unreadable("Secret", key.String(), err)
+	secret, err := cmdutil.Credentials(ctx, g.host, kfc)
+	if err != nil {
+		g.unreadable("Secret", kfc.Namespace+"/"+kfc.Spec.SecretRef.Name, err)
 		return
 	}
-	c.TokenLifetime, c.TokenKnown = reach.TokenLifetime(secret), true
+	if secret != nil {
+		c.TokenLifetime, c.TokenKnown = reach.TokenLifetime(secret), true
+	}
 	if row := view.Cluster(kfc); row.Ready != "True" {
 		return // it is told of as it is
 	}

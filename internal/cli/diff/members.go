@@ -89,7 +89,7 @@ func (m *members) dial(ctx context.Context, cluster string) (*member.DryRun, *fe
 	if err := m.host.Get(ctx, client.ObjectKey{Namespace: m.namespace, Name: cluster}, kfc); err != nil {
 		return nil, nil, fmt.Errorf("reading KubeFedCluster %s/%s: %w", m.namespace, cluster, err)
 	}
-	secret, err := m.secretOf(ctx, kfc)
+	secret, err := cmdutil.Credentials(ctx, m.host, kfc)
 	if err != nil {
 		return nil, kfc, err
 	}
@@ -114,21 +114,6 @@ func (m *members) dial(ctx context.Context, cluster string) (*member.DryRun, *fe
 		return nil, kfc, err
 	}
 	return member.NewDryRun(meta, dyn, disco.RESTClient(), patience), kfc, nil
-}
-
-// secretOf is the Secret with which a member is asked; nil if there is none.
-func (m *members) secretOf(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: m.namespace, Name: kfc.Spec.SecretRef.Name}
-	switch err := m.host.Get(ctx, key, secret); {
-	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("its credentials (Secret %s of the host) may not be read, with which it is asked: %w", key, err)
-	case apierrors.IsNotFound(err):
-		return nil, nil //nolint:nilnil // reach says what that means
-	case err != nil:
-		return nil, fmt.Errorf("reading Secret %s: %w", key, err)
-	}
-	return secret, nil
 }
 
 // identify asks a member who it is, as the controller does before it uses one.

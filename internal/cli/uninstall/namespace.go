@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
@@ -64,12 +65,11 @@ func (o *Options) emptyNamespace(ctx context.Context, host client.Client, others
 	}
 	for i := range own {
 		objects = append(objects, o.object(fedcorev1beta1.SchemeGroupVersion.String(), "KubeFedCluster", own[i].Name))
-		secret := &corev1.Secret{}
-		err := host.Get(ctx, client.ObjectKey{Namespace: own[i].Namespace, Name: own[i].Spec.SecretRef.Name}, secret)
-		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("reading Secret %s/%s: %w", own[i].Namespace, own[i].Spec.SecretRef.Name, err)
+		secret, err := cmdutil.Credentials(ctx, host, &own[i])
+		if err != nil {
+			return fmt.Errorf("KubeFedCluster %s: %w", own[i].Name, err)
 		}
-		if err == nil && secret.Labels[reach.ClusterLabel] == own[i].Name {
+		if secret != nil && secret.Labels[reach.ClusterLabel] == own[i].Name {
 			objects = append(objects, o.object("v1", "Secret", secret.Name))
 		}
 	}

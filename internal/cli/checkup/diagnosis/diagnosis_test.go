@@ -87,8 +87,8 @@ func TestDiagnose(t *testing.T) {
 			in.Unread = []Unread{{Kind: "Role", Object: "a"}, {Kind: "Role", Object: "b"}, {Kind: "Role", Object: "c", Why: "no answer"}, {Kind: "KubeFedCluster"}, {Kind: "Lease", Object: "x"}}
 			in.Clusters, in.Controller, in.Leader = nil, nil, ""
 		}, []string{"warning unreadable kubefedcluster", "warning unreadable lease x", "warning unreadable role a,b", "warning unreadable role c"}},
-		"a Lease that cannot be read": {func(in *Input) { in.Leader, in.Unread = "", []Unread{{Kind: "Lease", Object: "x"}} }, []string{"warning unreadable lease x"}},
-		"settings that cannot be read": {func(in *Input) { in.Unread = []Unread{{Kind: "KubeFedConfig", Object: "x/kubefed"}} }, []string{"warning unreadable kubefedconfig x/kubefed"}},
+		"a Lease that cannot be read":    {func(in *Input) { in.Leader, in.Unread = "", []Unread{{Kind: "Lease", Object: "x"}} }, []string{"warning unreadable lease x"}},
+		"settings that cannot be read":   {func(in *Input) { in.Unread = []Unread{{Kind: "KubeFedConfig", Object: "x/kubefed"}} }, []string{"warning unreadable kubefedconfig x/kubefed"}},
 		"nobody has joined":              {func(in *Input) { in.Clusters = nil }, []string{"note no-clusters"}},
 		"a definition is missing":        {func(in *Input) { in.Shipped = []Shipped{{Kind: "CustomResourceDefinition", Name: "x", Missing: true}} }, []string{"failure definition-missing customresourcedefinition x"}},
 		"rights are missing":             {func(in *Input) { in.Shipped = []Shipped{{Kind: "ClusterRole", Name: "x", Missing: true}} }, []string{"failure role-missing clusterrole x"}},
