@@ -70,6 +70,9 @@ func controlPlane(files map[string]string) ([]Value, error) {
 		files[file] += d.conditional()
 	}
 	files[Name+"/templates/_taken.tpl"] = Mark + `{{- define "fedctl.takenWords" -}}` + strings.Join(manifests.TakenWords(), " ") + "{{- end -}}\n"
+	if err := monitoring(files); err != nil {
+		return nil, err
+	}
 	if p.defaults == nil {
 		return nil, fmt.Errorf("the manifests have no Deployment")
 	}

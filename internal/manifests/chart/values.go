@@ -73,6 +73,10 @@ func values(d *defaults, types []string) []Value {
 		{path("podMonitor.enabled"), false, anyBool(), "Have the Prometheus operator collect the metrics: a PodMonitor, and an account with a token for it. Needs the operator's definitions."},
 		{path("podMonitor.interval"), "30s", matching("^[0-9]+(ms|s|m|h)$"), "How often."},
 		{path("podMonitor.labels"), map[string]any{}, textMap(), "Labels of the PodMonitor that your Prometheus selects by."},
+		{path("prometheusRule.enabled"), false, anyBool(), "Have the Prometheus operator alert: a PrometheusRule. Needs the operator's definitions; docs/runbooks says what to do when one fires."},
+		{path("prometheusRule.labels"), map[string]any{}, textMap(), "Labels of the PrometheusRule that your Prometheus selects by."},
+		{path("dashboard.enabled"), false, anyBool(), "Bring a dashboard for Grafana: a ConfigMap that Grafana's sidecar finds."},
+		{path("dashboard.labels"), map[string]any{"grafana_dashboard": "1"}, textMap(), "Labels of that ConfigMap that the sidecar selects by."},
 		{path("networkPolicy.enabled"), true, anyBool(), "Let nobody reach the controller but for metrics and health."},
 		{path("podDisruptionBudget.enabled"), true, anyBool(), "Keep one Pod while nodes are drained."},
 	}
