@@ -288,6 +288,13 @@ func (p *policyStore) changed(t *runningType, fed *federated) federate.Intent {
 	return fed.changed.intent
 }
 
+// state is another one for other policies, kinds or clusters.
+func (p *policyStore) state() uint64 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.epoch
+}
+
 // selected says whether any policy changes a federated object.
 func (p *policyStore) selected(t *runningType, fed *federated) bool {
 	p.mu.RLock()

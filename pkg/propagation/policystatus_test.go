@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/policy"
@@ -74,4 +76,37 @@ func TestClusterSet(t *testing.T) {
 	if one.count() != 4 || other.count() != 5 {
 		t.Errorf("got %d and %d", one.count(), other.count())
 	}
+}
+
+// What policies do to an object is looked at again when the object is another one, or what
+// policies rest on, and not because somebody's status was written.
+func TestASurveyLooksAtWhatIsNew(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	b.kind.kinds = newKindTable()
+	origin := federate.Origin{Kind: policy.KindClusterOverridePolicy, Name: "p"}
+	b.policies.policies = []*policy.Policy{policy.Compile(origin, &policyv1alpha1.OverridePolicySpec{
+		Selectors: []policyv1alpha1.ObjectSelector{{Kind: "ConfigMap"}}, Rules: []policyv1alpha1.OverrideRule{{Labels: map[string]string{"a": "b"}}},
+	})}
+	in := func(clusters ...any) func(*unstructured.Unstructured) {
+		return func(u *unstructured.Unstructured) {
+			u.Object["status"] = map[string]any{"clusters": clusters}
+		}
+	}
+	m, n := map[string]any{"name": "m"}, map[string]any{"name": "n"}
+	survey := newPolicySurvey(b.policies, b.types)
+	expect := func(when string, clusters int) {
+		t.Helper()
+		if found := survey.take(true)[origin]; found.clusters != clusters {
+			t.Errorf("%s: got %+v", when, found)
+		}
+	}
+	b.policies.forgetClusters()
+	b.put(in(m))
+	expect("at first", 1)
+	b.put(in(m, n))
+	expect("another status", 2)
+	b.policies.policies = nil
+	expect("nobody has said that there is something new", 2)
+	b.policies.forgetClusters()
+	expect("without policies", 0)
 }

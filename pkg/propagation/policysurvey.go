@@ -10,8 +10,9 @@ import (
 	"github.com/fedctl/fedctl/pkg/policy"
 )
 
-// policySurvey counts what policies do. What they do to an object is worked out again when
-// its intent is another one, or its clusters are.
+// policySurvey counts what policies do. What they do to an object is looked at again when the
+// object is another one, or what policies rest on, and worked out again when its intent is
+// another one, or its clusters are.
 type policySurvey struct {
 	store   *policyStore
 	running *typeSet
@@ -28,6 +29,11 @@ type surveyed struct {
 }
 
 type objectSurvey struct {
+	// of and epoch are the state of the object, and of policies and clusters, that this is of.
+	of    *federated
+	epoch uint64
+	// selected says whether any policy changes the object.
+	selected bool
 	revision federate.Revision
 	clusters uint64 // a hash of their names
 	effects  []objectEffect
@@ -103,12 +109,13 @@ func (s *policySurvey) take(some bool) map[federate.Origin]effects {
 	for _, t := range s.running.all() {
 		for _, key := range t.federated.Keys("") {
 			fed := t.federated.Get(key)
-			if fed == nil || fed.Deleting || !t.standsForTarget(key) || !s.store.selected(t, fed) {
+			if fed == nil || fed.Deleting || !t.standsForTarget(key) {
 				continue
 			}
 			object := surveyed{t.Name, key}
-			s.objects[object] = s.survey(before[object], t, fed)
-			for _, effect := range s.objects[object].effects {
+			now := s.look(before[object], t, fed)
+			s.objects[object] = now
+			for _, effect := range now.effects {
 				sum, in := found[effect.origin], clusters[effect.origin]
 				in.addAll(effect.changed)
 				clusters[effect.origin] = in
@@ -134,6 +141,20 @@ func (e *effects) add(effect objectEffect) {
 	e.contested.add(effect.contested)
 }
 
+// look is what policies do to an object, as it was found before if nothing is new.
+func (s *policySurvey) look(before objectSurvey, t *runningType, fed *federated) objectSurvey {
+	epoch := s.store.state() // what is newer by the time it is used is looked at again
+	if before.of == fed && before.epoch == epoch {
+		return before
+	}
+	now := objectSurvey{}
+	if s.store.selected(t, fed) {
+		now = s.survey(before, t, fed)
+	}
+	now.of, now.epoch = fed, epoch
+	return now
+}
+
 // survey is what policies do to one object in the clusters in which it is.
 func (s *policySurvey) survey(before objectSurvey, t *runningType, fed *federated) objectSurvey {
 	intent, clusters, refused := s.store.changed(t, fed), clustersOf(fed), refusals(fed)
@@ -142,10 +163,10 @@ func (s *policySurvey) survey(before objectSurvey, t *runningType, fed *federate
 	for _, name := range clusters {
 		_, _ = hash.WriteString(name + "/" + refused[name] + "/") // it takes all
 	}
-	if before.revision == intent.Revision() && before.clusters == hash.Sum64() {
+	if before.selected && before.revision == intent.Revision() && before.clusters == hash.Sum64() {
 		return before
 	}
-	now := objectSurvey{revision: intent.Revision(), clusters: hash.Sum64()}
+	now := objectSurvey{selected: true, revision: intent.Revision(), clusters: hash.Sum64()}
 	name := t.Federated.GVK.Kind + " " + types.NamespacedName{Namespace: fed.Namespace, Name: fed.Name}.String()
 	for _, e := range policy.Effects(intent.Layers, fed.Template, clusters) {
 		effect := objectEffect{origin: e.Origin}
