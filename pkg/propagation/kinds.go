@@ -192,7 +192,10 @@ func (k *storedKind) accepted() metav1.Condition {
 	c := metav1.Condition{
 		Type: fedctlv1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: fedctlv1alpha1.ReasonAccepted, ObservedGeneration: k.generation,
 	}
-	if k.problem != nil {
+	switch {
+	case errors.Is(k.problem, workload.ErrSecret):
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, fedctlv1alpha1.ReasonSecret, k.problem.Error()
+	case k.problem != nil:
 		c.Status, c.Reason = metav1.ConditionFalse, fedctlv1alpha1.ReasonInvalidHealth
 		c.Message = errtext.Bounded(k.problem.Error()+"; the components count, and the health of the objects is Unknown", errtext.Cluster)
 	}

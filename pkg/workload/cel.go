@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/google/cel-go/cel"
 	celtypes "github.com/google/cel-go/common/types"
@@ -19,18 +20,15 @@ import (
 const mostOfExpression = 1_000_000
 
 // celEnv is CEL with the functions for texts and lists, and optional fields, as in Kubernetes.
-// There is no function of it that tells the time or reads anything.
-var celEnv = func() *cel.Env {
-	env, err := cel.NewEnv(
+// There is no function of it that tells the time or reads anything. It is made when it is
+// first asked for: most programs never do.
+var celEnv = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
 		cel.Variable("object", cel.DynType),
 		cel.OptionalTypes(), cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
 		ext.Strings(ext.StringsVersion(2)), ext.Sets(),
 	)
-	if err != nil {
-		panic(err) // it is the same for every process
-	}
-	return env
-}()
+})
 
 // expression is one that is ready to be evaluated; nil is never true.
 type expression struct {
@@ -43,14 +41,18 @@ func compileExpression(field, text string, want *cel.Type) (*expression, error) 
 	if strings.TrimSpace(text) == "" {
 		return nil, nil //nolint:nilnil // documented
 	}
-	ast, issues := celEnv.Compile(text)
+	env, err := celEnv()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	ast, issues := env.Compile(text)
 	if issues.Err() != nil {
 		return nil, fmt.Errorf("%s: %w", field, issues.Err())
 	}
 	if out := ast.OutputType(); !out.IsExactType(want) && !out.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("%s: must be a %s, is a %s", field, want, out)
 	}
-	program, err := celEnv.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(mostOfExpression))
+	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(mostOfExpression))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", field, err)
 	}
@@ -69,7 +71,17 @@ func (e *expression) value(object map[string]any) (ref.Val, error) {
 	case strings.Contains(err.Error(), "no such key"):
 		return nil, nil //nolint:nilnil // documented
 	}
-	return nil, fmt.Errorf("%s: %w", e.field, err)
+	return nil, errors.New(e.field + ": " + withoutValues(err.Error()))
+}
+
+// withoutValues is an error without what it quotes, and what comes after: a conversion or a
+// pattern that fails names what it was given, which may be anybody's password with any marks
+// in it.
+func withoutValues(text string) string {
+	if i := strings.IndexAny(text, "\"'`"); i >= 0 {
+		return text[:i] + "…"
+	}
+	return text
 }
 
 // celHealth judges by expressions.

@@ -12,10 +12,18 @@ import (
 	"github.com/fedctl/fedctl/pkg/api/fedctl/v1alpha1"
 )
 
+// ErrSecret is why nothing is said of Secrets: what an expression makes of one is told where
+// many may read who may not read it.
+var ErrSecret = errors.New("spec.kind: what a Secret holds is not told: it has no pods, and its health is not judged by it")
+
 // Compile makes a kind of what a WorkloadKind says. The error says what of its health cannot
 // be carried out, by field. The kind is good all the same: policies go on changing its
-// templates, and of the health of its objects nothing is known.
+// templates, and of the health of its objects nothing is known. There is none of Secrets
+// (ErrSecret).
 func Compile(spec *v1alpha1.WorkloadKindSpec) (*Kind, error) {
+	if spec.Group == "" && spec.Kind == "Secret" {
+		return nil, ErrSecret
+	}
 	kind := &Kind{
 		GroupKind:        schema.GroupKind{Group: spec.Group, Kind: spec.Kind},
 		ProgressDeadline: time.Duration(spec.ProgressDeadlineSeconds) * time.Second,

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -66,6 +67,28 @@ func TestExpressionsThatCannotBeCarriedOut(t *testing.T) {
 	_, err := Compile(kindWith(&v1alpha1.Health{Healthy: "1", Degraded: "2"}))
 	if err == nil || !strings.Contains(err.Error(), "healthy") || !strings.Contains(err.Error(), "degraded") {
 		t.Errorf("one of two faults is kept quiet: %v", err)
+	}
+}
+
+// Nothing that an object holds is told because an expression fails of it; and nothing at all
+// is told by expressions of what a Secret holds.
+func TestFailuresTellNoValues(t *testing.T) {
+	for _, text := range []string{`int(object.password) > 1`, `timestamp(object.password).getFullYear() > 1`, `object.password.matches("(" + object.password)`, `object.list[object.password] == 1`} {
+		kind, err := Compile(kindWith(&v1alpha1.Health{Healthy: text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := Builtin().With(kind).Health(training, map[string]any{"password": `hunter2"\'`, "list": []any{}})
+		if h.Status != Unknown || !strings.HasPrefix(h.Message, "spec.health.healthy: ") || strings.Contains(h.Message, "hunter2") {
+			t.Errorf("%s: got %+v", text, h)
+		}
+	}
+	kind, err := Compile(&v1alpha1.WorkloadKindSpec{Kind: "Secret", Health: &v1alpha1.Health{Healthy: "false", Message: "object.data.password"}})
+	if kind != nil || !errors.Is(err, ErrSecret) {
+		t.Errorf("got %+v, %v", kind, err)
+	}
+	if secrets := (schema.GroupKind{Kind: "Secret"}); Builtin().With(kind).Has(secrets) {
+		t.Error("a Secret is a workload")
 	}
 }
 

@@ -113,11 +113,14 @@ func (k *Kinds) Health(kind schema.GroupKind, object map[string]any) Health {
 	return judged(judge, object)
 }
 
-// With returns the table with these kinds, each in the place of what is known of it.
+// With returns the table with these kinds, each in the place of what is known of it; nil
+// is none.
 func (k *Kinds) With(custom ...*Kind) *Kinds {
 	all := &Kinds{rows: maps.Clone(k.rows)}
 	for _, kind := range custom {
-		all.rows[kind.GroupKind] = kind
+		if kind != nil {
+			all.rows[kind.GroupKind] = kind
+		}
 	}
 	return all
 }

@@ -198,6 +198,11 @@ spec: {selectors: [{kind: %s}], rules: [{tolerations: [{key: lab, operator: Exis
 		Entry("with another name than its kind's", func(u *unstructured.Unstructured) { u.SetName("other") }, "metadata.name must be the kind in lower case", NodeTimeout(time.Minute)),
 		Entry("with a path that is none", func(u *unstructured.Unstructured) { set(u.Object, "/spec/components/0/path", "spec.a[0]") }, "spec.components[0].path", NodeTimeout(time.Minute)),
 		Entry("with a template of another type", func(u *unstructured.Unstructured) { set(u.Object, "/spec/components/0/type", "Pod") }, "spec.components[0].type", NodeTimeout(time.Minute)),
+		Entry("of Secrets", func(u *unstructured.Unstructured) {
+			u.SetName("secret")
+			delete(at(u.Object, "/spec").(fields), "group") //nolint:forcetypeassert // made above
+			set(u.Object, "/spec/kind", "Secret")
+		}, "what a Secret holds is not told", NodeTimeout(time.Minute)),
 		Entry("with nothing that is healthy", func(u *unstructured.Unstructured) { set(u.Object, "/spec/health/healthy", "") }, "spec.health.healthy", NodeTimeout(time.Minute)),
 	)
 })

@@ -39,6 +39,7 @@ type WorkloadKindList struct {
 // WorkloadKindSpec says what objects look like.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.group) ? self.group : \"\") == (has(oldSelf.group) ? oldSelf.group : \"\") && self.kind == oldSelf.kind",message="group and kind cannot be changed"
+// +kubebuilder:validation:XValidation:rule="self.kind != \"Secret\" || has(self.group) && self.group != \"\"",message="what a Secret holds is not told: it has no pods, and its health is not judged by it"
 type WorkloadKindSpec struct {
 	// Group is the API group of the objects in the members; empty for Kubernetes' core.
 	// +optional
@@ -144,4 +145,6 @@ const (
 	// ReasonInvalidHealth is of one whose health cannot be judged by its expressions: its
 	// components count, and its objects' health is Unknown.
 	ReasonInvalidHealth = "InvalidHealth"
+	// ReasonSecret is of one that is about Secrets: it has no effect.
+	ReasonSecret = "Secret"
 )
