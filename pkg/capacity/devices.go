@@ -38,6 +38,13 @@ type drivers struct {
 	counter *devices.Counter
 }
 
+// What is held of a member's devices, in bytes: of 5,000 nodes with 16 devices each, and of
+// more classes than are judged.
+const (
+	mostOfSlices  = 128 << 20
+	mostOfClasses = 1 << 20
+)
+
 // unservedRetry is how often it is asked whether a member has come to serve devices.
 const unservedRetry = 30 * time.Second
 
@@ -45,11 +52,13 @@ const unservedRetry = 30 * time.Second
 func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interface, cluster string, log logr.Logger, changed func()) *drivers {
 	d := &drivers{counter: devices.NewCounter()}
 	d.slices = fleet.NewTable(fleet.Rules[devices.Slice]{
-		Read:     read(func(s *resourcev1.ResourceSlice) *devices.Slice { return devices.SliceOf(&s.Spec) }),
+		Read:  read(func(s *resourcev1.ResourceSlice) *devices.Slice { return devices.SliceOf(&s.Spec) }),
+		Weigh: (*devices.Slice).Weight, MostWeight: mostOfSlices, Lighten: (*devices.Slice).Light,
 		OnChange: func(types.NamespacedName, *devices.Slice, *devices.Slice) { changed() }, OnSynced: changed,
 	})
 	d.classes = fleet.NewTable(fleet.Rules[devices.Class]{
-		Read:     read(devices.ClassOf),
+		Read:  read(devices.ClassOf),
+		Weigh: (*devices.Class).Weight, MostWeight: mostOfClasses, Lighten: (*devices.Class).Light,
 		OnChange: func(types.NamespacedName, *devices.Class, *devices.Class) { changed() }, OnSynced: changed,
 	})
 	d.watches = append(d.watches,

@@ -124,7 +124,11 @@ func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration)
 	}
 	again = r.followRequests(m, stored.Spec.FollowRequestsUntil)
 	facts, _ := r.inventory.Facts(m.name)
+	began := time.Now()
 	status, changes, wait := m.status(stored, facts.Scalable)
+	if time.Since(began) > settle { // what a member has others judge does not keep them from the next one
+		m.written = time.Now()
+	}
 	if left := time.Until(changes); !changes.IsZero() && (again == 0 || left < again) {
 		again = max(left, settle)
 	}

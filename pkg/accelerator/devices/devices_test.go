@@ -97,3 +97,112 @@ func TestTakenBy(t *testing.T) {
 		t.Errorf("got %v", taken)
 	}
 }
+
+// A member that has more, or longer, or dearer ones than any API server would take costs what
+// it may, and is told of it; what it has beside that counts.
+func TestWhatAMemberMayCost(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	many := make([]resourcev1.Device, mostDevices+1)
+	for i := range many {
+		many[i] = device(fmt.Sprint(i), "A100")
+	}
+	loud := device("0", "A100")
+	for i := range mostOfDevice {
+		loud.Attributes[resourcev1.QualifiedName(fmt.Sprint(i))] = resourcev1.DeviceAttribute{StringValue: ptr.To("x")}
+	}
+	fine := slice("a", "a", 1, 1, device("0", "A100"))
+	for name, excessive := range map[string]*Slice{
+		"devices": slice("b", "b", 1, 1, many...), "names": slice(long, "b", 1, 1, device("0", "A100")), "names of devices": slice("b", "b", 1, 1, device(long, "A100")),
+		"values": slice("b", "b", 1, 1, device("0", long)), "attributes": slice("b", "b", 1, 1, loud), "held": slice("b", "b", 1, 1, device("0", "A100")).Light(),
+	} {
+		count := NewCounter().Count([]*Class{gpus}, []*Slice{excessive, fine}, nil)
+		if excessive.Weight() > 0 || len(excessive.Node) > mostOfText || count.Offered["a"][v1alpha1.DeviceClassPrefix+"gpu"] != 1 || len(count.Offered) != 1 ||
+			len(count.Problems) != 1 || !strings.HasPrefix(count.Problems[0], "1 ResourceSlices are left out: they have more") {
+			t.Errorf("%s: got %+v", name, count)
+		}
+	}
+	var classes []*Class
+	for i := range mostClasses + 6 {
+		classes = append(classes, &Class{Name: fmt.Sprintf("class-%03d", i), Expressions: slices.Repeat([]string{"true"}, mostExpressions/32)})
+	}
+	if count := NewCounter().Count(classes, []*Slice{fine}, nil); len(count.Offered["a"]) != 32 || len(count.Problems) != 2 {
+		t.Errorf("of %d classes: got %+v", len(classes), count)
+	}
+	of := func(expressions ...string) *resourcev1.DeviceClass {
+		class := &resourcev1.DeviceClass{}
+		for _, e := range expressions {
+			class.Spec.Selectors = append(class.Spec.Selectors, resourcev1.DeviceSelector{CEL: &resourcev1.CELDeviceSelector{Expression: e}})
+		}
+		return class
+	}
+	for _, class := range []*resourcev1.DeviceClass{of(slices.Repeat([]string{"true"}, mostExpressions+1)...), of(long), of("true || '" + long[:resourcev1.CELSelectorExpressionMaxLength] + "' == ''")} {
+		if count := NewCounter().Count([]*Class{ClassOf(class)}, []*Slice{fine}, nil); len(count.Offered) != 0 || len(count.Problems) != 1 {
+			t.Errorf("got %+v", count)
+		}
+	}
+}
+
+// What costs too much is left out in one order, and not tried again and again.
+func TestCostOfExpressions(t *testing.T) {
+	ten := "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
+	dear := &Class{Name: "dear", Expressions: []string{fmt.Sprintf("%[1]s.all(a, %[1]s.all(b, %[1]s.all(c, a + b + c >= 0)))", ten)}}
+	var all []*Slice
+	for i := range 10 {
+		node := fmt.Sprint("n", i)
+		all = append(all, slice(node, node, 1, 1, device("0", "A100"), device("1", "A100")))
+	}
+	c := NewCounter()
+	if count := c.Count([]*Class{dear}, all[:1], nil); len(count.Problems) > 0 || count.Offered["n0"][v1alpha1.DeviceClassPrefix+"dear"] != 2 {
+		t.Fatalf("got %+v", count)
+	}
+	each := c.known[all[0]].cost
+	if each < 2000 {
+		t.Fatalf("it costs %d", each)
+	}
+	c.mostCost = 3*each + each/4
+	backward := slices.Clone(all)
+	slices.Reverse(backward)
+	for _, of := range [][]*Slice{all, backward} {
+		count := c.Count([]*Class{dear}, of, nil)
+		if got := slices.Sorted(maps.Keys(count.Offered)); !slices.Equal(got, []string{"n0", "n1", "n2"}) || !slices.Equal(count.Problems, []string{"7 ResourceSlices are left out: the expressions of the DeviceClasses cost too much"}) {
+			t.Errorf("got %v, %q", got, count.Problems)
+		}
+	}
+	known := c.known[all[3]]
+	if known.most == 0 || known.cost > c.mostCost+each {
+		t.Errorf("it has cost %d", known.cost)
+	}
+	c.Count([]*Class{dear}, all, nil)
+	if again := c.known[all[3]]; &again.devices[0] != &known.devices[0] {
+		t.Error("it was tried again")
+	}
+	if count := c.Count([]*Class{dear}, all[3:6], nil); len(count.Offered) != 3 || len(count.Problems) != 0 {
+		t.Errorf("there is room for it now: %+v", count)
+	}
+}
+
+// BenchmarkCost is what may be spent on a member.
+func BenchmarkCost(b *testing.B) {
+	ten := "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
+	for name, expression := range map[string]string{
+		"loops": fmt.Sprintf("%[1]s.all(a, %[1]s.all(b, %[1]s.all(c, a + b + c >= 0)))", ten), "simple": gpus.Expressions[0], "usual": big.Expressions[1],
+	} {
+		b.Run(name, func(b *testing.B) {
+			var all []*Slice
+			for i := range 100 {
+				node := fmt.Sprint("n", i)
+				all = append(all, slice(node, node, 1, 1, device("0", "A100"), device("1", "A100")))
+			}
+			class := &Class{Name: "c", Expressions: []string{expression}}
+			var cost uint64
+			for b.Loop() {
+				c := NewCounter()
+				c.Count([]*Class{class}, all, nil)
+				for _, v := range c.known {
+					cost += v.cost
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(cost), "ns/cost")
+		})
+	}
+}
