@@ -60,6 +60,8 @@ type jobs struct {
 	mu      sync.Mutex
 	stopped bool
 	byUID   map[types.UID]*job
+	// refused is when there was no place for somebody last.
+	refused time.Time
 }
 
 // job is what goes on for one object.
@@ -145,17 +147,45 @@ func (j *jobs) abortOthers(of string, uid types.UID) {
 func (j *jobs) reserve(uid types.UID, of, alone string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, ok := j.byUID[uid]; ok || j.stopped || j.jobFor(alone) != nil || !j.own.take() {
+	if _, ok := j.byUID[uid]; ok || j.stopped || j.jobFor(alone) != nil {
+		return false
+	}
+	if !j.take() {
+		j.refused = time.Now()
+		return false
+	}
+	j.enter(uid, of, alone)
+	return true
+}
+
+// reserveSpare takes a place that nobody else waits for: nobody was refused one for a
+// while, in which he would have asked again.
+func (j *jobs) reserveSpare(uid types.UID, of string, while time.Duration) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, ok := j.byUID[uid]; ok || j.stopped || time.Since(j.refused) < while || !j.take() {
+		return false
+	}
+	j.enter(uid, of, "")
+	return true
+}
+
+func (j *jobs) take() bool {
+	if !j.own.take() {
 		return false
 	}
 	if !j.shared.take() {
 		j.own.free()
 		return false
 	}
+	return true
+}
+
+// enter notes the job that a place was taken for. The caller holds the lock.
+func (j *jobs) enter(uid types.UID, of, alone string) {
 	ctx, cancel := context.WithCancelCause(j.ctx)
 	j.byUID[uid] = &job{of: of, alone: alone, since: time.Now(), ctx: ctx, cancel: cancel}
 	j.running.Add(1)
-	return true
 }
 
 // jobFor is the job for what another one must be alone for; nil if there is none. The
@@ -210,13 +240,17 @@ func (j *jobs) recover(uid types.UID) {
 	}
 }
 
-// uidSet are objects by their UIDs, for several goroutines.
+// uidSet are objects by their UIDs, for several goroutines, with since when they are in it.
 type uidSet struct{ byUID sync.Map }
 
-func (s *uidSet) add(uid types.UID)    { s.byUID.Store(uid, nil) }
+func (s *uidSet) add(uid types.UID)    { s.byUID.Store(uid, time.Now()) }
 func (s *uidSet) remove(uid types.UID) { s.byUID.Delete(uid) }
 
-func (s *uidSet) has(uid types.UID) bool {
-	_, ok := s.byUID.Load(uid)
-	return ok
+func (s *uidSet) has(uid types.UID) bool { return !s.at(uid).IsZero() }
+
+// at is when an object came last; zero if it is not in it.
+func (s *uidSet) at(uid types.UID) time.Time {
+	since, _ := s.byUID.Load(uid)
+	at, _ := since.(time.Time)
+	return at
 }

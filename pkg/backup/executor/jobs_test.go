@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
@@ -91,5 +92,26 @@ func TestJobThatPanics(t *testing.T) {
 	j.running.Wait()
 	if j.has("uid") || !j.reserve("uid", "BackupRun team-a/nightly-1", "") {
 		t.Error("the place was not given back")
+	}
+}
+
+func TestPlacesThatNobodyElseWaitsFor(t *testing.T) {
+	j := newJobs(1, nil, logr.Discard())
+	if !j.reserveSpare("spare", "BackupRun team-a/1", time.Hour) {
+		t.Fatal("nobody waits for the place")
+	}
+	if j.reserveSpare("another", "BackupRun team-a/2", time.Hour) || j.reserve("due", "BackupRun team-a/3", "") {
+		t.Fatal("there is no place")
+	}
+	j.release("spare")
+	if j.reserveSpare("another", "BackupRun team-a/2", time.Hour) {
+		t.Error("it is taken from who was refused just now")
+	}
+	if !j.reserve("due", "BackupRun team-a/3", "") {
+		t.Error("there is a place for who was refused")
+	}
+	j.release("due")
+	if !j.reserveSpare("another", "BackupRun team-a/2", 0) {
+		t.Error("nobody waits any more")
 	}
 }

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -97,9 +99,11 @@ func (r *repositories) losses(ctx context.Context, object *v1alpha1.BackupReposi
 			found.runs = append(found.runs, run.Name)
 		case doubtful(run):
 			found.doubtful = append(found.doubtful, run.Name)
+		default:
+			r.tries.remove(run.UID)
 		}
 	}
-	r.readNext(object, runs)
+	r.readNext(object, runs, again)
 	for i := range snapshots {
 		if s := &snapshots[i]; runs[s.ID] == nil && faults[s.ID] != nil {
 			found.strays = append(found.strays, s.Run)
@@ -182,7 +186,7 @@ func (r *repositories) reread(object *v1alpha1.BackupRepository, run *v1alpha1.B
 		return true
 	case r.jobs.has(run.UID): // somebody else reads it, and says what comes of that
 		return false
-	case !now && r.opts.Clock.Now().Sub(tried.Time).Abs() < rereadPeriod:
+	case !now && (r.opts.Clock.Now().Sub(tried.Time).Abs() < rereadPeriod || !r.mayTry(run)):
 		return false
 	case !r.readBack(object, run):
 		r.damage.Store(client.ObjectKeyFromObject(object), nil) // too much is going on: at the next look, then
@@ -191,30 +195,48 @@ func (r *repositories) reread(object *v1alpha1.BackupRepository, run *v1alpha1.B
 	return true
 }
 
-// readNext has one of the runs read that are in doubt, the newest first, unless one is: the
-// others follow it, and leave room for what else is to be done.
-func (r *repositories) readNext(object *v1alpha1.BackupRepository, runs map[string]*v1alpha1.BackupRun) {
-	var next *v1alpha1.BackupRun
+// readNext has one of the runs read that are in doubt, unless one is: the others follow it,
+// and leave room for what else is to be done. One that could not be read comes again after
+// the others, and after a while, unless something has changed.
+func (r *repositories) readNext(object *v1alpha1.BackupRepository, runs map[string]*v1alpha1.BackupRun, now bool) {
+	var waiting []*v1alpha1.BackupRun
 	for _, run := range runs {
-		switch {
-		case r.rereads.has(run.UID):
+		if r.rereads.has(run.UID) {
 			return
-		case doubtful(run) && !r.jobs.has(run.UID) && (next == nil || orderTime(run).After(orderTime(next))):
-			next = run
+		}
+		if doubtful(run) && !r.jobs.has(run.UID) {
+			waiting = append(waiting, run)
 		}
 	}
-	if next != nil {
+	if next := nextInDoubt(waiting, r.tries.at); next != nil && (now || r.mayTry(next)) {
 		r.readBack(object, next)
 	}
 }
 
+// nextInDoubt is the run that is read first: the newest of those that nobody has tried to
+// read, or that of which this is the longest ago.
+func nextInDoubt(runs []*v1alpha1.BackupRun, tried func(types.UID) time.Time) (next *v1alpha1.BackupRun) {
+	for _, run := range runs {
+		if next == nil || cmp.Or(tried(run.UID).Compare(tried(next.UID)), orderTime(next).Compare(orderTime(run))) < 0 {
+			next = run
+		}
+	}
+	return next
+}
+
+// mayTry says whether a run has been let alone for long enough since it was to be read back.
+func (r *repositories) mayTry(run *v1alpha1.BackupRun) bool {
+	return time.Since(r.tries.at(run.UID)) >= 12*r.opts.Poll
+}
+
 // readBack starts the job that reads a run, after which its repository is looked at; false
-// if there is no room.
+// if there is no room, or others wait for it.
 func (r *repositories) readBack(object *v1alpha1.BackupRepository, run *v1alpha1.BackupRun) bool {
-	if !r.jobs.reserve(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run)), "") {
+	if !r.jobs.reserveSpare(run.UID, jobOf("BackupRun", client.ObjectKeyFromObject(run)), 2*r.opts.Poll) {
 		return false
 	}
 	r.rereads.add(run.UID)
+	r.tries.add(run.UID)
 	backup := &v1alpha1.Backup{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Spec.BackupRef.Name}}
 	r.jobs.run(run.UID, func(ctx context.Context) {
 		defer r.suspect(object.Namespace, object.Name) // as soon as the run does not count as being read

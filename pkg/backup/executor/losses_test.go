@@ -4,12 +4,18 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/backup/repository"
+	"github.com/fedctl/fedctl/pkg/settings"
 )
 
 func TestIntact(t *testing.T) {
@@ -82,5 +88,39 @@ func TestDamageIsNotForgotten(t *testing.T) {
 				t.Errorf("last tried at %s", c.LastTransitionTime)
 			}
 		})
+	}
+}
+
+// Runs in doubt that cannot be read are tried one after the other, and none without a pause,
+// however often the repository is looked at.
+func TestRunsThatCannotBeReadTakeTurns(t *testing.T) {
+	nothing := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).Build()
+	r := &repositories{core: &core{opts: Options{Backups: settings.Backups{Poll: time.Hour}, Clock: clock.RealClock{}}, log: logr.Discard(), live: nothing, client: nothing,
+		jobs: newJobs(1, nil, logr.Discard()), suspects: make(chan event.GenericEvent, maxSuspects)}}
+	r.jobs.cancel(errStopped) // what is read comes to nothing
+	runs := map[string]*v1alpha1.BackupRun{}
+	for _, day := range []string{"09", "11", "10"} {
+		run := aRun(day, v1alpha1.RunSucceeded)
+		doubt(&run, "data of run nightly-1", at("2026-01-12 12:00"))
+		runs[day] = &run
+	}
+	look := func(now bool) (tried string) {
+		before := time.Now()
+		r.readNext(&v1alpha1.BackupRepository{}, runs, now)
+		r.jobs.running.Wait()
+		for day, run := range runs {
+			if r.tries.at(run.UID).After(before) {
+				tried += day
+			}
+		}
+		return tried
+	}
+	for i, want := range []string{"11", "10", "09", "", ""} {
+		if got := look(false); got != want {
+			t.Errorf("look %d tried %q, want %q", i+1, got, want)
+		}
+	}
+	if got := look(true); got != "11" {
+		t.Errorf("when something has changed, %q was tried", got)
 	}
 }

@@ -33,6 +33,8 @@ type repositories struct {
 	damage sync.Map
 	// rereads are the runs that are being read because of what a look has found.
 	rereads uidSet
+	// tries are those that were read for that, or were to be, since they were found so.
+	tries uidSet
 }
 
 func setUpRepositories(mgr manager.Manager, c *core) error {
