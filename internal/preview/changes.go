@@ -15,7 +15,7 @@ import (
 // Change is one field in which a cluster's object differs from the template, and what
 // made it so.
 type Change struct {
-	// Field is its path, such as spec.template.spec.containers[0].image.
+	// Field is its path, such as spec.template.spec.containers[name=web].image.
 	Field string `json:"field"`
 	// Before and After are the values; nil where the field is not there.
 	Before any `json:"before,omitempty"`
@@ -142,16 +142,96 @@ func appendChanges(changes []Change, field string, before, after any, origin str
 		}
 	case []any:
 		if after, ok := after.([]any); ok {
-			for i := range max(len(before), len(after)) {
-				changes = appendChanges(changes, field+"["+strconv.Itoa(i)+"]", at(before, i), at(after, i), origin)
-			}
-			return changes
+			return appendListChanges(changes, field, before, after, origin)
 		}
 	}
 	if !reflect.DeepEqual(before, after) {
 		changes = append(changes, Change{Field: field, Before: before, After: after, Origin: origin})
 	}
 	return changes
+}
+
+// appendListChanges compares items that are known by a key by that, wherever they are: one
+// that is put before them changes none of them. Others are known by their places.
+func appendListChanges(changes []Change, field string, before, after []any, origin string) []Change {
+	was, is, keyed := byKey(before, after)
+	if !keyed {
+		for i := range max(len(before), len(after)) {
+			changes = appendChanges(changes, field+"["+strconv.Itoa(i)+"]", at(before, i), at(after, i), origin)
+		}
+		return changes
+	}
+	for _, key := range was.order {
+		changes = appendChanges(changes, field+"["+key+"]", was.items[key], is.items[key], origin)
+	}
+	for _, key := range is.order {
+		if _, known := was.items[key]; !known {
+			changes = appendChanges(changes, field+"["+key+"]", nil, is.items[key], origin)
+		}
+	}
+	if kept, now := was.of(is), is.of(was); !slices.Equal(kept, now) {
+		changes = append(changes, Change{Field: field + "[order]", Before: texts(kept), After: texts(now), Origin: origin})
+	}
+	return changes
+}
+
+// keyedList has the items of a list by what they are known by, such as name=web.
+type keyedList struct {
+	order []string
+	items map[string]any
+}
+
+// of are the keys that another list has as well.
+func (l *keyedList) of(other *keyedList) []string {
+	return slices.DeleteFunc(slices.Clone(l.order), func(key string) bool { _, there := other.items[key]; return !there })
+}
+
+// itemKeys are the fields by which the API knows items of lists, in the order in which they
+// are tried: not every one is one in all lists.
+var itemKeys = []string{"name", "mountPath", "devicePath", "containerPort", "port", "key", "ip", "topologyKey"}
+
+// byKey finds the field that tells the items of both lists apart.
+func byKey(before, after []any) (was, is *keyedList, keyed bool) {
+	for _, field := range itemKeys {
+		if was, keyed = listBy(field, before); !keyed {
+			continue
+		}
+		if is, keyed = listBy(field, after); keyed {
+			return was, is, true
+		}
+	}
+	return nil, nil, false
+}
+
+// listBy is a list by a field, if each item is an object that has it with another value.
+func listBy(field string, list []any) (*keyedList, bool) {
+	l := &keyedList{items: make(map[string]any, len(list))}
+	for _, item := range list {
+		object, ok := item.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		switch object[field].(type) {
+		case string, int64, float64:
+		default:
+			return nil, false
+		}
+		key := fmt.Sprintf("%s=%v", field, object[field])
+		if _, twice := l.items[key]; twice {
+			return nil, false
+		}
+		l.items[key] = object
+		l.order = append(l.order, key)
+	}
+	return l, true
+}
+
+func texts(of []string) []any {
+	list := make([]any, len(of))
+	for i := range of {
+		list[i] = of[i]
+	}
+	return list
 }
 
 func at(list []any, i int) any {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -22,8 +23,12 @@ import (
 // told nothing wrong about what the scope decides.
 func TestShippedOfEachScope(t *testing.T) {
 	for _, scope := range manifests.Scopes {
+		objects, err := manifests.Build(manifests.Options{Namespace: cmdutil.DefaultKubeFedNamespace, Scope: scope})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, forbidden := range []bool{false, true} {
-			g := installed(t, scope, forbidden)
+			g := installed(objects, scope, forbidden)
 			if err := g.config(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -44,17 +49,12 @@ func TestShippedOfEachScope(t *testing.T) {
 }
 
 // installed looks at a host that has what an installation of the scope brings.
-func installed(t *testing.T, scope string, forbidden bool) *gatherer {
-	t.Helper()
+func installed(objects []*unstructured.Unstructured, scope string, forbidden bool) *gatherer {
 	const namespace = cmdutil.DefaultKubeFedNamespace
-	objects, err := manifests.Build(manifests.Options{Namespace: namespace, Scope: scope})
-	if err != nil {
-		t.Fatal(err)
-	}
 	builder := fake.NewClientBuilder().WithScheme(cmdutil.Scheme)
 	for _, object := range objects {
 		if object.GetKind() != "KubeFedConfig" {
-			builder.WithObjects(object)
+			builder.WithObjects(object.DeepCopy())
 		}
 	}
 	config := &fedcorev1beta1.KubeFedConfig{}

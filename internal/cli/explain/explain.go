@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,8 +23,10 @@ const long = `Say why a federated object is where it is, and as it is there.
 For each cluster: whether the object is placed there and what decides it, what the
 controller said last, how the object fares, and how many fields differ from the template; below, each of these
 fields, its value, the template's, and what wrote it: an override of the object itself, or a
-rule of a policy, and for what is derived the taints and nodes that it comes from. -o wide adds
-how many pods the object asks for, over all its components, and the sentence that belongs to the reason. --field follows one field through all that changes it.
+rule of a policy, and for what is derived the taints and nodes that it comes from. Items
+of lists are named by what they are known by, as in containers[name=web].image. -o wide
+adds how many pods the object asks for, over all its components, and the sentence that
+belongs to the reason. --field follows one field through all that changes it.
 
 It says what the controller makes of the object as it is now, by the same rules; what
 has come of it, "fedctl status" shows. Values of Secrets are not shown.`
@@ -152,10 +155,29 @@ func hide(v any) any {
 	return view.Hidden
 }
 
-// within says whether a field is another one or in it.
+// within says whether a field is another one or in it. An item of a list that is known by
+// a key may be meant by its place as well, which may be that of any.
 func within(field, outer string) bool {
-	rest, found := strings.CutPrefix(field, outer)
-	return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	inner, outers := segments.FindAllString(field, -1), segments.FindAllString(outer, -1)
+	if len(inner) < len(outers) {
+		return false
+	}
+	for i := range outers {
+		if inner[i] != outers[i] && !meansItem(inner[i], outers[i]) && !meansItem(outers[i], inner[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// segments are the parts of a field's path, place is an item of a list by its place.
+var (
+	segments = regexp.MustCompile(`\[[^\]]*\]|[^.\[\]]+`)
+	place    = regexp.MustCompile(`^\[\d+\]$`)
+)
+
+func meansItem(by, key string) bool {
+	return place.MatchString(by) && strings.HasPrefix(key, "[") && strings.Contains(key, "=")
 }
 
 func (e explanation) key() string {
