@@ -50,7 +50,8 @@ var _ = Describe("The commands for backups", func() {
 		c := clients[first]
 		own := b.DeepCopy()
 		own.Name = "own"
-		own.Spec = v1alpha1.BackupSpec{Schedule: "@yearly", RepositoryRef: v1alpha1.LocalReference{Name: "store"}}
+		own.Spec = v1alpha1.BackupSpec{Schedule: "@yearly", RepositoryRef: v1alpha1.LocalReference{Name: "store"},
+			Source: v1alpha1.BackupSource{IncludedResources: []string{"configmaps", "gadgets.example.com"}}}
 		Expect(c.Create(ctx, own)).To(Succeed())
 
 		By("running it")
@@ -73,6 +74,10 @@ var _ = Describe("The commands for backups", func() {
 			ContainSubstring("a good run every 1h"), ContainSubstring("Cluster "+first), ContainSubstring("Cluster "+second),
 			MatchRegexp(`%s +Succeeded`, run), MatchRegexp(`WithinObjective +True +Recent`), ContainSubstring("fedctl backup verify "+run),
 			Not(ContainSubstring("Policy here")), ContainSubstring("wait for the first run")))
+
+		By("telling with its end what is odd about a run")
+		Expect(fedctl(ctx, "backup", "run", "own", "-n", ns.Name, "--cluster", first, "--wait")).To(And(
+			ContainSubstring("warning: gadgets.example.com: the cluster has no such resource"), Not(ContainSubstring(v1alpha1.LeftOut))))
 
 		By("reading it back and restoring it")
 		Expect(fedctl(ctx, "backup", "verify", run, "-n", ns.Name, "--cluster", first, "--wait")).To(ContainSubstring("Verified=True"))

@@ -71,8 +71,8 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		for _, pack := range packs {
 			Expect(os.Remove(pack)).To(Succeed())
 		}
-		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")).To(And(
-			ContainSubstring(first.Name), ContainSubstring(second.Name), ContainSubstring("packs that are gone"), ContainSubstring("the next run")))
+		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost",
+			ContainSubstring(first.Name), ContainSubstring(second.Name), ContainSubstring("packs that are gone"), ContainSubstring("the next run"))
 
 		verified := func(ctx context.Context, run *v1alpha1.BackupRun) string {
 			found := meta.FindStatusCondition(current(ctx, c, run).Status.Conditions, v1alpha1.ConditionVerified)
@@ -90,7 +90,7 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		Eventually(ctx, verified).WithArguments(first).Should(Equal("False Corrupt"), "what is gone from the cluster, too, is lost")
 		Eventually(ctx, verified).WithArguments(second).Should(Equal("True Checksum"), "everything that it saved was saved again")
 		Eventually(ctx, verified).WithArguments(third).Should(Equal("True Quick"))
-		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionTrue, "Quick")).To(ContainSubstring("older runs are damaged"))
+		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionTrue, "Quick", ContainSubstring("older runs are damaged"))
 		Eventually(ctx, func() any { return current(ctx, c, b).Status.LastSuccess }).Should(HaveValue(HaveField("Name", third.Name)))
 
 		By("deleting the run that is lost for good, as the condition says")
@@ -98,7 +98,7 @@ var _ = Describe("Data that vanishes from the storage", func() {
 			return expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")
 		}).Should(And(ContainSubstring(first.Name), ContainSubstring("delete those runs"), Not(ContainSubstring(second.Name)), Not(ContainSubstring(third.Name))))
 		Expect(c.Delete(ctx, first)).To(Succeed())
-		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionTrue, "Intact")).To(ContainSubstring(first.Name), "what is in the storage of it is no good")
+		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionTrue, "Intact", ContainSubstring(first.Name)) // what is in the storage of it is no good
 
 		open, err := repository.OpenReadOnly(ctx, repository.Config{Storage: &repository.Filesystem{Path: pathOf(ns)}, Password: "correct horse battery staple"})
 		Expect(err).NotTo(HaveOccurred())
@@ -161,7 +161,7 @@ var _ = Describe("Data that vanishes from the storage", func() {
 		whole := spoil(pathOf(ns))
 		change(ctx, c, run, func(r *v1alpha1.BackupRun) { r.Annotations = map[string]string{v1alpha1.VerifyAnnotation: "true"} })
 		expectCondition(ctx, c, b, v1alpha1.ConditionVerified, metav1.ConditionFalse, "Corrupt")
-		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost")).To(ContainSubstring(run.Name))
+		expectCondition(ctx, c, repo, v1alpha1.ConditionIntact, metav1.ConditionFalse, "DataLost", ContainSubstring(run.Name))
 		Eventually(ctx, lastGood).Should(BeEmpty())
 
 		By("bringing it back, and having it looked at")

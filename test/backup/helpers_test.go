@@ -158,9 +158,9 @@ func expectPhase(ctx context.Context, c client.Client, run *v1alpha1.BackupRun, 
 	return found
 }
 
-// expectCondition waits for a condition of a Backup or a BackupRepository, and
-// returns its message.
-func expectCondition(ctx context.Context, c client.Client, object client.Object, kind string, status metav1.ConditionStatus, reason string) string {
+// expectCondition waits for a condition of a Backup or a BackupRepository with a message
+// that says so, and returns it. What is known first may be said before the rest.
+func expectCondition(ctx context.Context, c client.Client, object client.Object, kind string, status metav1.ConditionStatus, reason string, says ...OmegaMatcher) string {
 	GinkgoHelper()
 	message := ""
 	Eventually(ctx, func(g Gomega) {
@@ -177,6 +177,7 @@ func expectCondition(ctx context.Context, c client.Client, object client.Object,
 		g.Expect(found).NotTo(BeNil(), "condition %s", kind)
 		g.Expect(string(found.Status)+" "+found.Reason).To(Equal(string(status)+" "+reason), found.Message)
 		message = found.Message
+		g.Expect(message).To(And(says...))
 	}).Should(Succeed())
 	return message
 }

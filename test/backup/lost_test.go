@@ -35,7 +35,7 @@ var _ = Describe("A repository that is lost", func() {
 		failed := expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunFailed)
 		Expect(failed.Status.Reason).To(Equal("NotFound"))
 		Expect(failed.Status.Message).To(ContainSubstring("bring the data back, or make a new BackupRepository to start afresh"))
-		Expect(expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionFalse, "NotFound")).To(ContainSubstring("what was saved in it is lost"))
+		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionFalse, "NotFound", ContainSubstring("what was saved in it is lost"))
 		expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionFalse, "NotFound")
 		Expect(filepath.Glob(filepath.Join(pathOf(ns), "*"))).To(BeEmpty(), "nothing is written")
 
@@ -47,7 +47,7 @@ var _ = Describe("A repository that is lost", func() {
 		By("bringing the data back")
 		Expect(os.Rename(aside, pathOf(ns))).To(Succeed())
 		expectCondition(ctx, c, repo, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")
-		Expect(expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready")).To(ContainSubstring(failed.Name), "before the next run")
+		expectCondition(ctx, c, b, v1alpha1.ConditionReady, metav1.ConditionTrue, "Ready", ContainSubstring(failed.Name)) // before the next run
 		expectPhase(ctx, c, manualRun(ctx, c, b), v1alpha1.RunSucceeded)
 		Expect(snapshots(ctx, ns)).To(HaveLen(2))
 

@@ -8,10 +8,12 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/ptr"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/view"
 )
 
@@ -82,16 +84,31 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// What no run saves is not told with each of them.
+// What is odd about a run is told with its end; what no run saves is not told with each of
+// them.
 func TestExceptionalWarnings(t *testing.T) {
 	run := &backupv1alpha1.BackupRun{}
+	run.Name, run.Status.Phase, run.Status.Totals.Objects = "nightly-1", backupv1alpha1.RunSucceeded, 12
 	run.Status.Warnings = []backupv1alpha1.ResourceWarning{
 		{Resource: "secrets", Message: "no such resource; did you mean secrets?"},
 		{Resource: "events", Message: "left out: events tell what happened and cannot be restored"},
 		{Resource: "configmaps", Message: "left out 1: made by the cluster"},
 	}
-	if lines := warningLines(exceptional(run), ""); len(lines) != 1 || lines[0] != "secrets: no such resource; did you mean secrets?" {
-		t.Errorf("told are %q", lines)
+	const want = `backuprun.backup.fedctl.io/nightly-1 Succeeded: 12 objects, 0 bytes, 0 bytes stored
+warning: secrets: no such resource; did you mean secrets?
+`
+	for _, format := range []string{"", view.Name} {
+		streams, _, out, errOut := genericiooptions.NewTestIOStreams()
+		told := &target{factory: cmdutil.NewFactory(streams), Output: cmdutil.NewOutput(cmdutil.ObjectFormats...)}
+		told.Output.Format = format
+		told.tellEnd(run)
+		got, other := out, errOut
+		if format != "" { // the output is the object
+			got, other = errOut, out
+		}
+		if got.String() != want || other.Len() > 0 {
+			t.Errorf("-o %q: told is %q, and elsewhere %q", format, got, other)
+		}
 	}
 	if len(run.Status.Warnings) != 3 {
 		t.Error("the run itself has lost warnings")

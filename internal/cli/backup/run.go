@@ -70,16 +70,20 @@ func (t *target) run(ctx context.Context, name string) error {
 	if err := t.poll(ctx, c, run, func() bool { return run.Status.Phase.Done() }, progress); err != nil {
 		return err
 	}
-	status := run.Status
-	t.say("backuprun.backup.fedctl.io/%s %s: %d objects, %d bytes, %d bytes stored",
-		run.Name, status.Phase, status.Totals.Objects, status.Totals.Bytes, status.Totals.StoredBytes)
-	for _, line := range warningLines(exceptional(run), t.context()) {
-		t.say("warning: %s", line)
-	}
+	t.tellEnd(run)
 	if err := t.print(c, run); err != nil {
 		return err
 	}
-	return ended("run "+run.Name, status.Phase, status.Reason, status.Message)
+	return ended("run "+run.Name, run.Status.Phase, run.Status.Reason, run.Status.Message)
+}
+
+// tellEnd says what came of a run, and what is odd about it.
+func (t *target) tellEnd(run *backupv1alpha1.BackupRun) {
+	totals := run.Status.Totals
+	t.say("backuprun.backup.fedctl.io/%s %s: %d objects, %d bytes, %d bytes stored", run.Name, run.Status.Phase, totals.Objects, totals.Bytes, totals.StoredBytes)
+	for _, line := range warningLines(exceptional(run), t.context()) {
+		t.say("warning: %s", line)
+	}
 }
 
 func newVerifyCommand(f *cmdutil.Factory) *cobra.Command {
