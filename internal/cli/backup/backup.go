@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -18,6 +19,7 @@ import (
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // NewCommand returns the command with its subcommands.
@@ -98,17 +100,26 @@ func newClient(f *cmdutil.Factory, kubeContext string) (client.Client, error) {
 }
 
 // poll reads an object until done says that it has ended, and tells meanwhile how far
-// it is, whenever that has changed.
+// it is, whenever that has changed. A cluster may be away for a while: what was asked of it
+// goes on all the same.
 func (t *target) poll(ctx context.Context, c client.Client, object client.Object, done func() bool, progress func() string) error {
 	told := ""
 	err := wait.PollUntilContextTimeout(ctx, time.Second, t.Timeout, true, func(ctx context.Context) (bool, error) {
-		if err := c.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		err := c.Get(ctx, client.ObjectKeyFromObject(object), object)
+		now := ""
+		switch {
+		case ctx.Err() != nil:
+			return false, nil
+		case apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
 			return false, err
-		}
-		if done() {
+		case err != nil:
+			now = fmt.Sprintf("%s does not say how far it is, and is asked again: %s", t.where(), errtext.Stable(err))
+		case done():
 			return true, nil
+		default:
+			now = progress()
 		}
-		if now := progress(); now != told {
+		if now != told {
 			told = now
 			fmt.Fprintf(t.factory.ErrOut, "%s: %s\n", object.GetName(), now)
 		}

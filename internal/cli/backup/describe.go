@@ -66,7 +66,11 @@ func (o *describeOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	d := description{namespace: o.Namespace, name: name, states: fleet.read(ctx, clusters, what{namespace: o.Namespace, runs: true})}
+	states, err := fleet.read(ctx, clusters, what{namespace: o.Namespace, runs: true})
+	if err != nil {
+		return err
+	}
+	d := description{namespace: o.Namespace, name: name, states: states}
 	for i := range federated {
 		if federated[i].GetName() == name {
 			d.federated = &federated[i]

@@ -69,7 +69,10 @@ func (o *listOptions) run(ctx context.Context, backup string) error {
 	if err != nil {
 		return err
 	}
-	states := fleet.read(ctx, clusters, what{namespace: o.Namespace, runs: true})
+	states, err := fleet.read(ctx, clusters, what{namespace: o.Namespace, runs: true})
+	if err != nil {
+		return err
+	}
 	o.tellSilent(states)
 	rows := view.Runs(found(states), backup)
 	return o.print(view.List{Items: rows, Names: view.RunNames(rows), Table: view.RunTable(rows, time.Now())}, "No runs were found in any cluster.")

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -89,19 +90,25 @@ type what struct {
 	runs      bool
 }
 
-// read reads the members side by side, so that one that hangs delays no other.
-func (f *fleet) read(ctx context.Context, clusters []fedcorev1beta1.KubeFedCluster, what what) []memberState {
+// read reads the members side by side, so that one that hangs delays no other. The error is
+// for who does not wait for them; what else went wrong is in the states.
+func (f *fleet) read(ctx context.Context, clusters []fedcorev1beta1.KubeFedCluster, what what) ([]memberState, error) {
 	states := make([]memberState, len(clusters))
+	answered := atomic.Int32{}
+	defer f.factory.Tell(func() string {
+		return fmt.Sprintf("waiting for members: %d of %d have answered", answered.Load(), len(clusters))
+	})()
 	var group errgroup.Group
 	group.SetLimit(concurrentReads)
 	for i := range clusters {
 		group.Go(func() error {
 			states[i] = f.readMember(ctx, &clusters[i], what)
+			answered.Add(1)
 			return nil
 		})
 	}
-	_ = group.Wait() // what went wrong is in the states
-	return states
+	_ = group.Wait()
+	return states, ctx.Err()
 }
 
 func (f *fleet) readMember(ctx context.Context, cluster *fedcorev1beta1.KubeFedCluster, what what) memberState {

@@ -90,7 +90,11 @@ func (o *statusOptions) run(ctx context.Context) error {
 	var states []memberState
 	if !o.FederatedOnly {
 		asked := slices.DeleteFunc(slices.Clone(clusters), func(c fedcorev1beta1.KubeFedCluster) bool { return !ready[c.Name] })
-		states = append(fleet.read(ctx, asked, what{namespace: o.Namespace}), notReady(clusters)...)
+		answers, err := fleet.read(ctx, asked, what{namespace: o.Namespace})
+		if err != nil {
+			return err
+		}
+		states = append(answers, notReady(clusters)...)
 	}
 	rows := view.Backups(federated, ready, found(states))
 	view.ExplainBlocked(rows, clusters, time.Now())

@@ -42,6 +42,7 @@ func Leaderless(ctx context.Context, host client.Reader, namespace string) *time
 // NoteLeaderless tells the user that what a command shows is as old as the last leader,
 // and returns what Leaderless does.
 func (f *Factory) NoteLeaderless(ctx context.Context, host client.Reader) *time.Time {
+	defer f.Tell(func() string { return "looking whether a controller leads" })()
 	since := Leaderless(ctx, host, f.KubeFedNamespace)
 	if since != nil {
 		_, _ = fmt.Fprintf(f.ErrOut, "warning: no controller leads the control plane in namespace %s since %s: what is shown may be as old as that, and nothing is propagated\n",

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -143,12 +144,20 @@ func (o *Options) changes(ctx context.Context, members *members, all []*preview.
 			changes = append(changes, c)
 		}
 	}
+	asked, questions := atomic.Int32{}, 0
+	for _, list := range of {
+		questions += len(list)
+	}
+	defer o.factory.Tell(func() string {
+		return fmt.Sprintf("asking the members: %d of %d objects", asked.Load(), questions)
+	})()
 	group := errgroup.Group{}
 	group.SetLimit(mostAtOnce)
-	for _, questions := range of {
+	for _, list := range of {
 		group.Go(func() error {
-			for _, ask := range questions {
+			for _, ask := range list {
 				ask()
+				asked.Add(1)
 			}
 			return ctx.Err()
 		})

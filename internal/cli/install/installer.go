@@ -175,11 +175,14 @@ func (i *Installer) WaitFor(ctx context.Context, namespace, name, what string, t
 		status, wanted := deployment.Status, *deployment.Spec.Replicas
 		return status.ObservedGeneration == deployment.Generation && status.UpdatedReplicas == wanted && status.AvailableReplicas == wanted, nil
 	})
-	if wait.Interrupted(err) {
+	if wait.Interrupted(err) && ctx.Err() == nil {
 		return fmt.Errorf("%s is not ready after %s: %s; see kubectl -n %s describe pods -l app.kubernetes.io/name=%s",
 			what, timeout, i.whyNotReady(ctx, deployment), namespace, name)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("waiting for %s to be ready: %w", what, err)
+	}
+	return nil
 }
 
 // whyNotReady looks for the reason in the pods of a Deployment, which was not read if

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -153,6 +154,11 @@ func (o *Options) await(ctx context.Context, found []leftover) error {
 		return nil
 	}
 	left := found
+	leaving := atomic.Int32{}
+	leaving.Store(int32(len(found)))
+	defer o.factory.Tell(func() string {
+		return fmt.Sprintf("waiting until they are gone from %s: %d of %d objects are left", o.Cluster, leaving.Load(), len(found))
+	})()
 	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, o.Timeout, true, func(ctx context.Context) (bool, error) {
 		var still []leftover
 		for _, l := range left {
@@ -169,6 +175,7 @@ func (o *Options) await(ctx context.Context, found []leftover) error {
 			}
 		}
 		left = still
+		leaving.Store(int32(len(left)))
 		return len(left) == 0, nil
 	})
 	if err != nil && wait.Interrupted(err) && ctx.Err() == nil {

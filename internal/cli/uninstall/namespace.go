@@ -114,6 +114,7 @@ func (o *Options) removeNamespace(ctx context.Context, host client.Client) error
 		} else if err != nil && !apierrors.IsConflict(err) { // a conflict: it is being deleted already
 			return fmt.Errorf("deleting Namespace %s: %w", namespace.Name, err)
 		}
+		defer o.factory.Tell(func() string { return "waiting until the namespace is gone" })()
 		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, o.Wait, true, func(ctx context.Context) (bool, error) {
 			err := host.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)
 			return apierrors.IsNotFound(err), client.IgnoreNotFound(err)

@@ -155,6 +155,7 @@ func (o *Options) stopController(ctx context.Context, host client.Client) error 
 	if err := client.IgnoreNotFound(host.Delete(ctx, deployment, client.PropagationPolicy(metav1.DeletePropagationBackground))); err != nil {
 		return fmt.Errorf("deleting Deployment %s: %w", key, err)
 	}
+	defer o.factory.Tell(func() string { return "waiting for the controller's Pods to end" })()
 	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, o.Wait, true, func(ctx context.Context) (bool, error) {
 		var pods corev1.PodList
 		err := host.List(ctx, &pods, client.InNamespace(key.Namespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels))

@@ -281,7 +281,7 @@ func (h *Host) waitStatus(ctx context.Context, name string, want fedcorev1beta1.
 		}
 		return err == nil && status.ObservedGeneration == config.Generation && status.PropagationController == want, err
 	})
-	if wait.Interrupted(err) {
+	if wait.Interrupted(err) && ctx.Err() == nil {
 		seen := "it has not reported anything yet"
 		if config.Status.ObservedGeneration != 0 {
 			seen = fmt.Sprintf("it last reported %s for generation %d of %d", config.Status.PropagationController, config.Status.ObservedGeneration, config.Generation)
