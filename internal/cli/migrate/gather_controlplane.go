@@ -13,6 +13,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
@@ -55,6 +56,7 @@ func (g *gatherer) secrets(ctx context.Context) {
 func (g *gatherer) config(ctx context.Context) {
 	found := &fedcorev1beta1.KubeFedConfig{}
 	if err := g.host.Get(ctx, client.ObjectKey{Namespace: g.namespace, Name: kubefedconfig.Name}, found); err != nil {
+		g.in.ConfigUnread = !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err)
 		g.unreadable("KubeFedConfig "+g.namespace+"/"+kubefedconfig.Name, err)
 		return
 	}

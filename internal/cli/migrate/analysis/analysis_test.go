@@ -110,6 +110,10 @@ func TestAnalyze(t *testing.T) {
 			in.Deployments = append(in.Deployments, Deployment{Name: KubeFedWebhook, Want: 1, Ready: 1})
 		}, nil},
 		{"no KubeFedConfig", func(in *Input) { in.Config = nil }, []string{"warning no-config"}},
+		{"a KubeFedConfig that may not be read", func(in *Input) {
+			in.Config, in.ConfigUnread = nil, true
+			in.Unreadable = []string{"reading KubeFedConfig kf/kubefed: forbidden"}
+		}, []string{"blocks unreadable: KubeFedConfig"}},
 		{"a KubeFedConfig we do not start with", func(in *Input) { in.ConfigError = "retry-period too long" }, []string{"blocks config-invalid: retry-period too long"}},
 		{"no clusters", func(in *Input) { in.Clusters = nil }, []string{"warning no-clusters"}},
 		{"an unready cluster", func(in *Input) { in.Clusters[0].Status.Conditions[0].Status = corev1.ConditionFalse }, []string{"warning cluster-not-ready: fedctl unjoin a --force"}},

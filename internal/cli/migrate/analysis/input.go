@@ -30,6 +30,8 @@ type Input struct {
 	Secrets map[string]*corev1.Secret
 	// Config is the KubeFedConfig "kubefed"; nil if there is none.
 	Config *fedcorev1beta1.KubeFedConfig
+	// ConfigUnread says that it could not be read: there may be one.
+	ConfigUnread bool
 	// ConfigError says why fedctl's controller would not start with Config.
 	ConfigError string
 	// Objects are what was found of each federated type, by the name of its CRD.

@@ -12,13 +12,17 @@ import (
 	"github.com/fedctl/fedctl/internal/finding"
 )
 
-// limited says whether only the control plane's namespace is federated.
+// limited says whether only the control plane's namespace may be federated.
 func (a *analyzer) limited() bool {
-	return a.in.Config != nil && a.in.Config.Spec.Scope == "Namespaced"
+	return a.in.ConfigUnread || a.in.Config != nil && a.in.Config.Spec.Scope == "Namespaced"
 }
 
 // config tells of each field that is set what becomes of it.
 func (a *analyzer) config() {
+	if a.in.ConfigUnread { // which is told of as unreadable
+		a.report.KubeFed.Scope = "unknown"
+		return
+	}
 	if a.in.Config == nil {
 		a.report.KubeFed.Scope = "Cluster"
 		a.find(finding.Finding{Level: finding.Warning, Code: "no-config", Message: "there is no KubeFedConfig kubefed in namespace " + a.in.Namespace + ": defaults apply",
