@@ -5,6 +5,9 @@ import "errors"
 // ExitInterrupted is the exit code after a signal, that of shells.
 const ExitInterrupted = 130
 
+// ExitUnread is the exit code where nobody has read the output to its end, that of shells.
+const ExitUnread = 141
+
 // ErrSaid is the error of a command that has said all there is to say: only its exit code is
 // left, and nothing is printed.
 var ErrSaid = errors.New("said")
