@@ -157,7 +157,7 @@ var _ = Describe("How objects fare", Ordered, func() {
 		Expect(kstatusOf(u)).To(Equal("Failed"))
 		Expect(conditionOf(u, "Stalled")).To(HaveKeyWithValue("status", "True"))
 		Expect(conditionOf(u, "Propagation")).To(HaveKeyWithValue("status", "True"), "it was applied all the same")
-		Expect(told.words(c, broken)).To(Equal([]string{"Progressing", "Degraded"}))
+		Eventually(ctx, func() []string { return told.words(c, broken) }).Should(Equal([]string{"Progressing", "Degraded"}), "by a watch, which may be later")
 		for _, t := range told.all() {
 			Expect(t.Observed == broken && t.Ready == "True").To(BeFalse(), "ready before it was: %+v", t)
 		}
@@ -165,7 +165,7 @@ var _ = Describe("How objects fare", Ordered, func() {
 		By("mending it")
 		change(ctx, f, func(f *federated) { breakPods(f.template(), false) })
 		expectReady(ctx, f, "True", "Healthy")
-		Expect(told.words(c, f.GetGeneration())).To(HaveExactElements("Progressing", "Healthy"))
+		Eventually(ctx, func() []string { return told.words(c, f.GetGeneration()) }).Should(HaveExactElements("Progressing", "Healthy"))
 	},
 		Entry("of a Deployment", "Deployment", fields{"replicas": 2, "progressDeadlineSeconds": 5}, NodeTimeout(5*time.Minute)),
 		Entry("of a StatefulSet", "StatefulSet", fields{"replicas": 1, "podManagementPolicy": "Parallel"}, NodeTimeout(5*time.Minute)),
