@@ -21,9 +21,11 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/doctor"
 	"github.com/fedctl/fedctl/internal/cli/enable"
 	"github.com/fedctl/fedctl/internal/cli/explain"
+	"github.com/fedctl/fedctl/internal/cli/export"
 	"github.com/fedctl/fedctl/internal/cli/federate"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/cli/get"
+	"github.com/fedctl/fedctl/internal/cli/importing"
 	"github.com/fedctl/fedctl/internal/cli/install"
 	"github.com/fedctl/fedctl/internal/cli/join"
 	"github.com/fedctl/fedctl/internal/cli/kubeconfig"
@@ -67,7 +69,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory), diff.NewCommand(factory), doctor.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory), support.NewCommand(factory), top.NewCommand(factory))
-	root.AddCommand(kubeconfig.NewCommand(factory), kubectl.NewCommand(factory))
+	root.AddCommand(export.NewCommand(factory), importing.NewCommand(factory), kubeconfig.NewCommand(factory), kubectl.NewCommand(factory))
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)
 	explainUsage(root)

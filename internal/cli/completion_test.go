@@ -73,7 +73,7 @@ func TestEverythingThatCanBeCompletedIs(t *testing.T) {
 // runs on this machine, or is carried out later by somebody else.
 func TestFlagsThatAllCommandsShare(t *testing.T) {
 	withoutOutput := []string{"backup describe", "diff", "kubeconfig", "kubectl", "support dump"} // a kubeconfig has one format, and kubectl its own
-	withoutDryRun := []string{"diff", "kubeconfig", "kubectl", "doctor", "explain", "get clusters", "get facts", "render", "status", "support dump", "top accelerators", "top clusters", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
+	withoutDryRun := []string{"diff", "export", "kubeconfig", "kubectl", "doctor", "explain", "get clusters", "get facts", "render", "status", "support dump", "top accelerators", "top clusters", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
 		"backup repository check", "backup repository change-password"}
 	commands(NewCommand("fedctl", genericiooptions.NewTestIOStreamsDiscard()), func(command *cobra.Command) {
 		name := strings.TrimPrefix(command.CommandPath(), "fedctl ")

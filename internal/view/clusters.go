@@ -53,6 +53,9 @@ func Cluster(c *fedcorev1beta1.KubeFedCluster) ClusterRow {
 			r.Ready, r.Reason, r.Message = string(corev1.ConditionFalse), reason, message
 		}
 	}
+	if reach.AwaitsJoin(c) && r.Ready != string(corev1.ConditionTrue) {
+		r.Reason, r.Message = "AwaitsJoin", "it was imported from another host and has not joined this one: fedctl join "+c.Name
+	}
 	if accelerators, found := c.Annotations[membership.AcceleratorsAnnotation]; found {
 		r.Accelerators = cmp.Or(accelerators, "none")
 	}

@@ -79,6 +79,9 @@ func (h *hostSide) rights(ctx context.Context, r registration, account, was stri
 		if err != nil {
 			return memberRules{}, err
 		}
+		if existing != nil && reach.AwaitsJoin(existing) && existing.Annotations[reach.NamespaceRightsAnnotation] != "" {
+			earlier = RBACNamespaces // as the host was told that it was brought from
+		}
 		switch mode = cmp.Or(earlier, RBACTypes); mode {
 		case RBACAdmin:
 			o.Say("kept the right to do everything in " + o.ClusterName + ", which an earlier join was told to give (--rbac=types takes it away)")

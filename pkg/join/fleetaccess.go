@@ -87,7 +87,8 @@ func openFleetGrant(ctx context.Context, host, member *rest.Config, o Options) (
 	case g.kfc == nil:
 		return nil, fmt.Errorf("%s has not joined: there is no KubeFedCluster %s/%s in the host cluster", o.ClusterName, o.KubeFedNamespace, o.ClusterName)
 	}
-	return g, j.member.checkAccount(ctx, j.key, j.existing, j.hostUID, o)
+	_, err = j.member.checkAccount(ctx, j.key, j.existing, j.hostUID, o)
+	return g, err
 }
 
 // GrantFleetAccess lets users of the host into a member that has joined, through the API of

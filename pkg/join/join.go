@@ -62,6 +62,9 @@ type Options struct {
 	// FleetAccess lets users of the host in, or with false no more. Nil means what an earlier
 	// join was told, and failing that not.
 	FleetAccess *bool
+	// TakeOver ends what other hosts may do in the member, for when they are lost: their
+	// accounts go, and with them all their tokens.
+	TakeOver bool
 	// Labels are set on the KubeFedCluster. Others that it has stay.
 	Labels map[string]string
 	// ForgetLabels leaves alone what the member remembers of an earlier membership.
@@ -148,8 +151,11 @@ type joining struct {
 	// token is what the account gets, and objects what the member is to hold.
 	token   tokenPlan
 	objects []client.Object
-	// earlier are accounts in the member that this host does not use any more.
-	earlier []client.ObjectKey
+	// earlier are accounts in the member that this host does not use any more, and lost
+	// those of hosts that are taken over from.
+	earlier, lost []client.ObjectKey
+	// replaces says that the account of this name is another host's, which goes first.
+	replaces bool
 }
 
 // open connects to both clusters and finds out whether the cluster has joined.
@@ -199,16 +205,19 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	j.objects = memberObjects(j.key, j.hostUID, j.plan, j.token.lifetime)
-	if err := errors.Join(j.member.checkRights(ctx, j.objects, j.token.rights(o)...), j.host.checkRights(ctx)); err != nil {
+	if err := errors.Join(j.member.checkRights(ctx, j.objects, append(j.token.rights(o), o.takeOverRights()...)...), j.host.checkRights(ctx)); err != nil {
 		return err
 	}
 	if err := j.member.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
 		return err
 	}
-	if err := j.member.checkAccount(ctx, j.key, j.existing, j.hostUID, o); err != nil {
+	if j.replaces, err = j.member.checkAccount(ctx, j.key, j.existing, j.hostUID, o); err != nil {
 		return err
 	}
-	if j.earlier, err = j.others(ctx); err != nil {
+	if j.replaces {
+		j.token.kept = "" // it ends with the account
+	}
+	if err := j.others(ctx); err != nil {
 		return err
 	}
 	return j.checkFleetAccess(ctx)
@@ -243,6 +252,9 @@ func (j *joining) run(ctx context.Context, host, member *rest.Config) error {
 	if err := inMember.dropEarlier(ctx, j.member, j.earlier); err != nil {
 		return err
 	}
+	if err := inMember.dropLost(ctx, j.member, j.lost); err != nil {
+		return err
+	}
 	for _, line := range j.plan.amountTo() {
 		o.Say(o.ClusterName + ": " + line)
 	}
@@ -253,6 +265,11 @@ func (j *joining) run(ctx context.Context, host, member *rest.Config) error {
 func (j *joining) bringUp(ctx context.Context, inMember steps) (err error) {
 	if j.options.Rotate {
 		if err := inMember.endTokens(ctx, j.key.Namespace, j.key.Name); err != nil {
+			return err
+		}
+	}
+	if j.replaces {
+		if err := inMember.dropLost(ctx, j.member, []client.ObjectKey{j.key}); err != nil {
 			return err
 		}
 	}

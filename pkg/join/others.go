@@ -82,20 +82,23 @@ func OthersAccounts(ctx context.Context, cluster client.Reader, namespace, hostU
 const longestAccount = 400
 
 // others looks at the other accounts in the member that have the rights of a federation. It
-// returns those that this host has made by an earlier name of its own and that nothing uses
-// any more, and warns of the rest: what two hosts write in one member they tell apart by
+// notes those that this host has made by an earlier name of its own and that nothing uses
+// any more, and those of hosts that are taken over from, and warns of the rest: what two hosts write in one member they tell apart by
 // nothing, each takes its label off what the other has written. A user who may not list them
 // learns nothing.
-func (j *joining) others(ctx context.Context) (earlier []client.ObjectKey, err error) {
+func (j *joining) others(ctx context.Context) error {
 	accounts, err := Accounts(ctx, j.member.client)
-	if apierrors.IsForbidden(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("%s: %w", j.member.name, err)
+	switch {
+	case apierrors.IsForbidden(err) && j.options.TakeOver:
+		return fmt.Errorf("%s: %w; without that, nobody knows from which hosts to take over", j.member.name, err)
+	case apierrors.IsForbidden(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", j.member.name, err)
 	}
 	kfcs, err := j.host.others(ctx, j.options.ClusterName)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	names := UnjoinOptions{ClusterName: j.options.ClusterName, DefaultHostClusterName: j.options.hostName(), KubeFedNamespace: j.options.KubeFedNamespace}
 	for _, other := range accounts {
@@ -107,16 +110,42 @@ func (j *joining) others(ctx context.Context) (earlier []client.ObjectKey, err e
 		if apierrors.IsNotFound(err) {
 			continue
 		} else if err != nil && !apierrors.IsForbidden(err) {
-			return nil, fmt.Errorf("reading ServiceAccount %s in %s: %w", errtext.Bounded(other.String(), longestAccount), j.member.name, err)
+			return fmt.Errorf("reading ServiceAccount %s in %s: %w", errtext.Bounded(other.String(), longestAccount), j.member.name, err)
 		}
-		switch whose := ownerOf(&found, j.hostUID); {
+		whose := ownerOf(&found, j.hostUID)
+		if err := j.checkTaken(ctx, other, whose); err != nil {
+			return err
+		}
+		switch {
 		case whose == ownerThis && other.Namespace == j.key.Namespace && names.accountUser(j.existing, other, kfcs) == "":
-			earlier = append(earlier, other)
+			j.earlier = append(j.earlier, other)
+		case whose == ownerOther && j.options.TakeOver:
+			j.lost = append(j.lost, other)
 		default:
 			j.warnOf(other, whose)
 		}
 	}
-	return earlier, nil
+	return nil
+}
+
+// checkTaken refuses to come back into a member that another host has taken over: this one's
+// account is gone from there, and the other one has its own.
+func (j *joining) checkTaken(ctx context.Context, other client.ObjectKey, whose owner) error {
+	if whose != ownerOther || j.options.TakeOver || j.existing == nil {
+		return nil
+	}
+	namespace, name, noted := strings.Cut(j.existing.Annotations[ServiceAccountAnnotation], "/")
+	if !noted {
+		return nil
+	}
+	there, err := j.member.has(ctx, client.ObjectKey{Namespace: namespace, Name: name})
+	if err != nil || there {
+		return err
+	}
+	o := j.options
+	return fmt.Errorf("another host has taken %s over: ServiceAccount %s, with which this one had joined, is gone there, and the other one has %s. Two hosts would take each other's changes back there. "+
+		"Let it have the cluster, and run \"fedctl unjoin %s --force\" here; or take it back with --take-over, which ends what the other one may do there",
+		o.ClusterName, namespace+"/"+name, errtext.Bounded(other.String(), longestAccount), o.ClusterName)
 }
 
 func (j *joining) warnOf(other client.ObjectKey, whose owner) {
@@ -129,7 +158,7 @@ func (j *joining) warnOf(other client.ObjectKey, whose owner) {
 	case ownerThis:
 		say("it is this host's", "let one of its memberships end (fedctl unjoin, with --kubefed-namespace "+other.Namespace+")")
 	case ownerOther:
-		say("another host has joined the cluster", "let one of the hosts end its membership (fedctl unjoin, with --host-cluster-context)")
+		say("another host has joined the cluster", "let one of the hosts end its membership (fedctl unjoin, with --host-cluster-context), or if that host is lost, join with --take-over")
 	default:
 		what := "let one of the hosts end its membership (fedctl unjoin, with --host-cluster-context)"
 		if other.Namespace == j.key.Namespace && j.hostUID != "" {
@@ -156,6 +185,31 @@ func (s steps) dropEarlier(ctx context.Context, member *side, accounts []client.
 		}
 	}
 	return nil
+}
+
+// dropLost ends what other hosts may do in the member: whoever has their tokens can do
+// nothing with them any more.
+func (s steps) dropLost(ctx context.Context, member *side, accounts []client.ObjectKey) error {
+	for _, account := range accounts {
+		s.say(fmt.Sprintf("ServiceAccount %s in %s was another host's, and goes with its tokens", errtext.Bounded(account.String(), longestAccount), s.where))
+		if err := s.dropAccount(ctx, member, account); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOverRights are what taking over takes beside what joining does.
+func (o *Options) takeOverRights() []right {
+	if !o.TakeOver {
+		return nil
+	}
+	const rbac = "rbac.authorization.k8s.io"
+	return []right{
+		{"delete", "", "serviceaccounts", o.KubeFedNamespace}, {"delete", "", "secrets", o.KubeFedNamespace},
+		{"list", rbac, "clusterrolebindings", ""}, {"delete", rbac, "clusterrolebindings", ""}, {"delete", rbac, "clusterroles", ""},
+		{"delete", rbac, "roles", o.KubeFedNamespace}, {"delete", rbac, "rolebindings", o.KubeFedNamespace},
+	}
 }
 
 // dropAccount removes an account, with all that join may have given it, and the rights to

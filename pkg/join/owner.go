@@ -50,25 +50,30 @@ func OthersOf(accounts []corev1.ServiceAccount, hostUID string) (names []string)
 }
 
 // checkAccount refuses an account that another host uses, or may use: the two would share
-// its rights and tokens, and the first to leave would take them from the other.
-func (s *side) checkAccount(ctx context.Context, account client.ObjectKey, existing *fedcorev1beta1.KubeFedCluster, hostUID string, o Options) error {
+// its rights and tokens, and the first to leave would take them from the other. Where that
+// host is lost, it is foreign, and is to be made anew.
+func (s *side) checkAccount(ctx context.Context, account client.ObjectKey, existing *fedcorev1beta1.KubeFedCluster, hostUID string, o Options) (foreign bool, err error) {
 	var found corev1.ServiceAccount
-	err := s.client.Get(ctx, account, &found)
+	err = s.client.Get(ctx, account, &found)
 	switch {
 	case apierrors.IsForbidden(err): // checkRights says so
-		return nil
+		return false, nil
 	case apierrors.IsNotFound(err):
-		return s.checkRole(ctx, account)
+		return false, s.checkRole(ctx, account)
 	case err != nil:
-		return fmt.Errorf("reading ServiceAccount %s in %s: %w", account, s.name, err)
+		return false, fmt.Errorf("reading ServiceAccount %s in %s: %w", account, s.name, err)
 	}
-	switch whose := ownerOf(&found, hostUID); {
+	whose := ownerOf(&found, hostUID)
+	foreign = whose == ownerOther || whose == ownerUnknown && !notes(existing, account)
+	switch {
+	case foreign && o.TakeOver && hostUID != "":
+		return true, s.checkRole(ctx, account)
 	case whose == ownerOther:
-		return s.refuseAccount(account, "is that of another host cluster of the same name", hostUID, o)
-	case whose == ownerUnknown && !notes(existing, account):
-		return s.refuseAccount(account, "is there already, and nothing says that it is this host's", hostUID, o)
+		return true, s.refuseAccount(account, "is that of another host cluster of the same name", hostUID, o)
+	case foreign:
+		return true, s.refuseAccount(account, "is there already, and nothing says that it is this host's", hostUID, o)
 	}
-	return s.checkRole(ctx, account)
+	return false, s.checkRole(ctx, account)
 }
 
 // notes says whether a KubeFedCluster works with an account. KubeFed's does not say which.
@@ -81,7 +86,7 @@ func (s *side) refuseAccount(account client.ObjectKey, why, hostUID string, o Op
 	if hostUID == "" {
 		return err
 	}
-	return fmt.Errorf("%w. If no other host uses it, give it to this one, and run the command again:\n  %s", err, claimCommand(account, hostUID, o))
+	return fmt.Errorf("%w. If that host is lost, run the command again with --take-over, which ends what it may do there. If no other host uses the account, give it to this one, and run the command again:\n  %s", err, claimCommand(account, hostUID, o))
 }
 
 // claimCommand says to the member whose an account is.

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/reach"
@@ -82,6 +83,75 @@ var _ = Describe("a member of two hosts", func() {
 		Expect(said).To(ContainElement("deleted ServiceAccount kube-federation-system/member-1-b in member-1"))
 		Expect(accounts(ctx)).To(ConsistOf("kube-federation-system/member-1-host"))
 		Eventually(func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{}) }).Should(Succeed())
+	})
+
+	It("is taken over from a host that is lost, whose tokens end", func(ctx context.Context) {
+		takeOver := func(ctx context.Context, hostClusterName string, change ...func(*join.Options)) error {
+			said = nil
+			o := join.Options{ClusterName: member1, HostClusterName: hostClusterName, KubeFedNamespace: namespace, ClusterContext: "ctx-1", Say: say, TakeOver: true}
+			for _, c := range change {
+				c(&o)
+			}
+			return join.Join(ctx, configOf(member2), configOf(member1), o)
+		}
+		asLost := func() error { return asMemberAccount(ctx, member1, member1).List(ctx, &corev1.NodeList{}) }
+		_, err := joinAs(ctx, member1, member1, func(o *join.Options) { o.RBAC = join.RBACAdmin })
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(asLost).Should(Succeed())
+
+		By("saying first what would go")
+		Expect(takeOver(ctx, "b", func(o *join.Options) { o.DryRun = true })).To(Succeed())
+		Expect(said).To(ContainElements(
+			"ServiceAccount kube-federation-system/member-1-host in member-1 was another host's, and goes with its tokens",
+			"would delete ServiceAccount kube-federation-system/member-1-host in member-1",
+		))
+		Expect(asLost()).To(Succeed())
+
+		By("by another name")
+		Expect(takeOver(ctx, "b")).To(Succeed())
+		Expect(said).To(ContainElement("deleted ServiceAccount kube-federation-system/member-1-host in member-1"))
+		Expect(said).NotTo(ContainElement(HavePrefix("warning:")))
+		Expect(accounts(ctx)).To(ConsistOf("kube-federation-system/member-1-b"))
+		Eventually(asLost).Should(MatchError(apierrors.IsUnauthorized, "is not authorized"))
+
+		By("not being taken back unasked")
+		_, err = joinAs(ctx, member1, member1)
+		Expect(err).To(MatchError(And(ContainSubstring("another host has taken member-1 over"), ContainSubstring("fedctl unjoin member-1 --force"))))
+
+		By("by the same name")
+		Expect(byBUnjoin(ctx)).To(Succeed())
+		mustJoin(ctx, member1, member1)
+		Eventually(asLost).Should(Succeed())
+		Expect(byB(ctx, hostName)).To(MatchError(ContainSubstring("If that host is lost, run the command again with --take-over")))
+		Expect(takeOver(ctx, hostName)).To(Succeed())
+		Expect(accounts(ctx)).To(ConsistOf("kube-federation-system/member-1-host"))
+		var account corev1.ServiceAccount
+		Expect(clientOf(member1).Get(ctx, client.ObjectKey{Namespace: namespace, Name: accountName}, &account)).To(Succeed())
+		Expect(account.Annotations).To(HaveKeyWithValue(join.HostUIDAnnotation, uidOf(ctx, member2)))
+		Eventually(asLost).Should(MatchError(apierrors.IsUnauthorized, "is not authorized"))
+		var role rbacv1.ClusterRole
+		Expect(clientOf(member1).Get(ctx, client.ObjectKey{Name: "kubefed-controller-manager:" + accountName}, &role)).To(Succeed())
+		Expect(role.Annotations).To(HaveKeyWithValue(join.RBACAnnotation, string(join.RBACTypes)))
+
+		By("joining again, which changes nothing")
+		Expect(takeOver(ctx, hostName)).To(Succeed())
+		Expect(said).NotTo(ContainElement(HavePrefix("deleted")))
+	})
+
+	It("gives no wider rights after a move than the host that it was brought from had", func(ctx context.Context) {
+		brought := &fedcorev1beta1.KubeFedCluster{ObjectMeta: objectMeta(namespace, member1), Spec: fedcorev1beta1.KubeFedClusterSpec{
+			APIEndpoint: configOf(member1).Host, CABundle: configOf(member1).CAData, SecretRef: fedcorev1beta1.LocalSecretReference{Name: "member-1-credentials"},
+		}}
+		brought.Annotations = map[string]string{
+			reach.AwaitsJoinAnnotation: "true", reach.NamespaceRightsAnnotation: namespace + "/member-1-lost", reach.ClusterUIDAnnotation: uidOf(ctx, member1),
+		}
+		Expect(clientOf(member2).Create(ctx, brought)).To(Succeed())
+		Expect(byB(ctx, "b")).To(Succeed())
+		Expect(said).To(ContainElement(ContainSubstring("kept the rights in member-1 to the namespaces that are federated to it")))
+		var stored fedcorev1beta1.KubeFedCluster
+		Expect(clientOf(member2).Get(ctx, client.ObjectKeyFromObject(brought), &stored)).To(Succeed())
+		Expect(stored.Annotations).NotTo(HaveKey(reach.AwaitsJoinAnnotation))
+		Expect(stored.Annotations).To(HaveKeyWithValue(reach.NamespaceRightsAnnotation, namespace+"/member-1-b"))
 	})
 
 	It("keeps the account of one when the other leaves that has had it as well", func(ctx context.Context) {

@@ -145,6 +145,7 @@ func (h *hostSide) storeCluster(ctx context.Context, s steps, r registration, sp
 		annotations = map[string]string{}
 	}
 	maps.Copy(annotations, desired.Annotations)
+	delete(annotations, reach.AwaitsJoinAnnotation)
 	if r.mode != RBACNamespaces {
 		delete(annotations, reach.NamespaceRightsAnnotation)
 	}

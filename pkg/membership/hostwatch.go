@@ -169,9 +169,9 @@ func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster)
 			p.wakeBarred()
 		}
 		prune := reach.PruneTime(kfc)
-		rights := reach.NamespaceRights(kfc)
-		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels) || !prune.Equal(m.info.Prune) || rights != m.info.NamespaceRights
-		m.object, m.info.Labels, m.info.Prune, m.info.NamespaceRights = kfc, kfc.Labels, prune, rights
+		rights, awaits := reach.NamespaceRights(kfc), reach.AwaitsJoin(kfc)
+		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels) || !prune.Equal(m.info.Prune) || rights != m.info.NamespaceRights || awaits != m.info.AwaitsJoin
+		m.object, m.info.Labels, m.info.Prune, m.info.NamespaceRights, m.info.AwaitsJoin = kfc, kfc.Labels, prune, rights, awaits
 	}
 	p.renewSnapshot()
 	p.mu.Unlock()

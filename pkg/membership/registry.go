@@ -42,7 +42,7 @@ func (p *Provider) update(m *member, change func(*Info)) {
 }
 
 func sameInfo(a, b Info) bool {
-	return a.Name == b.Name && a.UID == b.UID && a.Prune.Equal(b.Prune) && a.NamespaceRights == b.NamespaceRights && a.Probed == b.Probed && a.Ready == b.Ready && a.Reason == b.Reason &&
+	return a.Name == b.Name && a.UID == b.UID && a.Prune.Equal(b.Prune) && a.NamespaceRights == b.NamespaceRights && a.AwaitsJoin == b.AwaitsJoin && a.Probed == b.Probed && a.Ready == b.Ready && a.Reason == b.Reason &&
 		a.Message == b.Message && a.Host == b.Host && maps.Equal(a.Labels, b.Labels)
 }
 

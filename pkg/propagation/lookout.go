@@ -51,9 +51,7 @@ func (o *lookout) situation(t *runningType, key types.NamespacedName, info membe
 
 // membershipOf tells one membership from another, in a few characters: the status of every
 // object has it.
-func membershipOf(info membership.Info) string {
-	return string(info.UID)[:min(len(info.UID), 8)]
-}
+func membershipOf(info membership.Info) string { return ledger.MembershipOf(info.UID) }
 
 // look returns what the watch on a cluster shows of a federated object.
 func (o *lookout) look(t *runningType, key types.NamespacedName, cluster string) (ledger.Sighting, *live) {

@@ -19,6 +19,10 @@ const (
 	// PruneAnnotation of a KubeFedCluster asks for the removal of what was found in the
 	// cluster when it joined and no placement selects: of all that was found up to its time.
 	PruneAnnotation = "fedctl.io/prune"
+	// AwaitsJoinAnnotation of a KubeFedCluster says that it was brought from another host and
+	// has not joined this one yet: nobody knows how what is in the cluster fares. Joining
+	// takes it away.
+	AwaitsJoinAnnotation = "fedctl.io/awaits-join"
 	// ClusterLabel of a Secret names the KubeFedCluster that it belongs to.
 	ClusterLabel = "fedctl.io/cluster"
 )
@@ -37,6 +41,11 @@ const (
 // NotedUID is the UID that a KubeFedCluster's annotation tells, or empty.
 func NotedUID(kfc *fedcorev1beta1.KubeFedCluster) string {
 	return kfc.Annotations[ClusterUIDAnnotation]
+}
+
+// AwaitsJoin says whether a KubeFedCluster was brought here and has not joined yet.
+func AwaitsJoin(kfc *fedcorev1beta1.KubeFedCluster) bool {
+	return kfc.Annotations[AwaitsJoinAnnotation] != ""
 }
 
 // PruneTime is the time that a KubeFedCluster's annotation tells; zero if it tells none.

@@ -57,6 +57,9 @@ func (c *Controller) schedule(ctx context.Context, key types.NamespacedName, p *
 	if p.invalid != nil {
 		return failed(ReasonInvalidPreference, "%v", p.invalid), nil //nolint:nilerr // reported: trying again does not mend it
 	}
+	if name := c.awaited(); name != "" {
+		return failed(ReasonClusterAwaited, "cluster %s was brought from another host and has not joined this one: what runs there is not known; the federated object is left as it is until fedctl join %s, or fedctl unjoin %s --force", name, name, name), nil
+	}
 	if !c.informed() {
 		return outcome{}, nil // queued again when it is
 	}
@@ -139,6 +142,17 @@ func (c *Controller) informed() bool {
 		}
 	}
 	return true
+}
+
+// awaited is a cluster that was brought from another host and has not joined yet, or empty:
+// to take its replicas away before that would be for nothing.
+func (c *Controller) awaited() string {
+	for _, info := range c.inventory.Clusters() {
+		if info.AwaitsJoin && !info.Ready {
+			return info.Name
+		}
+	}
+	return ""
 }
 
 // waitOf is the least time that a state asks for; 0 if none does.

@@ -57,6 +57,9 @@ const (
 	ReasonInvalidFederatedObject = "InvalidFederatedObject"
 	// ReasonNoClusters: no cluster may get replicas; the federated object is left as it is.
 	ReasonNoClusters = "NoClusters"
+	// ReasonClusterAwaited: a cluster that was imported has not joined; the federated object
+	// is left as it is.
+	ReasonClusterAwaited = "ClusterAwaited"
 	// ReasonWriteFailed: the API server has refused the change to the federated object.
 	ReasonWriteFailed = "WriteFailed"
 )

@@ -51,6 +51,10 @@ namespaces that are federated to the cluster, in each of which it binds that rig
 types with which any right can be granted would undo that, and are refused.
 What the rights amount to is said.
 
+--take-over is for the cluster of a host that is lost, after "fedctl import" on the host
+that takes its place: the accounts of other hosts are removed, so that the lost one can do
+nothing in the cluster should it come back.
+
 --fleet-access lets users of the host into the cluster, through the API of the fleet
 (fedctl install --fleet-api): each as himself, with the rights that the cluster gives to
 his name. For that it makes an account that may impersonate users. --fleet-access=false
@@ -137,6 +141,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.tokenLifetime, "token-lifetime", join.DefaultTokenLifetime, "How long a token lives that the controller renews after half of that time; 0 makes one that does not end. A cluster that has joined keeps the kind it has.")
 	flags.BoolVar(&o.fleetAccess, "fleet-access", false, "Let users of the host into the joining cluster, each as himself, through the API of the fleet; =false ends it. By default as an earlier join was told.")
 	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one.")
+	flags.BoolVar(&o.Join.TakeOver, "take-over", false, "End what other hosts may do in the joining cluster, for when they are lost: their accounts are removed, with all their tokens.")
 	flags.StringToStringVar(&o.Join.Labels, "labels", nil, "Labels of the KubeFedCluster, such as region=eu,tier=gold; others that it has stay.")
 	flags.BoolVar(&o.Join.ForgetLabels, "forget-labels", false, "Do not take up the labels that the cluster remembers of an earlier membership.")
 	flags.BoolVar(&o.Join.ErrorOnExisting, "error-on-existing", false, "Fail if anything to be created exists already, instead of bringing it up to date.")

@@ -80,6 +80,22 @@ func parseVersion(text string) (v version) {
 	return v
 }
 
+// MembershipOf tells one membership from another, in a few characters, by the UID of its
+// KubeFedCluster.
+func MembershipOf(uid types.UID) string { return string(uid)[:min(len(uid), 8)] }
+
+// Moved is a version as the status has it on another host, to which the same cluster has
+// moved: what was done there in the earlier membership counts as done in the new one. It is
+// empty where the version tells of nothing that was done.
+func Moved(text, membership string) string {
+	v := parseVersion(text)
+	if v.applied == "" || !v.kept.IsZero() || v.fate == fateElsewhere {
+		return ""
+	}
+	e := entry{applied: v.applied, owned: v.owned, membership: membership, fate: v.fate, stripped: v.stripped}
+	return e.version()
+}
+
 // FoundAt is when an object was found in a cluster that nobody has selected, by what the
 // status keeps; zero if that does not tell.
 func FoundAt(text string) time.Time { return parseVersion(text).kept }

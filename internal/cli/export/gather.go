@@ -1,0 +1,360 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+	fedschedulingv1alpha1 "sigs.k8s.io/kubefed/pkg/apis/scheduling/v1alpha1"
+
+	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/exported"
+	fedctlv1alpha1 "github.com/fedctl/fedctl/pkg/api/fedctl/v1alpha1"
+	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+	"github.com/fedctl/fedctl/pkg/reach"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+)
+
+// gathering is an export under way.
+type gathering struct {
+	factory *cmdutil.Factory
+	host    client.Client
+	secrets string
+	now     time.Time
+
+	folder   *exported.Folder
+	contents *exported.Contents
+	types    []typeconfig.Type
+	// within is the only namespace of a control plane that has one; empty: all.
+	within string
+	// namespaces are those that hold something that is exported.
+	namespaces map[string]bool
+}
+
+// begin finds out what there is, and refuses what cannot be exported as it was asked for,
+// before anything is written.
+func (g *gathering) begin(ctx context.Context) error {
+	g.namespaces = map[string]bool{}
+	g.contents.Namespace = g.factory.KubeFedNamespace
+	var system corev1.Namespace
+	if err := g.host.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &system); err != nil {
+		return fmt.Errorf("reading the identity of the host: %w", err)
+	}
+	g.contents.Host = string(system.UID)
+	if err := g.readTypes(ctx); err != nil {
+		return err
+	}
+	var config fedcorev1beta1.KubeFedConfig
+	err := g.host.Get(ctx, client.ObjectKey{Namespace: g.factory.KubeFedNamespace, Name: kubefedconfig.Name}, &config)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("reading the KubeFedConfig: %w", err)
+	}
+	if config.Spec.Scope == "Namespaced" {
+		g.within = g.factory.KubeFedNamespace
+	}
+	return g.checkSecrets(ctx)
+}
+
+// readTypes refuses a type that cannot be read: its objects would be missing.
+func (g *gathering) readTypes(ctx context.Context) error {
+	var configs fedcorev1beta1.FederatedTypeConfigList
+	err := g.host.List(ctx, &configs, client.InNamespace(g.factory.KubeFedNamespace))
+	switch {
+	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+		return fedtypes.ErrNoControlPlane
+	case err != nil:
+		return fmt.Errorf("listing FederatedTypeConfigs in namespace %s: %w", g.factory.KubeFedNamespace, err)
+	}
+	var faults []error
+	for i := range configs.Items {
+		t, err := typeconfig.FromFederatedTypeConfig(&configs.Items[i])
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		g.types = append(g.types, t)
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("which objects are of these types is not known: mend or disable them: %w", errors.Join(faults...))
+	}
+	slices.SortFunc(g.types, func(a, b typeconfig.Type) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+func isSecret(t *typeconfig.Type) bool {
+	return t.Target.GVK.GroupKind() == schema.GroupKind{Kind: "Secret"}
+}
+
+// checkSecrets has the user say what becomes of federated Secrets, if there are any.
+func (g *gathering) checkSecrets(ctx context.Context) error {
+	for i := range g.types {
+		if !isSecret(&g.types[i]) {
+			continue
+		}
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(g.types[i].Federated.GVK.GroupVersion().WithKind(g.types[i].Federated.GVK.Kind + "List"))
+		err := g.host.List(ctx, list, client.InNamespace(g.within), client.Limit(1))
+		switch {
+		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || err == nil && len(list.Items) == 0:
+			continue
+		case err != nil:
+			return fmt.Errorf("reading %s objects: %w", g.types[i].Federated.GVK.Kind, err)
+		}
+		switch g.secrets {
+		case "include":
+			g.contents.Secrets = exported.Included
+		case "omit":
+			g.contents.Secrets = exported.Omitted
+		default:
+			return fmt.Errorf("there are %s objects, such as %s/%s, whose templates hold Secrets in clear: say --secrets=include to have them in the export, or --secrets=omit to leave them out: then their Secrets stay in the members, and nobody looks after them any more",
+				g.types[i].Federated.GVK.Kind, list.Items[0].Namespace, list.Items[0].Name)
+		}
+	}
+	return nil
+}
+
+// write writes everything, in the order in which it is imported; only the namespaces are
+// known last.
+func (g *gathering) write(ctx context.Context) error {
+	plane := g.factory.KubeFedNamespace
+	for _, step := range []struct {
+		file string
+		fill func(context.Context, *page) error
+	}{
+		{"01-definitions.yaml", g.definitions},
+		{"02-rights.yaml", g.rights},
+		{"03-types.yaml", func(ctx context.Context, p *page) error { return p.objects(ctx, exported.TypeConfig, plane, portable) }},
+		{"04-config.yaml", func(ctx context.Context, p *page) error { return p.objects(ctx, exported.Config, plane, portable) }},
+		{"06-clusters.yaml", g.clusters},
+		{"07-policies.yaml", g.policies},
+	} {
+		if err := g.sheet(ctx, step.file, step.fill); err != nil {
+			return err
+		}
+	}
+	if err := g.federated(ctx); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		file string
+		fill func(context.Context, *page) error
+	}{{"09-preferences.yaml", g.preferences}, {"10-backups.yaml", g.backups}, {"05-namespaces.yaml", g.ownNamespaces}} {
+		if err := g.sheet(ctx, step.file, step.fill); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(g.contents.Files, func(a, b exported.File) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// definitions writes those of federated types and of their status objects. What the types
+// are of is installed by whoever has installed it here.
+func (g *gathering) definitions(ctx context.Context, p *page) error {
+	names := map[string]bool{}
+	custom := map[string]bool{}
+	for i := range g.types {
+		names[g.types[i].CRDName()] = true
+		custom[typeconfig.QualifiedName(g.types[i].Target.GVR.Resource, g.types[i].Target.GVR.Group)] = true
+		if g.types[i].HasStatusObjects() {
+			names[g.types[i].StatusObjects.CRDName()] = true
+		}
+	}
+	found := map[string]bool{}
+	g.contents.Targets = nil
+	err := p.objects(ctx, exported.Definition, "", func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+		name := u.GetName()
+		if group, _, _ := unstructured.NestedString(u.Object, "spec", "group"); custom[name] && !strings.HasSuffix(group, ".fedctl.io") {
+			g.contents.Targets = append(g.contents.Targets, name)
+		}
+		if !names[name] {
+			return nil, nil //nolint:nilnil // documented
+		}
+		found[name] = true
+		return exported.Portable(u), nil
+	})
+	for i := range g.types {
+		if err == nil && !found[g.types[i].CRDName()] {
+			p.note("FederatedTypeConfig %s: there is no CustomResourceDefinition %s, and so no object of it", g.types[i].Name, g.types[i].CRDName())
+		}
+	}
+	return err
+}
+
+// rights writes what lets the controller work on federated types of groups that it is not
+// installed with the rights to.
+func (g *gathering) rights(ctx context.Context, p *page) error {
+	groups := map[string]bool{}
+	for i := range g.types {
+		if group := g.types[i].Federated.GVR.Group; group != typeconfig.DefaultFederatedGroup {
+			groups[group] = true
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		name := kubefedconfig.Controller + ":" + group
+		if err := p.object(ctx, exported.Role, name); err != nil {
+			return err
+		}
+		if err := p.object(ctx, exported.Binding, kubefedconfig.ClusterWideName(name, g.factory.KubeFedNamespace)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// object puts one object that has no namespace into the file, if it is there.
+func (p *page) object(ctx context.Context, kind schema.GroupVersionKind, name string) error {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(kind)
+	err := p.host.Get(ctx, client.ObjectKey{Name: name}, u)
+	if apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("reading %s %s: %w", kind.Kind, name, err)
+	}
+	return p.take(u, portable)
+}
+
+// clusters writes KubeFedClusters, and what somebody has set in ClusterCapacities.
+func (g *gathering) clusters(ctx context.Context, p *page) error {
+	g.contents.Members = []exported.Member{}
+	err := p.objects(ctx, exported.Cluster, g.factory.KubeFedNamespace, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+		endpoint, _, _ := unstructured.NestedString(u.Object, "spec", "apiEndpoint")
+		annotations := u.GetAnnotations()
+		g.contents.Members = append(g.contents.Members, exported.Member{
+			Name: u.GetName(), Endpoint: endpoint,
+			NamespaceRights: annotations[reach.NamespaceRightsAnnotation] != "", FleetAccess: annotations[reach.FleetAccessAnnotation] != "",
+		})
+		if annotations[reach.ClusterUIDAnnotation] == g.contents.Host {
+			p.note("member %s is the host itself: on another host it is that host's member, if you join it", u.GetName())
+		}
+		return exported.Portable(u), nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.objects(ctx, exported.Capacity, g.factory.KubeFedNamespace, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+		out := exported.Portable(u)
+		if !exported.WithoutPassing(out, g.now) {
+			return nil, nil //nolint:nilnil // documented
+		}
+		return out, nil
+	})
+}
+
+func (g *gathering) policies(ctx context.Context, p *page) error {
+	for _, kind := range []schema.GroupVersionKind{
+		fedctlv1alpha1.GroupVersion.WithKind("WorkloadKind"),
+		policyv1alpha1.GroupVersion.WithKind("ClusterOverridePolicy"),
+		policyv1alpha1.GroupVersion.WithKind("OverridePolicy"),
+	} {
+		if err := p.objects(ctx, kind, g.withinOf(kind), portable); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withinOf is the namespace in which objects of a kind are looked for.
+func (g *gathering) withinOf(kind schema.GroupVersionKind) string {
+	if kind.Kind == "WorkloadKind" || kind.Kind == "ClusterOverridePolicy" {
+		return ""
+	}
+	return g.within
+}
+
+// federated writes a file for each type, that of namespaces first.
+func (g *gathering) federated(ctx context.Context) error {
+	for i := range g.types {
+		t := &g.types[i]
+		number := "08"
+		if t.IsNamespace {
+			number = "07"
+		}
+		name := fmt.Sprintf("%s-%s.yaml", number, t.CRDName())
+		if isSecret(t) && g.secrets == "omit" {
+			continue
+		}
+		err := g.sheet(ctx, name, func(ctx context.Context, p *page) error {
+			return p.objects(ctx, t.Federated.GVK, g.within, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+				out := exported.Portable(u)
+				if exported.Recorded(t.Target.GVK.GroupKind(), u) {
+					exported.Record(out, u)
+				}
+				return out, nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gathering) preferences(ctx context.Context, p *page) error {
+	return p.objects(ctx, fedschedulingv1alpha1.SchemeGroupVersion.WithKind("ReplicaSchedulingPreference"), g.within, portable)
+}
+
+// backups writes those of the host itself: what is in members comes from federated ones.
+func (g *gathering) backups(ctx context.Context, p *page) error {
+	resting := 0
+	for _, kind := range []schema.GroupVersionKind{exported.Repository, exported.Backup} {
+		err := p.objects(ctx, kind, g.within, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			if u.GetLabels()[federate.ManagedLabel] != "" {
+				return nil, nil //nolint:nilnil // documented
+			}
+			out := exported.Portable(u)
+			resting++
+			return out, exported.Rest(out)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if resting > 0 {
+		p.note("%d Backup and BackupRepository object(s) are of the host itself: they are suspended and read-only in the export, because their data is this host's", resting)
+	}
+	return nil
+}
+
+// everywhere are the namespaces that every cluster has.
+var everywhere = []string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease}
+
+// ownNamespaces writes the namespaces of what was written, but for those that every cluster has.
+func (g *gathering) ownNamespaces(ctx context.Context, p *page) error {
+	for _, name := range slices.Sorted(maps.Keys(g.namespaces)) {
+		if name == g.factory.KubeFedNamespace || slices.Contains(everywhere, name) {
+			continue
+		}
+		u := &unstructured.Unstructured{}
+		u.SetGroupVersionKind(exported.Namespace)
+		err := g.host.Get(ctx, client.ObjectKey{Name: name}, u)
+		switch {
+		case apierrors.IsNotFound(err):
+			p.note("namespace %s was deleted meanwhile", name)
+			continue
+		case err != nil:
+			return fmt.Errorf("reading Namespace %s: %w", name, err)
+		case u.GetDeletionTimestamp() != nil:
+			p.note("namespace %s is being deleted; what it holds is in the export as it was found", name)
+		}
+		if err := p.sheet.Put(exported.Portable(u)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
