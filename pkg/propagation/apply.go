@@ -40,7 +40,7 @@ func (a *attempt) fight() string {
 			a.cluster(), added, federate.OwnershipAnnotation, federate.Shared)
 	}
 	return fmt.Sprintf("cluster %s: something keeps changing fields that the template sets; leave them out of the template, "+
-		"or set spec.retainReplicas if it is spec.replicas", a.cluster())
+		"or set spec.retainReplicas if it is spec.replicas; or another host writes there as well, of which fedctl join %s warns", a.cluster(), a.cluster())
 }
 
 // desired is what the applier of the member is told of what is wanted.
