@@ -39,7 +39,7 @@ func (d *diagnosis) clusters() {
 		if len(c.Others) > 0 {
 			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "another-host",
 				Message: "another host has joined it, with ServiceAccount " + strings.Join(c.Others, ", ") + ": two control planes take each other's objects there for their own",
-				Do:      "let one of the hosts end its membership: fedctl unjoin " + c.Object.Name + " --host-cluster-context HOST --cluster-context CONTEXT; where that host is no more, delete the account"})
+				Do:      "let one of the hosts end its membership: fedctl unjoin " + c.Object.Name + " --host-cluster-context HOST --cluster-context CONTEXT; where that host is lost: fedctl join " + c.Object.Name + " --cluster-context CONTEXT --take-over"})
 		}
 		if c.Skew.Abs() > mostSkew {
 			ahead := "ahead of"
