@@ -250,7 +250,7 @@ func (g *gathering) clusters(ctx context.Context, p *page) error {
 	return p.objects(ctx, exported.Capacity, g.factory.KubeFedNamespace, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		out := exported.Portable(u)
 		if !exported.WithoutPassing(out, g.now) {
-			return nil, nil //nolint:nilnil // documented
+			return nil, nil
 		}
 		return out, nil
 	})
