@@ -26,7 +26,6 @@ import (
 	"github.com/fedctl/fedctl/pkg/accelerator"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/fleet"
-	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -38,22 +37,12 @@ type Options struct {
 	RequestTimeout time.Duration
 }
 
-// Inventory is what is asked of the member clusters; pkg/membership's Provider implements it.
-type Inventory interface {
-	fleet.Inventory
-
-	// Facts returns what is known of a member beyond who it is.
-	Facts(name string) (membership.Facts, bool)
-	// SubscribeFacts registers a function that is called when a member's Facts change.
-	SubscribeFacts(fn func(name string))
-}
-
 // Reader follows the nodes of the engaged members and publishes what they offer. It
 // implements multicluster-runtime's Runnable.
 type Reader struct {
 	opts      Options
 	log       logr.Logger
-	inventory Inventory
+	inventory fleet.Inventory
 	host      client.Client
 	// published are the ClusterCapacities as the host tells them.
 	published *fleet.Table[v1alpha1.ClusterCapacity]
@@ -86,7 +75,7 @@ type followed struct {
 }
 
 // New returns a reader and adds it to the manager.
-func New(mgr mcmanager.Manager, inventory Inventory, opts Options) (*Reader, error) {
+func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Reader, error) {
 	if opts.KubeFedNamespace == "" || opts.RequestTimeout <= 0 {
 		return nil, errors.New("capacity: the KubeFed namespace or the time-out of requests is not set")
 	}

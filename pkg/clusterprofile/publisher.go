@@ -25,7 +25,6 @@ import (
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/fleet"
-	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -50,16 +49,6 @@ func resourceOf(gv schema.GroupVersion, kind, plural string) typeconfig.Resource
 	return typeconfig.Resource{GVR: gv.WithResource(plural), GVK: gv.WithKind(kind), Namespaced: true}
 }
 
-// Inventory is what is asked of the member clusters; pkg/membership's Provider implements it.
-type Inventory interface {
-	fleet.Inventory
-
-	// Facts returns what is known of a member beyond who it is.
-	Facts(name string) (membership.Facts, bool)
-	// SubscribeFacts registers a function that is called when a member's Facts change.
-	SubscribeFacts(fn func(name string))
-}
-
 // Options configure a Publisher.
 type Options struct {
 	// KubeFedNamespace is where KubeFedClusters and ClusterProfiles are.
@@ -72,7 +61,7 @@ type Options struct {
 type Publisher struct {
 	opts      Options
 	log       logr.Logger
-	inventory Inventory
+	inventory fleet.Inventory
 	dynamic   dynamic.Interface
 	metadata  metadata.Interface
 	queue     workqueue.TypedDelayingInterface[string]
@@ -87,7 +76,7 @@ type Publisher struct {
 }
 
 // New returns a publisher and adds it to the manager.
-func New(mgr manager.Manager, inventory Inventory, opts Options) (*Publisher, error) {
+func New(mgr manager.Manager, inventory fleet.Inventory, opts Options) (*Publisher, error) {
 	if opts.KubeFedNamespace == "" || opts.RequestTimeout <= 0 {
 		return nil, errors.New("clusterprofile: the KubeFed namespace or the time-out of requests is not set")
 	}

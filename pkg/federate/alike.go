@@ -66,13 +66,21 @@ func (r *Renderer) appendLikeness(b []byte, cluster string) (likeness []byte, sh
 			}
 			continue
 		}
-		like := l.Modifier.Likeness(cluster)
-		if like < 0 {
+		if b, shared = AppendLikeness(b, l.Modifier, cluster); !shared {
 			return b, false
 		}
-		b = binary.AppendUvarint(b, uint64(like))
 	}
 	return b, len(b) > 0
+}
+
+// AppendLikeness appends what is the same for clusters that a modifier treats alike. shared is
+// false for a cluster that is like no other.
+func AppendLikeness(b []byte, m Modifier, cluster string) (likeness []byte, shared bool) {
+	like := m.Likeness(cluster)
+	if like < 0 {
+		return b, false
+	}
+	return binary.AppendUvarint(b, uint64(like)), true
 }
 
 // Made is how many objects were made for clusters that are alike: not one for each cluster.

@@ -144,6 +144,33 @@ func splitPointer(path string, secret bool) (tokens []string, fault string) {
 	return tokens, ""
 }
 
+// Lookup is what the path of an override leads to in an object.
+func Lookup(object map[string]any, path string) (value any, found bool) {
+	tokens, fault := splitPointer(path, false)
+	if fault != "" {
+		return nil, false
+	}
+	p := patch{tokens: tokens}
+	value = object
+	for depth, token := range tokens {
+		switch in := value.(type) {
+		case map[string]any:
+			if value, found = in[token]; !found {
+				return nil, false
+			}
+		case []any:
+			i, fault := p.index(depth, len(in), len(in))
+			if fault != "" {
+				return nil, false
+			}
+			value = in[i]
+		default:
+			return nil, false
+		}
+	}
+	return value, true
+}
+
 // isOfObject refuses pointers that would change what an object is: kind and name tie it to
 // the federated object. The apiVersion may be another version of the same group, which
 // finish sees to.

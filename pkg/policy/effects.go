@@ -1,9 +1,9 @@
 package policy
 
 import (
-	"encoding/binary"
 	"errors"
 	"reflect"
+	"slices"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 )
@@ -37,6 +37,22 @@ func through(layers []federate.Layer, cluster string, template map[string]any) (
 type referee struct {
 	layers   []federate.Layer
 	template map[string]any
+}
+
+// Remembering implements federate.Rememberer.
+func (r *referee) Remembering() federate.Modifier {
+	return &referee{layers: remembering(r.layers), template: r.template}
+}
+
+// remembering are layers that remember what they have made.
+func remembering(layers []federate.Layer) []federate.Layer {
+	layers = slices.Clone(layers)
+	for i := range layers {
+		if r, ok := layers[i].Modifier.(federate.Rememberer); ok {
+			layers[i].Modifier = r.Remembering()
+		}
+	}
+	return layers
 }
 
 // Revision implements federate.Modifier: it depends on the layers beneath it alone.
@@ -76,6 +92,7 @@ type Effect struct {
 // Effects says what policies do to an object in clusters, those of one kind of clusters after
 // the other. layers are what Layers has made, template what they were made for.
 func Effects(layers []federate.Layer, template map[string]any, clusters []string) []Effect {
+	layers = remembering(layers)
 	a := account{of: map[federate.Origin]int{}}
 	for i := range layers {
 		if origin := layers[i].Origin; origin != (federate.Origin{}) {
@@ -100,16 +117,14 @@ func Effects(layers []federate.Layer, template map[string]any, clusters []string
 // likenessOf is the same for clusters that all layers treat alike; a cluster that is like no
 // other has its name in it.
 func likenessOf(layers []federate.Layer, cluster string) string {
-	key := make([]byte, 0, 32)
+	key, shared := make([]byte, 0, 32), false
 	for i := range layers {
 		if layers[i].Modifier == nil {
 			continue
 		}
-		like := layers[i].Modifier.Likeness(cluster)
-		if like < 0 {
+		if key, shared = federate.AppendLikeness(key, layers[i].Modifier, cluster); !shared {
 			return "=" + cluster
 		}
-		key = binary.AppendVarint(key, int64(like))
 	}
 	return string(key)
 }

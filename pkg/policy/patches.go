@@ -82,8 +82,9 @@ func (p *patches) fieldOf(field string) string {
 
 // patchDocument carries out operations on a document that the object holds in a string.
 func (w *work) patchDocument(p *patches, tree map[string]any) (map[string]any, error) {
-	text, found := stringAt(tree, p.in.Path)
-	if !found {
+	value, _ := federate.Lookup(tree, p.in.Path)
+	text, isString := value.(string)
+	if !isString {
 		return nil, &federate.ModifyError{Field: "[0].in.path", Message: "leads to no string of the object"}
 	}
 	document, message := readDocument(text, p.in.Format)
@@ -107,28 +108,6 @@ func (w *work) patchDocument(p *patches, tree map[string]any) (map[string]any, e
 		return nil, &federate.ModifyError{Field: "[0].in.path", Message: bad.Message}
 	}
 	return tree, err
-}
-
-// stringAt is the string that a JSON pointer leads to.
-func stringAt(tree map[string]any, pointer string) (string, bool) {
-	var node any = tree
-	for _, token := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
-		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
-		switch in := node.(type) {
-		case map[string]any:
-			node = in[token]
-		case []any:
-			i, err := strconv.Atoi(token)
-			if err != nil || i < 0 || i >= len(in) {
-				return "", false
-			}
-			node = in[i]
-		default:
-			return "", false
-		}
-	}
-	text, ok := node.(string)
-	return text, ok
 }
 
 // readDocument reads a document; the message says why it cannot, without its content.

@@ -338,3 +338,18 @@ spec:
 		t.Errorf("what was known last: %v", err)
 	}
 }
+
+// A document is found where a patch of the object would find it: from the end of a list, too.
+func TestADocumentIsFoundAsByPatches(t *testing.T) {
+	const object = `{data: {list: ["{}", "{\"a\": 1}"], "a/b": "{\"a\": 1}"}}`
+	for path, fault := range map[string]string{
+		"/data/list/-1": "", "/data/list/1": "", "/data/a~1b": "", "/data/list/2": "leads to no string", "/data/list/x": "leads to no string",
+		"/data/list": "leads to no string", "/data/none": "leads to no string", "data/list/1": "leads to no string", "": "leads to no string",
+	} {
+		p := policyOf(t, `{rules: [{patches: [{op: replace, path: /a, value: 2, in: {path: "`+path+`", format: JSON}}]}]}`)
+		_, _, err := made(t, p, object, "one")
+		if fault == "" && err != nil || fault != "" && (err == nil || !strings.Contains(err.Error(), fault)) {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}

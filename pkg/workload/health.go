@@ -3,6 +3,7 @@ package workload
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
@@ -138,15 +139,7 @@ func trueCondition(object map[string]any, kind string) map[string]any {
 
 func conditionText(condition map[string]any) string {
 	kind, _ := condition["type"].(string)
-	reason, _ := condition["reason"].(string)
-	message, _ := condition["message"].(string)
-	switch {
-	case message == "":
-		return cmp.Or(reason, kind)
-	case reason == "":
-		return message
-	}
-	return reason + ": " + message
+	return textOf(condition["reason"], condition["message"], kind)
 }
 
 // phases judges by a word that the status holds. A word that no list has is progress.
@@ -161,20 +154,13 @@ func (p phases) judge(object map[string]any) Health {
 	word, _ := at(object, p.field).(string)
 	text, _ := at(object, p.message).(string)
 	says := cmp.Or(text, p.field+" is "+cmp.Or(word, "empty"))
-	for _, of := range []struct {
-		words  []string
-		status HealthStatus
-	}{{p.degraded, Degraded}, {p.suspended, Suspended}} {
-		for _, w := range of.words {
-			if w == word {
-				return Health{of.status, says}
-			}
-		}
-	}
-	for _, w := range p.healthy {
-		if w == word {
-			return Health{Status: Healthy}
-		}
+	switch {
+	case slices.Contains(p.degraded, word):
+		return Health{Degraded, says}
+	case slices.Contains(p.suspended, word):
+		return Health{Suspended, says}
+	case slices.Contains(p.healthy, word):
+		return Health{Status: Healthy}
 	}
 	return Health{Progressing, says}
 }
