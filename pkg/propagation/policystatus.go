@@ -132,6 +132,9 @@ func applied(problem error, found effects) metav1.Condition {
 	case found.faulty.n > 0:
 		c.Status, c.Reason = metav1.ConditionFalse, policyv1alpha1.ReasonFailed
 		c.Message = "the last good state stays of " + amountOf(found.faulty.n, "federated object") + ": " + found.faulty.first
+	case found.late > 0:
+		c.Status, c.Reason = metav1.ConditionFalse, policyv1alpha1.ReasonPropagating
+		c.Message += "; not there yet in " + amountOf(found.late, "cluster") + ": " + found.propagating.first
 	case found.noted.n > 0:
 		c.Reason, c.Message = policyv1alpha1.ReasonRestricted, c.Message+"; there is something to say of "+amountOf(found.noted.n, "federated object")+": "+found.noted.first
 	}

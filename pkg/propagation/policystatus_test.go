@@ -38,6 +38,8 @@ func TestStatusOfPolicy(t *testing.T) {
 			want: []string{"Accepted True Accepted", "Applied True Applied", "Contested False Uncontested"}, parts: []string{"changes 2 federated objects in 5 clusters"}},
 		{name: "does not reach all", found: effects{selected: 1, changed: 1, clusters: 1, noted: example{1, "FederatedJob a/b in cluster c: the pool is closed"}},
 			want: []string{"Accepted True Accepted", "Applied True Restricted", "Contested False Uncontested"}, parts: []string{"FederatedJob a/b in cluster c: the pool is closed"}},
+		{name: "is not everywhere", found: effects{selected: 1, changed: 1, clusters: 3, late: 2, propagating: example{1, "FederatedJob a/b in cluster c: ClusterNotReady"}, noted: example{1, "y"}},
+			want: []string{"Accepted True Accepted", "Applied False Propagating", "Contested False Uncontested"}, parts: []string{"in 3 clusters; not there yet in 2 clusters: FederatedJob a/b in cluster c: ClusterNotReady"}},
 		{name: "fails, which counts more", found: effects{selected: 4, faulty: example{2, "x"}, noted: example{1, "y"}, contested: example{1, "z"}},
 			want: []string{"Accepted True Accepted", "Applied False Failed", "Contested True SetByAnother"}, parts: []string{"the last good state stays of 2 federated objects: x", "another policy sets a field of 1 federated object to something else: z"}},
 	}
@@ -73,6 +75,9 @@ func TestClusterSet(t *testing.T) {
 	}
 	other.add(1)
 	other.addAll(one)
+	if both := one.and(other[:1]); !both.has(0) || !both.has(63) || both.has(1) || both.has(64) || both.count() != 2 {
+		t.Errorf("both have %v", both)
+	}
 	if one.count() != 4 || other.count() != 5 {
 		t.Errorf("got %d and %d", one.count(), other.count())
 	}
@@ -105,6 +110,14 @@ func TestASurveyLooksAtWhatIsNew(t *testing.T) {
 	expect("at first", 1)
 	b.put(in(m, n))
 	expect("another status", 2)
+	if found := survey.take(true)[origin]; found.late != 0 {
+		t.Errorf("all is there, and got %+v", found)
+	}
+	b.put(in(m, map[string]any{"name": "n", "status": "ClusterNotReady"}))
+	expect("a cluster that does not answer", 2)
+	if found := survey.take(true)[origin]; found.late != 1 || found.propagating != (example{1, " /b in cluster n: ClusterNotReady"}) {
+		t.Errorf("got %+v", found)
+	}
 	b.policies.policies = nil
 	expect("nobody has said that there is something new", 2)
 	b.policies.forgetClusters()

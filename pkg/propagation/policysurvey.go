@@ -3,6 +3,7 @@ package propagation
 import (
 	"hash/maphash"
 	"math/bits"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -34,6 +35,8 @@ type objectSurvey struct {
 	epoch uint64
 	// selected says whether any policy changes the object.
 	selected bool
+	// late are the clusters that do not have the object as it is to be there.
+	late     clusterSet
 	revision federate.Revision
 	clusters uint64 // a hash of their names
 	effects  []objectEffect
@@ -48,8 +51,8 @@ type objectEffect struct {
 
 // effects is what a policy does to all objects.
 type effects struct {
-	selected, changed, clusters int
-	faulty, noted, contested    example
+	selected, changed, clusters, late     int
+	faulty, noted, contested, propagating example
 }
 
 // example is how many objects there are that something is to be said of, and one of them.
@@ -86,6 +89,17 @@ func (s *clusterSet) addAll(more clusterSet) {
 	}
 }
 
+// and are the numbers that are in both.
+func (s clusterSet) and(other clusterSet) clusterSet {
+	both := slices.Clone(s[:min(len(s), len(other))])
+	for i := range both {
+		both[i] &= other[i]
+	}
+	return both
+}
+
+func (s clusterSet) has(n int) bool { return n/64 < len(s) && s[n/64]&(1<<(n%64)) != 0 }
+
 func (s clusterSet) count() int {
 	n := 0
 	for _, word := range s {
@@ -100,7 +114,7 @@ func newPolicySurvey(store *policyStore, running *typeSet) *policySurvey {
 
 // take looks at all federated objects; at none, where there are no policies.
 func (s *policySurvey) take(some bool) map[federate.Origin]effects {
-	found, clusters := map[federate.Origin]effects{}, map[federate.Origin]clusterSet{}
+	found, clusters, late := map[federate.Origin]effects{}, map[federate.Origin]clusterSet{}, map[federate.Origin]clusterSet{}
 	before := s.objects
 	s.objects = map[surveyed]objectSurvey{}
 	if !some {
@@ -116,16 +130,21 @@ func (s *policySurvey) take(some bool) map[federate.Origin]effects {
 			now := s.look(before[object], t, fed)
 			s.objects[object] = now
 			for _, effect := range now.effects {
-				sum, in := found[effect.origin], clusters[effect.origin]
+				sum, in, behind := found[effect.origin], clusters[effect.origin], late[effect.origin]
 				in.addAll(effect.changed)
 				clusters[effect.origin] = in
 				sum.add(effect)
+				if waiting := effect.changed.and(now.late); waiting.count() > 0 {
+					sum.propagating.add(s.behind(t, fed, waiting))
+					behind.addAll(waiting)
+					late[effect.origin] = behind
+				}
 				found[effect.origin] = sum
 			}
 		}
 	}
 	for origin, sum := range found {
-		sum.clusters = clusters[origin].count()
+		sum.clusters, sum.late = clusters[origin].count(), late[origin].count()
 		found[origin] = sum
 	}
 	return found
@@ -150,6 +169,7 @@ func (s *policySurvey) look(before objectSurvey, t *runningType, fed *federated)
 	now := objectSurvey{}
 	if s.store.selected(t, fed) {
 		now = s.survey(before, t, fed)
+		now.late = s.late(fed)
 	}
 	now.of, now.epoch = fed, epoch
 	return now
@@ -167,7 +187,7 @@ func (s *policySurvey) survey(before objectSurvey, t *runningType, fed *federate
 		return before
 	}
 	now := objectSurvey{selected: true, revision: intent.Revision(), clusters: hash.Sum64()}
-	name := t.Federated.GVK.Kind + " " + types.NamespacedName{Namespace: fed.Namespace, Name: fed.Name}.String()
+	name := nameOf(t, fed)
 	for _, e := range policy.Effects(intent.Layers, fed.Template, clusters) {
 		effect := objectEffect{origin: e.Origin}
 		for _, cluster := range e.Changed {
@@ -188,6 +208,49 @@ func (s *policySurvey) survey(before objectSurvey, t *runningType, fed *federate
 		now.effects = append(now.effects, effect)
 	}
 	return now
+}
+
+func nameOf(t *runningType, fed *federated) string {
+	return t.Federated.GVK.Kind + " " + types.NamespacedName{Namespace: fed.Namespace, Name: fed.Name}.String()
+}
+
+// late are the clusters that do not have an object as it is to be there, but for those that
+// refuse it.
+func (s *policySurvey) late(fed *federated) (late clusterSet) {
+	for i := range fed.Status.Clusters {
+		if isLate(fed.Status.Clusters[i].Status) {
+			late.add(s.number(fed.Status.Clusters[i].Name))
+		}
+	}
+	return late
+}
+
+func isLate(status federate.PropagationStatus) bool {
+	switch status {
+	case federate.CreationFailed, federate.UpdateFailed: // see refusals
+		return false
+	case federate.LabelStripped, federate.Drifted: // it has got there
+		return false
+	case federate.WaitingForRemoval, federate.DeletionFailed, federate.DeletionTimedOut, federate.LabelRemovalFailed, federate.LabelRemovalTimedOut: // it is to go
+		return false
+	}
+	return status.Trouble()
+}
+
+// behind says of the first of some clusters why an object is not there as it is to be.
+func (s *policySurvey) behind(t *runningType, fed *federated, waiting clusterSet) string {
+	for i := range fed.Status.Clusters {
+		c := &fed.Status.Clusters[i]
+		if !waiting.has(s.number(c.Name)) {
+			continue
+		}
+		text := nameOf(t, fed) + " in cluster " + c.Name + ": " + string(c.Status)
+		if c.Message != "" {
+			text += " (" + c.Message + ")"
+		}
+		return text
+	}
+	return ""
 }
 
 func (s *policySurvey) number(cluster string) int {

@@ -167,3 +167,20 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 		}
 	}, NodeTimeout(time.Minute))
 })
+
+var _ = Describe("What a policy changes in a cluster that does not answer", localOnly, Serial, func() {
+	It("is said not to be there yet, until it is", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx)
+		there, gone := members[0], members[1]
+		f := create(ctx, configMap(ns, "app", fields{"a": "1"}).on(there, gone))
+		expectSettled(ctx, f, there, gone)
+		stop(ctx, gone)
+		p := policy(ctx, ns, "p", fields{"selectors": list{fields{"kind": "ConfigMap"}}, "rules": list{fields{"labels": fields{"by": "policy"}}}})
+		expectField(ctx, there, f.target, "/metadata/labels/by", "policy")
+		expectCondition(ctx, p, "Applied", "False", "Propagating",
+			"changes 1 federated object in 2 clusters; not there yet in 1 cluster: FederatedConfigMap "+ns+"/app in cluster "+gone.Name+": ClusterNotReady")
+		start(ctx, gone)
+		expectField(ctx, gone, f.target, "/metadata/labels/by", "policy")
+		expectCondition(ctx, p, "Applied", "True", "Applied", "changes 1 federated object in 2 clusters")
+	}, SpecTimeout(8*time.Minute))
+})

@@ -16,7 +16,7 @@ import (
 // +kubebuilder:printcolumn:name="Selected",type=integer,JSONPath=`.status.selectedObjects`
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.objects`
 // +kubebuilder:printcolumn:name="Clusters",type=integer,JSONPath=`.status.clusters`
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].reason`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Applied")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.selectors) || self.spec.selectors.all(s, !has(s.namespaces))",message="an OverridePolicy is for its own namespace: namespaces are for a ClusterOverridePolicy"
 type OverridePolicy struct {
@@ -49,7 +49,7 @@ type OverridePolicyList struct {
 // +kubebuilder:printcolumn:name="Selected",type=integer,JSONPath=`.status.selectedObjects`
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.objects`
 // +kubebuilder:printcolumn:name="Clusters",type=integer,JSONPath=`.status.clusters`
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].reason`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Applied")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ClusterOverridePolicy struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -158,7 +158,8 @@ const (
 	ReasonSelectsNothing = "SelectsNothing"
 )
 
-// ConditionApplied is True for a policy that is carried out on all objects that it selects.
+// ConditionApplied is True for a policy that is carried out on all objects that it selects, and
+// whose changes have got to the clusters.
 const ConditionApplied = "Applied"
 
 // Reasons of ConditionApplied. ReasonInvalid is one as well.
@@ -170,6 +171,8 @@ const (
 	// ReasonFailed: it cannot be carried out on an object in a cluster, where the last good
 	// state stays.
 	ReasonFailed = "Failed"
+	// ReasonPropagating: it is carried out, and what comes of it is not there in a cluster.
+	ReasonPropagating = "Propagating"
 )
 
 // ConditionContested is True for a policy that sets a field which another policy sets to
