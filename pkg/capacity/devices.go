@@ -223,7 +223,7 @@ func together(a, b map[string]int64) map[string]int64 {
 	all := make(map[string]int64, len(a)+len(b))
 	maps.Copy(all, a)
 	for name, amount := range b {
-		if accelerator.IsCounted(name) && isClean(name, mostOfKey) {
+		if accelerator.IsCounted(name) && isClean(name) {
 			all[name] += amount
 		}
 	}

@@ -155,7 +155,7 @@ func nodePoolOf(obj metav1.Object) (*nodePool, error) {
 func startupOf(list, stay []corev1.Taint) (startup []v1alpha1.StartupTaint) {
 	for _, taint := range list[:min(len(list), mostStartupTaints)] {
 		stays := slices.ContainsFunc(stay, func(t corev1.Taint) bool { return t.Key == taint.Key && t.Effect == taint.Effect })
-		if !stays && taint.Key != "" && isClean(taint.Key, mostOfKey) && isEffect(taint.Effect) {
+		if !stays && taint.Key != "" && isClean(taint.Key) && isEffect(taint.Effect) {
 			startup = append(startup, v1alpha1.StartupTaint{Key: taint.Key, Effect: taint.Effect})
 		}
 	}
@@ -172,7 +172,7 @@ func isEffect(effect corev1.TaintEffect) bool {
 func quantitiesOf(field map[string]any, path string) (map[string]resource.Quantity, error) {
 	quantities := map[string]resource.Quantity{}
 	for _, name := range slices.Sorted(maps.Keys(field)) {
-		if !accelerator.IsCounted(name) || !isClean(name, mostOfKey) || len(quantities) == mostResources {
+		if !accelerator.IsCounted(name) || !isClean(name) || len(quantities) == mostResources {
 			continue
 		}
 		text := fmt.Sprint(field[name])

@@ -65,7 +65,7 @@ func taintsOf(list []corev1.Taint) (taints []corev1.Taint) {
 func amountsOf(list corev1.ResourceList) map[string]int64 {
 	amounts := make(map[string]int64, min(len(list), mostResources))
 	for name, quantity := range list {
-		if accelerator.IsCounted(string(name)) && quantity.Sign() > 0 && isClean(string(name), mostOfKey) && len(amounts) < mostResources {
+		if accelerator.IsCounted(string(name)) && quantity.Sign() > 0 && isClean(string(name)) && len(amounts) < mostResources {
 			amounts[shared(string(name))] = accelerator.Amount(string(name), quantity)
 		}
 	}
@@ -76,8 +76,8 @@ func amountsOf(list corev1.ResourceList) map[string]int64 {
 func shared(text string) string { return unique.Make(text).Value() }
 
 // isClean says whether a name is one that can be shown as it is.
-func isClean(name string, most int) bool {
-	return errtext.Bounded(name, most) == name && !strings.ContainsAny(name, " =")
+func isClean(name string) bool {
+	return errtext.Bounded(name, mostOfKey) == name && !strings.ContainsAny(name, " =")
 }
 
 // readiness says whether a node is Ready, and since when.
@@ -98,7 +98,7 @@ func readiness(n *corev1.Node) (ready bool, since time.Time) {
 func lostBy(n *corev1.Node) string {
 	var lost []string
 	for name, quantity := range n.Status.Allocatable {
-		if accelerator.IsAccelerator(string(name)) && quantity.Sign() == 0 && isClean(string(name), mostOfKey) {
+		if accelerator.IsAccelerator(string(name)) && quantity.Sign() == 0 && isClean(string(name)) {
 			lost = append(lost, string(name))
 		}
 	}

@@ -117,14 +117,16 @@ func Effects(layers []federate.Layer, template map[string]any, clusters []string
 // likenessOf is the same for clusters that all layers treat alike; a cluster that is like no
 // other has its name in it.
 func likenessOf(layers []federate.Layer, cluster string) string {
-	key, shared := make([]byte, 0, 32), false
+	key := make([]byte, 0, 32)
 	for i := range layers {
 		if layers[i].Modifier == nil {
 			continue
 		}
-		if key, shared = federate.AppendLikeness(key, layers[i].Modifier, cluster); !shared {
+		longer, shared := federate.AppendLikeness(key, layers[i].Modifier, cluster)
+		if !shared {
 			return "=" + cluster
 		}
+		key = longer
 	}
 	return string(key)
 }
