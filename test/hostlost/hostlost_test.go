@@ -133,6 +133,8 @@ var _ = Describe("A federation whose host is lost", Ordered, func() {
 	It("is exported, without the tokens of members, and with Secrets only as somebody says", func(ctx SpecContext) {
 		_, _, err := on(ctx, host, "export", dir)
 		Expect(err).To(MatchError(ContainSubstring("FederatedSecret")))
+		_, _, err = on(ctx, host, "export", dir, "--kubefed-namespace", "elsewhere")
+		Expect(err).To(MatchError(ContainSubstring("there is no FederatedTypeConfig in namespace elsewhere, and so nothing to export")))
 		Expect(dir).NotTo(BeADirectory())
 		without := dir + "-omit"
 		mustOn(ctx, host, "export", without, "--secrets", "omit")

@@ -92,6 +92,10 @@ func (g *gathering) readTypes(ctx context.Context) error {
 	if len(faults) > 0 {
 		return fmt.Errorf("which objects are of these types is not known: mend or disable them: %w", errors.Join(faults...))
 	}
+	if len(g.types) == 0 {
+		// An export of nothing would look like one, until it is needed.
+		return fmt.Errorf("there is no FederatedTypeConfig in namespace %s, and so nothing to export: name the host with --host-cluster-context, and the control plane's namespace with --kubefed-namespace", g.factory.KubeFedNamespace)
+	}
 	slices.SortFunc(g.types, func(a, b typeconfig.Type) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
@@ -182,7 +186,7 @@ func (g *gathering) definitions(ctx context.Context, p *page) error {
 			g.contents.Targets = append(g.contents.Targets, name)
 		}
 		if !names[name] {
-			return nil, nil //nolint:nilnil // documented
+			return nil, g.noteWithoutType(ctx, p, u)
 		}
 		found[name] = true
 		return exported.Portable(u), nil
@@ -193,6 +197,27 @@ func (g *gathering) definitions(ctx context.Context, p *page) error {
 		}
 	}
 	return err
+}
+
+// noteWithoutType says of federated objects that no FederatedTypeConfig is for.
+func (g *gathering) noteWithoutType(ctx context.Context, p *page, definition *unstructured.Unstructured) error {
+	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
+	if group != typeconfig.DefaultFederatedGroup || !strings.HasPrefix(kind, "Federated") || strings.HasSuffix(kind, "Status") {
+		return nil
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: typeconfig.DefaultFederatedVersion, Kind: kind + "List"})
+	err := g.host.List(ctx, list, client.InNamespace(g.within), client.Limit(1))
+	switch {
+	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading %s objects: %w", kind, err)
+	case len(list.Items) > 0:
+		p.note("there are %s objects, and no FederatedTypeConfig for them: they were left out", kind)
+	}
+	return nil
 }
 
 // rights writes what lets the controller work on federated types of groups that it is not
