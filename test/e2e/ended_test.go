@@ -177,7 +177,7 @@ var _ = Describe("A Job that ends", localOnly, Serial, func() {
 		}
 
 		By("starting yet another one, which has nothing to write")
-		quiet(ctx) // namespaces of earlier specs take their Jobs with them
+		quiet(ctx)                    // namespaces of earlier specs take their Jobs with them
 		versions := func() []string { // of those that are done; what runs may have news at any time
 			var versions []string
 			for _, f := range []*federated{gone, removed, unseen} {
