@@ -74,6 +74,27 @@ func opened(nodes map[string]*corev1.Node, resourceName string) map[string]int {
 	return full
 }
 
+// nodesKnown is how many nodes of a resource and a product the host knows of in a cluster.
+func nodesKnown(ctx context.Context, c *framework.Cluster, resource, product string) func(g Gomega) int {
+	return func(g Gomega) (known int) {
+		for _, pool := range pools(ctx, c, resource, product)(g) {
+			n, _ := at(pool, "/nodes").(int64)
+			known += int(n)
+		}
+		return known
+	}
+}
+
+// nodesLike is how many of wildPools offer a resource and are of a product.
+func nodesLike(resource, product string) (n int) {
+	for _, pool := range wildPools {
+		if pool.offers == resource && pool.product == product {
+			n++
+		}
+	}
+	return n
+}
+
 var _ = Describe("Derived tolerations on nodes as they are found", localOnly, Serial, func() {
 	It("let pods run where the hardware is all that a taint says, and nowhere else, and follow taints", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)
@@ -82,6 +103,10 @@ var _ = Describe("Derived tolerations on nodes as they are found", localOnly, Se
 		for i, pool := range wildPools {
 			nodes[pool.name] = gpuNode(ctx, c, "wild-"+strconv.Itoa(i)+"-"+pool.name, pool.product, pool.offers, pool.taints...)
 			shrink(ctx, c, nodes[pool.name], pool.offers)
+		}
+		// What is derived from some of the nodes may open others, and nobody evicts who is there.
+		for _, pool := range wildPools {
+			Eventually(ctx, nodesKnown(ctx, c, pool.offers, pool.product)).Should(Equal(nodesLike(pool.offers, pool.product)), "%s %s", pool.offers, pool.product)
 		}
 		p := policy(ctx, ns, "gpus", fields{"rules": list{fields{"deriveTolerations": fields{}}}})
 		var workloads []*federated
