@@ -5,8 +5,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
-
-	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
 // NamespaceRightsAnnotation of a KubeFedCluster names the account in the member
@@ -29,7 +27,7 @@ func NamespaceRights(kfc *fedcorev1beta1.KubeFedCluster) types.NamespacedName {
 func NamespaceRole(account string) string { return RoleName(account) + ":namespaces" }
 
 // RoleName is KubeFed's name of the role of an account in a member, and of its binding.
-func RoleName(account string) string { return kubefedconfig.KubeFedController + ":" + account }
+func RoleName(account string) string { return "kubefed-controller-manager:" + account }
 
 // KubernetesPrefix begins the names of namespaces that are Kubernetes' own.
 const KubernetesPrefix = "kube-"

@@ -106,10 +106,11 @@ func (t *target) poll(ctx context.Context, c client.Client, object client.Object
 	told := ""
 	err := wait.PollUntilContextTimeout(ctx, time.Second, t.Timeout, true, func(ctx context.Context) (bool, error) {
 		err := c.Get(ctx, client.ObjectKeyFromObject(object), object)
-		now := ""
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		var now string
 		switch {
-		case ctx.Err() != nil:
-			return false, nil
 		case apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
 			return false, err
 		case err != nil:

@@ -94,7 +94,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		states = append(answers, notReady(clusters)...)
+		states = slices.Concat(answers, notReady(clusters))
 	}
 	rows := view.Backups(federated, ready, found(states))
 	view.ExplainBlocked(rows, clusters, time.Now())

@@ -154,8 +154,8 @@ func (o *Options) await(ctx context.Context, found []leftover) error {
 		return nil
 	}
 	left := found
-	leaving := atomic.Int32{}
-	leaving.Store(int32(len(found)))
+	leaving := atomic.Int64{}
+	leaving.Store(int64(len(found)))
 	defer o.factory.Tell(func() string {
 		return fmt.Sprintf("waiting until they are gone from %s: %d of %d objects are left", o.Cluster, leaving.Load(), len(found))
 	})()
@@ -175,7 +175,7 @@ func (o *Options) await(ctx context.Context, found []leftover) error {
 			}
 		}
 		left = still
-		leaving.Store(int32(len(left)))
+		leaving.Store(int64(len(left)))
 		return len(left) == 0, nil
 	})
 	if err != nil && wait.Interrupted(err) && ctx.Err() == nil {
