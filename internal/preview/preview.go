@@ -10,12 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
-	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
-	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/placement"
 	"github.com/fedctl/fedctl/pkg/policy"
+	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/workload"
 )
@@ -189,18 +188,9 @@ func (f *Facts) withdrawn(t typeconfig.Type, o *federate.Object) string {
 func (f *Facts) joined() []placement.Cluster {
 	clusters := make([]placement.Cluster, len(f.clusters))
 	for i := range f.clusters {
-		clusters[i] = placement.Cluster{Name: f.clusters[i].Name, Labels: f.clusters[i].Labels, Ready: ready(&f.clusters[i])}
+		clusters[i] = placement.Cluster{Name: f.clusters[i].Name, Labels: f.clusters[i].Labels, Ready: reach.IsReady(&f.clusters[i])}
 	}
 	return clusters
-}
-
-func ready(cluster *fedcorev1beta1.KubeFedCluster) bool {
-	for _, condition := range cluster.Status.Conditions {
-		if condition.Type == fedcommon.ClusterReady {
-			return condition.Status == "True"
-		}
-	}
-	return false
 }
 
 // Asked says that the object asks for the cluster, whether or not it gets there.

@@ -92,14 +92,28 @@ func checkUse(kfc *fedcorev1beta1.KubeFedCluster, secret *corev1.Secret) error {
 			return fmt.Errorf("Secret %s/%s belongs to cluster %s", secret.Namespace, secret.Name, owner) //nolint:staticcheck // a kind begins it
 		}
 	}
-	for _, c := range kfc.Status.Conditions {
-		if c.Type != fedcommon.ClusterReady || c.Status != corev1.ConditionFalse || c.Reason == nil {
-			continue
-		}
+	if c := ReadyCondition(kfc); c != nil && c.Status == corev1.ConditionFalse && c.Reason != nil {
 		switch *c.Reason {
 		case ReasonDuplicate, ReasonStranger, ReasonForeignSecret:
 			return fmt.Errorf("it is not used: %s, see: fedctl get clusters -o wide", *c.Reason)
 		}
 	}
 	return nil
+}
+
+// ReadyCondition is what the controller says of whether a member is ready, nil if it has not
+// said anything. KubeFed's says nothing of it where a member is offline.
+func ReadyCondition(kfc *fedcorev1beta1.KubeFedCluster) *fedcorev1beta1.ClusterCondition {
+	for i := range kfc.Status.Conditions {
+		if c := &kfc.Status.Conditions[i]; c.Type == fedcommon.ClusterReady {
+			return c
+		}
+	}
+	return nil
+}
+
+// IsReady says whether a member is certainly ready.
+func IsReady(kfc *fedcorev1beta1.KubeFedCluster) bool {
+	c := ReadyCondition(kfc)
+	return c != nil && c.Status == corev1.ConditionTrue
 }
