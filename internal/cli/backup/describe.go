@@ -15,6 +15,7 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -238,9 +239,9 @@ func warningLines(run *backupv1alpha1.BackupRun, context string) []string {
 	if more := len(warnings) - recentWarnings; more > 0 {
 		at := ""
 		if context != "" {
-			at = "--context " + context + " "
+			at = "--context " + errtext.Argument(context) + " "
 		}
-		lines = append(lines, fmt.Sprintf("and %d more: kubectl %s-n %s get backupruns.backup.fedctl.io %s -o yaml", more, at, run.Namespace, run.Name))
+		lines = append(lines, fmt.Sprintf("and %d more: kubectl %s-n %s get backupruns.backup.fedctl.io %s -o yaml", more, at, errtext.Argument(run.Namespace), errtext.Argument(run.Name)))
 	}
 	return lines
 }

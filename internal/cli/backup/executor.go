@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 )
@@ -32,7 +33,7 @@ func (t *target) waitsForExecutor(ctx context.Context, c client.Client) func() s
 		err := c.Get(ctx, client.ObjectKey{Namespace: t.factory.KubeFedNamespace, Name: backupv1alpha1.ExecutorLease}, lease)
 		switch {
 		case apierrors.IsNotFound(err), err == nil && !held(lease):
-			return fmt.Sprintf("waits for an executor; none works in this cluster: \"fedctl backup status -A\" says why, and \"fedctl install --member %s\" with --backup-rights or --executor brings one", cmp.Or(t.context(), cmdutil.NoContext))
+			return fmt.Sprintf("waits for an executor; none works in this cluster: \"fedctl backup status -A\" says why, and \"fedctl install --member %s\" with --backup-rights or --executor brings one", errtext.Argument(cmp.Or(t.context(), cmdutil.NoContext)))
 		}
 		return "waits for an executor"
 	}

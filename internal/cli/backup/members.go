@@ -18,13 +18,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/view"
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -176,9 +176,9 @@ func whyUnread(err error, state *memberState, timeout time.Duration) (reason, me
 	var network net.Error
 	switch {
 	case apierrors.IsNotFound(err):
-		return view.ReasonNotInstalled, fmt.Sprintf("it does not know Backups: \"fedctl install --member %s\" installs them", state.context)
+		return view.ReasonNotInstalled, fmt.Sprintf("it does not know Backups: \"fedctl install --member %s\" installs them", errtext.Argument(state.context))
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-		return view.ReasonForbidden, fmt.Sprintf("its backups may not be read: \"fedctl install --member %s --backup-rights save\" grants it", state.context)
+		return view.ReasonForbidden, fmt.Sprintf("its backups may not be read: \"fedctl install --member %s --backup-rights save\" grants it", errtext.Argument(state.context))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return view.ReasonNoAnswer, fmt.Sprintf("no answer within %s; see \"fedctl get clusters %s\"", timeout, state.Cluster)
 	}
@@ -188,10 +188,4 @@ func whyUnread(err error, state *memberState, timeout time.Duration) (reason, me
 		text = after
 	}
 	return view.ReasonNoAnswer, fmt.Sprintf("%s; see \"fedctl get clusters %s\"", text, state.Cluster)
-}
-
-func isReady(cluster *fedcorev1beta1.KubeFedCluster) bool {
-	return slices.ContainsFunc(cluster.Status.Conditions, func(c fedcorev1beta1.ClusterCondition) bool {
-		return c.Type == fedcommon.ClusterReady && c.Status == corev1.ConditionTrue
-	})
 }

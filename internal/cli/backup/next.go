@@ -8,9 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-
 	"github.com/fedctl/fedctl/internal/view"
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // next is what to do about a Backup in a cluster, the gravest first. b is nil if it
@@ -28,8 +28,10 @@ func next(state *memberState, b *backupv1alpha1.Backup, federated *unstructured.
 }
 
 func nextFor(state *memberState, b *backupv1alpha1.Backup, now time.Time) string {
-	at := fmt.Sprintf("-n %s --cluster %s --wait", b.Namespace, state.context)
-	runNow := fmt.Sprintf("\"fedctl backup run %s %s\"", b.Name, at)
+	// What the member tells of its objects are words of commands here.
+	namespace, context := errtext.Argument(b.Namespace), errtext.Argument(state.context)
+	at := fmt.Sprintf("-n %s --cluster %s --wait", namespace, context)
+	runNow := fmt.Sprintf("\"fedctl backup run %s %s\"", errtext.Argument(b.Name), at)
 	condition := func(kind string) metav1.Condition {
 		if found := meta.FindStatusCondition(b.Status.Conditions, kind); found != nil {
 			return *found
@@ -41,12 +43,12 @@ func nextFor(state *memberState, b *backupv1alpha1.Backup, now time.Time) string
 	overdue := b.Status.NextRun != nil && now.Sub(b.Status.NextRun.Time) > 10*time.Minute
 	switch {
 	case len(b.Status.Conditions) == 0:
-		return fmt.Sprintf("nobody executes it: \"fedctl install --member %s --backup-rights save\" lets the host's controller do so", state.context)
+		return fmt.Sprintf("nobody executes it: \"fedctl install --member %s --backup-rights save\" lets the host's controller do so", context)
 	case ready.Status == metav1.ConditionFalse:
 		return fmt.Sprintf("%s; then %s", view.Text(ready.Message), runNow)
 	case verified.Status == metav1.ConditionFalse:
 		return fmt.Sprintf("the data of a run is not as it was written: make a good one (%s), and do what \"fedctl backup repository check %s -n %s --cluster %s\" says",
-			runNow, b.Spec.RepositoryRef.Name, b.Namespace, state.context)
+			runNow, errtext.Argument(b.Spec.RepositoryRef.Name), namespace, context)
 	case b.Spec.Suspend:
 		return "it is suspended: set spec.suspend to false to follow the schedule"
 	case overdue:
@@ -56,7 +58,7 @@ func nextFor(state *memberState, b *backupv1alpha1.Backup, now time.Time) string
 	case good == nil:
 		return "wait for the first run, or " + runNow
 	case b.Status.LastVerified == nil:
-		return fmt.Sprintf("nothing has to be done; \"fedctl backup verify %s %s\" reads the last good run back", good.Name, at)
+		return fmt.Sprintf("nothing has to be done; \"fedctl backup verify %s %s\" reads the last good run back", errtext.Argument(good.Name), at)
 	}
 	return "nothing has to be done"
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -136,7 +137,7 @@ func (o *restoreOptions) restore(ctx context.Context, backup string) error {
 	}
 	switch err := c.Create(ctx, object); {
 	case meta.IsNoMatchError(err):
-		return fmt.Errorf("%s does not know Backups: \"fedctl install --member %s\" installs them", o.where(), cmp.Or(o.context(), cmdutil.NoContext))
+		return fmt.Errorf("%s does not know Backups: \"fedctl install --member %s\" installs them", o.where(), errtext.Argument(cmp.Or(o.context(), cmdutil.NoContext)))
 	case apierrors.IsNotFound(err): // the namespace, which the answer names
 		return fmt.Errorf("creating a Restore in %s: %w; choose another namespace with -n, or another cluster with --cluster", o.where(), err)
 	case err != nil:

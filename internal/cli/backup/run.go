@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -42,7 +43,7 @@ func (t *target) run(ctx context.Context, name string) error {
 	err = c.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: name}, &backupv1alpha1.Backup{})
 	switch {
 	case meta.IsNoMatchError(err):
-		return fmt.Errorf("%s does not know Backups: \"fedctl install --member %s\" installs them", t.where(), cmp.Or(t.context(), cmdutil.NoContext))
+		return fmt.Errorf("%s does not know Backups: \"fedctl install --member %s\" installs them", t.where(), errtext.Argument(cmp.Or(t.context(), cmdutil.NoContext)))
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%s has no Backup %s in namespace %s: choose another namespace with -n, another cluster with --cluster, or see \"fedctl backup status -A\"%s",
 			t.where(), name, t.Namespace, t.meant(ctx, c, name, &backupv1alpha1.BackupList{}))

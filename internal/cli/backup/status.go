@@ -17,6 +17,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/view"
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 var errOutside = errors.New("not all backups are within their objective")
@@ -124,7 +125,7 @@ func (f *fleet) federated(ctx context.Context, namespace string) ([]unstructured
 func notReady(clusters []fedcorev1beta1.KubeFedCluster) []memberState {
 	var states []memberState
 	for i := range clusters {
-		if name := clusters[i].Name; !isReady(&clusters[i]) {
+		if name := clusters[i].Name; !reach.IsReady(&clusters[i]) {
 			states = append(states, memberState{MemberBackups: view.MemberBackups{
 				Cluster: name, Reason: view.ReasonNotReady, Message: fmt.Sprintf("the cluster is not ready; see \"fedctl get clusters %s\"", name),
 			}})
@@ -136,7 +137,7 @@ func notReady(clusters []fedcorev1beta1.KubeFedCluster) []memberState {
 func readyNames(clusters []fedcorev1beta1.KubeFedCluster) map[string]bool {
 	ready := map[string]bool{}
 	for i := range clusters {
-		ready[clusters[i].Name] = isReady(&clusters[i])
+		ready[clusters[i].Name] = reach.IsReady(&clusters[i])
 	}
 	return ready
 }

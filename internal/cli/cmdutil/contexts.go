@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // kubeconfigs names the files in which contexts are looked for.
@@ -80,7 +82,7 @@ func (f *Factory) JoinCommand(member, endpoint string) string {
 func (f *Factory) memberCommand(verb, member, endpoint string) string {
 	command := "fedctl " + verb + " " + member
 	if context := f.ContextOf(member, endpoint); context != member {
-		command += " --cluster-context " + context
+		command += " --cluster-context " + errtext.Argument(context)
 	}
 	return command
 }

@@ -98,10 +98,10 @@ func TestAnEmptyEndpointIsRefused(t *testing.T) {
 
 func TestNameOfAContextIsNotTakenForThatOfACluster(t *testing.T) {
 	for context, want := range map[string]string{
-		"arn:aws:eks:eu-west-1:123:cluster/Prod": "fedctl join prod --cluster-context 'arn:aws:eks:eu-west-1:123:cluster/Prod'",
-		"admin@berlin":                           "fedctl join berlin --cluster-context 'admin@berlin'",
-		"gke_project_zone_c1":                    "fedctl join c1 --cluster-context 'gke_project_zone_c1'",
-		"@@":                                     "fedctl join NAME --cluster-context '@@'",
+		"arn:aws:eks:eu-west-1:123:cluster/Prod": "fedctl join prod --cluster-context arn:aws:eks:eu-west-1:123:cluster/Prod",
+		"admin@berlin":                           "fedctl join berlin --cluster-context admin@berlin",
+		"gke_project_zone_c1":                    "fedctl join c1 --cluster-context gke_project_zone_c1",
+		"@@":                                     "fedctl join NAME --cluster-context @@",
 	} {
 		o := &Options{}
 		o.Join.ClusterName = context
