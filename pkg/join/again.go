@@ -153,7 +153,7 @@ func (r registration) sayUnchecked(endpoint string, answer reach.Observation) {
 	line := fmt.Sprintf("could not check spec.apiEndpoint %s from here: %s", errtext.Address(endpoint), answer.Detail)
 	if host := r.member.config.Host; !reach.SameEndpoint(host, endpoint) {
 		line += fmt.Sprintf(". If the controller does not reach it either, go over to the address of the kubeconfig, which answers: fedctl join %s --cluster-context %s --api-endpoint %s",
-			o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), errtext.Address(host))
+			o.ClusterName, o.context(), errtext.Argument(errtext.Address(host)))
 	}
 	o.Say(line)
 }

@@ -2,6 +2,7 @@ package join
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -59,28 +60,36 @@ func fleetLeftovers(namespace, serviceAccount string) []client.Object {
 	return []client.Object{objects[2], objects[1], renewing[1], renewing[0], tokenSecret(namespace, account), objects[0]}
 }
 
-// fleetGrant is what GrantFleetAccess and RevokeFleetAccess have found.
+// fleetGrant is what letting users of the host in is done with, or letting them in no more.
 type fleetGrant struct {
 	Options
-	host    *hostSide
-	member  *side
+	host   *hostSide
+	member *side
+	// kfc is nil before the cluster has joined.
 	kfc     *fedcorev1beta1.KubeFedCluster
 	account string // the controller's
+	// stored is the Secret in the host, nil when there is none.
+	stored *corev1.Secret
 }
 
-// openFleetGrant reads everything first; the cluster must have joined, and its account be
-// this host's.
+// fleetGrant reads everything first.
+func (j *joining) fleetGrant(ctx context.Context) (g *fleetGrant, err error) {
+	g = &fleetGrant{Options: j.options, host: j.host, member: j.member, kfc: j.existing, account: j.key.Name}
+	g.stored, err = g.storedSecret(ctx)
+	return g, err
+}
+
+// openFleetGrant is fleetGrant once the cluster has joined; its account must be this host's.
 func openFleetGrant(ctx context.Context, host, member *rest.Config, o Options) (*fleetGrant, error) {
-	if err := o.complete(); err != nil {
-		return nil, err
-	}
 	o.ErrorOnExisting = false // it has just joined
 	j, err := open(ctx, host, member, o)
 	if err != nil {
 		return nil, err
 	}
-	g := &fleetGrant{Options: o, host: j.host, member: j.member, kfc: j.existing, account: j.key.Name}
+	g, err := j.fleetGrant(ctx)
 	switch {
+	case err != nil:
+		return nil, err
 	case g.kfc == nil && o.DryRun:
 		g.kfc = &fedcorev1beta1.KubeFedCluster{ObjectMeta: metav1.ObjectMeta{Namespace: o.KubeFedNamespace, Name: o.ClusterName}}
 		return g, nil
@@ -91,34 +100,53 @@ func openFleetGrant(ctx context.Context, host, member *rest.Config, o Options) (
 	return g, err
 }
 
-// GrantFleetAccess lets users of the host into a member that has joined, through the API of
-// the fleet. What they may do there its administrator says, by binding rights to their
-// names. It can be repeated; with o.Rotate all earlier tokens end. The error names the
-// cluster and the object.
-func GrantFleetAccess(ctx context.Context, host, member *rest.Config, o Options) error {
-	g, err := openFleetGrant(ctx, host, member, o)
-	if err != nil {
-		return err
-	}
-	stored, err := g.storedSecret(ctx)
-	if err != nil {
-		return err
-	}
+// plan is the token that the account gets, and what the member is to hold.
+func (g *fleetGrant) plan(ctx context.Context) (tokenPlan, []client.Object, error) {
 	account := fleetAccount(g.account)
-	plan, err := registration{options: g.Options, existing: g.kfc, member: g.member, account: g.KubeFedNamespace + "/" + account}.tokenPlan(ctx, stored)
-	if err != nil {
-		return err
-	}
-	if stored == nil && g.TokenLifetime == nil {
+	plan, err := registration{options: g.Options, existing: g.kfc, member: g.member, account: g.KubeFedNamespace + "/" + account}.tokenPlan(ctx, g.stored)
+	if g.stored == nil && g.TokenLifetime == nil {
 		plan.lifetime = DefaultTokenLifetime
 	}
-	objects := append(fleetObjects(g.KubeFedNamespace, g.account), tokenObjects(g.KubeFedNamespace, account, plan.lifetime)...)
+	return plan, append(fleetObjects(g.KubeFedNamespace, g.account), tokenObjects(g.KubeFedNamespace, account, plan.lifetime)...), err
+}
+
+// check refuses to let users in where that cannot be done to the end: before anything is
+// written, as joining is not taken back for it.
+func (g *fleetGrant) check(ctx context.Context) error {
+	plan, objects, err := g.plan(ctx)
+	if err != nil {
+		return err
+	}
 	if err := g.member.checkRights(ctx, objects, plan.rights(g.Options)...); err != nil {
 		return err
 	}
 	if err := g.host.missing(ctx, fleetHostRights(g.KubeFedNamespace)); err != nil {
 		return err
 	}
+	for _, object := range objects {
+		if _, cluster := object.(*rbacv1.ClusterRole); cluster { // what has a namespace may have none yet
+			if err := g.member.mayGrant(ctx, object); err != nil {
+				return err
+			}
+		}
+	}
+	return g.host.mayGrant(ctx, fleetHostRole(g.KubeFedNamespace, g.ClusterName)[0])
+}
+
+// grantFleetAccess lets users of the host into a member that has joined, through the API of
+// the fleet. What they may do there its administrator says, by binding rights to their
+// names. It can be repeated; with o.Rotate all earlier tokens end. The error names the
+// cluster and the object.
+func grantFleetAccess(ctx context.Context, host, member *rest.Config, o Options) error {
+	g, err := openFleetGrant(ctx, host, member, o)
+	if err != nil {
+		return err
+	}
+	plan, objects, err := g.plan(ctx)
+	if err != nil {
+		return err
+	}
+	account := fleetAccount(g.account)
 	inMember := steps{client: g.member.client, where: g.ClusterName, dryRun: g.DryRun, say: g.Say}
 	if g.Rotate {
 		if err := inMember.endTokens(ctx, g.KubeFedNamespace, account); err != nil {
@@ -139,21 +167,39 @@ func GrantFleetAccess(ctx context.Context, host, member *rest.Config, o Options)
 		return err
 	}
 	made.lifetime = plan.lifetime
-	if err := g.store(ctx, stored, made); err != nil {
+	if err := g.store(ctx, made); err != nil {
 		return err
 	}
 	return inMember.dropOther(ctx, g.KubeFedNamespace, account, plan.lifetime)
 }
 
-// FleetAccessManifests are what GrantFleetAccess would create in the member.
+// FleetAccessManifests are what letting users of the host in would create in the member.
 func FleetAccessManifests(o Options) []client.Object {
 	account := o.account(nil)
 	lifetime := ptr.Deref(o.TokenLifetime, DefaultTokenLifetime)
 	return append(fleetObjects(o.KubeFedNamespace, account), tokenObjects(o.KubeFedNamespace, fleetAccount(account), lifetime)...)
 }
 
-// RevokeFleetAccess undoes GrantFleetAccess. The host goes first, which ends what is under way.
-func RevokeFleetAccess(ctx context.Context, host, member *rest.Config, o Options) error {
+// checkRevocation refuses to let users in no more where that cannot be done to the end.
+func (g *fleetGrant) checkRevocation(ctx context.Context) error {
+	in := g.KubeFedNamespace
+	var rights []right
+	if g.stored != nil || g.kfc != nil && g.kfc.Annotations[reach.FleetAccessAnnotation] != "" {
+		rights = fleetForgetRights(in)
+	}
+	if err := g.host.missing(ctx, rights); err != nil {
+		return err
+	}
+	rights, err := g.member.rightsTo(fleetLeftovers(in, g.account), "delete")
+	if err != nil {
+		return err
+	}
+	return g.member.missing(ctx, rights)
+}
+
+// revokeFleetAccess undoes grantFleetAccess, and what is left of one that was interrupted.
+// The host goes first, which ends what is under way.
+func revokeFleetAccess(ctx context.Context, host, member *rest.Config, o Options) error {
 	g, err := openFleetGrant(ctx, host, member, o)
 	if err != nil {
 		return err
@@ -162,31 +208,11 @@ func RevokeFleetAccess(ctx context.Context, host, member *rest.Config, o Options
 	if err := g.note(ctx, inHost, ""); err != nil {
 		return err
 	}
-	if err := g.host.forgetFleetAccess(ctx, inHost, g.kfc); err != nil { // by what it said before
-		return err
-	}
 	inMember := steps{client: g.member.client, where: g.ClusterName, dryRun: g.DryRun, say: g.Say}
-	for _, object := range fleetLeftovers(g.KubeFedNamespace, g.account) {
-		if err := inMember.remove(ctx, object); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// forgetFleetAccess removes what the host has of it, if a KubeFedCluster says that there is
-// any. With the KubeFedCluster it would go as well, where a garbage collector runs.
-func (h *hostSide) forgetFleetAccess(ctx context.Context, s steps, kfc *fedcorev1beta1.KubeFedCluster) error {
-	if kfc.Annotations[reach.FleetAccessAnnotation] == "" {
-		return nil
-	}
-	objects := (&fleetGrant{Options: Options{ClusterName: kfc.Name, KubeFedNamespace: h.namespace}, kfc: kfc, member: &side{}}).hostObjects(credentials{})
-	for _, object := range []client.Object{objects[2], objects[1], objects[0]} {
-		if err := s.remove(ctx, object); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(
+		inHost.removeAll(ctx, fleetHostLeftovers(g.KubeFedNamespace, g.ClusterName)),
+		inMember.removeAll(ctx, fleetLeftovers(g.KubeFedNamespace, g.account)),
+	)
 }
 
 // storedSecret is the Secret in the host, nil if there is none. One of another cluster, or
@@ -207,17 +233,41 @@ func (g *fleetGrant) storedSecret(ctx context.Context) (*corev1.Secret, error) {
 
 // fleetHostRights are what storing it in the host takes.
 func fleetHostRights(namespace string) (rights []right) {
-	for _, resource := range []struct{ group, name string }{{"", "secrets"}, {rbacv1.GroupName, "roles"}, {rbacv1.GroupName, "rolebindings"}} {
+	for _, verb := range []string{"get", "create", "patch"} {
+		rights = append(rights, right{verb, "", "secrets", namespace})
+	}
+	for _, resource := range []string{"roles", "rolebindings"} {
 		for _, verb := range []string{"get", "create", "update"} {
-			rights = append(rights, right{verb, resource.group, resource.name, namespace})
+			rights = append(rights, right{verb, rbacv1.GroupName, resource, namespace})
 		}
 	}
 	return rights
 }
 
-// hostObjects are the Secret, and the right of the fleet's API server to read it and to
-// store the next token in it: it can read no other, above all not the controller's. They go
-// with the KubeFedCluster.
+// fleetForgetRights are what removing it from the host takes.
+func fleetForgetRights(namespace string) []right {
+	return []right{
+		{"delete", "", "secrets", namespace}, {"delete", rbacv1.GroupName, "roles", namespace}, {"delete", rbacv1.GroupName, "rolebindings", namespace},
+	}
+}
+
+// fleetHostRole is the right of the fleet's API server to read the Secret of a cluster, and to
+// store the next token in it: it can read no other, above all not the controller's.
+func fleetHostRole(namespace, cluster string) []client.Object {
+	name := fleetAccessName(cluster)
+	return roleAndBinding(name, namespace, kubefedconfig.FleetAPI, []rbacv1.PolicyRule{{
+		APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{name}, Verbs: []string{"get", "patch"},
+	}})
+}
+
+// fleetHostLeftovers are all that the host may hold of it, in the order of their deletion: the
+// Secret last, by which the rest is found.
+func fleetHostLeftovers(namespace, cluster string) []client.Object {
+	role := fleetHostRole(namespace, cluster)
+	return []client.Object{role[1], role[0], secretNamed(namespace, fleetAccessName(cluster))}
+}
+
+// hostObjects are the Secret, and the right to read it. They go with the KubeFedCluster.
 func (g *fleetGrant) hostObjects(made credentials) []client.Object {
 	name := fleetAccessName(g.ClusterName)
 	secret := &corev1.Secret{
@@ -234,10 +284,7 @@ func (g *fleetGrant) hostObjects(made credentials) []client.Object {
 	if made.lifetime > 0 {
 		secret.Annotations[reach.TokenLifetimeAnnotation] = made.lifetime.String()
 	}
-	role := roleAndBinding(name, g.KubeFedNamespace, kubefedconfig.FleetAPI, []rbacv1.PolicyRule{{
-		APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{name}, Verbs: []string{"get", "patch"},
-	}})
-	objects := append([]client.Object{secret}, role...)
+	objects := append([]client.Object{secret}, fleetHostRole(g.KubeFedNamespace, g.ClusterName)...)
 	owner := metav1.OwnerReference{
 		APIVersion: fedcorev1beta1.SchemeGroupVersion.String(), Kind: "KubeFedCluster", Name: g.kfc.Name, UID: g.kfc.UID,
 	}
@@ -249,7 +296,8 @@ func (g *fleetGrant) hostObjects(made credentials) []client.Object {
 
 // store writes what the host has to know: the Secret first, the annotation that makes it
 // used last.
-func (g *fleetGrant) store(ctx context.Context, stored *corev1.Secret, made credentials) error {
+func (g *fleetGrant) store(ctx context.Context, made credentials) error {
+	stored := g.stored
 	s := steps{client: g.host.client, where: g.host.name, dryRun: g.DryRun, say: g.Say}
 	objects := g.hostObjects(made)
 	desired, _ := objects[0].(*corev1.Secret)

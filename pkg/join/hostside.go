@@ -104,10 +104,10 @@ func (h *hostSide) scope(ctx context.Context) (apiextensionsv1.ResourceScope, er
 
 func (h *hostSide) checkRights(ctx context.Context) error {
 	rights := []right{{"get", "", "namespaces", ""}}
-	for _, verb := range []string{"get", "create", "update"} {
+	for _, verb := range []string{"get", "create", "patch"} {
 		rights = append(rights, right{verb, "", "secrets", h.namespace})
 	}
-	for _, verb := range []string{"list", "create", "update"} {
+	for _, verb := range []string{"list", "create", "patch"} {
 		rights = append(rights, right{verb, fedcorev1beta1.SchemeGroupVersion.Group, "kubefedclusters", h.namespace})
 	}
 	return h.missing(ctx, rights)

@@ -20,14 +20,15 @@ import (
 // A join or unjoin that was interrupted leaves either cluster with a part of what makes a
 // membership, and perhaps without the KubeFedCluster, which says where the rest is.
 
-// findAccount finds the account in the member, and why it is to stay.
+// findAccount finds the account in the member, and why it is to stay. With Force what the
+// member does not tell is a reason to leave it alone there, and none to fail.
 func (u *unjoining) findAccount(ctx context.Context) (err error) {
 	u.account = u.UnjoinOptions.account(u.kfc)
 	if u.member == nil {
 		return nil
 	}
 	if u.kfc == nil && u.HostClusterName == "" {
-		if u.account, err = u.ownAccount(ctx); err != nil {
+		if u.account, err = u.ownAccount(ctx); err != nil && !u.Force {
 			return err
 		}
 	}
@@ -36,7 +37,14 @@ func (u *unjoining) findAccount(ctx context.Context) (err error) {
 		return nil
 	}
 	u.kept, err = u.member.keepAccount(ctx, u.account, u.hostUID)
-	return err
+	switch {
+	case err == nil:
+		return nil
+	case u.Force:
+		u.kept = fmt.Sprintf("nothing says whose they are (%v)", err)
+		return nil
+	}
+	return fmt.Errorf("%w; %s stays as it is (--force removes it from the host cluster, and leaves its account where it is)", err, u.ClusterName)
 }
 
 // account is the service account in the member.
@@ -67,13 +75,10 @@ func (u *unjoining) ownAccount(ctx context.Context) (client.ObjectKey, error) {
 	return client.ObjectKeyFromObject(&own[0]), nil
 }
 
-// findLeftovers looks for what either cluster has of a membership without a KubeFedCluster,
-// and fails where there is nothing.
-func (u *unjoining) findLeftovers(ctx context.Context) (err error) {
-	if u.left, err = u.host.leftOf(ctx, u.ClusterName, u.others); err != nil {
-		return err
-	}
-	if len(u.left) > 0 {
+// findLeftovers fails where neither cluster has anything of a membership without a
+// KubeFedCluster.
+func (u *unjoining) findLeftovers(ctx context.Context) error {
+	if u.kfc != nil || len(u.left) > 0 {
 		return nil
 	}
 	none := fmt.Errorf("cluster %s has not joined: there is no KubeFedCluster %s/%s in the host cluster", u.ClusterName, u.KubeFedNamespace, u.ClusterName)
@@ -81,6 +86,9 @@ func (u *unjoining) findLeftovers(ctx context.Context) (err error) {
 		return none
 	}
 	there, err := u.member.holdsAny(ctx, u.account)
+	if err == nil && !there {
+		there, err = u.leftNamespace(ctx)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -92,8 +100,23 @@ func (u *unjoining) findLeftovers(ctx context.Context) (err error) {
 	return nil
 }
 
-// leftOf are what joining a cluster has made in the host beside the KubeFedCluster, and no
-// other uses, in the order of their deletion.
+// leftNamespace says whether the member has the control plane's namespace with nothing in it,
+// which is all that is there when joining is interrupted at its first step.
+func (u *unjoining) leftNamespace(ctx context.Context) (bool, error) {
+	hostNamespace := u.host.namespaceUID(ctx)
+	namespace := &corev1.Namespace{}
+	err := u.member.client.Get(ctx, client.ObjectKey{Name: u.account.Namespace}, namespace)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || err == nil && (hostNamespace == "" || !namespace.DeletionTimestamp.IsZero()) {
+		return false, nil
+	} else if err != nil {
+		return false, fmt.Errorf("reading Namespace %s in %s: %w", u.account.Namespace, u.ClusterName, err)
+	}
+	why, err := u.member.keepNamespace(ctx, namespace, u.account.Name, hostNamespace)
+	return why == "", err
+}
+
+// leftOf are what joining a cluster has made in the host beside the KubeFedCluster, where that
+// is gone, and no other uses, in the order of their deletion.
 func (h *hostSide) leftOf(ctx context.Context, cluster string, others []fedcorev1beta1.KubeFedCluster) (left []client.Object, err error) {
 	var secrets corev1.SecretList
 	if err := h.client.List(ctx, &secrets, client.InNamespace(h.namespace), client.MatchingLabels{reach.ClusterLabel: cluster}); err != nil {
@@ -103,37 +126,103 @@ func (h *hostSide) leftOf(ctx context.Context, cluster string, others []fedcorev
 		return nil, h.explain("listing Secrets", err)
 	}
 	for i := range secrets.Items {
-		secret := &secrets.Items[i]
-		if slices.ContainsFunc(others, func(other fedcorev1beta1.KubeFedCluster) bool { return other.Spec.SecretRef.Name == secret.Name }) {
-			continue
+		name := secrets.Items[i].Name
+		switch {
+		case slices.ContainsFunc(others, func(other fedcorev1beta1.KubeFedCluster) bool { return other.Spec.SecretRef.Name == name }):
+		case name == fleetAccessName(cluster):
+			left = append(left, fleetHostLeftovers(h.namespace, cluster)...)
+		default:
+			left = append(left, secretNamed(h.namespace, name))
 		}
-		if secret.Name == fleetAccessName(cluster) {
-			role := roleAndBinding(secret.Name, h.namespace, "", nil)
-			left = append(left, role[1], role[0])
-		}
-		left = append(left, &corev1.Secret{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: objectMetaOf(secret)})
 	}
 	return left, nil
 }
 
-func objectMetaOf(object client.Object) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}
+// fleetLeftOf are what the host has by which users of it get into a member: what its
+// KubeFedCluster notes, or what was not removed when they were to be let in no more.
+func (h *hostSide) fleetLeftOf(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster) []client.Object {
+	left := fleetHostLeftovers(h.namespace, kfc.Name)
+	secret := &corev1.Secret{}
+	err := h.client.Get(ctx, client.ObjectKeyFromObject(left[len(left)-1]), secret)
+	ours := err == nil && secret.Labels[reach.ClusterLabel] == kfc.Name
+	switch {
+	case !ours && kfc.Annotations[reach.FleetAccessAnnotation] == "":
+		return nil
+	case err == nil && !ours:
+		return left[:len(left)-1] // of another use
+	}
+	return left
 }
 
-// hostRights are what ending the membership takes in the host.
-func (u *unjoining) hostRights() []right {
-	in := u.KubeFedNamespace
+// HostObjects are what joining has made in the host beside the KubeFedClusters of a control
+// plane, in the order of their deletion. KubeFed's Secrets do not say whose they are. What an
+// account of another host has its token in is none of them, whatever names it.
+func HostObjects(ctx context.Context, host client.Reader, namespace string, joined []fedcorev1beta1.KubeFedCluster) ([]client.Object, error) {
+	var secrets corev1.SecretList
+	if err := host.List(ctx, &secrets, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("listing the Secrets in namespace %s: %w", namespace, err)
+	}
+	var objects []client.Object
+	for i := range secrets.Items {
+		secret := &secrets.Items[i]
+		cluster := secret.Labels[reach.ClusterLabel]
+		named := slices.ContainsFunc(joined, func(kfc fedcorev1beta1.KubeFedCluster) bool { return kfc.Spec.SecretRef.Name == secret.Name })
+		switch {
+		case cluster != "" && secret.Name == fleetAccessName(cluster):
+			objects = append(objects, fleetHostLeftovers(namespace, cluster)...)
+		case cluster != "" || named && secret.Type != corev1.SecretTypeServiceAccountToken:
+			objects = append(objects, secretNamed(namespace, secret.Name))
+		}
+	}
+	return objects, nil
+}
+
+func secretNamed(namespace, name string) *corev1.Secret {
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+	}
+}
+
+// findHostLeftovers finds what the host has of the membership beside the KubeFedCluster, and
+// refuses what may not be removed.
+func (u *unjoining) findHostLeftovers(ctx context.Context) (err error) {
+	var rights []right
 	if u.kfc == nil {
-		return []right{{"list", "", "secrets", in}, {"delete", "", "secrets", in}}
+		// Which there are is not known yet.
+		rights = []right{{"list", "", "secrets", u.KubeFedNamespace}, {"delete", "", "secrets", u.KubeFedNamespace}}
+		if err := u.checkHost(ctx, rights); err != nil {
+			return err
+		}
+		u.left, err = u.host.leftOf(ctx, u.ClusterName, u.others)
+	} else {
+		rights = append(rights, right{"delete", fedcorev1beta1.SchemeGroupVersion.Group, "kubefedclusters", u.KubeFedNamespace})
+		if u.kfc.Spec.SecretRef.Name != "" {
+			rights = append(rights, right{"get", "", "secrets", u.KubeFedNamespace}, right{"delete", "", "secrets", u.KubeFedNamespace})
+		}
+		u.left = u.host.fleetLeftOf(ctx, u.kfc)
 	}
-	rights := []right{{"delete", fedcorev1beta1.SchemeGroupVersion.Group, "kubefedclusters", in}}
-	if u.kfc.Spec.SecretRef.Name != "" {
-		rights = append(rights, right{"get", "", "secrets", in}, right{"delete", "", "secrets", in})
+	if err != nil {
+		return err
 	}
-	if u.kfc.Annotations[reach.FleetAccessAnnotation] != "" {
-		rights = append(rights, right{"delete", rbacv1.GroupName, "roles", in}, right{"delete", rbacv1.GroupName, "rolebindings", in})
+	more, err := u.host.rightsTo(u.left, "delete")
+	if err != nil {
+		return err
 	}
-	return rights
+	for _, one := range more {
+		if !slices.Contains(rights, one) {
+			rights = append(rights, one)
+		}
+	}
+	return u.checkHost(ctx, rights)
+}
+
+// checkHost refuses to begin what the user may not do in the host; with Force it goes as far as it can.
+func (u *unjoining) checkHost(ctx context.Context, rights []right) error {
+	if err := u.host.missing(ctx, rights); err != nil && !u.Force {
+		return fmt.Errorf("%w; %s stays as it is", err, u.ClusterName)
+	}
+	return nil
 }
 
 // holdsAny says whether the member has anything that join makes for an account.

@@ -23,23 +23,6 @@ import (
 var _ = Describe("a membership that was made or ended half", func() {
 	AfterEach(func(ctx context.Context) { leave(ctx, member1) })
 
-	// killed runs what says what it has done, and ends it as a signal that cannot be caught
-	// does, after a line with this beginning.
-	killed := func(after string, run func(say func(string)) error) {
-		GinkgoHelper()
-		type kill struct{}
-		defer func() {
-			if r := recover(); r != (kill{}) {
-				panic(r)
-			}
-		}()
-		err := run(func(line string) {
-			if strings.HasPrefix(line, after) {
-				panic(kill{})
-			}
-		})
-		Fail("was not killed: " + errorText(err))
-	}
 	killedJoin := func(ctx context.Context, after string, change ...func(*join.Options)) {
 		GinkgoHelper()
 		killed(after, func(say func(string)) error {
@@ -78,12 +61,15 @@ var _ = Describe("a membership that was made or ended half", func() {
 	It("is ended wherever joining was interrupted", func(ctx context.Context) {
 		byNamespace := func(o *join.Options) { o.RBAC = join.RBACNamespaces }
 		for _, after := range []string{
-			"created ServiceAccount", "created ValidatingAdmissionPolicy ", "created ValidatingAdmissionPolicyBinding",
+			"created Namespace", "created ServiceAccount", "created ValidatingAdmissionPolicy ", "created ValidatingAdmissionPolicyBinding",
 			"created ClusterRole ", "created ClusterRoleBinding", "created Secret", "created KubeFedCluster",
 		} {
 			By(after)
 			killedJoin(ctx, after, byNamespace)
 			gone(ctx)
+			Eventually(func() error {
+				return clientOf(member1).Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
+			}).Should(Satisfy(apierrors.IsNotFound))
 		}
 	})
 
@@ -113,6 +99,24 @@ var _ = Describe("a membership that was made or ended half", func() {
 		gone(ctx)
 	})
 
+	It("is ended in the host by force where nothing may be read in the member", func(ctx context.Context) {
+		mustJoin(ctx, member1, member1)
+		blind := configOf(member1)
+		blind.Impersonate = rest.ImpersonationConfig{UserName: "blind", Groups: []string{"system:authenticated"}}
+		said, err := unjoin(ctx, member1, blind)
+		Expect(err).To(MatchError(And(ContainSubstring("reading ServiceAccount kube-federation-system/member-1-host in member-1"), ContainSubstring("member-1 stays as it is (--force"))))
+		Expect(said).To(BeEmpty())
+		said, err = unjoin(ctx, member1, blind, func(o *join.UnjoinOptions) { o.Force = true })
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(ContainElements(
+			"deleted KubeFedCluster kube-federation-system/member-1 in the host cluster",
+			"deleted Secret kube-federation-system/member-1-credentials in the host cluster",
+			HavePrefix("kept ServiceAccount kube-federation-system/member-1-host and its rights in member-1: nothing says whose they are (reading ServiceAccount"),
+		))
+		Expect(clientOf(member1).Get(ctx, client.ObjectKey{Namespace: namespace, Name: accountName}, &corev1.ServiceAccount{})).To(Succeed())
+		gone(ctx)
+	})
+
 	It("does not come of rights that are missing", func(ctx context.Context) {
 		mustJoin(ctx, member1, member1)
 		limited := configOf(member1)
@@ -136,6 +140,24 @@ var _ = Describe("a membership that was made or ended half", func() {
 		gone(ctx, func(o *join.UnjoinOptions) { o.HostClusterName = hostName })
 	})
 })
+
+// killed runs what says what it has done, and ends it as a signal that cannot be caught
+// does, after a line with this beginning.
+func killed(after string, run func(say func(string)) error) {
+	GinkgoHelper()
+	type kill struct{}
+	defer func() {
+		if r := recover(); r != (kill{}) {
+			panic(r)
+		}
+	}()
+	err := run(func(line string) {
+		if strings.HasPrefix(line, after) {
+			panic(kill{})
+		}
+	})
+	Fail("was not killed: " + errorText(err))
+}
 
 func errorText(err error) string {
 	if err == nil {

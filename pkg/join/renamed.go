@@ -1,10 +1,8 @@
 package join
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,13 +40,36 @@ func (j *joining) findEarlier(ctx context.Context) error {
 	return nil
 }
 
-// checkFleetAccess finds out whether users of the host are to be let in by the new account
-// as they were by an earlier one, and whether that can be done.
+// checkFleetAccess finds out whether users of the host are to be let in, or no more, and
+// whether that can be done: as it is told now, or else by the new account as they were by an
+// earlier one, or by a new token when all are to end.
 func (j *joining) checkFleetAccess(ctx context.Context) error {
-	if j.options.FleetAccess != nil || j.existing == nil || j.existing.Annotations[reach.FleetAccessAnnotation] == "" {
-		return nil
+	wanted := j.options.FleetAccess
+	if wanted == nil {
+		if j.existing == nil || j.existing.Annotations[reach.FleetAccessAnnotation] == "" {
+			return nil
+		}
+		var err error
+		if j.renewsFleetAccess, err = j.hadFleetAccess(ctx); err != nil {
+			return err
+		}
+		if !j.renewsFleetAccess {
+			return j.warnOfLostFleetAccess(ctx)
+		}
 	}
-	namespace := j.key.Namespace
+	g, err := j.fleetGrant(ctx)
+	if err != nil {
+		return err
+	}
+	if wanted != nil && !*wanted {
+		return g.checkRevocation(ctx)
+	}
+	return g.check(ctx)
+}
+
+// hadFleetAccess says whether the member has an account that has let users in and will not
+// do so any more: an earlier one, or one whose tokens are to end.
+func (j *joining) hadFleetAccess(ctx context.Context) (bool, error) {
 	var names []string
 	if j.was != "" {
 		names = append(names, j.was)
@@ -56,22 +77,15 @@ func (j *joining) checkFleetAccess(ctx context.Context) error {
 	for _, account := range j.earlier {
 		names = append(names, account.Name)
 	}
+	if j.options.Rotate {
+		names = append(names, j.key.Name)
+	}
 	for _, name := range names {
-		there, err := j.member.has(ctx, client.ObjectKey{Namespace: namespace, Name: fleetAccount(name)})
-		if err != nil {
-			return err
+		if there, err := j.member.has(ctx, client.ObjectKey{Namespace: j.key.Namespace, Name: fleetAccount(name)}); there || err != nil {
+			return there, err
 		}
-		j.movesFleetAccess = j.movesFleetAccess || there
 	}
-	if !j.movesFleetAccess {
-		return j.warnOfLostFleetAccess(ctx)
-	}
-	account := fleetAccount(j.key.Name)
-	objects := slices.Concat(fleetObjects(namespace, j.key.Name), tokenObjects(namespace, account, j.token.lifetime))
-	if err := j.member.checkRights(ctx, objects); err != nil {
-		return err
-	}
-	return j.host.missing(ctx, fleetHostRights(namespace))
+	return false, nil
 }
 
 // warnOfLostFleetAccess says that nobody gets in any more although the host notes it: the
@@ -84,7 +98,7 @@ func (j *joining) warnOfLostFleetAccess(ctx context.Context) error {
 	}
 	o := j.options
 	o.Say(fmt.Sprintf("warning: KubeFedCluster %s/%s lets users of the host in, but ServiceAccount %s with which they get there is gone from %s: fedctl join %s --cluster-context %s --fleet-access makes it again, --fleet-access=false ends it",
-		o.KubeFedNamespace, o.ClusterName, account, o.ClusterName, o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName)))
+		o.KubeFedNamespace, o.ClusterName, account, o.ClusterName, o.ClusterName, o.context()))
 	return nil
 }
 
@@ -92,9 +106,9 @@ func (j *joining) warnOfLostFleetAccess(ctx context.Context) error {
 func (j *joining) setFleetAccess(ctx context.Context, host, member *rest.Config) error {
 	switch wanted := j.options.FleetAccess; {
 	case wanted != nil && !*wanted:
-		return RevokeFleetAccess(ctx, host, member, j.options)
-	case wanted != nil || j.movesFleetAccess:
-		return GrantFleetAccess(ctx, host, member, j.options)
+		return revokeFleetAccess(ctx, host, member, j.options)
+	case wanted != nil || j.renewsFleetAccess:
+		return grantFleetAccess(ctx, host, member, j.options)
 	default:
 		return nil
 	}

@@ -135,6 +135,21 @@ func (s *side) missing(ctx context.Context, rights []right) error {
 	return fmt.Errorf("you lack rights in %s: %s", s.name, strings.Join(lacking, ", "))
 }
 
+// mayGrant has the cluster say whether the user may give the rights of a role, for which he
+// must have them himself or be allowed to give any. Nothing is written.
+func (s *side) mayGrant(ctx context.Context, role client.Object) error {
+	probe, ok := role.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("unexpected type %T", role)
+	}
+	// Of one that is there this is asked as well, before it is said to be there. Whatever else
+	// is wrong will be said when it is done.
+	if err := s.client.Create(ctx, probe, client.DryRunAll); apierrors.IsForbidden(err) {
+		return fmt.Errorf("you may not give the rights of %s in %s: %w", describeObject(role), s.name, err)
+	}
+	return nil
+}
+
 // checkRights asks for the rights to create or update objects, and for more.
 func (s *side) checkRights(ctx context.Context, objects []client.Object, more ...right) error {
 	rights, err := s.rightsTo(objects, "get", "create")

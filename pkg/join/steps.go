@@ -128,6 +128,16 @@ func (s steps) remove(ctx context.Context, object client.Object) error {
 	return nil
 }
 
+// removeAll deletes objects one after the other, up to the first that cannot be.
+func (s steps) removeAll(ctx context.Context, objects []client.Object) error {
+	for _, object := range objects {
+		if err := s.remove(ctx, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s steps) didDelete(object client.Object) {
 	if s.deleted != nil {
 		s.deleted(object)

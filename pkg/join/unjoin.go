@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -40,6 +41,11 @@ type UnjoinOptions struct {
 	// Deleted is told of each object that was deleted, or with DryRun would be, in
 	// the host or in the member, instead of Say. Nil means that Say is.
 	Deleted func(object client.Object)
+}
+
+// context is the member's context in commands that are advised.
+func (o *UnjoinOptions) context() string {
+	return errtext.Argument(cmp.Or(o.ClusterContext, o.ClusterName))
 }
 
 // Unjoin undoes Join. The host goes first, so that the controller lets go of the
@@ -74,7 +80,7 @@ type unjoining struct {
 	// member is nil where it cannot be worked on.
 	member *side
 	// kfc is nil where the host does not know the cluster any more, or not yet; left is
-	// what it has of it all the same.
+	// what it has of it besides.
 	kfc    *fedcorev1beta1.KubeFedCluster
 	left   []client.Object
 	others []fedcorev1beta1.KubeFedCluster
@@ -111,13 +117,11 @@ func openUnjoin(ctx context.Context, host, member *rest.Config, o UnjoinOptions)
 // prepare refuses what cannot be done to the end, before anything is: what is left
 // half-way is harder to find again. With Force it goes as far as it can.
 func (u *unjoining) prepare(ctx context.Context) error {
-	if err := u.host.missing(ctx, u.hostRights()); err != nil && !u.Force {
-		return fmt.Errorf("%w; %s stays as it is", err, u.ClusterName)
+	if err := u.findHostLeftovers(ctx); err != nil {
+		return err
 	}
-	if u.kfc == nil {
-		if err := u.findLeftovers(ctx); err != nil {
-			return err
-		}
+	if err := u.findLeftovers(ctx); err != nil {
+		return err
 	}
 	if u.member == nil || u.kept != "" {
 		return nil
@@ -143,7 +147,7 @@ func (u *unjoining) run(ctx context.Context) error {
 		u.Say(fmt.Sprintf("could not leave the labels in %s: %v", u.ClusterName, err)) // they have been said
 	}
 	if u.kept != "" {
-		u.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: %s", u.account, u.ClusterName, u.kept))
+		u.Say(fmt.Sprintf("kept ServiceAccount %s and its rights in %s: %s", named(u.account), u.ClusterName, u.kept))
 		return nil
 	}
 	err := u.member.cleanUp(ctx, u.account, u.host.namespaceUID(ctx), u.UnjoinOptions)
@@ -151,7 +155,7 @@ func (u *unjoining) run(ctx context.Context) error {
 		return nil
 	}
 	rest := fmt.Sprintf("Run the command again to do the rest: fedctl unjoin %s --cluster-context %s --host-cluster-name %s",
-		u.ClusterName, cmp.Or(u.ClusterContext, u.ClusterName), strings.TrimPrefix(u.account.Name, u.ClusterName+"-"))
+		u.ClusterName, u.context(), errtext.Argument(strings.TrimPrefix(u.account.Name, u.ClusterName+"-")))
 	switch {
 	case u.DryRun:
 		return fmt.Errorf("%s could not be cleaned up: %w", u.ClusterName, err)
@@ -173,8 +177,8 @@ func (o *UnjoinOptions) sayLabels(kfc *fedcorev1beta1.KubeFedCluster) {
 	if o.DryRun {
 		verb = "would drop"
 	}
-	o.Say(fmt.Sprintf("%s the labels of %s: %s; to join with them again: fedctl join %s --cluster-context %s --labels '%s'",
-		verb, o.ClusterName, labels, o.ClusterName, cmp.Or(o.ClusterContext, o.ClusterName), labels))
+	o.Say(fmt.Sprintf("%s the labels of %s: %s; to join with them again: fedctl join %s --cluster-context %s --labels %s",
+		verb, o.ClusterName, labels, o.ClusterName, o.context(), errtext.Argument(labels)))
 }
 
 // rememberLabels leaves the labels in the member, for the next join: in its namespace, under
@@ -228,18 +232,13 @@ func (h *hostSide) find(ctx context.Context, name string) (*fedcorev1beta1.KubeF
 // forget removes KubeFedCluster and Secret, or what is left of them without one.
 func (h *hostSide) forget(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster, left []client.Object, others []fedcorev1beta1.KubeFedCluster, o UnjoinOptions) error {
 	s := steps{client: h.client, where: h.name, dryRun: o.DryRun, say: o.Say, deleted: o.Deleted}
-	for _, object := range left {
-		if err := s.remove(ctx, object); err != nil {
-			return err
-		}
-	}
 	if kfc == nil {
-		return nil
+		return s.removeAll(ctx, left)
 	}
 	if err := s.remove(ctx, kfc); err != nil {
 		return err
 	}
-	if err := h.forgetFleetAccess(ctx, s, kfc); err != nil {
+	if err := s.removeAll(ctx, left); err != nil {
 		return err
 	}
 	if kfc.Spec.SecretRef.Name == "" {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/join"
 )
 
@@ -35,7 +36,8 @@ The token ends after a week, and the controller renews it when half of that has
 passed; "fedctl get clusters -o wide" shows its end. --token-lifetime sets another
 time, or with 0 makes one that does not end, as kubefedctl does. A cluster that had
 joined keeps the kind of token it has. --rotate ends all tokens of the account at
-once, for when one may be in wrong hands.
+once, and those with which users of the host are let in, for when one may be in wrong
+hands.
 
 The rights (--rbac=types) are those that the types need which are enabled now,
 besides reading nodes, and pods where a type has replicas. Repeat the command after
@@ -140,7 +142,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Join.AllowGranting, "allow-granting", false, "With --rbac=namespaces, give the rights that enabled Roles, RoleBindings, ClusterRoles and ClusterRoleBindings need, too: they undo it.")
 	flags.DurationVar(&o.tokenLifetime, "token-lifetime", join.DefaultTokenLifetime, "How long a token lives that the controller renews after half of that time; 0 makes one that does not end. A cluster that has joined keeps the kind it has.")
 	flags.BoolVar(&o.fleetAccess, "fleet-access", false, "Let users of the host into the joining cluster, each as himself, through the API of the fleet; =false ends it. By default as an earlier join was told.")
-	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one.")
+	flags.BoolVar(&o.Join.Rotate, "rotate", false, "End all tokens of the account in the joining cluster, whoever has one, and make a new one; those that let users of the host in as well.")
 	flags.BoolVar(&o.Join.TakeOver, "take-over", false, "End what other hosts may do in the joining cluster, for when they are lost: their accounts are removed, with all their tokens.")
 	flags.StringToStringVar(&o.Join.Labels, "labels", nil, "Labels of the KubeFedCluster, such as region=eu,tier=gold; others that it has stay.")
 	flags.BoolVar(&o.Join.ForgetLabels, "forget-labels", false, "Do not take up the labels that the cluster remembers of an earlier membership.")
@@ -197,7 +199,7 @@ func (o *Options) checkClusterName() error {
 	if len(parts) > 0 {
 		name = cmp.Or(join.HostClusterName(parts[len(parts)-1]), name)
 	}
-	return fmt.Errorf("%q cannot be the name of a cluster; if it is the name of a context, give both: fedctl join %s --cluster-context '%s'", context, name, context)
+	return fmt.Errorf("%q cannot be the name of a cluster; if it is the name of a context, give both: fedctl join %s --cluster-context %s", context, name, errtext.Argument(context))
 }
 
 // Run joins the cluster.
