@@ -16,11 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
-	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/pkg/join"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
-	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 // othersAccounts are the accounts in the namespace by which other hosts have this cluster
@@ -57,7 +55,7 @@ func (o *Options) emptyNamespace(ctx context.Context, host client.Client, others
 		return fmt.Errorf("building the manifests: %w", err)
 	}
 	objects = slices.DeleteFunc(objects, func(object *unstructured.Unstructured) bool {
-		return object.GetKind() == "Deployment" || object.GetKind() == "FederatedTypeConfig" // which are gone
+		return object.GetKind() == "Deployment" && object.GetName() == kubefedconfig.Controller || object.GetKind() == "FederatedTypeConfig" // which are gone
 	})
 	own, err := o.joined(ctx, host)
 	if err != nil {
@@ -65,15 +63,18 @@ func (o *Options) emptyNamespace(ctx context.Context, host client.Client, others
 	}
 	for i := range own {
 		objects = append(objects, o.object(fedcorev1beta1.SchemeGroupVersion.String(), "KubeFedCluster", own[i].Name))
-		secret, err := cmdutil.Credentials(ctx, host, &own[i])
-		if err != nil {
-			return fmt.Errorf("KubeFedCluster %s: %w", own[i].Name, err)
-		}
-		if secret != nil && secret.Labels[reach.ClusterLabel] == own[i].Name {
-			objects = append(objects, o.object("v1", "Secret", secret.Name))
-		}
 	}
-	objects = append(objects, o.object("coordination.k8s.io/v1", "Lease", kubefedconfig.Controller))
+	credentials, err := join.HostObjects(ctx, host, o.factory.KubeFedNamespace, own)
+	if err != nil {
+		return err
+	}
+	for _, object := range credentials {
+		apiVersion, kind := object.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
+		objects = append(objects, o.object(apiVersion, kind, object.GetName()))
+	}
+	objects = append(objects,
+		o.object("v1", "Secret", kubefedconfig.FleetAPI), // which install makes beside the manifests
+		o.object("coordination.k8s.io/v1", "Lease", kubefedconfig.Controller))
 	return o.deleteAll(ctx, host, objects)
 }
 

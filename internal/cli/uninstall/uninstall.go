@@ -94,6 +94,10 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := o.refuseWhileJoined(ctx, host.Client); err != nil {
 		return err
 	}
+	others, err := o.othersAccounts(ctx, host.Client) // first: nothing is removed while that is not known
+	if err != nil {
+		return err
+	}
 	if err := o.stopController(ctx, host.Client); err != nil {
 		return err
 	}
@@ -102,10 +106,6 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	if err := o.removeFleetAPI(ctx, host.Client); err != nil {
-		return err
-	}
-	others, err := o.othersAccounts(ctx, host.Client)
-	if err != nil {
 		return err
 	}
 	if len(others) == 0 {
