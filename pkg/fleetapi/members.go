@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
@@ -30,7 +29,8 @@ const (
 	// secretKept is how long a Secret is used without looking at it again: so long a token
 	// that was taken away may still be sent, to the member that ends it.
 	secretKept = 10 * time.Second
-	// secretPause is the time between two tries to read a Secret that could not be read.
+	// secretPause is the least time between two looks at one that is no help: it could not be
+	// read, lets nobody in, or has a token that the member does not accept.
 	secretPause = 2 * time.Second
 	// hostTimeout is for reading a Secret.
 	hostTimeout = 5 * time.Second
@@ -52,10 +52,12 @@ type members struct {
 // nothing for what is under way; anything else ends it.
 type way struct {
 	mu         sync.Mutex
-	looked     time.Time // when the Secret was read
-	uid        string    // of the KubeFedCluster
-	version    string    // of it
+	looked     time.Time     // when the Secret was read last, or should have been
+	kept       time.Duration // how long that is to do
+	uid        string        // of the KubeFedCluster
+	version    string        // of it
 	connection *connection
+	problem    error // why there is no connection
 }
 
 // connection is what requests to one place go through, each as its user.
@@ -68,7 +70,7 @@ type connection struct {
 	// ended is closed when the connection may not be used any more.
 	ended context.Context //nolint:containedctx // the life of the connection, not of a call
 	end   context.CancelFunc
-	// stale asks for the Secret to be read again: its token was not accepted.
+	// stale asks for the Secret to be read again soon: its token was not accepted.
 	stale atomic.Bool
 	idle  func()
 }
@@ -90,41 +92,47 @@ func (m *members) to(ctx context.Context, name string) (*connection, error) {
 	w := m.way(name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.fresh(kfc, time.Now()) {
-		return w.connection, nil
+	if !w.fresh(kfc, time.Now()) {
+		m.look(ctx, w, kfc)
 	}
-	secret, err := m.secret(ctx, kfc)
-	switch {
-	case err != nil && w.usable(kfc):
-		w.looked = time.Now().Add(secretPause - secretKept) // a host that does not answer has taken nothing away
-		return w.connection, nil
-	case err != nil:
-		return nil, unavailable(name, err.Error())
-	}
-	access, err := reach.FleetAccess(kfc, secret)
-	if err != nil {
-		w.close()
-		return nil, unavailable(name, err.Error())
-	}
-	if err := w.connect(kfc, access, m.responseTimeout); err != nil {
-		return nil, unavailable(name, err.Error())
+	if w.connection == nil {
+		return nil, unavailable(name, w.problem.Error())
 	}
 	return w.connection, nil
 }
 
+// look reads the Secret, after which there is a connection or a problem. The caller holds the
+// way's lock.
+func (m *members) look(ctx context.Context, w *way, kfc *fedcorev1beta1.KubeFedCluster) {
+	if w.uid != string(kfc.UID) {
+		w.close()
+	}
+	secret, err := m.secret(context.WithoutCancel(ctx), kfc) // what is found holds for others as well
+	if err == nil {
+		var access reach.Access
+		if access, err = reach.FleetAccess(kfc, secret); err != nil {
+			w.close()
+		} else {
+			err = w.connect(kfc, access, m.responseTimeout)
+		}
+	}
+	w.problem, w.looked, w.kept = err, time.Now(), secretKept
+	w.uid, w.version = string(kfc.UID), kfc.ResourceVersion
+	if err != nil { // a host that does not answer has taken nothing away: what there is stays
+		w.kept = secretPause
+	}
+}
+
 // notReady says why a member is not to be asked; empty if it is ready.
 func notReady(kfc *fedcorev1beta1.KubeFedCluster) string {
-	why := "the controller has not said yet that it is ready"
-	for _, c := range kfc.Status.Conditions {
-		if c.Type != fedcommon.ClusterReady {
-			continue
-		}
-		if c.Status == corev1.ConditionTrue {
-			return ""
-		}
-		why = ptr.Deref(c.Reason, "") + ": " + ptr.Deref(c.Message, "")
+	switch c := reach.ReadyCondition(kfc); {
+	case c == nil:
+		return "the controller has not said yet that it is ready"
+	case c.Status == corev1.ConditionTrue:
+		return ""
+	default:
+		return ptr.Deref(c.Reason, "") + ": " + ptr.Deref(c.Message, "")
 	}
-	return why
 }
 
 // unavailable is answered at once in place of waiting for a member.
@@ -183,24 +191,22 @@ func (m *members) secret(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster
 	return secret, nil
 }
 
-// fresh says whether the connection can be used without looking at the Secret again.
+// fresh says whether what is known will do without looking at the Secret again.
 // The caller holds the lock.
 func (w *way) fresh(kfc *fedcorev1beta1.KubeFedCluster, now time.Time) bool {
-	return w.usable(kfc) && w.version == kfc.ResourceVersion && now.Sub(w.looked) < secretKept
-}
-
-// usable says whether nothing is known against the connection. The caller holds the lock.
-func (w *way) usable(kfc *fedcorev1beta1.KubeFedCluster) bool {
-	return w.connection != nil && w.uid == string(kfc.UID) && !w.connection.stale.Load()
+	kept := w.kept
+	if w.connection != nil && w.connection.stale.Load() {
+		kept = min(kept, secretPause)
+	}
+	return w.uid == string(kfc.UID) && w.version == kfc.ResourceVersion && now.Sub(w.looked) < kept
 }
 
 // connect goes on with the connection there is, if only the token is another. The caller
 // holds the lock.
 func (w *way) connect(kfc *fedcorev1beta1.KubeFedCluster, access reach.Access, responseTimeout time.Duration) error {
-	if c := w.connection; c != nil && w.uid == string(kfc.UID) && c.access.Place().Fingerprint() == access.Place().Fingerprint() {
+	if c := w.connection; c != nil && c.access.Place().Fingerprint() == access.Place().Fingerprint() {
 		c.access.Bearer.Set(access.Token)
 		c.stale.Store(false)
-		w.version, w.looked = kfc.ResourceVersion, time.Now()
 		return nil
 	}
 	w.close()
@@ -208,7 +214,7 @@ func (w *way) connect(kfc *fedcorev1beta1.KubeFedCluster, access reach.Access, r
 	if err != nil {
 		return err
 	}
-	w.connection, w.uid, w.version, w.looked = c, string(kfc.UID), kfc.ResourceVersion, time.Now()
+	w.connection = c
 	return nil
 }
 
