@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,6 +18,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 const (
@@ -65,7 +65,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			return o.Run(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&o.Merge, "merge", false, "Add the contexts to your kubeconfig instead of printing one; the current context stays.")
+	cmd.Flags().BoolVar(&o.Merge, "merge", false, "Add the contexts to your kubeconfig instead of printing one; the current context stays, and so does what is called the same and leads elsewhere, with an error.")
 	return cmd
 }
 
@@ -75,18 +75,11 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	raw, err := o.factory.RawConfig()
+	host, err := o.factory.HostThrough()
 	if err != nil {
 		return err
 	}
-	hostContext, err := o.factory.HostContext()
-	if err != nil {
-		return err
-	}
-	config, err := through(raw, hostContext, names)
-	if err != nil {
-		return err
-	}
+	config := through(host, names)
 	if o.Merge {
 		return o.merge(config)
 	}
@@ -135,27 +128,23 @@ func (o *Options) clusters(ctx context.Context) ([]string, error) {
 }
 
 // through is a kubeconfig with a context for each cluster, and the user of the host's.
-func through(raw *clientcmdapi.Config, hostContext string, names []string) (*clientcmdapi.Config, error) {
-	from := raw.Contexts[hostContext]
-	if from == nil || raw.Clusters[from.Cluster] == nil {
-		return nil, fmt.Errorf("context %q of the kubeconfig names no cluster", hostContext)
-	}
+func through(host *cmdutil.HostThrough, names []string) *clientcmdapi.Config {
 	config := clientcmdapi.NewConfig()
-	if user := raw.AuthInfos[from.AuthInfo]; user != nil {
-		config.AuthInfos[from.AuthInfo] = user.DeepCopy()
+	if host.User != nil {
+		config.AuthInfos[host.AuthInfo] = host.User.DeepCopy()
 	}
 	for _, name := range names {
-		entry := hostContext + "/" + name
-		cluster := raw.Clusters[from.Cluster].DeepCopy()
-		cluster.Server = strings.TrimSuffix(cluster.Server, "/") + fleetv1alpha1.ProxyPath(name)
+		entry := host.Context + "/" + name
+		cluster := host.Cluster.DeepCopy()
+		cluster.Server = host.Server(name)
 		cluster.LocationOfOrigin = ""
 		config.Clusters[entry] = cluster
-		config.Contexts[entry] = &clientcmdapi.Context{Cluster: entry, AuthInfo: from.AuthInfo}
+		config.Contexts[entry] = &clientcmdapi.Context{Cluster: entry, AuthInfo: host.AuthInfo}
 	}
 	if len(names) == 1 {
-		config.CurrentContext = hostContext + "/" + names[0]
+		config.CurrentContext = host.Context + "/" + names[0]
 	}
-	return config, nil
+	return config
 }
 
 // selfContained has the content of files in place of their names.
@@ -176,28 +165,46 @@ func (o *Options) merge(add *clientcmdapi.Config) error {
 	if err != nil {
 		return fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	for name, cluster := range add.Clusters {
-		if there := config.Clusters[name]; there != nil && there.Server != cluster.Server {
-			return fmt.Errorf("the kubeconfig has another cluster %q, at %s: rename it, or print a kubeconfig without --merge", name, there.Server)
-		}
-	}
-	for name, cluster := range add.Clusters {
-		if there := config.Clusters[name]; there != nil {
-			cluster.LocationOfOrigin = there.LocationOfOrigin
-		}
-		config.Clusters[name] = cluster
-	}
-	for name, entry := range add.Contexts {
-		if there := config.Contexts[name]; there != nil {
-			entry = there // its namespace is the user's
-		}
-		config.Contexts[name] = entry
+	verbs, err := mergeInto(config, add)
+	if err != nil {
+		return err
 	}
 	if err := clientcmd.ModifyConfig(access, *config, true); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(add.Contexts)) {
-		_, _ = fmt.Fprintf(o.factory.Out, "context %s merged\n", name)
+	for _, name := range slices.Sorted(maps.Keys(verbs)) {
+		_, _ = fmt.Fprintf(o.factory.Out, "context %s %s\n", name, verbs[name])
 	}
 	return nil
+}
+
+// mergeInto adds clusters and contexts to a kubeconfig and tells what has become of each
+// context. What is there by their names and leads elsewhere, or as somebody else, is the
+// user's: nothing is changed then, and the error names it.
+func mergeInto(config, add *clientcmdapi.Config) (verbs map[string]string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(add.Clusters)) {
+		if there := config.Clusters[name]; there != nil && there.Server != add.Clusters[name].Server {
+			return nil, fmt.Errorf("the kubeconfig has another cluster %q, at %s: rename it, or print a kubeconfig without --merge", name, errtext.Address(there.Server))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(add.Contexts)) {
+		there, entry := config.Contexts[name], add.Contexts[name]
+		if there != nil && (there.Cluster != entry.Cluster || there.AuthInfo != entry.AuthInfo) {
+			return nil, fmt.Errorf("the kubeconfig has another context %q, to cluster %q as user %q: rename it (kubectl config rename-context), or print a kubeconfig without --merge", name, there.Cluster, there.AuthInfo)
+		}
+	}
+	for name, cluster := range add.Clusters {
+		if there := config.Clusters[name]; there != nil {
+			cluster.LocationOfOrigin, cluster.Extensions = there.LocationOfOrigin, there.Extensions
+		}
+		config.Clusters[name] = cluster
+	}
+	verbs = map[string]string{}
+	for name, entry := range add.Contexts {
+		verbs[name] = "up to date" // its namespace is the user's
+		if config.Contexts[name] == nil {
+			config.Contexts[name], verbs[name] = entry, "added"
+		}
+	}
+	return verbs, nil
 }

@@ -4,7 +4,6 @@ package kubectl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -17,7 +16,6 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/localcluster"
-	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
 )
 
 const (
@@ -93,25 +91,16 @@ func complete(ctx context.Context, f *cmdutil.Factory, cluster string, args []st
 
 // optionsFor have kubectl take all but the address from the host's context.
 func optionsFor(f *cmdutil.Factory, cluster string) ([]string, error) {
-	raw, err := f.RawConfig()
+	host, err := f.HostThrough()
 	if err != nil {
 		return nil, err
 	}
-	context, err := f.HostContext()
-	if err != nil {
-		return nil, err
-	}
-	from := raw.Contexts[context]
-	if from == nil || raw.Clusters[from.Cluster] == nil {
-		return nil, fmt.Errorf("context %q of the kubeconfig names no cluster: set --host-cluster-context", context)
-	}
-	host := raw.Clusters[from.Cluster]
-	options := []string{"--context=" + context, "--server=" + strings.TrimSuffix(host.Server, "/") + fleetv1alpha1.ProxyPath(cluster)}
+	options := []string{"--context=" + host.Context, "--server=" + host.Server(cluster)}
 	if f.Kubeconfig != "" {
 		options = append(options, "--kubeconfig="+f.Kubeconfig)
 	}
-	if host.TLSServerName != "" { // which another server makes kubectl forget
-		options = append(options, "--tls-server-name="+host.TLSServerName)
+	if name := host.Cluster.TLSServerName; name != "" { // which another server makes kubectl forget
+		options = append(options, "--tls-server-name="+name)
 	}
 	return options, nil
 }
