@@ -148,18 +148,19 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := host.Enable(ctx, prepared, o.DryRun); err != nil {
 		return err
 	}
-	if err := o.warnOfGranting(ctx, host, prepared.TypeConfig); err != nil {
-		return err
-	}
+	o.warnOfGranting(ctx, host, prepared.TypeConfig)
+	name := prepared.TypeConfig.Name
 	if o.Join {
-		if err := o.joinMembers(ctx, host, prepared.TypeConfig); err != nil {
+		switch err := o.joinMembers(ctx, host, prepared.TypeConfig); {
+		case err != nil && o.DryRun:
 			return err
+		case err != nil:
+			return fmt.Errorf("%s is enabled, but %w", name, err)
 		}
 	}
 	if o.DryRun {
 		return nil
 	}
-	name := prepared.TypeConfig.Name
 	if o.Wait > 0 {
 		if err := host.WaitRunning(ctx, name, o.Wait); err != nil {
 			return fmt.Errorf("%s is enabled, but not propagated yet: %w", name, err)

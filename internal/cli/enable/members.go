@@ -64,14 +64,17 @@ func (o *Options) joinMembers(ctx context.Context, host *enablement.Host, added 
 		len(failed), len(members.Items), added.Name, strings.Join(failed, ", "))
 }
 
-// warnOfGranting says which members have limits that a type undoes, before they get the rights to it.
-func (o *Options) warnOfGranting(ctx context.Context, host *enablement.Host, added *fedcorev1beta1.FederatedTypeConfig) error {
+// warnOfGranting says which members have limits that a type undoes, before they get the rights
+// to it. That the members cannot be listed is no failure, the type is enabled.
+func (o *Options) warnOfGranting(ctx context.Context, host *enablement.Host, added *fedcorev1beta1.FederatedTypeConfig) {
 	if !join.Grants(added) {
-		return nil
+		return
 	}
+	const what = "warning: who writes %s can grant any right, which would undo --rbac=namespaces: "
 	var members fedcorev1beta1.KubeFedClusterList
 	if err := host.Client.List(ctx, &members, client.InNamespace(host.Namespace)); err != nil {
-		return fmt.Errorf("listing KubeFedClusters: %w", err)
+		_, _ = fmt.Fprintf(o.factory.ErrOut, what+"a member with such rights gets none to the type unless joined again with --allow-granting or --rbac=types; which there are could not be read: %v\n", added.Name, err)
+		return
 	}
 	var limited []string
 	for i := range members.Items {
@@ -80,10 +83,9 @@ func (o *Options) warnOfGranting(ctx context.Context, host *enablement.Host, add
 		}
 	}
 	if len(limited) > 0 {
-		_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: who writes %s can grant any right, which would undo --rbac=namespaces: %s gets no rights to the type unless joined again with --allow-granting or --rbac=types\n",
+		_, _ = fmt.Fprintf(o.factory.ErrOut, what+"%s gets no rights to the type unless joined again with --allow-granting or --rbac=types\n",
 			added.Name, strings.Join(limited, ", "))
 	}
-	return nil
 }
 
 func (o *Options) say(member, line string) {

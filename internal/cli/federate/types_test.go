@@ -8,10 +8,15 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // gadgets is a type that the host does not have.
@@ -56,6 +61,42 @@ func typesSpecs() {
 			}
 			Expect(said).To(warning, name)
 		}
+	})
+
+	It("says that a type is enabled also where the members may not be listed", func(ctx context.Context) {
+		const user, name = "enabler", "rolebindings.rbac.authorization.k8s.io"
+		subject := rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}
+		for _, object := range []client.Object{
+			&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{
+				{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}},
+				{APIGroups: []string{"apiextensions.k8s.io"}, Resources: []string{"customresourcedefinitions"}, Verbs: []string{"*"}},
+				{APIGroups: []string{"core.kubefed.io"}, Resources: []string{"federatedtypeconfigs", "kubefedconfigs"}, Verbs: []string{"*"}},
+			}},
+			&rbacv1.ClusterRoleBinding{
+				ObjectMeta: metav1.ObjectMeta{Name: user}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
+				Subjects: []rbacv1.Subject{subject},
+			},
+		} {
+			Expect(host.Create(ctx, object)).To(Succeed())
+			DeferCleanup(func(ctx context.Context) { Expect(host.Delete(ctx, object)).To(Succeed()) })
+		}
+		raw, err := clientcmd.LoadFromFile(host.Kubeconfig)
+		Expect(err).NotTo(HaveOccurred())
+		for _, info := range raw.AuthInfos {
+			info.Impersonate, info.ImpersonateGroups = user, []string{"system:authenticated"}
+		}
+		file := filepath.Join(GinkgoT().TempDir(), "config")
+		Expect(clientcmd.WriteToFile(*raw, file)).To(Succeed())
+		enable := func(args ...string) (string, error) {
+			_, said, err := kit.FedctlWith(ctx, []string{"--kubeconfig", file, "--host-cluster-context", "host"}, append([]string{"enable", name, "--wait", "0"}, args...)...)
+			return said, err
+		}
+		DeferCleanup(func(ctx context.Context) { mustFedctl(ctx, "disable", name, "--delete-crd", "--wait", "0") })
+		var said string
+		Eventually(func() (err error) { said, err = enable(); return err }).Should(Succeed()) // its rights are new
+		Expect(said).To(And(ContainSubstring("which would undo --rbac=namespaces"), ContainSubstring("which there are could not be read")))
+		_, err = enable("--join")
+		Expect(err).To(MatchError(HavePrefix(name + " is enabled, but listing KubeFedClusters: ")))
 	})
 
 	It("enables a type that only the members have, from its definition", func(ctx context.Context) {
