@@ -3,6 +3,7 @@ package install_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -86,6 +87,16 @@ var _ = Describe("who has rights in a namespace of his own alone", Ordered, func
 		Expect(errOut).To(ContainSubstring("warning: left out: listing federatedsecrets.types.kubefed.io"))
 		_, _, err = as(ctx, "status", "secrets", "-n", team)
 		Expect(err).To(MatchError(ContainSubstring(`cannot list resource "federatedsecrets"`)), "it was asked for")
+
+		By("and is told of what he may not read in all namespaces how to ask for less")
+		_, _, err = as(ctx, "status", "-A")
+		Expect(err).To(MatchError(And(ContainSubstring("choose it with -n in place of -A"), ContainSubstring("at the cluster scope"))))
+		Expect(strings.Split(err.Error(), "\n")).To(HaveLen(1), "not the same for every type")
+		_, _, err = as(ctx, "get", "facts")
+		Expect(err).To(MatchError(And(ContainSubstring("choose it with -n"), ContainSubstring("at the cluster scope"))))
+		out, _, err = as(ctx, "get", "facts", "-n", team)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(And(ContainSubstring("kind: FederatedNamespace"), ContainSubstring("name: berlin")))
 
 		config := rest.CopyConfig(host.Config)
 		config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:authenticated"}}

@@ -176,9 +176,14 @@ func (s *source) list(ctx context.Context) ([]view.ObjectRow, error) {
 }
 
 // withoutHidden has types left out that the user may not read, if he has asked for none by
-// name and may read some: who may view a namespace may not read its federated Secrets.
+// name and may read some: who may view a namespace may not read its federated Secrets. Where
+// he may read none, one of them says so for all.
 func (s *source) withoutHidden(errs []error) []error {
-	if len(s.opts.requests) > 0 || !slices.ContainsFunc(errs, func(err error) bool { return !apierrors.IsForbidden(err) }) {
+	readable := func(err error) bool { return !apierrors.IsForbidden(err) }
+	switch {
+	case len(errs) > 0 && !slices.ContainsFunc(errs, readable):
+		return []error{s.nothingReadable(errs[0])}
+	case len(s.opts.requests) > 0:
 		return errs
 	}
 	return slices.DeleteFunc(errs, func(err error) bool {
@@ -188,6 +193,15 @@ func (s *source) withoutHidden(errs []error) []error {
 		_, _ = fmt.Fprintf(s.opts.factory.ErrOut, "warning: left out: %v\n", err)
 		return true
 	})
+}
+
+// nothingReadable says which right is missing, and where the user may have it: most have
+// rights in namespaces of their own, and may not list those.
+func (s *source) nothingReadable(err error) error {
+	if !s.opts.AllNamespaces {
+		return fmt.Errorf("you may read none of these objects %s: %w", s.opts.where(), err)
+	}
+	return fmt.Errorf("you may read none of these objects in all namespaces at once, but perhaps in one: choose it with -n in place of -A. The right that is missing: %w", err)
 }
 
 func (s *source) listOne(ctx context.Context, q *query) ([]view.ObjectRow, error) {
