@@ -45,7 +45,7 @@ func ownerOf(account *corev1.ServiceAccount, hostUID string) owner {
 func OthersOf(accounts []corev1.ServiceAccount, hostUID string) (names []string) {
 	for i := range accounts {
 		if ownerOf(&accounts[i], hostUID) == ownerOther {
-			names = append(names, accounts[i].Namespace+"/"+accounts[i].Name)
+			names = append(names, named(client.ObjectKeyFromObject(&accounts[i])))
 		}
 	}
 	return names
