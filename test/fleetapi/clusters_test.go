@@ -114,7 +114,7 @@ var _ = Describe("Commands", func() {
 		By("merging it, twice")
 		raw := kit.Fedctl(ctx, system, "kubeconfig")
 		Expect(raw).To(And(ContainSubstring("host/member-1"), ContainSubstring("host/member-2")))
-		own := system.Programs.With(copyOf(system.Kubeconfig()))
+		own := system.With(copyOf(system.Kubeconfig()))
 		for _, verb := range []string{"added", "up to date"} {
 			merged, err := own.Run(ctx, "kubeconfig", "--merge")
 			Expect(err).NotTo(HaveOccurred())
