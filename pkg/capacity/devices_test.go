@@ -16,6 +16,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/accelerator/devices"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/membership"
 )
 
 // aWatch is a watch as drivers ask it.
@@ -138,6 +139,34 @@ func TestUnreadable(t *testing.T) {
 		got := unreadable("refused", followed(name), time.Now())
 		if len(got.Conditions) != 3 || !meta.IsStatusConditionFalse(got.Conditions, name) {
 			t.Errorf("got %+v", got.Conditions)
+		}
+	}
+}
+
+// A member that is not ready is not known any more, also if its watches have not noticed, or it
+// has never been engaged since the process started.
+func TestAway(t *testing.T) {
+	known := func(status metav1.ConditionStatus) *v1alpha1.ClusterCapacity {
+		c := &v1alpha1.ClusterCapacity{}
+		c.UID, c.Status.Nodes = "u", 3
+		meta.SetStatusCondition(&c.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionKnown, Status: status, Reason: v1alpha1.ReasonFollowed})
+		return c
+	}
+	stored, unready := known(metav1.ConditionTrue), membership.Info{Probed: true, Reason: "ClusterNotReachable"}
+	for name, status := range map[string]*v1alpha1.ClusterCapacityStatus{"not engaged": nil, "not noticed": &stored.Status} {
+		said := away(unready, stored, status)
+		if said == nil || said.Nodes != 3 || !meta.IsStatusConditionFalse(said.Conditions, v1alpha1.ConditionKnown) || !meta.IsStatusConditionFalse(said.Conditions, v1alpha1.ConditionRequestsKnown) {
+			t.Errorf("%s: got %+v", name, said)
+		}
+	}
+	for name, said := range map[string]*v1alpha1.ClusterCapacityStatus{
+		"ready":                    away(membership.Info{Probed: true, Ready: true}, stored, &stored.Status),
+		"not probed":               away(membership.Info{}, stored, nil),
+		"never known":              away(unready, &v1alpha1.ClusterCapacity{}, nil),
+		"noticed, and said better": away(unready, stored, &known(metav1.ConditionFalse).Status),
+	} {
+		if said != nil {
+			t.Errorf("%s: got %+v", name, said)
 		}
 	}
 }

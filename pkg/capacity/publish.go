@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,6 +20,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/fleet"
+	"github.com/fedctl/fedctl/pkg/membership"
 )
 
 const (
@@ -115,6 +117,7 @@ func (r *Reader) nextDue() (next time.Duration) {
 func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration) {
 	info, joined := r.inventory.Info(m.name)
 	if !joined {
+		r.forget(m)
 		return 0
 	}
 	key := types.NamespacedName{Namespace: r.opts.KubeFedNamespace, Name: m.name}
@@ -122,12 +125,22 @@ func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration)
 	if stored == nil {
 		stored = &v1alpha1.ClusterCapacity{}
 	}
-	again = r.followRequests(m, stored.Spec.FollowRequestsUntil)
-	facts, _ := r.inventory.Facts(m.name)
-	began := time.Now()
-	status, changes, wait := m.status(stored, facts.Scalable)
-	if time.Since(began) > settle { // what a member has others judge does not keep them from the next one
-		m.written = time.Now()
+	var (
+		status  *v1alpha1.ClusterCapacityStatus
+		changes time.Time
+		wait    time.Duration
+	)
+	if m.watch != nil {
+		again = r.followRequests(m, stored.Spec.FollowRequestsUntil)
+		facts, _ := r.inventory.Facts(m.name)
+		began := time.Now()
+		status, changes, wait = m.status(stored, facts.Scalable)
+		if time.Since(began) > settle { // what a member has others judge does not keep them from the next one
+			m.written = time.Now()
+		}
+	}
+	if said := away(info, stored, status); said != nil {
+		status, wait = said, 0
 	}
 	if left := time.Until(changes); !changes.IsZero() && (again == 0 || left < again) {
 		again = max(left, settle)
@@ -149,6 +162,18 @@ func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration)
 		r.log.V(1).Info("Could not write a ClusterCapacity; will retry", "cluster", m.name, "error", errtext.Stable(err))
 	}
 	return pause
+}
+
+// away is what is said of a member that is not ready: what was said of it before is not known
+// any more, whatever its watches have noticed of it, and also if it has not been ready since
+// this process started. It is nil for one that is ready, that status says this of already, or
+// that nothing was ever said of.
+func away(info membership.Info, stored *v1alpha1.ClusterCapacity, status *v1alpha1.ClusterCapacityStatus) *v1alpha1.ClusterCapacityStatus {
+	if info.Ready || !info.Probed || stored.UID == "" || status != nil && meta.IsStatusConditionFalse(status.Conditions, v1alpha1.ConditionKnown) {
+		return nil
+	}
+	said := unreadable("the nodes cannot be read: the cluster is not ready ("+info.Reason+")", stored.Status, time.Now())
+	return &said
 }
 
 // longest is how long nobody looks whether the time has come: clocks are set.

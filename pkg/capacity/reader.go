@@ -64,7 +64,8 @@ type followed struct {
 	// karpenter are the NodePools.
 	karpenter *karpenter
 	nodes     *fleet.Table[accelerator.Node]
-	watch     *fleet.Watch[accelerator.Node]
+	// watch is that of the nodes; nil while the member is not engaged, and all else with it.
+	watch *fleet.Watch[accelerator.Node]
 	// requests are followed while somebody wants to know them; nil otherwise. They belong to
 	// who publishes.
 	requests *requests
@@ -96,6 +97,7 @@ func New(mgr mcmanager.Manager, inventory fleet.Inventory, opts Options) (*Reade
 		GVR: v1alpha1.GroupVersion.WithResource("clustercapacities"), GVK: v1alpha1.GroupVersion.WithKind("ClusterCapacity"), Namespaced: true,
 	}, opts.KubeFedNamespace)
 	r.source.Name, r.source.Log = "host: clustercapacities", r.log
+	inventory.Subscribe(r.changed)
 	inventory.SubscribeFacts(r.changed)
 	if err := mgr.Add(r); err != nil {
 		return nil, fmt.Errorf("capacity: %w", err)
@@ -168,12 +170,24 @@ func (r *Reader) leave(m *followed) {
 	}
 }
 
-// changed notes that a member's ClusterCapacity may have to say something else.
-func (r *Reader) changed(cluster string) {
-	r.mu.Lock()
-	if m := r.members[cluster]; m != nil {
-		m.changed = true
+// forget a member that has left and was not engaged.
+func (r *Reader) forget(m *followed) {
+	if m.watch == nil {
+		r.leave(m)
 	}
+}
+
+// changed notes that a member's ClusterCapacity may have to say something else. Of one that is
+// not engaged it may say what an earlier process has written.
+func (r *Reader) changed(cluster string) {
+	if cluster == "" { // all members are known: each one is told of apart
+		return
+	}
+	r.mu.Lock()
+	if r.members[cluster] == nil {
+		r.members[cluster] = &followed{name: cluster}
+	}
+	r.members[cluster].changed = true
 	r.mu.Unlock()
 	select {
 	case r.news <- struct{}{}:

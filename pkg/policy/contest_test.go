@@ -75,6 +75,8 @@ func TestEffects(t *testing.T) {
 		named(policyOf(t, `rules: [{clusters: {names: [b]}, replicas: 2}]`), "changes-nothing"),
 		named(policyOf(t, `rules: [{clusters: {names: [c]}, containers: [nobody], env: [{name: A}]}]`), "faulty"),
 		named(policyOf(t, `rules: [{clusters: {names: [one]}, deriveTolerations: {}}]`), "noted"),
+		named(policyOf(t, `rules: [{clusters: {names: [c]}, replicas: 5}]`), "waits"),
+		named(policyOf(t, `rules: [{clusters: {names: [c]}, containers: [none], env: [{name: A}]}]`), "faulty-too"),
 		named(policyOf(t, `{selectors: [{kind: Job}], rules: [{replicas: 9}]}`), "another"),
 	}
 	template := read(t, gpuWorkload)
@@ -90,7 +92,8 @@ func TestEffects(t *testing.T) {
 		}
 		got = append(got, text)
 	}
-	want := []string{"changes[a]", "changes-nothing[]", `faulty[] c spec.rules[0].containers[0]: the object has no container "nobody"`, "noted[one] one the pool"}
+	want := []string{"changes[a]", "changes-nothing[]", `faulty[] c spec.rules[0].containers[0]: the object has no container "nobody"`, "noted[one] one the pool", "waits[c]",
+		`faulty-too[] c spec.rules[0].containers[0]: the object has no container "none"`}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -76,7 +76,8 @@ func (r *referee) Modify(cluster string, tree map[string]any) (changed map[strin
 // Effect is what one policy does to one object.
 type Effect struct {
 	Origin federate.Origin
-	// Changed are the clusters in which the object is another one for it.
+	// Changed are the clusters in which the object is another one for it, or would be if
+	// another policy could be carried out.
 	Changed []string
 	// Fault is why it cannot be carried out in FaultyCluster; nil if it can everywhere. The
 	// object stays there as it is.
@@ -151,12 +152,17 @@ func (a *account) effect(origin federate.Origin) *Effect {
 func (a *account) take(layers []federate.Layer, template map[string]any, clusters []string) {
 	steps, err := through(layers, clusters[0], template)
 	if err != nil {
-		e := a.effect(steps[len(steps)-1].origin)
+		faulty := steps[len(steps)-1].origin
+		e := a.effect(faulty)
 		if e.Fault == nil {
 			e.FaultyCluster, e.Fault = clusters[0], &federate.ModifyError{Message: err.Error()}
 			errors.As(err, &e.Fault)
 		}
-		return // nothing is sent there
+		// Nothing is sent there. What the others change waits for this one.
+		if others := without(layers, faulty); len(others) < len(layers) {
+			a.take(others, template, clusters)
+		}
+		return
 	}
 	for first := 0; first < len(steps); {
 		origin, last := steps[first].origin, first
@@ -175,6 +181,11 @@ func (a *account) take(layers []federate.Layer, template map[string]any, cluster
 			}
 		}
 	}
+}
+
+// without are layers but for those of one policy.
+func without(layers []federate.Layer, origin federate.Origin) []federate.Layer {
+	return slices.DeleteFunc(slices.Clone(layers), func(l federate.Layer) bool { return l.Origin == origin })
 }
 
 // note adds what one policy has made, by all its rules together.

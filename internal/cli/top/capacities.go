@@ -87,10 +87,8 @@ func (o *capacities) read(ctx context.Context) ([]v1alpha1.ClusterCapacity, erro
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
-		if c := meta.FindStatusCondition(all[i].Status.Conditions, v1alpha1.ConditionPluginsRun); c != nil && c.Status == metav1.ConditionFalse {
-			o.note("cluster %s: %s", all[i].Name, c.Message)
-		}
+	for _, note := range notesOf(all) {
+		o.note("%s", note)
 	}
 	leaderless := o.factory.NoteLeaderless(ctx, host) != nil
 	if !o.Requests {
@@ -112,6 +110,21 @@ func (o *capacities) read(ctx context.Context) ([]v1alpha1.ClusterCapacity, erro
 		}
 	}
 	return all, nil
+}
+
+// notesOf clusters say what their rows do not: that they are of earlier, or that nodes offer
+// less than they should.
+func notesOf(all []v1alpha1.ClusterCapacity) (notes []string) {
+	for i := range all {
+		name, conditions := all[i].Name, all[i].Status.Conditions
+		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionKnown); c != nil && c.Status == metav1.ConditionFalse {
+			notes = append(notes, "cluster "+name+": "+c.Message+"; what is shown is what was known last")
+		}
+		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionPluginsRun); c != nil && c.Status == metav1.ConditionFalse {
+			notes = append(notes, "cluster "+name+": "+c.Message)
+		}
+	}
+	return notes
 }
 
 func (o *capacities) note(format string, args ...any) {

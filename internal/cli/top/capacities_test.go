@@ -27,3 +27,18 @@ func TestWaitingNamesThoseWhoseAnswerIsExpected(t *testing.T) {
 		t.Errorf("%q does not end with %q", text, want)
 	}
 }
+
+func TestNotesSayWhatIsOfEarlier(t *testing.T) {
+	away := v1alpha1.ClusterCapacity{}
+	away.Name = "away"
+	away.Status.Conditions = []metav1.Condition{
+		{Type: v1alpha1.ConditionKnown, Status: metav1.ConditionFalse, Message: "the nodes cannot be read"},
+		{Type: v1alpha1.ConditionPluginsRun, Status: metav1.ConditionFalse, Message: "no plugin on node-1"},
+	}
+	known := v1alpha1.ClusterCapacity{}
+	known.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionKnown, Status: metav1.ConditionTrue}, {Type: v1alpha1.ConditionPluginsRun, Status: metav1.ConditionTrue}}
+	got := strings.Join(notesOf([]v1alpha1.ClusterCapacity{away, known}), "\n")
+	if want := "cluster away: the nodes cannot be read; what is shown is what was known last\ncluster away: no plugin on node-1"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -102,10 +102,17 @@ func TestDiagnose(t *testing.T) {
 		}, []string{"warning rights-missing federatedtypeconfig configmaps since 12:00"}},
 		"policies": {func(in *Input) {
 			in.Policies = []Policy{
-				{Kind: "OverridePolicy", Namespace: "shop", Name: "a", Conditions: []metav1.Condition{{Status: "False", Reason: "SelectsNothing", Message: "m"}, {Status: "False", Reason: "Invalid", Message: "m"}}},
-				{Kind: "ClusterOverridePolicy", Name: "b", Conditions: []metav1.Condition{{Status: "True", Reason: "Accepted", Message: "m"}}},
+				{Kind: "OverridePolicy", Namespace: "shop", Name: "a", Conditions: policyConditions("False Invalid", "False Invalid", "False Uncontested")},
+				{Kind: "OverridePolicy", Namespace: "shop", Name: "b", Conditions: policyConditions("True SelectsNothing", "True Applied", "False Uncontested")},
+				{Kind: "OverridePolicy", Namespace: "shop", Name: "c", Conditions: policyConditions("True Accepted", "False Failed", "True SetByAnother")},
+				{Kind: "OverridePolicy", Namespace: "shop", Name: "d", Conditions: policyConditions("True Accepted", "False Propagating", "False Uncontested")},
+				{Kind: "ClusterOverridePolicy", Name: "e", Conditions: policyConditions("True Accepted", "True Restricted", "False Uncontested")},
 			}
-		}, []string{"failure invalid overridepolicy shop/a since 00:00", "note selects-nothing overridepolicy shop/a since 00:00"}},
+		}, []string{
+			"failure failed overridepolicy shop/c since 00:00", "failure invalid overridepolicy shop/a since 00:00",
+			"warning propagating overridepolicy shop/d since 00:00", "warning set-by-another overridepolicy shop/c since 00:00",
+			"note selects-nothing overridepolicy shop/b since 00:00",
+		}},
 	} {
 		in := sound()
 		test.change(&in)
@@ -209,4 +216,15 @@ func TestDiagnoseObjects(t *testing.T) {
 			t.Errorf("says %q, %q", f.Message, f.Do)
 		}
 	}
+}
+
+// policyConditions are those of a policy, in their order.
+func policyConditions(accepted, applied, contested string) (conditions []metav1.Condition) {
+	for i, said := range []string{accepted, applied, contested} {
+		status, reason, _ := strings.Cut(said, " ")
+		conditions = append(conditions, metav1.Condition{
+			Type: []string{"Accepted", "Applied", "Contested"}[i], Status: metav1.ConditionStatus(status), Reason: reason, Message: "m",
+		})
+	}
+	return conditions
 }

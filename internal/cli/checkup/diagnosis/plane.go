@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/internal/finding"
+	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
 
@@ -118,8 +119,27 @@ func (d *diagnosis) policies() {
 	for i := range d.in.Policies {
 		p := &d.in.Policies[i]
 		name := strings.TrimPrefix(p.Namespace+"/"+p.Name, "/")
-		d.conditions(finding.Failure, strings.ToLower(p.Kind), name, p.Conditions, "kubectl describe "+strings.ToLower(p.Kind)+" "+p.Name+inNamespace(p.Namespace))
+		d.conditions(finding.Failure, strings.ToLower(p.Kind), name, troublesOf(p.Conditions), "kubectl describe "+strings.ToLower(p.Kind)+" "+p.Name+inNamespace(p.Namespace))
 	}
+}
+
+// troublesOf a policy are those of its conditions that tell of something, as ones that are False.
+func troublesOf(conditions []metav1.Condition) (troubles []metav1.Condition) {
+	for _, c := range conditions {
+		switch {
+		case c.Type == policyv1alpha1.ConditionContested:
+			if c.Status != metav1.ConditionTrue {
+				continue // nobody contests it
+			}
+			c.Status = metav1.ConditionFalse
+		case c.Type == policyv1alpha1.ConditionApplied && c.Reason == policyv1alpha1.ReasonInvalid:
+			continue // ConditionAccepted says why
+		case c.Reason == policyv1alpha1.ReasonSelectsNothing:
+			c.Status = metav1.ConditionFalse
+		}
+		troubles = append(troubles, c)
+	}
+	return troubles
 }
 
 func inNamespace(namespace string) string {
@@ -129,8 +149,12 @@ func inNamespace(namespace string) string {
 	return " -n " + namespace
 }
 
-// notGrave are reasons of conditions that are False and keep nobody from anything.
-var notGrave = map[string]bool{"SelectsNothing": true}
+// lessGrave are reasons of conditions that are False and keep nobody from anything.
+var lessGrave = map[string]finding.Level{
+	policyv1alpha1.ReasonSelectsNothing: finding.Note,
+	policyv1alpha1.ReasonContested:      finding.Warning,
+	policyv1alpha1.ReasonPropagating:    finding.Warning, // what keeps it from clusters is told of these, or of the objects
+}
 
 // conditions are those that are False: what is said there says what to do.
 func (d *diagnosis) conditions(level finding.Level, subject, name string, conditions []metav1.Condition, do string) {
@@ -140,8 +164,8 @@ func (d *diagnosis) conditions(level finding.Level, subject, name string, condit
 			continue
 		}
 		grave := level
-		if notGrave[c.Reason] {
-			grave = finding.Note
+		if less, found := lessGrave[c.Reason]; found {
+			grave = less
 		}
 		since := c.LastTransitionTime
 		d.find(finding.Finding{Level: grave, Code: hyphens(c.Reason), Subject: subject, Objects: []string{name}, Since: &since, Message: c.Message, Do: do})
