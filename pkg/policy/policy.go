@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -80,6 +81,16 @@ func Read(object *unstructured.Unstructured) (*Policy, v1alpha1.OverridePolicySt
 		return &Policy{Origin: origin, revision: "unreadable", problem: fault("spec", "cannot be read")}, read.Status
 	}
 	return Compile(origin, &read.Spec), read.Status
+}
+
+// CheckFields says which fields of a policy there are none of: those that the API server refuses,
+// and Read does not see.
+func CheckFields(object *unstructured.Unstructured) error {
+	read := v1alpha1.ClusterOverridePolicy{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, &read, true); err != nil {
+		return fmt.Errorf("%s: %w", federate.Origin{Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()}, err)
+	}
+	return nil
 }
 
 // Compile checks a policy and makes it ready. One with a Problem makes nothing of the

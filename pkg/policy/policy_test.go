@@ -353,3 +353,18 @@ func TestADocumentIsFoundAsByPatches(t *testing.T) {
 		}
 	}
 }
+
+func TestFieldsThatThereAreNoneOf(t *testing.T) {
+	policy := func(spec string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: read(t, "{apiVersion: policy.fedctl.io/v1alpha1, kind: OverridePolicy, metadata: {namespace: shop, name: a}, spec: "+spec+"}")}
+	}
+	if err := CheckFields(policy(`{selectors: [{kind: Deployment}], rules: [{replicas: 2, resources: {limits: {cpu: 1}}, patches: [{path: /a, value: {b: c}}]}]}`)); err != nil {
+		t.Error(err)
+	}
+	err := CheckFields(policy(`{selectrs: [{kind: Deployment}], rules: [{envs: [{name: A}]}]}`))
+	for _, want := range []string{"OverridePolicy shop/a: ", `unknown field "spec.selectrs"`, `unknown field "spec.rules[0].envs"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}

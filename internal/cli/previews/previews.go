@@ -167,6 +167,14 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, object := range objects {
+		if !preview.IsPolicy(object) {
+			continue
+		}
+		if err := policy.CheckFields(object); err != nil {
+			return nil, err
+		}
+	}
 	before, err := o.facts(ctx, objects)
 	if err != nil {
 		return nil, err
