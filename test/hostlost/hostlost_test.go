@@ -190,7 +190,8 @@ var _ = Describe("A federation whose host is lost", Ordered, func() {
 
 		By("importing")
 		out = mustOn(ctx, successor, "import", dir)
-		Expect(out).To(ContainSubstring("fedctl join member-1 --take-over"))
+		Expect(out).To(MatchRegexp(`fedctl join member-1 --kubeconfig \S+ --host-cluster-context ` + successor.Name + ` --take-over\n`))
+		Expect(out).To(MatchRegexp(`kubectl --kubeconfig \S+ --context ` + successor.Name + ` -n kube-federation-system scale`))
 		kit.ExpectField(ctx, successor, kit.Named(coreAPI, "KubeFedConfig", plane, "kubefed"), "/spec/syncController/adoptResources", "Disabled")
 		kit.ExpectField(ctx, successor, kit.Named("v1", "Namespace", "", "shop"), "/metadata/labels/team", "a")
 		kit.ExpectField(ctx, successor, kit.Named("cluster.fedctl.io/v1alpha1", "ClusterCapacity", plane, members[0].Name), "/spec/startupTaints/0/key", "example.com/starting")

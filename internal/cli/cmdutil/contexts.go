@@ -84,7 +84,35 @@ func (f *Factory) memberCommand(verb, member, endpoint string) string {
 	if context := f.ContextOf(member, endpoint); context != member {
 		command += " --cluster-context " + errtext.Argument(context)
 	}
-	return command
+	return command + f.HostFlags()
+}
+
+// HostFlags are the flags by which another command of fedctl works on the same host, each
+// after a space: what is printed to be copied must not work on that of the current context.
+func (f *Factory) HostFlags() string {
+	flags := ""
+	if f.Kubeconfig != "" {
+		flags += " --kubeconfig " + f.Kubeconfig
+	}
+	if f.HostClusterContext != "" {
+		flags += " --host-cluster-context " + f.HostClusterContext
+	}
+	if f.KubeFedNamespace != DefaultKubeFedNamespace {
+		flags += " --kubefed-namespace " + f.KubeFedNamespace
+	}
+	return flags
+}
+
+// Kubectl is how kubectl works in the control plane's namespace of the same host.
+func (f *Factory) Kubectl() string {
+	command := "kubectl"
+	if f.Kubeconfig != "" {
+		command += " --kubeconfig " + f.Kubeconfig
+	}
+	if f.HostClusterContext != "" {
+		command += " --context " + f.HostClusterContext
+	}
+	return command + " -n " + f.KubeFedNamespace
 }
 
 func contextNames(raw *clientcmdapi.Config) string {

@@ -50,13 +50,31 @@ contexts:
 		if got := f.ContextOf(test.member, test.endpoint); got != test.context {
 			t.Errorf("%s at %s: %q, want %q", test.member, test.endpoint, got, test.context)
 		}
-		if got := f.UnjoinCommand(test.member, test.endpoint); got != test.unjoin {
-			t.Errorf("%s at %s: %q, want %q", test.member, test.endpoint, got, test.unjoin)
+		if got, want := f.UnjoinCommand(test.member, test.endpoint), test.unjoin+" --kubeconfig "+path; got != want {
+			t.Errorf("%s at %s: %q, want %q", test.member, test.endpoint, got, want)
 		}
 	}
 	f.Kubeconfig = filepath.Join(t.TempDir(), "none")
 	if got := f.ContextOf("member-1", "https://a:6443"); got != "CONTEXT" {
 		t.Errorf("without a kubeconfig: %q", got)
+	}
+}
+
+func TestCommandsNameTheHost(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	for _, test := range []struct{ kubeconfig, context, namespace, join, kubectl string }{
+		{"", "", DefaultKubeFedNamespace, "", "kubectl -n kube-federation-system"},
+		{"", "new", DefaultKubeFedNamespace, " --host-cluster-context new", "kubectl --context new -n kube-federation-system"},
+		{"/none", "new", "team-a", " --kubeconfig /none --host-cluster-context new --kubefed-namespace team-a", "kubectl --kubeconfig /none --context new -n team-a"},
+	} {
+		f := NewFactory(genericiooptions.NewTestIOStreamsDiscard())
+		f.Kubeconfig, f.HostClusterContext, f.KubeFedNamespace = test.kubeconfig, test.context, test.namespace
+		if got, want := f.JoinCommand("member-1", ""), "fedctl join member-1 --cluster-context CONTEXT"+test.join; got != want {
+			t.Errorf("join: %q, want %q", got, want)
+		}
+		if got := f.Kubectl(); got != test.kubectl {
+			t.Errorf("kubectl: %q, want %q", got, test.kubectl)
+		}
 	}
 }
 

@@ -23,8 +23,14 @@ import (
 	"github.com/fedctl/fedctl/pkg/serverapply"
 )
 
+// unset is why a setting of the installation has not become that of the export.
+type unset struct{ error }
+
+func (u unset) Unwrap() error { return u.error }
+
 // carryOut writes all objects, in order. One that the host refuses keeps none of the others
-// back; what keeps all back ends it.
+// back, but for a setting of the installation: once a federation is here, nobody can tell any
+// more whether it is one that somebody has chosen. What keeps all back ends it.
 func (i *importing) carryOut(ctx context.Context) error {
 	err := i.each(func(u *unstructured.Unstructured) error {
 		if err := ctx.Err(); err != nil {
@@ -36,6 +42,10 @@ func (i *importing) carryOut(ctx context.Context) error {
 		}
 		if ends(ctx, err) {
 			return err
+		}
+		if errors.As(err, &unset{}) {
+			i.report.of(u.GetKind()).Failed++
+			return fmt.Errorf("%s has not become what the export says, and nothing after it was written (with --existing=keep it stays as it is here): %w", serverapply.Describe(u), err)
 		}
 		i.report.fail(u.GetKind(), "%s: %v", serverapply.Describe(u), err)
 		return nil
@@ -71,7 +81,9 @@ func (i *importing) writeOne(ctx context.Context, u *unstructured.Unstructured, 
 		counts.Created++
 	case s == different && (i.options.Existing == update || i.isSetting(u)):
 		found = become(u, found)
-		if err := i.host.Update(ctx, found); err != nil {
+		if err := i.host.Update(ctx, found); err != nil && i.isSetting(u) {
+			return unset{err}
+		} else if err != nil {
 			return err
 		}
 		counts.Updated++
@@ -170,5 +182,5 @@ func (i *importing) next() {
 			say("  %s", command)
 		}
 	}
-	say("Then start the controller: fedctl install with --image, or\n  kubectl -n %s scale deployment %s --replicas 2", i.options.factory.KubeFedNamespace, kubefedconfig.Controller)
+	say("Then start the controller: fedctl install%s with --image, or\n  %s scale deployment %s --replicas 2", i.options.factory.HostFlags(), i.options.factory.Kubectl(), kubefedconfig.Controller)
 }

@@ -93,6 +93,7 @@ func (i *importing) plan(ctx context.Context) error {
 	if err := i.findOthers(ctx); err != nil {
 		return err
 	}
+	i.noteHost(ctx)
 	i.noteTargets(ctx)
 	if err := i.noteTypes(ctx); err != nil {
 		return err
@@ -145,7 +146,7 @@ func (i *importing) checkHost(ctx context.Context) error {
 	if err != nil || !leads {
 		return err
 	}
-	return fmt.Errorf("the controller of this host is at work, and would take what it does not find yet for deleted: stop it, and start it again when the members have joined:\n  kubectl -n %s scale deployment %s --replicas 0", namespace, kubefedconfig.Controller)
+	return fmt.Errorf("the controller of this host is at work, and would take what it does not find yet for deleted: stop it, and start it again when the members have joined:\n  %s scale deployment %s --replicas 0", i.options.factory.Kubectl(), kubefedconfig.Controller)
 }
 
 // leads says whether a controller leads.
@@ -265,6 +266,15 @@ func (i *importing) findOthersOf(ctx context.Context, kind schema.GroupVersionKi
 	return nil
 }
 
+// noteHost says that the host is the one that the export is of, which is where a command
+// works that names none.
+func (i *importing) noteHost(ctx context.Context) {
+	var system corev1.Namespace
+	if err := i.host.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &system); err == nil && string(system.UID) == i.contents.Host {
+		i.report.Notes = append(i.report.Notes, "this host is the one that the export is of: to move the federation, name the other one with --host-cluster-context")
+	}
+}
+
 // noteTargets says of which types nobody has installed the definition here.
 func (i *importing) noteTargets(ctx context.Context) {
 	for _, name := range i.contents.Targets {
@@ -313,7 +323,7 @@ func (i *importing) planOne(ctx context.Context, u *unstructured.Unstructured) (
 		}
 	case s == different && i.isSetting(u):
 		if i.options.DryRun {
-			i.report.of(kind).Updated++
+			i.askUpdate(ctx, u, found)
 		}
 	case s == different && i.options.Existing == "":
 		i.changed.add(kind + " " + strings.TrimPrefix(client.ObjectKeyFromObject(u).String(), "/"))
@@ -321,7 +331,7 @@ func (i *importing) planOne(ctx context.Context, u *unstructured.Unstructured) (
 	case s != different:
 		i.report.of(kind).Unchanged++
 	case i.options.Existing == update:
-		i.report.of(kind).Updated++
+		i.askUpdate(ctx, u, found)
 	default:
 		i.report.of(kind).Kept++
 	}
@@ -349,6 +359,15 @@ func (i *importing) ask(ctx context.Context, u *unstructured.Unstructured) {
 		return
 	}
 	i.report.fail(u.GetKind(), "%s: %v", serverapply.Describe(u), err)
+}
+
+// askUpdate asks the host whether it would let an object become what the export says.
+func (i *importing) askUpdate(ctx context.Context, u, found *unstructured.Unstructured) {
+	if err := i.host.Update(ctx, become(u, found), client.DryRunAll); err != nil {
+		i.report.fail(u.GetKind(), "%s: %v", serverapply.Describe(u), err)
+		return
+	}
+	i.report.of(u.GetKind()).Updated++
 }
 
 // refusal says why nothing is imported, if there is a reason.
