@@ -54,7 +54,7 @@ func Cluster(c *fedcorev1beta1.KubeFedCluster) ClusterRow {
 		}
 	}
 	if reach.AwaitsJoin(c) && r.Ready != string(corev1.ConditionTrue) {
-		r.Reason, r.Message = "AwaitsJoin", "it was imported from another host and has not joined this one: fedctl join "+c.Name
+		r.Reason, r.Message = "AwaitsJoin", "it was imported from another host and has not joined this one: fedctl join "+c.Name+" --take-over"
 	}
 	if accelerators, found := c.Annotations[membership.AcceleratorsAnnotation]; found {
 		r.Accelerators = cmp.Or(accelerators, "none")

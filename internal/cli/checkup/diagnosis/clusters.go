@@ -9,6 +9,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/finding"
 	"github.com/fedctl/fedctl/internal/view"
+	"github.com/fedctl/fedctl/pkg/reach"
 )
 
 const (
@@ -69,9 +70,11 @@ func (d *diagnosis) readiness(c *Cluster) {
 			since = condition.LastTransitionTime
 		}
 	}
-	switch row.Ready {
-	case "True":
-	case view.Unknown:
+	switch {
+	case row.Ready == "True":
+	case reach.AwaitsJoin(&c.Object):
+		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-awaits-join", Message: "it was imported from another host and has not joined this one", Do: again + " --take-over, which ends what the other host may do there"})
+	case row.Ready == view.Unknown:
 		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-not-probed", Message: "the controller has not looked at it", Do: "look whether the controller runs, then " + again})
 	default:
 		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-not-ready", Since: since,

@@ -15,6 +15,7 @@ import (
 	fedcommon "sigs.k8s.io/kubefed/pkg/apis/core/common"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
@@ -126,12 +127,23 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
+// awaiting is a cluster that an import has brought.
+func awaiting(c fedcorev1beta1.KubeFedCluster) fedcorev1beta1.KubeFedCluster {
+	if c.Annotations == nil {
+		c.Annotations = map[string]string{}
+	}
+	c.Annotations[reach.AwaitsJoinAnnotation] = "true"
+	return c
+}
+
 func TestDiagnoseClusters(t *testing.T) {
 	in := sound()
 	is := corev1.ConditionTrue
 	in.Clusters = []Cluster{
 		{Object: cluster("away", corev1.ConditionFalse, "ClusterNotReachable", "no answer", ""), TokenKnown: true},
 		{Object: cluster("new", corev1.ConditionUnknown, "", "", "")},
+		{Object: awaiting(cluster("imported", corev1.ConditionUnknown, "", "", ""))},
+		{Object: awaiting(cluster("imported-and-looked-at", corev1.ConditionFalse, "ClusterNotReady", "no Secret", ""))},
 		{Object: cluster("static", is, "", "", ""), TokenKnown: true},
 		{Object: cluster("secret-unread", is, "", "", "")},
 		{Object: cluster("plugin", is, "", "", "2030-01-01T12:30:00Z")},
@@ -145,6 +157,8 @@ func TestDiagnoseClusters(t *testing.T) {
 		{Object: cluster("slow", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Skew: -time.Minute},
 	}
 	if diff := cmp.Diff([]string{
+		"failure cluster-awaits-join kubefedcluster imported",
+		"failure cluster-awaits-join kubefedcluster imported-and-looked-at",
 		"failure cluster-not-probed kubefedcluster new",
 		"failure cluster-not-ready kubefedcluster away since 11:00",
 		"failure token-expired kubefedcluster ended since 11:00",
