@@ -75,15 +75,22 @@ type Approval = policyv1alpha1.TaintApproval
 // It derives nothing for pods that ask for none.
 func Derive(requested map[string]int64, pools []v1alpha1.Pool, approvals []Approval) Derivation {
 	var d Derivation
+	var closed []v1alpha1.Pool
 	for i := range pools {
 		asked := requested[pools[i].Resource]
 		if IsDevice(pools[i].Resource) {
 			asked = max(asked, requested[AnyDevice])
 		}
-		if asked <= 0 || pools[i].LargestNode.CmpInt64(asked) < 0 {
+		if asked <= 0 {
 			continue
 		}
 		tolerations, blocking := tolerationsOf(&pools[i], approvals)
+		if len(blocking) > 0 {
+			closed = append(closed, pools[i]) // also one whose nodes offer nothing yet
+		}
+		if pools[i].LargestNode.CmpInt64(asked) < 0 {
+			continue
+		}
 		if len(blocking) > 0 {
 			d.Blocked = append(d.Blocked, pools[i])
 			continue
@@ -93,7 +100,7 @@ func Derive(requested map[string]int64, pools []v1alpha1.Pool, approvals []Appro
 	}
 	for i := range d.Open {
 		for _, taint := range d.Open[i].Taints {
-			narrow(d.Tolerations, taint, d.Blocked)
+			narrow(d.Tolerations, taint, closed)
 		}
 	}
 	d.Tolerations = MergeTolerations(nil, d.Tolerations)
@@ -102,6 +109,8 @@ func Derive(requested map[string]int64, pools []v1alpha1.Pool, approvals []Appro
 
 // narrow has tolerations of a hardware taint be for its value alone where that Exists would let
 // pods into a closed pool as well: one that is somebody's, by another value of the same key.
+// Its nodes may offer too little now: their plugin may be starting, and nobody evicts a pod
+// that was let in meanwhile.
 func narrow(tolerations []corev1.Toleration, taint v1alpha1.PoolTaint, closed []v1alpha1.Pool) {
 	if taint.Meaning != v1alpha1.TaintHardware || !slices.ContainsFunc(closed, func(p v1alpha1.Pool) bool {
 		return slices.ContainsFunc(p.Taints, func(t v1alpha1.PoolTaint) bool {

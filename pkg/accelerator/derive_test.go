@@ -129,4 +129,11 @@ func TestATenantsValueOfAHardwareKeyStaysClosed(t *testing.T) {
 	if !slices.Equal(d.Tolerations, want) || len(d.Blocked) != 1 {
 		t.Errorf("got %+v", d)
 	}
+
+	starting := pool("team", v1alpha1.TaintRestricted)
+	starting.LargestNode = resource.MustParse("0") // its plugin does not offer anything yet
+	d = Derive(map[string]int64{"nvidia.com/gpu": 1}, []v1alpha1.Pool{pool("present", v1alpha1.TaintHardware), starting}, nil)
+	if !slices.Equal(d.Tolerations, want[:1]) || len(d.Blocked) != 0 {
+		t.Errorf("while the tenant's nodes start: %+v", d)
+	}
 }

@@ -109,6 +109,10 @@ var _ = Describe("Derived tolerations on nodes as they are found", localOnly, Se
 			Eventually(ctx, nodesKnown(ctx, c, pool.offers, pool.product)).Should(Equal(nodesLike(pool.offers, pool.product)), "%s %s", pool.offers, pool.product)
 		}
 		p := policy(ctx, ns, "gpus", fields{"rules": list{fields{"deriveTolerations": fields{}}}})
+		first := create(ctx, asksFor(ns, "first", "nvidia.com/gpu", 0).on(c)) // tells when the controller knows of it all
+		narrow := []string{"nvidia.com/gpu=present:NoSchedule", "nvidia.com/gpu=true:NoSchedule"}
+		Eventually(ctx, tolerationsIn(ctx, c, first.target)).Should(Equal(narrow), "Exists would open a tenant's nodes")
+		remove(ctx, first)
 		var workloads []*federated
 		for i, resourceName := range []string{"nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "nvidia.com/gpu.shared", "amd.com/gpu"} {
 			f := asksFor(ns, "asks-"+strconv.Itoa(i), resourceName, 9).on(c, without)
@@ -118,7 +122,7 @@ var _ = Describe("Derived tolerations on nodes as they are found", localOnly, Se
 			Eventually(ctx, runningOn(ctx, c, f)).Should(Equal(opened(nodes, resourceName)))
 		}
 		whole := workloads[0]
-		Expect(tolerationsIn(ctx, c, whole.target)(Default)).To(Equal([]string{"nvidia.com/gpu=present:NoSchedule", "nvidia.com/gpu=true:NoSchedule"}), "Exists would open a tenant's nodes")
+		Eventually(ctx, tolerationsIn(ctx, c, whole.target)).Should(Equal(narrow))
 		Consistently(ctx, runningOn(ctx, c, whole), 2*time.Second).Should(Equal(opened(nodes, "nvidia.com/gpu")))
 		Expect(runningOn(ctx, without, whole)(Default)).To(BeEmpty())
 		expectMessage(ctx, whole, without.Name, "no node offers 1 of nvidia.com/gpu")
