@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,6 +89,12 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 // Validate checks flags that need no cluster.
 func (o *Options) Validate() error {
+	switch extension := filepath.Ext(o.Path); {
+	case o.Path == "":
+		return errors.New("name the folder, or the file, that the export is written to")
+	case slices.Contains([]string{".tar", ".gz", ".zip"}, extension) && !exported.IsArchive(o.Path):
+		return fmt.Errorf("%s: an export that is one file ends in .tar.gz or .tgz, and any other name is a folder's, which cannot end in %s", o.Path, extension)
+	}
 	switch o.Secrets {
 	case "", "include", "omit":
 	default:
