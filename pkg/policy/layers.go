@@ -30,7 +30,7 @@ func Layers(policies []*Policy, object Object, template map[string]any, fleet *F
 			continue
 		}
 		for i := range p.rules {
-			m := &modifier{rule: &p.rules[i], fleet: fleet, paths: paths, secret: object.Target == secretKind}
+			m := &modifier{rule: &p.rules[i], fleet: fleet, paths: paths, told: object.Look != "", secret: object.Target == secretKind}
 			if m.rule.derive != nil && asked == nil && certain {
 				asked = requestedAnywhere(template, paths)
 			}
@@ -65,6 +65,7 @@ type modifier struct {
 	fleet    *Fleet
 	sight    *sight
 	paths    []workload.Template
+	told     bool // by a WorkloadKind, where the paths are
 	secret   bool
 	revision string
 	// made is what the rule has made of containers; nil where it is not remembered.
@@ -110,7 +111,7 @@ func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[stri
 	case !selected:
 		return tree, nil, nil
 	}
-	w := work{rule: m.rule, cluster: cluster, facts: facts, sight: m.sight, paths: m.paths, secret: m.secret, made: m.made}
+	w := work{rule: m.rule, cluster: cluster, facts: facts, sight: m.sight, paths: m.paths, told: m.told, secret: m.secret, made: m.made}
 	changed, err = w.do(tree)
 	return changed, w.notes, err
 }

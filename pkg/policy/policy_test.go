@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+	fedctlv1alpha1 "github.com/fedctl/fedctl/pkg/api/fedctl/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/workload"
 )
@@ -365,6 +366,34 @@ func TestFieldsThatThereAreNoneOf(t *testing.T) {
 	for _, want := range []string{"OverridePolicy shop/a: ", `unknown field "spec.selectrs"`, `unknown field "spec.rules[0].envs"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// A WorkloadKind with a mistyped path would take away what policies have put into pods; one
+// that only judges health in another way leaves the pods where they are.
+func TestAWorkloadKindWithoutThePods(t *testing.T) {
+	tolerated := policyOf(t, "rules: [{tolerations: [{key: a, operator: Exists}]}]")
+	modify := func(components ...fedctlv1alpha1.Component) (map[string]any, error) {
+		kind, err := workload.Compile(&fedctlv1alpha1.WorkloadKindSpec{Group: "apps", Kind: "Deployment", Components: components})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree := read(t, gpuWorkload)
+		layers := Layers([]*Policy{tolerated}, NewObject(workload.Builtin().With(kind), deployments, "", "train", nil), tree, fleetOfOne)
+		changed, _, err := layers[0].Modifier.Modify("one", tree)
+		return changed, err
+	}
+	if _, err := modify(fedctlv1alpha1.Component{Path: "spec.nope"}); err == nil || !strings.Contains(err.Error(), "no pod template at spec.nope") {
+		t.Errorf("a mistyped path: %v", err)
+	}
+	for _, components := range [][]fedctlv1alpha1.Component{nil, {{Path: "spec.template"}}} {
+		changed, err := modify(components...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tolerations, _ := pod(changed)["tolerations"].([]any); len(tolerations) != 2 {
+			t.Errorf("%v: got %v", components, tolerations)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -128,6 +129,8 @@ type work struct {
 	facts   Cluster
 	sight   *sight
 	paths   []workload.Template
+	// told: a WorkloadKind says what the paths are.
+	told bool
 	// secret: the object is a Secret, of which messages name no keys.
 	secret bool
 	made   *madeContainers
@@ -141,8 +144,16 @@ func (w *work) do(tree map[string]any) (map[string]any, error) {
 	var err error
 	if len(w.paths) > 0 && w.changesPods() {
 		w.met = map[string]bool{}
-		if tree, err = workload.Edit(tree, w.paths, w.pod); err != nil {
+		found := false
+		tree, err = workload.Edit(tree, w.paths, func(spec map[string]any, at string) error {
+			found = true
+			return w.pod(spec, at)
+		})
+		if err != nil {
 			return nil, err
+		}
+		if w.told && !found { // a path that is mistyped would take away what the rule has put into pods
+			return nil, fault(w.field, "the object has no pod template at "+strings.Join(w.paths[0].Path, ".")+", where the WorkloadKind of its kind says that there is one")
 		}
 		for i, name := range w.Containers {
 			if !w.met[name] {

@@ -3,6 +3,7 @@ package workload
 import (
 	"errors"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -147,8 +148,15 @@ func TestAKnownKindIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := Builtin().With(kind)
-	if h := table.Health(deployments, map[string]any{}); h.Status != Healthy || table.PodTemplates(deployments) != nil {
-		t.Errorf("got %+v, %v", h, table.PodTemplates(deployments))
+	if h := table.Health(deployments, map[string]any{}); h.Status != Healthy {
+		t.Errorf("got %+v", h)
+	}
+	if templates := table.PodTemplates(deployments); !reflect.DeepEqual(templates, Builtin().PodTemplates(deployments)) {
+		t.Errorf("its pods are in %v: nothing was said of them", templates)
+	}
+	kind.Templates = []Template{{Path: Path{"spec", "other"}}}
+	if templates := Builtin().With(kind).PodTemplates(deployments); !reflect.DeepEqual(templates, kind.Templates) {
+		t.Errorf("its pods are in %v", templates)
 	}
 }
 

@@ -114,13 +114,20 @@ func (k *Kinds) Health(kind schema.GroupKind, object map[string]any) Health {
 }
 
 // With returns the table with these kinds, each in the place of what is known of it; nil
-// is none.
+// is none. One that names no components, such as to judge health in another way, has those
+// that are known.
 func (k *Kinds) With(custom ...*Kind) *Kinds {
 	all := &Kinds{rows: maps.Clone(k.rows)}
 	for _, kind := range custom {
-		if kind != nil {
-			all.rows[kind.GroupKind] = kind
+		if kind == nil {
+			continue
 		}
+		if known := k.rows[kind.GroupKind]; known != nil && len(kind.Templates) == 0 {
+			kept := *kind
+			kept.Templates, kept.counted = known.Templates, known.counted
+			kind = &kept
+		}
+		all.rows[kind.GroupKind] = kind
 	}
 	return all
 }

@@ -50,7 +50,8 @@ type WorkloadKindSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z0-9-]*$`
 	Kind string `json:"kind"`
-	// Components are the groups of pods that an object makes.
+	// Components are the groups of pods that an object makes. Without any, a kind that is known
+	// keeps those that are known.
 	// +optional
 	// +listType=map
 	// +listMapKey=path
