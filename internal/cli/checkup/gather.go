@@ -27,6 +27,7 @@ import (
 	"github.com/fedctl/fedctl/internal/config"
 	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/internal/version"
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -81,7 +82,7 @@ func (g *gatherer) gather(ctx context.Context) (*diagnosis.Input, error) {
 	types := g.types(ctx)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
-	for _, read := range []func(context.Context){g.running, g.shipped, g.policies, g.clusters} {
+	for _, read := range []func(context.Context){g.running, g.shipped, g.policies, g.capacities, g.clusters} {
 		group.Go(func() error { read(groupCtx); return nil })
 	}
 	for i := range types {
@@ -241,5 +242,17 @@ func (g *gatherer) policies(ctx context.Context) {
 			u := &list.Items[i]
 			g.in.Policies = append(g.in.Policies, diagnosis.Policy{Kind: kind, Namespace: u.GetNamespace(), Name: u.GetName(), Conditions: conditionsOf(u)})
 		}
+	}
+}
+
+// capacities reads how far the members' facts are known.
+func (g *gatherer) capacities(ctx context.Context) {
+	var list clusterv1alpha1.ClusterCapacityList
+	if err := g.host.List(ctx, &list, client.InNamespace(g.in.Namespace)); err != nil {
+		g.unreadable("ClusterCapacity", "", err)
+		return
+	}
+	for i := range list.Items {
+		g.in.Capacities = append(g.in.Capacities, diagnosis.Capacity{Name: list.Items[i].Name, Conditions: list.Items[i].Status.Conditions})
 	}
 }

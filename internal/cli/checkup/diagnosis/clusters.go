@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/finding"
 	"github.com/fedctl/fedctl/internal/view"
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/reach"
 )
 
@@ -50,6 +52,24 @@ func (d *diagnosis) clusters() {
 			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "clock-skew",
 				Message: fmt.Sprintf("its API server's clock is %s %s the host's", c.Skew.Abs().Round(time.Second), ahead), Do: "set the clocks by NTP"})
 		}
+	}
+}
+
+// capacities are what is not known of members that are ready: what was known last is gone by,
+// such as for the tolerations that are derived from it.
+func (d *diagnosis) capacities() {
+	for i := range d.in.Capacities {
+		c := &d.in.Capacities[i]
+		ready := slices.ContainsFunc(d.in.Clusters, func(cluster Cluster) bool {
+			return cluster.Object.Name == c.Name && reach.IsReady(&cluster.Object)
+		})
+		if !ready {
+			continue // that is what is wrong
+		}
+		unknown := slices.DeleteFunc(slices.Clone(c.Conditions), func(condition metav1.Condition) bool {
+			return condition.Reason == clusterv1alpha1.ReasonNotFollowed || condition.Reason == clusterv1alpha1.ReasonListing
+		})
+		d.conditions(finding.Warning, "clustercapacity", c.Name, unknown, "kubectl -n "+d.in.Namespace+" describe clustercapacity "+c.Name+"; what the controller may not read: fedctl join "+c.Name+" --cluster-context CONTEXT")
 	}
 }
 

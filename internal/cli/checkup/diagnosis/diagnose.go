@@ -24,7 +24,7 @@ type Report struct {
 // Diagnose judges what was read.
 func Diagnose(in Input) Report {
 	d := &diagnosis{in: &in}
-	for _, judge := range []func(){d.unreadable, d.installed, d.controller, d.leader, d.shipped, d.clusters, d.types, d.policies, d.objects} {
+	for _, judge := range []func(){d.unreadable, d.installed, d.controller, d.leader, d.shipped, d.clusters, d.capacities, d.types, d.policies, d.objects} {
 		judge()
 	}
 	r := Report{Namespace: in.Namespace, Clusters: len(in.Clusters), Types: len(in.Types), Findings: finding.Merge(d.findings)}

@@ -156,6 +156,10 @@ func TestDiagnoseClusters(t *testing.T) {
 		{Object: cluster("mute", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Silent: "no answer"},
 		{Object: cluster("slow", is, "", "", "2031-01-01T12:00:00Z"), TokenKnown: true, Skew: -time.Minute},
 	}
+	said := func(reason string) []metav1.Condition {
+		return []metav1.Condition{{Status: metav1.ConditionFalse, Reason: reason, Message: "why", LastTransitionTime: metav1.NewTime(now.Add(-time.Hour))}}
+	}
+	in.Capacities = []Capacity{{Name: "plugin", Conditions: said("NodesUnreadable")}, {Name: "shared", Conditions: said("NotFollowed")}, {Name: "away", Conditions: said("NodesUnreadable")}}
 	if diff := cmp.Diff([]string{
 		"failure cluster-awaits-join kubefedcluster imported",
 		"failure cluster-awaits-join kubefedcluster imported-and-looked-at",
@@ -166,6 +170,7 @@ func TestDiagnoseClusters(t *testing.T) {
 		"warning clock-skew kubefedcluster slow",
 		"warning cluster-silent kubefedcluster mute",
 		"warning may-do-everything kubefedcluster admin",
+		"warning nodes-unreadable clustercapacity plugin since 11:00",
 		"warning token-expires kubefedcluster ends",
 		"warning token-not-renewed kubefedcluster late",
 		"note token-never-expires kubefedcluster static",

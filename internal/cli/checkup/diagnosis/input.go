@@ -32,7 +32,9 @@ type Input struct {
 	Clusters []Cluster
 	Types    []Type
 	Policies []Policy
-	Troubles *Troubles
+	// Capacities are what the ClusterCapacities say of how far the members' facts are known.
+	Capacities []Capacity
+	Troubles   *Troubles
 }
 
 // Deployment is a Deployment of the control plane.
@@ -82,6 +84,12 @@ type Type struct {
 type Policy struct {
 	Kind, Namespace, Name string
 	Conditions            []metav1.Condition
+}
+
+// Capacity is a ClusterCapacity: its name is the member's.
+type Capacity struct {
+	Name       string
+	Conditions []metav1.Condition
 }
 
 // Unread is something that could not be read.
