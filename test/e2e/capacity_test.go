@@ -155,6 +155,8 @@ var _ = Describe("What members' nodes offer", localOnly, Serial, func() {
 				HaveKeyWithValue("message", And(ContainSubstring("pods cannot be read"), ContainSubstring("forbidden")))))
 			g.Expect(conditionOf(u, clusterv1alpha1.ConditionKnown)).To(HaveKeyWithValue("status", "True"))
 			g.Expect(at(u.Object, "/status/pools")).NotTo(BeEmpty())
+			r, _ := examine(ctx, g)
+			g.Expect(r.Findings).To(ContainElement(finds("pods-unreadable", member.Name)))
 		}).Should(Succeed())
 	}, SpecTimeout(5*time.Minute))
 

@@ -20,6 +20,7 @@ import (
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	fedschedulingv1alpha1 "sigs.k8s.io/kubefed/pkg/apis/scheduling/v1alpha1"
 
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 )
@@ -137,7 +138,7 @@ func (f *Factory) HostClient() (client.Client, error) {
 	return client.New(config, client.Options{Scheme: Scheme})
 }
 
-// Scheme holds Kubernetes' types, CustomResourceDefinitions, KubeFed's types and the fleet's.
+// Scheme holds Kubernetes' types, CustomResourceDefinitions, KubeFed's types, the fleet's and ClusterCapacities.
 var Scheme = newScheme()
 
 func newScheme() *runtime.Scheme {
@@ -149,6 +150,7 @@ func newScheme() *runtime.Scheme {
 		fedcorev1alpha1.AddToScheme,
 		fedschedulingv1alpha1.AddToScheme,
 		fleetv1alpha1.AddToScheme,
+		clusterv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			panic(err) // a type registered twice: a mistake of the program, seen at its first start
