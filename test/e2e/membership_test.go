@@ -106,7 +106,7 @@ var _ = Describe("A membership that begins", localOnly, Serial, func() {
 		f := create(ctx, configMap(federatedNamespace(ctx), "labelled", fields{"a": "1"}).onLabelled(fields{label: "gold"}))
 		expectSettled(ctx, f, c)
 		uid := found(ctx, c, f.target).GetUID()
-		Expect(fedctl(ctx, "unjoin", c.Name)).To(ContainSubstring("--labels '" + label + "=gold'"))
+		Expect(fedctl(ctx, "unjoin", c.Name)).To(ContainSubstring("--labels " + label + "=gold"))
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(system.Join(ctx, c.Name)).To(Succeed())
 			Expect(system.WaitForMember(ctx, c.Name, true)).To(Succeed())
