@@ -106,11 +106,11 @@ var _ = Describe("A membership that begins", localOnly, Serial, func() {
 		f := create(ctx, configMap(federatedNamespace(ctx), "labelled", fields{"a": "1"}).onLabelled(fields{label: "gold"}))
 		expectSettled(ctx, f, c)
 		uid := found(ctx, c, f.target).GetUID()
-		Expect(fedctl(ctx, "unjoin", c.Name)).To(ContainSubstring("--labels " + label + "=gold"))
-		DeferCleanup(func(ctx SpecContext) {
+		DeferCleanup(func(ctx SpecContext) { // whatever fails: the other specs need the member
 			Expect(system.Join(ctx, c.Name)).To(Succeed())
 			Expect(system.WaitForMember(ctx, c.Name, true)).To(Succeed())
 		})
+		Expect(fedctl(ctx, "unjoin", c.Name)).To(ContainSubstring("--labels " + label + "=gold"))
 		expectSettled(ctx, f)
 		Expect(fedctl(ctx, "join", c.Name)).To(And(ContainSubstring("took up the labels"), ContainSubstring(label+"=gold")))
 		expectSettled(ctx, f, c)
