@@ -2,6 +2,9 @@ package policy
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,4 +100,93 @@ func TestEffects(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+}
+
+// counting counts how often it is carried out; all clusters are alike to it.
+type counting struct{ n int }
+
+func (c *counting) Revision() string    { return "counting" }
+func (c *counting) Likeness(string) int { return everywhere }
+func (c *counting) Modify(_ string, tree map[string]any) (map[string]any, []string, error) {
+	c.n++
+	return tree, nil, nil
+}
+
+// A policy that cannot be carried out anywhere does not make clusters differ: what the others
+// do is worked out once for those that are alike.
+func TestEffectsBesideAnInvalidPolicy(t *testing.T) {
+	policies := []*Policy{
+		named(policyOf(t, `rules: [{replicas: 3}]`), "a"),
+		named(policyOf(t, `rules: []`), "invalid"),
+		named(policyOf(t, `rules: [{replicas: 4}]`), "z"),
+	}
+	var clusters []string
+	for i := range 100 {
+		clusters = append(clusters, fmt.Sprint("c", i))
+	}
+	template, counter := read(t, gpuWorkload), &counting{}
+	layers := Layers(policies, NewObject(workload.Builtin(), deployments, "", "train", nil), template, NewFleet(Clusters{}))
+	layers = append([]federate.Layer{{Modifier: counter}}, layers...)
+	effects := Effects(layers, template, clusters)
+	if counter.n != 1 {
+		t.Errorf("carried out %d times for clusters that are all alike", counter.n)
+	}
+	if len(effects) != 3 || len(effects[0].Changed) != 100 || len(effects[2].Changed) != 100 || effects[0].Contest == nil {
+		t.Errorf("got %+v", effects)
+	}
+	if e := effects[1]; e.Changed != nil || e.FaultyCluster != "c0" || e.Fault == nil || e.Fault.Field != "spec.rules" || e.Contest != nil {
+		t.Errorf("of the invalid one: %+v", e)
+	}
+	if e := Effects(layers, template, nil)[1]; e.Fault != nil {
+		t.Errorf("in no cluster: %+v", e)
+	}
+}
+
+// What policies do in many clusters is what they do in each, whether some cannot be carried
+// out or not.
+func TestEffectsInManyClustersAreThoseInEach(t *testing.T) {
+	policies := []*Policy{
+		named(policyOf(t, `rules: [{clusters: {names: [c3, c4]}, containers: [nobody], env: [{name: A}]}]`), "a-faulty"),
+		named(policyOf(t, `rules: []`), "b-invalid"),
+		named(policyOf(t, `rules: [{deriveTolerations: {}}, {clusters: {labelSelector: {matchLabels: {region: "1"}}}, replicas: 3}]`), "c"),
+		named(policyOf(t, `rules: [{clusters: {accelerator: amd.com/gpu}, replicas: 4}]`), "d"),
+		named(policyOf(t, `rules: [{patches: [{path: nothing}]}]`), "e-invalid"),
+	}
+	template, r := read(t, gpuWorkload), rand.New(rand.NewPCG(3, 4))
+	for range 50 {
+		fleet := NewFleet(someClusters(r, 12))
+		layers := Layers(policies, NewObject(workload.Builtin(), deployments, "", "train", nil), template, fleet)
+		var want []Effect
+		for _, cluster := range fleet.names {
+			want = merged(want, Effects(layers, template, []string{cluster}))
+		}
+		got := Effects(layers, template, fleet.names)
+		for i := range got {
+			slices.Sort(got[i].Changed)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("%+v: got\n%+v\nwant\n%+v", fleet.clusters, got, want)
+		}
+	}
+}
+
+// merged adds the effects in one more cluster.
+func merged(all, more []Effect) []Effect {
+	if all == nil {
+		return more
+	}
+	for i, m := range more {
+		e := &all[i]
+		e.Changed = append(e.Changed, m.Changed...)
+		if e.Fault == nil {
+			e.Fault, e.FaultyCluster = m.Fault, m.FaultyCluster
+		}
+		if e.Note == "" {
+			e.Note, e.NotedCluster = m.Note, m.NotedCluster
+		}
+		if e.Contest == nil {
+			e.Contest, e.ContestedCluster = m.Contest, m.ContestedCluster
+		}
+	}
+	return all
 }

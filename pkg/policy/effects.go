@@ -100,6 +100,7 @@ func Effects(layers []federate.Layer, template map[string]any, clusters []string
 			a.effect(origin)
 		}
 	}
+	layers = a.sound(layers, clusters)
 	alike := map[string][]string{}
 	var kinds []string
 	for _, cluster := range clusters {
@@ -148,16 +149,37 @@ func (a *account) effect(origin federate.Origin) *Effect {
 	return &a.effects[i]
 }
 
+// sound are the layers but for those of policies that cannot be carried out, which is so in
+// every cluster: they say nothing of what clusters are alike to the others.
+func (a *account) sound(layers []federate.Layer, clusters []string) []federate.Layer {
+	var sound []federate.Layer
+	for i := range layers {
+		m, ok := layers[i].Modifier.(*modifier)
+		switch {
+		case !ok || m.problem == nil:
+			sound = append(sound, layers[i])
+		case len(clusters) > 0:
+			a.fail(layers[i].Origin, clusters[0], m.problem)
+		}
+	}
+	return sound
+}
+
+// fail notes why a policy cannot be carried out in a cluster, of the first one.
+func (a *account) fail(origin federate.Origin, cluster string, why error) {
+	e := a.effect(origin)
+	if e.Fault == nil {
+		e.FaultyCluster, e.Fault = cluster, &federate.ModifyError{Message: why.Error()}
+		errors.As(why, &e.Fault)
+	}
+}
+
 // take adds what happens in clusters that are alike.
 func (a *account) take(layers []federate.Layer, template map[string]any, clusters []string) {
 	steps, err := through(layers, clusters[0], template)
 	if err != nil {
 		faulty := steps[len(steps)-1].origin
-		e := a.effect(faulty)
-		if e.Fault == nil {
-			e.FaultyCluster, e.Fault = clusters[0], &federate.ModifyError{Message: err.Error()}
-			errors.As(err, &e.Fault)
-		}
+		a.fail(faulty, clusters[0], err)
 		// Nothing is sent there. What the others change waits for this one.
 		if others := without(layers, faulty); len(others) < len(layers) {
 			a.take(others, template, clusters)
