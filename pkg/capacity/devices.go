@@ -49,7 +49,8 @@ const (
 const unservedRetry = 30 * time.Second
 
 // followDrivers begins to follow what drivers offer in a member, until ctx ends.
-func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interface, cluster string, log logr.Logger, changed func()) *drivers {
+func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) *drivers {
+	served := discovery{client.RESTClient(), timeout}
 	d := &drivers{counter: devices.NewCounter()}
 	d.slices = fleet.NewTable(fleet.Rules[devices.Slice]{
 		Read:  read(func(s *resourcev1.ResourceSlice) *devices.Slice { return devices.SliceOf(&s.Spec) }),
@@ -62,11 +63,11 @@ func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interf
 		OnChange: func(types.NamespacedName, *devices.Class, *devices.Class) { changed() }, OnSynced: changed,
 	})
 	d.watches = append(d.watches,
-		fleet.Follow(ctx, devicesSource(cluster, "resourceslices", &resourcev1.ResourceSlice{}, log, changed,
+		fleet.Follow(ctx, devicesSource(served, cluster, "resourceslices", &resourcev1.ResourceSlice{}, log, changed,
 			func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 				return client.ResourceSlices().List(ctx, o)
 			}, client.ResourceSlices().Watch), d.slices),
-		fleet.Follow(ctx, devicesSource(cluster, "deviceclasses", &resourcev1.DeviceClass{}, log, changed,
+		fleet.Follow(ctx, devicesSource(served, cluster, "deviceclasses", &resourcev1.DeviceClass{}, log, changed,
 			func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 				return client.DeviceClasses().List(ctx, o)
 			}, client.DeviceClasses().Watch), d.classes))
@@ -85,20 +86,17 @@ func read[O any, V any](keep func(*O) *V) func(metav1.Object) (*V, error) {
 }
 
 // devicesSource is what is watched of resource.k8s.io/v1, which not every member serves.
-func devicesSource(cluster, resource string, example runtime.Object, log logr.Logger, changed func(),
+func devicesSource(served discovery, cluster, resource string, example runtime.Object, log logr.Logger, changed func(),
 	list func(context.Context, metav1.ListOptions) (runtime.Object, error), follow func(context.Context, metav1.ListOptions) (watch.Interface, error),
 ) fleet.Source {
 	return fleet.Source{
 		List: list, Watch: follow, Example: example, Type: resource, Name: "member " + cluster + ": " + resource, Log: log, OnTrouble: changed,
-		RetryMax: unservedRetry,
-		WhyNotFound: func(_ context.Context, err error) fleet.Absence {
-			return fleet.Absence{Why: err, Unserved: true, Undefined: true}
-		},
+		RetryMax: unservedRetry, WhyNotFound: served.whyNotFound(resourcev1.SchemeGroupVersion.WithResource(resource)),
 	}
 }
 
 // followClaims follows the devices that a member's ResourceClaims have been given.
-func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interface, cluster string, log logr.Logger, changed func()) (*fleet.Table[claimed], *fleet.Watch[claimed]) {
+func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) (*fleet.Table[claimed], *fleet.Watch[claimed]) {
 	claims := fleet.NewTable(fleet.Rules[claimed]{
 		Read: read(func(claim *resourcev1.ResourceClaim) *claimed {
 			taken := claimed(devices.TakenBy(claim))
@@ -107,7 +105,7 @@ func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interfa
 		Same:     func(before, after *claimed) bool { return slices.Equal(*before, *after) },
 		OnChange: func(types.NamespacedName, *claimed, *claimed) { changed() }, OnSynced: changed,
 	})
-	return claims, fleet.Follow(ctx, devicesSource(cluster, "resourceclaims", &resourcev1.ResourceClaim{}, log, changed,
+	return claims, fleet.Follow(ctx, devicesSource(discovery{client.RESTClient(), timeout}, cluster, "resourceclaims", &resourcev1.ResourceClaim{}, log, changed,
 		func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return client.ResourceClaims("").List(ctx, o)
 		}, client.ResourceClaims("").Watch), claims)

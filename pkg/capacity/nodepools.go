@@ -52,7 +52,7 @@ type karpenter struct {
 
 // followNodePools begins to follow a member's NodePools, until ctx ends. Not every member
 // has any.
-func followNodePools(ctx context.Context, client dynamic.Interface, paths rest.Interface, cluster string, log logr.Logger, changed func()) *karpenter {
+func followNodePools(ctx context.Context, client dynamic.Interface, served discovery, cluster string, log logr.Logger, changed func()) *karpenter {
 	same := func(before, after *nodePool) bool { return reflect.DeepEqual(before, after) }
 	k := &karpenter{pools: fleet.NewTable(fleet.Rules[nodePool]{
 		Read: nodePoolOf, Same: same,
@@ -63,13 +63,11 @@ func followNodePools(ctx context.Context, client dynamic.Interface, paths rest.I
 		},
 		OnSynced: changed,
 	})}
-	source := fleet.Objects(client, typeconfig.Resource{GVR: karpenterVersion.WithResource("nodepools"), GVK: karpenterVersion.WithKind("NodePool")}, "")
-	source.List = servedList(source.List, paths)
+	nodePools := karpenterVersion.WithResource("nodepools")
+	source := fleet.Objects(client, typeconfig.Resource{GVR: nodePools, GVK: karpenterVersion.WithKind("NodePool")}, "")
+	source.List = servedList(source.List, served.paths)
 	source.Name, source.Log, source.OnTrouble = "member "+cluster+": nodepools", log, changed
-	source.RetryMax = unservedRetry
-	source.WhyNotFound = func(_ context.Context, err error) fleet.Absence {
-		return fleet.Absence{Why: err, Unserved: true, Undefined: true}
-	}
+	source.RetryMax, source.WhyNotFound = unservedRetry, served.whyNotFound(nodePools)
 	k.watch = fleet.Follow(ctx, source, k.pools)
 	return k
 }

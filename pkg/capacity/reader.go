@@ -139,8 +139,8 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 		Example: &corev1.Node{}, Type: "nodes", Name: "member " + cluster + ": nodes", Log: r.log.WithValues("cluster", cluster),
 		OnTrouble: func() { r.changed(cluster) },
 	}, m.nodes)
-	m.drivers = followDrivers(ctx, devices, cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
-	m.karpenter = followNodePools(ctx, pools, core.RESTClient(), cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
+	m.drivers = followDrivers(ctx, devices, r.opts.RequestTimeout, cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
+	m.karpenter = followNodePools(ctx, pools, discovery{core.RESTClient(), r.opts.RequestTimeout}, cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
 	r.mu.Lock()
 	r.members[cluster] = m
 	r.mu.Unlock()
