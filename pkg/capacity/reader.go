@@ -144,7 +144,11 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	r.mu.Lock()
 	r.members[cluster] = m
 	r.mu.Unlock()
-	context.AfterFunc(ctx, func() { r.leave(m) })
+	r.changed(cluster) // something may have been told before anybody knew of m
+	context.AfterFunc(ctx, func() {
+		r.leave(m)
+		r.changed(cluster) // it may be barred, and is not to be told of as it was
+	})
 	return nil
 }
 
