@@ -24,10 +24,10 @@ func TestAlerts(t *testing.T) {
 		fires  bool
 		labels string
 	}{
-		{"FedctlControllerDown", `leader_election_master_status{name="kubefed-controller-manager"} 0x120`, true, ""},
+		{"FedctlControllerDown", `leader_election_master_status{name="fedctl-controller"} 0x120`, true, ""},
 		{"FedctlControllerDown", `up 1x120`, true, ""},
-		{"FedctlControllerDown", `leader_election_master_status{name="kubefed-controller-manager",pod="a"} 1x60 0x60
-leader_election_master_status{name="kubefed-controller-manager",pod="b"} 0x62 1x60`, false, ""},
+		{"FedctlControllerDown", `leader_election_master_status{name="fedctl-controller",pod="a"} 1x60 0x60
+leader_election_master_status{name="fedctl-controller",pod="b"} 0x62 1x60`, false, ""},
 		{"FedctlClusterNotReady", `fedctl_cluster_ready{cluster="paris"} 1x30 0x90`, true, "paris"},
 		{"FedctlClusterNotReady", `fedctl_cluster_ready{cluster="paris"} 1x30 0x8 1x82`, false, ""},
 		// A token of an hour, and one of a week, that is renewed in time, or not.
@@ -59,14 +59,16 @@ fedctl_delivery_duration_seconds_bucket{type="configmaps",le="+Inf"} 0+100x120`,
 		{"FedctlObjectsDegraded", `fedctl_objects_by_readiness{type="deployments.apps",reason="Healthy"} 2x120`, false, ""},
 		{"FedctlLeftovers", `fedctl_leftover_objects{cluster="paris"} 3x120`, true, "paris"},
 		{"FedctlLeftovers", `fedctl_leftover_objects{cluster="paris"} 0x120`, false, ""},
-		{"FedctlBackupLate", `fedctl_backup_last_success_timestamp_seconds{cluster="paris",namespace="shop",backup="daily"} 0x120
+		{"FedctlBackupLate", `fedctl_backup_objective_from_timestamp_seconds{cluster="paris",namespace="shop",backup="daily"} 0x120
 fedctl_backup_objective_seconds{cluster="paris",namespace="shop",backup="daily"} 3600x120`, true, "paris"},
-		{"FedctlBackupLate", `fedctl_backup_last_success_timestamp_seconds{cluster="paris",namespace="shop",backup="daily"} 0+60x120
+		{"FedctlBackupLate", `fedctl_backup_objective_from_timestamp_seconds{cluster="paris",namespace="shop",backup="daily"} 0+60x120
 fedctl_backup_objective_seconds{cluster="paris",namespace="shop",backup="daily"} 3600x120`, false, ""},
-		{"FedctlBackupLate", `fedctl_backup_last_success_timestamp_seconds{cluster="paris",namespace="shop",backup="no objective"} 0x120`, false, ""},
+		{"FedctlBackupLate", `fedctl_backup_objective_from_timestamp_seconds{cluster="paris",namespace="shop",backup="no objective"} 0x120`, false, ""},
 		{"FedctlBackupFails", `fedctl_backup_failures_total{namespace="shop",backup="daily"} 0x10 1x10 3x100`, true, "shop"},
 		{"FedctlBackupFails", `fedctl_backup_failures_total{namespace="shop",backup="daily"} 5x120`, false, ""},
-		{"FedctlBackupExecutorBlocked", `fedctl_backup_executor_blocked{cluster="paris",reason="Forbidden"} 1x120`, true, "Forbidden"},
+		{"FedctlBackupExecutorBlocked", `fedctl_backup_executor_blocked{cluster="paris",reason="Forbidden"} 1x120`, true, "paris"},
+		{"FedctlBackupExecutorBlocked", `fedctl_backup_executor_blocked{cluster="paris",reason="NotInstalled"} 1x120
+fedctl_backup_executor_blocked{cluster="oslo",reason="Unreachable"} 1x120`, false, ""},
 		{"FedctlBackupExecutorBlocked", `fedctl_backup_executor_blocked{cluster="paris",reason="Forbidden"} 1x10 _x110`, false, ""},
 	}
 	all := map[string]rule{}

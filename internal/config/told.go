@@ -9,10 +9,9 @@ import (
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
-)
 
-// controllerContainer is the container of a controller's Deployment.
-const controllerContainer = "controller"
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+)
 
 // Told is the configuration of a controller that runs elsewhere, as far as its Deployment
 // and the KubeFedConfig tell.
@@ -45,7 +44,7 @@ func OfDeployment(containers []corev1.Container, kubefed *fedcorev1beta1.KubeFed
 	return t, t.fill()
 }
 
-func isController(c corev1.Container) bool { return c.Name == controllerContainer }
+func isController(c corev1.Container) bool { return c.Name == kubefedconfig.ControllerContainer }
 
 // Hides says whether one of the settings may be another than is told.
 func (t *Told) Hides(names ...string) bool {

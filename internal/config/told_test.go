@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/settings"
 )
 
@@ -39,7 +40,7 @@ func TestOfDeployment(t *testing.T) {
 		"a reference of another":      {container: corev1.Container{Args: []string{"--workers=$(WORKERS)"}}},
 		"a map of them":               {container: corev1.Container{EnvFrom: []corev1.EnvFromSource{{}}}, hides: true},
 	} {
-		test.container.Name = controllerContainer
+		test.container.Name = kubefedconfig.ControllerContainer
 		beside := corev1.Container{Name: "proxy", Args: []string{"--workers=few", "--protected-keys=of-another-program/"}}
 		told, err := OfDeployment([]corev1.Container{beside, test.container}, test.kubefed)
 		if err != nil {

@@ -36,6 +36,12 @@ type ClusterRow struct {
 	CreationTimestamp metav1.Time `json:"creationTimestamp"`
 }
 
+// AwaitsJoin is the reason of a cluster that was imported, and AwaitsJoinMessage says what that is.
+const (
+	AwaitsJoin        = "AwaitsJoin"
+	AwaitsJoinMessage = "it was imported from another host and has not joined this one"
+)
+
 // Cluster reads what the controller says of a member.
 func Cluster(c *fedcorev1beta1.KubeFedCluster) ClusterRow {
 	r := ClusterRow{
@@ -54,7 +60,7 @@ func Cluster(c *fedcorev1beta1.KubeFedCluster) ClusterRow {
 		}
 	}
 	if reach.AwaitsJoin(c) && r.Ready != string(corev1.ConditionTrue) {
-		r.Reason, r.Message = "AwaitsJoin", "it was imported from another host and has not joined this one: fedctl join "+c.Name+" --take-over"
+		r.Reason, r.Message = AwaitsJoin, AwaitsJoinMessage+": fedctl join "+c.Name+" --cluster-context CONTEXT --take-over"
 	}
 	if accelerators, found := c.Annotations[membership.AcceleratorsAnnotation]; found {
 		r.Accelerators = cmp.Or(accelerators, "none")

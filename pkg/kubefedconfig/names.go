@@ -20,6 +20,8 @@ const (
 	// Controller is that of the controller: of its Deployment, the account that it
 	// runs as, its roles, its Lease and the webhook configuration.
 	Controller = "fedctl-controller"
+	// ControllerContainer is that of the controller's container in its Pods.
+	ControllerContainer = "controller"
 	// FleetAPI is that of the API server of the fleet: of its Deployment, the account that
 	// it runs as, its roles and its Service.
 	FleetAPI = "fedctl-fleet-api"

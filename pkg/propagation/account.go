@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
@@ -129,10 +130,12 @@ func (a *account) setWritten(status *federate.Status) {
 }
 
 // reported notes that the status says all that there is to say, and what events have told of.
-func (a *account) reported(written bool, told string) {
+// It returns how long the last change took, once it is in all clusters.
+func (a *account) reported(status *federate.Status, written bool, told string, now time.Time) (took time.Duration, delivered bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ledger.Reported(written)
 	a.told = told
 	a.renderer = nil // only needed while something is written
+	return a.delivery.told(status, now)
 }

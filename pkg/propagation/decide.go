@@ -95,7 +95,8 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 			Clusters: w.lookout.situations(t, key, where.Clusters), // under the lock: what is answered meanwhile comes after
 		}, w.now())
 		wait, found = l.Waits(w.now()), l.Found()
-		acc.delivery.wants(intent.Revision(), fed.Status.ObservedGeneration == fed.Generation, w.now())
+		seen := fed.Status.ObservedGeneration == fed.Generation
+		acc.delivery.wants(intent.Revision(), seen, wait > 0 || len(plan.Queue) > 0, w.now())
 	})
 	w.leftovers.note(t, key, found)
 	if !plan.Again.IsZero() {

@@ -25,12 +25,14 @@ type lacking struct {
 	since  time.Time
 }
 
-// wants notes what the object is to be; seen: its status tells of that already.
-func (d *delivery) wants(revision federate.Revision, seen bool, now time.Time) {
+// wants notes what the object is to be. seen: its status tells of that already; pending: there
+// is something to do for it. What is wanted otherwise may change nothing anywhere, such as a
+// taint of nodes that nothing runs on.
+func (d *delivery) wants(revision federate.Revision, seen, pending bool, now time.Time) {
 	if d.revision == revision {
 		return
 	}
-	if first := d.revision == ""; !first || !seen {
+	if !seen || pending && d.revision != "" {
 		d.since = now
 	}
 	d.revision = revision

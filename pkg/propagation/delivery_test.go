@@ -21,7 +21,7 @@ func TestDelivery(t *testing.T) {
 	left := federate.ClusterStatus{Name: "c", Status: federate.NotSelected}
 
 	d := &delivery{}
-	d.wants("1", true, at(0))
+	d.wants("1", true, true, at(0))
 	expect := func(status *federate.Status, seconds int, took time.Duration, delivered bool) {
 		t.Helper()
 		if gotTook, got := d.told(status, at(seconds)); got != delivered || gotTook != took {
@@ -29,17 +29,19 @@ func TestDelivery(t *testing.T) {
 		}
 	}
 	expect(status(yes, good, fine, left), 1, 0, false) // an earlier process's
-	d.wants("2", false, at(10))
+	d.wants("2", false, true, at(10))
 	expect(status(no, good, bad), 11, 0, false)
-	d.wants("2", false, at(12))
+	d.wants("2", false, true, at(12))
 	expect(status(no, good, bad), 20, 0, false)
 	if l := d.behind["b"]; len(d.behind) != 1 || !l.since.Equal(at(11)) || l.status != federate.UpdateFailed {
 		t.Errorf("behind: %v", d.behind)
 	}
-	d.wants("3", false, at(30)) // what was wanted before never came
+	d.wants("3", true, true, at(30)) // what was wanted before never came
 	expect(status(no), 31, 0, false)
 	expect(status(yes, good, fine), 32, 2*time.Second, true)
 	expect(status(yes, good, fine), 40, 0, false) // once
+	d.wants("4", true, false, at(50))
+	expect(status(yes, good, fine), 50, 0, false) // nothing was to be done
 
 	other := &account{delivery: delivery{ready: "Degraded", behind: map[string]lacking{"b": {federate.UpdateFailed, at(5)}}}}
 	newer := &account{delivery: delivery{ready: "Degraded", behind: map[string]lacking{"b": {federate.UpdateFailed, at(7)}}}}
@@ -53,7 +55,7 @@ func TestDelivery(t *testing.T) {
 	}
 
 	fresh := &delivery{}
-	fresh.wants("1", false, at(0)) // new, or changed while no controller ran
+	fresh.wants("1", false, false, at(0)) // new, or changed while no controller ran
 	if took, delivered := fresh.told(status(yes, good), at(3)); !delivered || took != 3*time.Second {
 		t.Errorf("a new object: %v, %v", took, delivered)
 	}

@@ -83,12 +83,9 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 		}
 		w.metrics.statusWrites.WithLabelValues(t.Name).Inc()
 	}
-	acc.reported(changed, text)
-	acc.keep(func(*ledger.Ledger) {
-		if took, delivered := acc.delivery.told(&next, w.now()); delivered {
-			w.metrics.delivery.WithLabelValues(t.Name).Observe(took.Seconds())
-		}
-	})
+	if took, delivered := acc.reported(&next, changed, text, w.now()); delivered {
+		w.metrics.delivery.WithLabelValues(t.Name).Observe(took.Seconds())
+	}
 	w.events.warn(t, fed, warnings)
 	if ends := next.ProgressEnds(deadline, w.now()); ends > 0 {
 		w.work.decideAfter(t, key, ends)

@@ -17,6 +17,7 @@ var _ = Describe("several controllers", Ordered, func() {
 		Expect(host.Patch(ctx, settings, client.RawPatch(types.MergePatchType, []byte(patch)))).To(Succeed())
 		first, second := prepare(ctx, "first", teamA), prepare(ctx, "other", teamA)
 		Expect(first.Start(ctx)).To(Succeed())
+		Expect(first.Series(ctx, "leader_election_master_status", map[string]string{"name": "fedctl-controller"})).To(ConsistOf(1.0), "the alert FedctlControllerDown goes by it")
 		Expect(second.Launch()).To(Succeed())
 		join(ctx, teamA, members...)
 		Expect(host.Create(ctx, federatedConfigMap(teamA, "before"))).To(Succeed())

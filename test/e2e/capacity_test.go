@@ -146,8 +146,8 @@ var _ = Describe("What members' nodes offer", localOnly, Serial, func() {
 		follow(ctx, member, time.Now())
 		expectFollowed(ctx, member, clusterv1alpha1.ReasonNotFollowed)
 		withoutRight(ctx, member, "", "pods")
-		follow(ctx, member, time.Now().Add(time.Hour))
 		DeferCleanup(func(ctx SpecContext) { follow(ctx, member, time.Now()) })
+		follow(ctx, member, time.Now().Add(time.Hour))
 		Eventually(ctx, func(g Gomega) {
 			u, err := read(ctx, host, capacityOf(member))
 			g.Expect(err).NotTo(HaveOccurred())

@@ -113,6 +113,7 @@ var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func
 			return conditionOf(u, clusterv1alpha1.ConditionDevicesKnown)
 		}
 		Eventually(ctx, devicesKnown).Should(And(HaveKeyWithValue("reason", clusterv1alpha1.ReasonDevicesUnreadable), HaveKeyWithValue("message", ContainSubstring("forbidden"))))
+		DeferCleanup(func(ctx SpecContext) { follow(ctx, member, time.Now()) })
 		follow(ctx, member, time.Now().Add(time.Hour))
 		expectFollowed(ctx, member, clusterv1alpha1.ReasonFollowed)
 		Expect(there(Default)).To(ConsistOf(And(HaveKeyWithValue("allocatable", "2"), Not(HaveKey("free")))), "by a controller that has never read them")

@@ -36,6 +36,8 @@ import (
 const (
 	// pageSize is how many objects are read at a time.
 	pageSize = 500
+	// mostPages are how many pages of a member's are read.
+	mostPages = 20
 	// atOnce is how many types or members are read at a time.
 	atOnce = 8
 )
@@ -151,7 +153,7 @@ func (g *gatherer) deployment(ctx context.Context, name string) *diagnosis.Deplo
 	}
 	out := &diagnosis.Deployment{Name: name, Want: ptr.Deref(read.Spec.Replicas, 1), Ready: read.Status.ReadyReplicas}
 	for i := range read.Spec.Template.Spec.Containers {
-		if c := &read.Spec.Template.Spec.Containers[i]; c.Name == "controller" {
+		if c := &read.Spec.Template.Spec.Containers[i]; c.Name == kubefedconfig.ControllerContainer {
 			out.Image = c.Image
 		}
 	}

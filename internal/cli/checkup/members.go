@@ -3,6 +3,7 @@ package checkup
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -89,15 +90,23 @@ func (g *gatherer) ask(ctx context.Context, c *diagnosis.Cluster) {
 
 // otherHosts are the accounts of other hosts in the namespace where a member has this
 // host's. A control plane that does not federate ServiceAccounts may not ask.
-func (g *gatherer) otherHosts(ctx context.Context, member kubernetes.Interface, kfc *fedcorev1beta1.KubeFedCluster) ([]string, error) {
+func (g *gatherer) otherHosts(ctx context.Context, member kubernetes.Interface, kfc *fedcorev1beta1.KubeFedCluster) (others []string, err error) {
 	namespace, _, _ := strings.Cut(kfc.Annotations[join.ServiceAccountAnnotation], "/")
-	accounts, err := member.CoreV1().ServiceAccounts(cmp.Or(namespace, kfc.Namespace)).List(ctx, metav1.ListOptions{Limit: pageSize})
-	if apierrors.IsForbidden(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
+	page := metav1.ListOptions{Limit: pageSize}
+	for range mostPages {
+		accounts, err := member.CoreV1().ServiceAccounts(cmp.Or(namespace, kfc.Namespace)).List(ctx, page)
+		if apierrors.IsForbidden(err) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		others = append(others, join.OthersOf(accounts.Items, g.uid)...)
+		if page.Continue = accounts.Continue; page.Continue == "" {
+			return others, nil
+		}
 	}
-	return join.OthersOf(accounts.Items, g.uid), nil
+	g.unreadable("ServiceAccount", "", fmt.Errorf("%s has more than %d of them: not all were looked at for other hosts", kfc.Name, mostPages*pageSize))
+	return others, nil
 }
 
 // learnUID reads by what accounts in members say that they are this host's.

@@ -82,7 +82,7 @@ func (f *Factory) JoinCommand(member, endpoint string) string {
 func (f *Factory) memberCommand(verb, member, endpoint string) string {
 	command := "fedctl " + verb + " " + member
 	if context := f.ContextOf(member, endpoint); context != member {
-		command += " --cluster-context " + errtext.Argument(context)
+		command += flagOf("--cluster-context", context)
 	}
 	return command + f.HostFlags()
 }
@@ -90,29 +90,24 @@ func (f *Factory) memberCommand(verb, member, endpoint string) string {
 // HostFlags are the flags by which another command of fedctl works on the same host, each
 // after a space: what is printed to be copied must not work on that of the current context.
 func (f *Factory) HostFlags() string {
-	flags := ""
-	if f.Kubeconfig != "" {
-		flags += " --kubeconfig " + f.Kubeconfig
-	}
-	if f.HostClusterContext != "" {
-		flags += " --host-cluster-context " + f.HostClusterContext
-	}
+	flags := flagOf("--kubeconfig", f.Kubeconfig) + flagOf("--host-cluster-context", f.HostClusterContext)
 	if f.KubeFedNamespace != DefaultKubeFedNamespace {
-		flags += " --kubefed-namespace " + f.KubeFedNamespace
+		flags += flagOf("--kubefed-namespace", f.KubeFedNamespace)
 	}
 	return flags
 }
 
+// flagOf is a flag of an advised command, after a space; empty without a value.
+func flagOf(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return " " + name + " " + errtext.Argument(value)
+}
+
 // Kubectl is how kubectl works in the control plane's namespace of the same host.
 func (f *Factory) Kubectl() string {
-	command := "kubectl"
-	if f.Kubeconfig != "" {
-		command += " --kubeconfig " + f.Kubeconfig
-	}
-	if f.HostClusterContext != "" {
-		command += " --context " + f.HostClusterContext
-	}
-	return command + " -n " + f.KubeFedNamespace
+	return "kubectl" + flagOf("--kubeconfig", f.Kubeconfig) + flagOf("--context", f.HostClusterContext) + flagOf("-n", f.KubeFedNamespace)
 }
 
 func contextNames(raw *clientcmdapi.Config) string {

@@ -20,7 +20,7 @@ import (
 const manager = "fedctl-install"
 
 // containers are those of the Deployments in which people choose.
-var containers = map[string]string{controllerName: "controller", kubefedconfig.FleetAPI: "fleet-api"}
+var containers = map[string]string{controllerName: kubefedconfig.ControllerContainer, kubefedconfig.FleetAPI: "fleet-api"}
 
 // keepChoices makes a Deployment of ours what it is where somebody has chosen: the
 // image that an earlier install was told, and what others have set since. Each choice that

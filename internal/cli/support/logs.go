@@ -35,7 +35,7 @@ func (d *dump) logs(ctx context.Context) error {
 			if err := d.log(ctx, pod, status.Name, false); err != nil {
 				return err
 			}
-			if status.RestartCount > 0 {
+			if status.LastTerminationState.Terminated != nil {
 				if err := d.log(ctx, pod, status.Name, true); err != nil {
 					return err
 				}

@@ -139,7 +139,7 @@ func (o *Options) controller(ctx context.Context) (*Controller, error) {
 	}
 	out := &Controller{Ready: fmt.Sprintf("%d/%d", deployment.Status.ReadyReplicas, *deployment.Spec.Replicas)}
 	for _, container := range deployment.Spec.Template.Spec.Containers {
-		if container.Name == "controller" {
+		if container.Name == kubefedconfig.ControllerContainer {
 			out.Image = container.Image
 		}
 	}

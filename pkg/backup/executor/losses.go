@@ -72,6 +72,11 @@ func (r *repositories) losses(ctx context.Context, object *v1alpha1.BackupReposi
 		return nil, err
 	}
 	known := slices.ContainsFunc(slices.Collect(maps.Values(runs)), func(run *v1alpha1.BackupRun) bool { return lost(run) || doubtful(run) })
+	for _, run := range runs {
+		if !lost(run) && !doubtful(run) {
+			r.tries.remove(run.UID)
+		}
+	}
 	again := r.changed(object, damage)
 	if damage.Packs+damage.Contents == 0 && !known {
 		return found, nil
@@ -99,8 +104,6 @@ func (r *repositories) losses(ctx context.Context, object *v1alpha1.BackupReposi
 			found.runs = append(found.runs, run.Name)
 		case doubtful(run):
 			found.doubtful = append(found.doubtful, run.Name)
-		default:
-			r.tries.remove(run.UID)
 		}
 	}
 	r.readNext(object, runs, again)

@@ -16,6 +16,9 @@ var (
 	objectiveSeconds = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "fedctl_backup_objective_seconds", Help: "How old the last good run of a Backup may be; no series without an objective.",
 	}, labels)
+	objectiveFrom = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "fedctl_backup_objective_from_timestamp_seconds", Help: "From when the objective of a Backup counts: when its last good run ended or, if it has none, when it was created; no series without an objective.",
+	}, labels)
 	lastDuration = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "fedctl_backup_last_run_duration_seconds", Help: "How long the last run of a Backup took.",
 	}, labels)
@@ -37,7 +40,7 @@ var (
 )
 
 func init() {
-	metrics.Registry.MustRegister(lastSuccess, objectiveSeconds, lastDuration, lastBytes, lastStoredBytes, failures, leading, blocked)
+	metrics.Registry.MustRegister(lastSuccess, objectiveSeconds, objectiveFrom, lastDuration, lastBytes, lastStoredBytes, failures, leading, blocked)
 }
 
 func recordLeading(cluster string, leads bool) {
@@ -60,11 +63,15 @@ func recordBackup(cluster string, b *v1alpha1.Backup) {
 	values := []string{cluster, b.Namespace, b.Name}
 	if success := b.Status.LastSuccess; success != nil && success.Time != nil {
 		lastSuccess.WithLabelValues(values...).Set(float64(success.Time.Unix()))
+	} else {
+		lastSuccess.DeleteLabelValues(values...) // what was good may be lost
 	}
 	if b.Spec.Objective != nil {
 		objectiveSeconds.WithLabelValues(values...).Set(b.Spec.Objective.MaxAge.Seconds())
+		objectiveFrom.WithLabelValues(values...).Set(float64(countsFrom(b, b.Status.LastSuccess).Unix()))
 	} else {
 		objectiveSeconds.DeleteLabelValues(values...)
+		objectiveFrom.DeleteLabelValues(values...)
 	}
 	failures.WithLabelValues(values...).Add(0) // so that the first failure is a change
 }
@@ -109,7 +116,7 @@ func forgetCluster(cluster string) {
 }
 
 func forget(of prometheus.Labels) {
-	for _, vec := range []*prometheus.GaugeVec{lastSuccess, objectiveSeconds, lastDuration, lastBytes, lastStoredBytes} {
+	for _, vec := range []*prometheus.GaugeVec{lastSuccess, objectiveSeconds, objectiveFrom, lastDuration, lastBytes, lastStoredBytes} {
 		vec.DeletePartialMatch(of)
 	}
 	failures.DeletePartialMatch(of)

@@ -297,6 +297,15 @@ func keepCondition(status *v1alpha1.BackupStatus, out *metav1.Condition) bool {
 	return true
 }
 
+// countsFrom is from when the objective of a Backup counts: from the end of the last good run
+// or, if it has none, from its beginning.
+func countsFrom(b *v1alpha1.Backup, last *v1alpha1.RunSummary) time.Time {
+	if last != nil && last.Time != nil {
+		return last.Time.Time
+	}
+	return b.CreationTimestamp.Time
+}
+
 // withinObjective compares the last good run with spec.objective; changes is when
 // the answer becomes another one if nothing happens.
 func withinObjective(b *v1alpha1.Backup, last *v1alpha1.RunSummary, now time.Time) (c metav1.Condition, changes time.Time, ok bool) {
@@ -305,9 +314,8 @@ func withinObjective(b *v1alpha1.Backup, last *v1alpha1.RunSummary, now time.Tim
 	}
 	age := b.Spec.Objective.MaxAge.Duration
 	c.Type = v1alpha1.ConditionWithinObjective
-	from := b.CreationTimestamp.Time
+	from := countsFrom(b, last)
 	if last != nil && last.Time != nil {
-		from = last.Time.Time
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, reasonRecent, fmt.Sprintf("run %s is the last good one", last.Name)
 	} else {
 		c.Status, c.Reason, c.Message = metav1.ConditionUnknown, reasonNoRunYet, "there is no good run yet"

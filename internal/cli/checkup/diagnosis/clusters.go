@@ -41,7 +41,7 @@ func (d *diagnosis) clusters() {
 		}
 		if len(c.Others) > 0 {
 			d.cluster(c, finding.Finding{Level: finding.Warning, Code: "another-host",
-				Message: "another host has joined it, with ServiceAccount " + strings.Join(c.Others, ", ") + ": two control planes take each other's objects there for their own",
+				Message: "another host has joined it, with ServiceAccount " + listed(c.Others) + ": two control planes take each other's objects there for their own",
 				Do:      "let one of the hosts end its membership: fedctl unjoin " + c.Object.Name + " --host-cluster-context HOST --cluster-context CONTEXT; where that host is lost: fedctl join " + c.Object.Name + " --cluster-context CONTEXT --take-over"})
 		}
 		if c.Skew.Abs() > mostSkew {
@@ -73,6 +73,15 @@ func (d *diagnosis) capacities() {
 	}
 }
 
+// listed are the first names of a list that a member has told.
+func listed(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
 func (d *diagnosis) cluster(c *Cluster, f finding.Finding) {
 	f.Subject, f.Objects = "kubefedcluster", []string{c.Object.Name}
 	d.find(f)
@@ -92,8 +101,8 @@ func (d *diagnosis) readiness(c *Cluster) {
 	}
 	switch {
 	case row.Ready == "True":
-	case reach.AwaitsJoin(&c.Object):
-		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-awaits-join", Message: "it was imported from another host and has not joined this one", Do: again + " --take-over, which ends what the other host may do there"})
+	case row.Reason == view.AwaitsJoin:
+		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-awaits-join", Message: view.AwaitsJoinMessage, Do: again + " --take-over, which ends what the other host may do there"})
 	case row.Ready == view.Unknown:
 		d.cluster(c, finding.Finding{Level: finding.Failure, Code: "cluster-not-probed", Message: "the controller has not looked at it", Do: "look whether the controller runs, then " + again})
 	default:
