@@ -33,6 +33,7 @@ type proxy struct {
 	prefix     string
 	streams    *streams
 	buffers    httputil.BufferPool
+	places     *places
 }
 
 var (
@@ -72,13 +73,14 @@ func (p *proxy) Connect(ctx context.Context, name string, _ runtime.Object, resp
 	if err != nil {
 		return nil, err
 	}
-	return &passage{proxy: p, connection: c, who: who, responder: responder}, nil
+	return &passage{proxy: p, connection: c, user: u.GetName(), who: who, responder: responder}, nil
 }
 
 // passage is one request on its way to a member.
 type passage struct {
 	*proxy
 	*connection
+	user      string // in the host
 	who       transport.ImpersonationConfig
 	responder rest.Responder
 }
@@ -98,6 +100,12 @@ func (p *passage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else if upgrade {
 		to = p.upgrades
 	}
+	leave, err := p.places.take(p.user)
+	if err != nil {
+		p.responder.Error(err)
+		return
+	}
+	defer leave()
 	defer goneQuietly(r)
 	r, done := p.streams.follow(p.ended, r, upgrade)
 	defer done()

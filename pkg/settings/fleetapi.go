@@ -20,6 +20,9 @@ type FleetAPI struct {
 	// DrainPeriod is how long it goes on to serve when it ends: until nobody sends it new
 	// requests. Streams end then, and their clients go on elsewhere.
 	DrainPeriod time.Duration
+	// MaxRequests to members may be under way at a time, streams included, and
+	// MaxRequestsPerUser of one user.
+	MaxRequests, MaxRequestsPerUser int
 }
 
 // AddFlags implements Group.
@@ -29,6 +32,8 @@ func (s *FleetAPI) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.IdentityPrefix, "fleet-api-identity-prefix", "host:", `With --mode=fleet-api, what stands in members before the names of the host's users and groups that begin with "system:".`)
 	flags.DurationVar(&s.ResponseTimeout, "fleet-api-response-timeout", 70*time.Second, "With --mode=fleet-api, how long a member may take until its answer begins; API servers end a request after a minute themselves.")
 	flags.DurationVar(&s.DrainPeriod, "fleet-api-drain-period", 5*time.Second, "With --mode=fleet-api, how long the server that ends goes on to serve before it ends streams.")
+	flags.IntVar(&s.MaxRequests, "fleet-api-max-requests", 2000, "With --mode=fleet-api, how many requests to members may be open at a time, streams included; further ones are told to ask again.")
+	flags.IntVar(&s.MaxRequestsPerUser, "fleet-api-max-requests-per-user", 500, "With --mode=fleet-api, how many of them one user may have.")
 }
 
 // Validate implements Group.
@@ -40,5 +45,7 @@ func (s *FleetAPI) Validate() error {
 		`fleet-api-identity-prefix is %q: it must not be empty or begin with "system:", nor have capitals or spaces`, s.IdentityPrefix)
 	moreThanZero(&p, "fleet-api-response-timeout", s.ResponseTimeout)
 	notNegative(&p, "fleet-api-drain-period", s.DrainPeriod)
+	moreThanZero(&p, "fleet-api-max-requests", s.MaxRequests)
+	moreThanZero(&p, "fleet-api-max-requests-per-user", s.MaxRequestsPerUser)
 	return p.join()
 }

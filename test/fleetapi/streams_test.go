@@ -2,6 +2,7 @@ package fleetapi
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 
 	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/test/e2e/framework"
@@ -49,6 +51,38 @@ var _ = Describe("Streams", func() {
 		_ = body.Close()
 		Eventually(ctx, streams.Load).Should(BeZero())
 	}, NodeTimeout(2*time.Minute))
+
+	It("of one user are so many, and beyond that he is told to ask again, and nobody else", func(ctx SpecContext) {
+		var streams atomic.Int64
+		enlist(ctx, "crowded", watching(&streams))
+		letThrough(ctx, group("crowd"), []string{"get"}, "crowded")
+		greedy, modest := through(as("greedy", "crowd"), "crowded"), through(as("modest", "crowd"), "crowded")
+		begin := func(ctx context.Context, config *rest.Config) error {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, config.Host+"/api/v1/pods?watch=true", nil)
+			Expect(err).NotTo(HaveOccurred())
+			client, err := rest.HTTPClientFor(config)
+			Expect(err).NotTo(HaveOccurred())
+			response, err := client.Do(request) // client-go's own would ask again by itself
+			if err != nil {
+				return err
+			}
+			DeferCleanup(response.Body.Close)
+			if response.StatusCode != http.StatusOK {
+				return fmt.Errorf("%s, after %s s: %s", response.Status, response.Header.Get("Retry-After"), readAll(response.Body))
+			}
+			return nil
+		}
+		leaving, leave := context.WithCancel(ctx)
+		defer leave()
+		Eventually(ctx, begin).WithArguments(leaving, greedy).Should(Succeed(), "the right is heard of")
+		for range mostOpen - 1 {
+			Expect(begin(leaving, greedy)).To(Succeed())
+		}
+		Expect(begin(ctx, greedy)).To(MatchError(And(HavePrefix("429 Too Many Requests, after 1 s"), ContainSubstring(`\"greedy\" has 40 requests to members open`))))
+		Expect(begin(ctx, modest)).To(Succeed())
+		leave()
+		Eventually(ctx, begin).WithArguments(ctx, greedy).Should(Succeed())
+	}, NodeTimeout(3*time.Minute))
 
 	It("end when the member lets nobody in any more", func(ctx SpecContext) {
 		var streams atomic.Int64

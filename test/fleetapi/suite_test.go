@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -29,6 +30,9 @@ import (
 	"github.com/fedctl/fedctl/test/e2e/framework"
 	"github.com/fedctl/fedctl/test/kit"
 )
+
+// mostOpen is how many requests to members a user may have open.
+const mostOpen = 40
 
 var (
 	system  *framework.System
@@ -54,7 +58,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	host, members = system.Host(), system.Members()
 	Expect(system.StartControlPlane(ctx)).To(Succeed())
-	server, err = system.InstallFleetAPI(ctx, "--fleet-api-drain-period=1s")
+	server, err = system.InstallFleetAPI(ctx, "--fleet-api-drain-period=1s", fmt.Sprintf("--fleet-api-max-requests-per-user=%d", mostOpen))
 	Expect(err).NotTo(HaveOccurred())
 	for _, member := range members {
 		kit.Fedctl(ctx, system, "join", member.Name, "--cluster-context", member.Name, "--fleet-access")
