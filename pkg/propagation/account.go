@@ -129,6 +129,17 @@ func (a *account) setWritten(status *federate.Status) {
 	a.written = status
 }
 
+// owes says whether the status does not tell yet what has become of a revision. One that waits
+// for clusters that have not answered says what was so before.
+func (a *account) owes(revision federate.Revision) bool {
+	if a == nil { // nothing was decided yet
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.delivery.revision != revision || !a.delivery.said
+}
+
 // reported notes that the status says all that there is to say, and what events have told of.
 // It returns how long the last change took, once it is in all clusters.
 func (a *account) reported(status *federate.Status, written bool, told string, now time.Time) (took time.Duration, delivered bool) {

@@ -30,6 +30,8 @@ type hostWorker struct {
 	records       *recordWriter
 	// leftovers are what is kept that nobody has selected.
 	leftovers *leftovers
+	// lookAtPolicies has the policies' statuses looked at.
+	lookAtPolicies func()
 }
 
 // decide works on the host's item of a federated object.
@@ -112,9 +114,13 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 		w.work.decideAfter(t, key, wait)
 		return reconcile.Result{}, nil
 	}
+	owed := acc.owes(intent.Revision())
 	result, err := w.status.write(ctx, t, key, fed, acc, where)
 	if err != nil || !result.IsZero() {
 		return result, err
+	}
+	if owed { // the policies wait for it, also where the status has not changed
+		w.lookAtPolicies()
 	}
 	if plan.Record {
 		w.work.decide(t, key)

@@ -11,6 +11,8 @@ import (
 // from then.
 type delivery struct {
 	revision federate.Revision
+	// said: the status has been brought up to date since.
+	said bool
 	// since is when the last change was seen that is not in all clusters; zero if it is.
 	since time.Time
 	// behind are the clusters that lack something, by name.
@@ -35,14 +37,14 @@ func (d *delivery) wants(revision federate.Revision, seen, pending bool, now tim
 	if !seen || pending && d.revision != "" {
 		d.since = now
 	}
-	d.revision = revision
+	d.revision, d.said = revision, false
 }
 
 // told notes what the status says. When all clusters have the last change, it returns how
 // long that took, once.
 func (d *delivery) told(status *federate.Status, now time.Time) (took time.Duration, delivered bool) {
 	before := d.behind
-	d.behind, d.ready = nil, ""
+	d.behind, d.ready, d.said = nil, "", true
 	for i := range status.Clusters {
 		c := &status.Clusters[i]
 		if !c.Status.Trouble() {

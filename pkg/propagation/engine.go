@@ -165,6 +165,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 		settings: times, now: time.Now, work: e.work, placer: place, lookout: look, host: host,
 		status:        &statusWriter{now: time.Now, work: e.work, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups},
 		statusObjects: e.statusObjects, records: e.records, leftovers: e.leftovers,
+		lookAtPolicies: e.policies.lookAtStatuses,
 	}
 	e.memberWorker = &memberWorker{
 		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, events: sender,
@@ -204,7 +205,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	e.workloadKinds.follow(ctx)
 	e.policies.follow(ctx)
 	close(e.starting)
-	go e.policies.report(ctx, e.types)
+	go e.policies.report(ctx, e.types, e.hostWorker.placer.intent)
 	e.records.follow(ctx)
 	<-ctx.Done()
 	return nil

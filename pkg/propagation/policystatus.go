@@ -34,8 +34,9 @@ func (p *policyStore) lookAtStatuses() {
 }
 
 // report keeps the statuses of policies until ctx ends.
-func (p *policyStore) report(ctx context.Context, running *typeSet) {
-	survey := newPolicySurvey(p, running)
+// intent is what an object is to be, with all that it depends on.
+func (p *policyStore) report(ctx context.Context, running *typeSet, intent func(*runningType, *federated) federate.Intent) {
+	survey := newPolicySurvey(p, running, intent)
 	for {
 		select {
 		case <-ctx.Done():

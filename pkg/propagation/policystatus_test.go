@@ -1,12 +1,17 @@
 package propagation
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/metadata"
 
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -98,7 +103,7 @@ func TestASurveyLooksAtWhatIsNew(t *testing.T) {
 		}
 	}
 	m, n := map[string]any{"name": "m"}, map[string]any{"name": "n"}
-	survey := newPolicySurvey(b.policies, b.types)
+	survey := newPolicySurvey(b.policies, b.types, b.hostWorker.placer.intent)
 	expect := func(when string, clusters int) {
 		t.Helper()
 		if found := survey.take(true)[origin]; found.clusters != clusters {
@@ -110,6 +115,10 @@ func TestASurveyLooksAtWhatIsNew(t *testing.T) {
 	expect("at first", 1)
 	b.put(in(m, n))
 	expect("another status", 2)
+	if found := survey.take(true)[origin]; found.late != 2 || found.propagating != (example{1, " /b in cluster m: not written yet"}) {
+		t.Errorf("nothing was decided yet, and got %+v", found)
+	}
+	b.told()
 	if found := survey.take(true)[origin]; found.late != 0 {
 		t.Errorf("all is there, and got %+v", found)
 	}
@@ -122,4 +131,95 @@ func TestASurveyLooksAtWhatIsNew(t *testing.T) {
 	expect("nobody has said that there is something new", 2)
 	b.policies.forgetClusters()
 	expect("without policies", 0)
+}
+
+// told has the object's status tell what has become of what it is to be by now.
+func (b *bench) told() {
+	fed := b.kind.federated.Get(b.key)
+	acc := b.kind.accountOf(b.key, fed, b.hostWorker.settings)
+	acc.delivery.wants(b.hostWorker.placer.intent(b.kind, fed).Revision(), true, true, time.Now())
+	acc.delivery.told(&fed.Status, time.Now())
+}
+
+// What a status says of an earlier revision does not count: a policy that has just changed is
+// not there before a status tells so of what comes of it.
+func TestASurveyWaitsForTheStatusOfWhatIsWanted(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	b.kind.kinds = newKindTable()
+	origin := federate.Origin{Kind: policy.KindClusterOverridePolicy, Name: "p"}
+	become := func(value string) {
+		b.policies.policies = []*policy.Policy{policy.Compile(origin, &policyv1alpha1.OverridePolicySpec{
+			Selectors: []policyv1alpha1.ObjectSelector{{Kind: "ConfigMap"}}, Rules: []policyv1alpha1.OverrideRule{{Labels: map[string]string{"a": value}}},
+		})}
+		b.policies.forgetClusters()
+	}
+	b.put(func(u *unstructured.Unstructured) {
+		u.Object["status"] = map[string]any{"clusters": []any{map[string]any{"name": "m"}, map[string]any{"name": "n"}}}
+	})
+	survey := newPolicySurvey(b.policies, b.types, b.hostWorker.placer.intent)
+	expect := func(when string, late int) {
+		t.Helper()
+		if found := survey.take(true)[origin]; found.late != late || found.clusters != 2 {
+			t.Errorf("%s: got %+v", when, found)
+		}
+	}
+	become("b")
+	expect("a policy that is new", 2)
+	b.told()
+	expect("the status tells of it", 0)
+	become("c")
+	expect("another one", 2)
+	expect("and nothing is new", 2)
+	acc := b.kind.account(b.key)
+	acc.delivery.wants(b.hostWorker.placer.intent(b.kind, b.kind.federated.Get(b.key)).Revision(), true, true, time.Now())
+	expect("it was decided, and its clusters have not answered", 2)
+	b.told()
+	expect("the status tells of that as well", 0)
+}
+
+// hostThatTakesAll is a host that takes what is written.
+type hostThatTakesAll struct {
+	metadata.Getter
+
+	written int
+}
+
+func (h *hostThatTakesAll) Resource(schema.GroupVersionResource) metadata.Getter { return h }
+
+func (h *hostThatTakesAll) Patch(context.Context, string, types.PatchType, []byte, metav1.PatchOptions, ...string) (*metav1.PartialObjectMetadata, error) {
+	h.written++
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "2"}}, nil
+}
+
+// The policies' statuses are looked at once the status of an object tells of what they have
+// made, also where it says what it has said before, and then no more.
+func TestPoliciesLearnThatAStatusStaysAsItIs(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	b.kind.kinds = newKindTable()
+	host := &hostThatTakesAll{}
+	b.hostWorker.status.host = &hostClient{metadata: host, timeout: time.Minute}
+	b.put(func(u *unstructured.Unstructured) {
+		u.Object["spec"].(map[string]any)["placement"] = map[string]any{"clusters": []any{}} //nolint:forcetypeassert // put has made it
+	})
+	expect := func(when string, written, asked int) {
+		t.Helper()
+		fed := b.kind.federated.Get(b.key)
+		if _, err := b.hostWorker.propagate(t.Context(), b.kind, b.key, fed, b.kind.accountOf(b.key, fed, b.hostWorker.settings)); err != nil {
+			t.Fatal(err)
+		}
+		if host.written != written || len(b.policies.changes) != asked {
+			t.Errorf("%s: %d writes, and the policies' statuses are looked at %d times", when, host.written, len(b.policies.changes))
+		}
+		for len(b.policies.changes) > 0 {
+			<-b.policies.changes
+		}
+	}
+	expect("at first", 1, 1)
+	expect("nothing is new", 1, 0)
+	b.policies.policies = []*policy.Policy{policy.Compile(federate.Origin{Kind: policy.KindClusterOverridePolicy, Name: "p"}, &policyv1alpha1.OverridePolicySpec{
+		Selectors: []policyv1alpha1.ObjectSelector{{Kind: "ConfigMap"}}, Rules: []policyv1alpha1.OverrideRule{{Labels: map[string]string{"a": "b"}}},
+	})}
+	b.policies.forgetClusters()
+	expect("a policy that makes no difference to the status", 1, 1)
+	expect("nothing is new again", 1, 0)
 }

@@ -17,6 +17,8 @@ import (
 type policySurvey struct {
 	store   *policyStore
 	running *typeSet
+	// intent is what is decided about, which the namespace bounds as well.
+	intent  func(t *runningType, fed *federated) federate.Intent
 	objects map[surveyed]objectSurvey
 	// numbers are the clusters', in the order in which they were met.
 	numbers map[string]int
@@ -35,8 +37,10 @@ type objectSurvey struct {
 	epoch uint64
 	// selected says whether any policy changes the object.
 	selected bool
-	// late are the clusters that do not have the object as it is to be there.
+	// late are the clusters that do not have the object as it is to be there: all, while it is
+	// owed what has become of it.
 	late     clusterSet
+	owed     bool
 	revision federate.Revision
 	clusters uint64 // a hash of their names
 	effects  []objectEffect
@@ -108,8 +112,8 @@ func (s clusterSet) count() int {
 	return n
 }
 
-func newPolicySurvey(store *policyStore, running *typeSet) *policySurvey {
-	return &policySurvey{store: store, running: running, objects: map[surveyed]objectSurvey{}, numbers: map[string]int{}, seed: maphash.MakeSeed()}
+func newPolicySurvey(store *policyStore, running *typeSet, intent func(*runningType, *federated) federate.Intent) *policySurvey {
+	return &policySurvey{store: store, running: running, intent: intent, objects: map[surveyed]objectSurvey{}, numbers: map[string]int{}, seed: maphash.MakeSeed()}
 }
 
 // take looks at all federated objects; at none, where there are no policies.
@@ -127,7 +131,7 @@ func (s *policySurvey) take(some bool) map[federate.Origin]effects {
 				continue
 			}
 			object := surveyed{t.Name, key}
-			now := s.look(before[object], t, fed)
+			now := s.look(before[object], t, key, fed)
 			s.objects[object] = now
 			for _, effect := range now.effects {
 				sum, in, behind := found[effect.origin], clusters[effect.origin], late[effect.origin]
@@ -161,15 +165,16 @@ func (e *effects) add(effect objectEffect) {
 }
 
 // look is what policies do to an object, as it was found before if nothing is new.
-func (s *policySurvey) look(before objectSurvey, t *runningType, fed *federated) objectSurvey {
+func (s *policySurvey) look(before objectSurvey, t *runningType, key types.NamespacedName, fed *federated) objectSurvey {
 	epoch := s.store.state() // what is newer by the time it is used is looked at again
-	if before.of == fed && before.epoch == epoch {
+	if before.of == fed && before.epoch == epoch && !before.owed {
 		return before
 	}
 	now := objectSurvey{}
 	if s.store.selected(t, fed) {
 		now = s.survey(before, t, fed)
-		now.late = s.late(fed)
+		now.owed = t.account(key).owes(s.intent(t, fed).Revision())
+		now.late = s.late(fed, now.owed)
 	}
 	now.of, now.epoch = fed, epoch
 	return now
@@ -215,8 +220,14 @@ func nameOf(t *runningType, fed *federated) string {
 }
 
 // late are the clusters that do not have an object as it is to be there, but for those that
-// refuse it.
-func (s *policySurvey) late(fed *federated) (late clusterSet) {
+// refuse it. owed: its status is of before.
+func (s *policySurvey) late(fed *federated, owed bool) (late clusterSet) {
+	if owed {
+		for _, name := range clustersOf(fed) {
+			late.add(s.number(name))
+		}
+		return late
+	}
 	for i := range fed.Status.Clusters {
 		if isLate(fed.Status.Clusters[i].Status) {
 			late.add(s.number(fed.Status.Clusters[i].Name))
@@ -244,7 +255,11 @@ func (s *policySurvey) behind(t *runningType, fed *federated, waiting clusterSet
 		if !waiting.has(s.number(c.Name)) {
 			continue
 		}
-		text := nameOf(t, fed) + " in cluster " + c.Name + ": " + string(c.Status)
+		text := nameOf(t, fed) + " in cluster " + c.Name + ": "
+		if !isLate(c.Status) { // it is what is so of an earlier revision
+			return text + "not written yet"
+		}
+		text += string(c.Status)
 		if c.Message != "" {
 			text += " (" + c.Message + ")"
 		}
