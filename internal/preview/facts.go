@@ -212,10 +212,9 @@ func IsPolicy(object *unstructured.Unstructured) bool {
 	return slices.Contains(policyKinds, object.GroupVersionKind())
 }
 
-// Federates says whether an object is of a federated type.
-func (f *Facts) Federates(object *unstructured.Unstructured) bool {
-	_, found := f.typeOf(object.GroupVersionKind())
-	return found
+// TypeOf is the enabled type that an object is of.
+func (f *Facts) TypeOf(object *unstructured.Unstructured) (t typeconfig.Type, federated bool) {
+	return f.typeOf(object.GroupVersionKind())
 }
 
 // Namespaced says whether an object is of a federated type that lives in namespaces.

@@ -6,6 +6,7 @@
 //	layers.go    the layers of one object, and what they depend on
 //	clusters.go  the clusters that rules select, by name, label, version and what their nodes offer
 //	fleet.go     ... and what a rule sees of all of them, for clusters that are alike
+//	unmatched.go ... and what they name that no cluster has
 //	rule.go      what one rule does to an object
 //	pod.go       ... to a pod template
 //	derive.go    ... tolerations from the taints of nodes

@@ -24,6 +24,8 @@ type Fleet struct {
 
 	mu   sync.Mutex
 	seen map[viewer]*sight
+	// unmatched is what policies name that no cluster has; see Unmatched.
+	unmatched map[*Policy][]string
 }
 
 // viewer is who looks at the clusters: a rule, on behalf of pods that ask for the same.

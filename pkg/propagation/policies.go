@@ -259,6 +259,21 @@ func (p *policyStore) forgetClusters() {
 	defer p.mu.Unlock()
 	p.fleet = nil
 	p.epoch++
+	p.lookAtStatuses() // they tell what rules name that there is none of
+}
+
+// unmatched is what the rules of a policy name that no cluster has.
+func (p *policyStore) unmatched(of *policy.Policy) []string {
+	if !p.inventory.Synced() {
+		return nil
+	}
+	p.mu.RLock()
+	known := p.fleet
+	p.mu.RUnlock()
+	if known == nil {
+		known, _ = p.gatherClusters()
+	}
+	return known.Unmatched(of)
 }
 
 // changedIntent is what the policies of an epoch make of an object's intent.

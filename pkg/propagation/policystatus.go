@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -47,7 +48,9 @@ func (p *policyStore) report(ctx context.Context, running *typeSet, intent func(
 		stored := p.stored()
 		found := survey.take(len(stored) > 0)
 		for _, key := range slices.SortedFunc(maps.Keys(stored), compareKeys) {
-			p.reportOne(ctx, found[stored[key].compiled.Origin], key, stored[key])
+			one := found[stored[key].compiled.Origin]
+			one.unmatched = p.unmatched(stored[key].compiled)
+			p.reportOne(ctx, one, key, stored[key])
 		}
 		select {
 		case <-ctx.Done():
@@ -118,8 +121,14 @@ func accepted(problem error, found effects) metav1.Condition {
 	switch {
 	case problem != nil:
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, policyv1alpha1.ReasonInvalid, problem.Error()+"; what the policy selects stays as it is"
+		return c
 	case found.selected == 0:
 		c.Reason, c.Message = policyv1alpha1.ReasonSelectsNothing, "no federated object is selected: see spec.selectors"
+	case len(found.unmatched) > 0:
+		c.Reason = policyv1alpha1.ReasonUnmatched
+	}
+	if len(found.unmatched) > 0 {
+		c.Message += "; " + strings.Join(found.unmatched, "; ")
 	}
 	return c
 }
@@ -132,12 +141,16 @@ func applied(problem error, found effects) metav1.Condition {
 		c.Status, c.Reason, c.Message = metav1.ConditionFalse, policyv1alpha1.ReasonInvalid, "the policy cannot be carried out: see the condition Accepted"
 	case found.faulty.n > 0:
 		c.Status, c.Reason = metav1.ConditionFalse, policyv1alpha1.ReasonFailed
-		c.Message = "the last good state stays of " + amountOf(found.faulty.n, "federated object") + ": " + found.faulty.first
+		c.Message = "the last good state stays of " + found.faulty.objects() + ": " + found.faulty.first
 	case found.late > 0:
 		c.Status, c.Reason = metav1.ConditionFalse, policyv1alpha1.ReasonPropagating
 		c.Message += "; not there yet in " + amountOf(found.late, "cluster") + ": " + found.propagating.first
+	case found.selected == 0: // where kubectl get shows it
+		c.Reason = policyv1alpha1.ReasonSelectsNothing
 	case found.noted.n > 0:
-		c.Reason, c.Message = policyv1alpha1.ReasonRestricted, c.Message+"; there is something to say of "+amountOf(found.noted.n, "federated object")+": "+found.noted.first
+		c.Reason, c.Message = policyv1alpha1.ReasonRestricted, c.Message+"; there is something to say of "+found.noted.objects()+": "+found.noted.first
+	case len(found.unmatched) > 0:
+		c.Reason, c.Message = policyv1alpha1.ReasonUnmatched, c.Message+": see the condition Accepted"
 	}
 	return c
 }
@@ -147,7 +160,7 @@ func contested(found effects) metav1.Condition {
 		Message: "no other policy sets the same fields to something else"}
 	if found.contested.n > 0 {
 		c.Status, c.Reason = metav1.ConditionTrue, policyv1alpha1.ReasonContested
-		c.Message = "another policy sets a field of " + amountOf(found.contested.n, "federated object") + " to something else: " + found.contested.first
+		c.Message = "another policy sets a field of " + found.contested.objects() + " to something else: " + found.contested.first
 	}
 	return c
 }

@@ -31,6 +31,14 @@ func TestPolicyStatusPatchNamesWhatIsZero(t *testing.T) {
 	}
 }
 
+// examples are objects that something is to be said of.
+func examples(names ...string) (e example) {
+	for _, name := range names {
+		e.add(name, name+" is wrong")
+	}
+	return e
+}
+
 func TestStatusOfPolicy(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -38,15 +46,21 @@ func TestStatusOfPolicy(t *testing.T) {
 		// want are the conditions' type, status and reason, and parts of the messages.
 		want, parts []string
 	}{
-		{name: "selects nothing", want: []string{"Accepted True SelectsNothing", "Applied True Applied", "Contested False Uncontested"}, parts: []string{"see spec.selectors"}},
+		{name: "selects nothing", want: []string{"Accepted True SelectsNothing", "Applied True SelectsNothing", "Contested False Uncontested"}, parts: []string{"see spec.selectors"}},
+		{name: "selects nothing, and names what there is none of", found: effects{unmatched: []string{"spec.rules[0].clusters.names[0]: x"}},
+			want: []string{"Accepted True SelectsNothing", "Applied True SelectsNothing", "Contested False Uncontested"}, parts: []string{"see spec.selectors; spec.rules[0].clusters.names[0]: x"}},
+		{name: "names what there is none of", found: effects{selected: 1, changed: 1, clusters: 1, unmatched: []string{"one", "two"}},
+			want: []string{"Accepted True Unmatched", "Applied True Unmatched", "Contested False Uncontested"}, parts: []string{"selects 1 federated object; one; two", "changes 1 federated object in 1 cluster: see the condition Accepted"}},
 		{name: "changes some", found: effects{selected: 3, changed: 2, clusters: 5},
 			want: []string{"Accepted True Accepted", "Applied True Applied", "Contested False Uncontested"}, parts: []string{"changes 2 federated objects in 5 clusters"}},
-		{name: "does not reach all", found: effects{selected: 1, changed: 1, clusters: 1, noted: example{1, "FederatedJob a/b in cluster c: the pool is closed"}},
+		{name: "does not reach all", found: effects{selected: 1, changed: 1, clusters: 1, noted: example{n: 1, first: "FederatedJob a/b in cluster c: the pool is closed"}},
 			want: []string{"Accepted True Accepted", "Applied True Restricted", "Contested False Uncontested"}, parts: []string{"FederatedJob a/b in cluster c: the pool is closed"}},
-		{name: "is not everywhere", found: effects{selected: 1, changed: 1, clusters: 3, late: 2, propagating: example{1, "FederatedJob a/b in cluster c: ClusterNotReady"}, noted: example{1, "y"}},
-			want: []string{"Accepted True Accepted", "Applied False Propagating", "Contested False Uncontested"}, parts: []string{"in 3 clusters; not there yet in 2 clusters: FederatedJob a/b in cluster c: ClusterNotReady"}},
-		{name: "fails, which counts more", found: effects{selected: 4, faulty: example{2, "x"}, noted: example{1, "y"}, contested: example{1, "z"}},
-			want: []string{"Accepted True Accepted", "Applied False Failed", "Contested True SetByAnother"}, parts: []string{"the last good state stays of 2 federated objects: x", "another policy sets a field of 1 federated object to something else: z"}},
+		{name: "is not everywhere", found: effects{selected: 1, changed: 1, clusters: 3, late: 2, propagating: example{n: 1, first: "FederatedJob a/b in cluster c: ClusterNotReady"}, noted: example{n: 1, first: "y"}, unmatched: []string{"one"}},
+			want: []string{"Accepted True Unmatched", "Applied False Propagating", "Contested False Uncontested"}, parts: []string{"in 3 clusters; not there yet in 2 clusters: FederatedJob a/b in cluster c: ClusterNotReady"}},
+		{name: "fails, which counts more", found: effects{selected: 4, faulty: examples("b", "c", "a"), noted: example{n: 1, first: "y"}, contested: examples("z")},
+			want: []string{"Accepted True Accepted", "Applied False Failed", "Contested True SetByAnother"}, parts: []string{"the last good state stays of 3 federated objects (a, b and c): a is wrong", "another policy sets a field of 1 federated object to something else: z is wrong"}},
+		{name: "fails on many", found: effects{selected: 9, faulty: examples("f", "b", "e", "a", "d", "c")},
+			want: []string{"Accepted True Accepted", "Applied False Failed", "Contested False Uncontested"}, parts: []string{"the last good state stays of 6 federated objects (a, b, c, d and 2 more): a is wrong"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,7 +129,7 @@ func TestASurveyLooksAtWhatIsNew(t *testing.T) {
 	expect("at first", 1)
 	b.put(in(m, n))
 	expect("another status", 2)
-	if found := survey.take(true)[origin]; found.late != 2 || found.propagating != (example{1, " /b in cluster m: not written yet"}) {
+	if found := survey.take(true)[origin]; found.late != 2 || found.propagating.first != " /b in cluster m: not written yet" {
 		t.Errorf("nothing was decided yet, and got %+v", found)
 	}
 	b.told()
@@ -124,7 +138,7 @@ func TestASurveyLooksAtWhatIsNew(t *testing.T) {
 	}
 	b.put(in(m, map[string]any{"name": "n", "status": "ClusterNotReady"}))
 	expect("a cluster that does not answer", 2)
-	if found := survey.take(true)[origin]; found.late != 1 || found.propagating != (example{1, " /b in cluster n: ClusterNotReady"}) {
+	if found := survey.take(true)[origin]; found.late != 1 || found.propagating.first != " /b in cluster n: ClusterNotReady" {
 		t.Errorf("got %+v", found)
 	}
 	b.policies.policies = nil
@@ -220,6 +234,7 @@ func TestPoliciesLearnThatAStatusStaysAsItIs(t *testing.T) {
 		Selectors: []policyv1alpha1.ObjectSelector{{Kind: "ConfigMap"}}, Rules: []policyv1alpha1.OverrideRule{{Labels: map[string]string{"a": "b"}}},
 	})}
 	b.policies.forgetClusters()
+	<-b.policies.changes // they may name another one
 	expect("a policy that makes no difference to the status", 1, 1)
 	expect("nothing is new again", 1, 0)
 }

@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -49,6 +51,7 @@ type objectSurvey struct {
 // objectEffect is what one policy does to one object.
 type objectEffect struct {
 	origin                   federate.Origin
+	object                   string
 	changed                  clusterSet
 	faulty, noted, contested string
 }
@@ -57,21 +60,48 @@ type objectEffect struct {
 type effects struct {
 	selected, changed, clusters, late     int
 	faulty, noted, contested, propagating example
+	// unmatched is what its rules name that no cluster has.
+	unmatched []string
 }
 
-// example is how many objects there are that something is to be said of, and one of them.
+// example is how many objects there are that something is to be said of, what is said of one of
+// them, and the first of their names.
 type example struct {
 	n     int
 	first string
+	names []string
 }
 
-func (e *example) add(text string) {
+// mostNamed is how many objects are named that the same is to be said of.
+const mostNamed = 4
+
+func (e *example) add(name, text string) {
 	if text == "" {
 		return
 	}
 	if e.n++; e.n == 1 || text < e.first { // the same one every time
 		e.first = text
 	}
+	if len(e.names) == mostNamed && name > e.names[mostNamed-1] {
+		return
+	}
+	i, _ := slices.BinarySearch(e.names, name)
+	e.names = slices.Insert(e.names, i, name)
+	e.names = e.names[:min(len(e.names), mostNamed)]
+}
+
+// objects says how many there are, and names them, where it is not one that is told of anyway.
+func (e *example) objects() string {
+	text := amountOf(e.n, "federated object")
+	if e.n == 1 {
+		return text
+	}
+	names := slices.Clone(e.names)
+	if more := e.n - len(names); more > 0 {
+		names = append(names, strconv.Itoa(more)+" more")
+	}
+	last := len(names) - 1
+	return text + " (" + strings.Join(names[:last], ", ") + " and " + names[last] + ")"
 }
 
 // clusterSet holds numbers of clusters.
@@ -139,7 +169,7 @@ func (s *policySurvey) take(some bool) map[federate.Origin]effects {
 				clusters[effect.origin] = in
 				sum.add(effect)
 				if waiting := effect.changed.and(now.late); waiting.count() > 0 {
-					sum.propagating.add(s.behind(t, fed, waiting))
+					sum.propagating.add(effect.object, s.behind(t, fed, waiting))
 					behind.addAll(waiting)
 					late[effect.origin] = behind
 				}
@@ -159,9 +189,9 @@ func (e *effects) add(effect objectEffect) {
 	if effect.changed.count() > 0 {
 		e.changed++
 	}
-	e.faulty.add(effect.faulty)
-	e.noted.add(effect.noted)
-	e.contested.add(effect.contested)
+	e.faulty.add(effect.object, effect.faulty)
+	e.noted.add(effect.object, effect.noted)
+	e.contested.add(effect.object, effect.contested)
 }
 
 // look is what policies do to an object, as it was found before if nothing is new.
@@ -194,7 +224,7 @@ func (s *policySurvey) survey(before objectSurvey, t *runningType, fed *federate
 	now := objectSurvey{selected: true, revision: intent.Revision(), clusters: hash.Sum64()}
 	name := nameOf(t, fed)
 	for _, e := range policy.Effects(intent.Layers, fed.Template, clusters) {
-		effect := objectEffect{origin: e.Origin}
+		effect := objectEffect{origin: e.Origin, object: name}
 		for _, cluster := range e.Changed {
 			effect.changed.add(s.number(cluster))
 			if why := refused[cluster]; why != "" && effect.faulty == "" {

@@ -149,6 +149,23 @@ var _ = Describe("fedctl", func() {
 		Expect(differs(1, "-f", file(policy))).To(And(ContainSubstring(":9.9"), ContainSubstring("cluster."+members[0].Name)))
 		expectSettled(ctx, workloads, members[0])
 
+		By("asking what a policy changes that is mistyped")
+		rule := policy.Object["spec"].(map[string]any)["rules"].([]any)[0].(map[string]any) //nolint:forcetypeassert // see above
+		rule["clusters"] = map[string]any{"names": []any{members[0].Name, "no-such-cluster"}}
+		_, err = system.Run(ctx, "diff", "-f", file(policy))
+		Expect(err).To(MatchError(And(ContainSubstring("exit status 1"), ContainSubstring(`warning: OverridePolicy `+ns+`/images: spec.rules[0].clusters.names[1]: no cluster "no-such-cluster" has joined`))))
+		rule["image"] = []any{}
+		_, err = system.Run(ctx, "diff", "-f", file(policy))
+		Expect(err).To(MatchError(And(ContainSubstring("exit status 2"), ContainSubstring(`unknown field "spec.rules[0].image"`))))
+
+		By("asking of an object of which a field is mistyped")
+		mistyped := federate("ConfigMap", ns, "mistyped", fields{"data": fields{"a": "1"}}).on(members[0])
+		Expect(unstructured.SetNestedMap(mistyped.Object, map[string]any{}, "spec", "placement", "clusterSelektor")).To(Succeed())
+		for _, command := range []string{"diff", "render", "explain"} {
+			_, err = system.Run(ctx, command, "-f", file(mistyped.Unstructured))
+			Expect(err).To(MatchError(ContainSubstring("FederatedConfigMap "+ns+"/mistyped: there is no field spec.placement.clusterSelektor")), command)
+		}
+
 		By("asking of an object that is there already, with more in it")
 		theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "adopted"}, Data: map[string]string{"own": "1"}}
 		Expect(members[0].Create(ctx, theirs)).To(Succeed())

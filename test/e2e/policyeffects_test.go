@@ -134,6 +134,17 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 		By("a policy that selects nothing")
 		nothing := policy(ctx, ns, "nothing", fields{"selectors": list{fields{"kind": "Job"}}, "rules": list{fields{"replicas": 1}}})
 		expectCondition(ctx, nothing, "Accepted", "True", "SelectsNothing", "see spec.selectors")
+		expectCondition(ctx, nothing, "Applied", "True", "SelectsNothing")
+
+		By("a rule for a cluster that has not joined, beside one that has")
+		replaceRules(ctx, p, fields{"clusters": fields{"names": list{first.Name, "no-such-cluster"}}, "replicas": 6})
+		expectCondition(ctx, p, "Accepted", "True", "Unmatched", `spec.rules[0].clusters.names[1]: no cluster "no-such-cluster" has joined`)
+		expectCondition(ctx, p, "Applied", "True", "Unmatched", "changes 1 federated object in 1 cluster")
+		expectField(ctx, first, f.target, "/spec/replicas", 6)
+		Eventually(func(g Gomega) {
+			r, _ := examine(ctx, g)
+			g.Expect(r.Findings).To(ContainElement(finds("unmatched", ns+"/p")))
+		}).Should(Succeed())
 
 		By("an image that ends without a tag, and a resource that no cluster has")
 		replaceRules(ctx, p, fields{"containers": list{container}, "images": list{fields{"from": "none.example/none", "tag": "1"}}})

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/resource"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,13 +21,12 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/preview"
 	"github.com/fedctl/fedctl/pkg/policy"
-	"github.com/fedctl/fedctl/pkg/typeconfig/definition"
-	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // Options say which objects are meant.
 type Options struct {
 	factory *cmdutil.Factory
+	schemas *schemas
 
 	Namespace string
 	// Filenames are files, folders or URLs, or - for standard input.
@@ -93,28 +91,9 @@ func (o *Options) Load(ctx context.Context, args []string) ([]*preview.Preview, 
 // judge adds what the host's schemas tell of the objects. A host that is not asked, or
 // does not say, tells nothing.
 func (o *Options) judge(previews []*preview.Preview) {
-	if o.FactsFile != "" {
-		return
-	}
-	config, err := o.factory.HostConfig()
-	if err != nil {
-		return
-	}
-	discoverer, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return
-	}
-	known := map[schema.GroupVersionKind]*definition.Published{}
+	known := o.published()
 	for _, p := range previews {
-		gvk := p.Type.Target.GVK
-		if known[gvk] == nil {
-			definitions, err := enablement.FetchDefinitions(discoverer.OpenAPIV3(), gvk.GroupVersion())
-			if err != nil {
-				continue
-			}
-			known[gvk] = definition.PublishedOf(definitions, gvk)
-		}
-		p.Judge(known[gvk])
+		p.Judge(known.of(p.Type.Target.GVK))
 	}
 }
 
@@ -158,7 +137,19 @@ func (o *Options) fromHost(ctx context.Context, args []string) ([]*preview.Previ
 		return nil, fmt.Errorf("reading %s %s: %w", t.Federated.GVK.Kind, key, err)
 	}
 	p, err := facts.Of(object)
-	return []*preview.Preview{p}, err
+	if err != nil {
+		return nil, err
+	}
+	previews := []*preview.Preview{p}
+	o.warn(facts.Unmatched(nil, previews)...)
+	return previews, nil
+}
+
+// warn says what may be mistyped and keeps nobody from anything.
+func (o *Options) warn(texts ...string) {
+	for _, text := range texts {
+		_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: %s\n", text)
+	}
 }
 
 // fromFiles leaves out objects that are of no federated type, and says so.
@@ -167,16 +158,11 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, object := range objects {
-		if !preview.IsPolicy(object) {
-			continue
-		}
-		if err := policy.CheckFields(object); err != nil {
-			return nil, err
-		}
-	}
 	before, err := o.facts(ctx, objects)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.checkFiles(before, objects); err != nil {
 		return nil, err
 	}
 	if err := o.recall(ctx, before, objects); err != nil {
@@ -203,6 +189,7 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 			previews = append(previews, p)
 		}
 	}
+	o.warn(facts.Unmatched(objects, previews)...)
 	if len(previews) == 0 && (!o.Affected || !slices.ContainsFunc(objects, preview.IsPolicy)) {
 		return nil, fmt.Errorf("%s: there is no federated object in it", strings.Join(o.Filenames, ", "))
 	}
@@ -219,7 +206,7 @@ func (o *Options) recall(ctx context.Context, facts *preview.Facts, objects []*u
 		return err
 	}
 	for _, object := range objects {
-		if !facts.Federates(object) {
+		if _, federated := facts.TypeOf(object); !federated {
 			continue
 		}
 		there := &unstructured.Unstructured{}
@@ -244,6 +231,7 @@ func (o *Options) affected(ctx context.Context, before, under *preview.Facts, fi
 		return nil, err
 	}
 	var changed []*preview.Preview
+	federated := slices.Clone(files)
 	for _, t := range under.Types {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(t.Federated.GVK)
@@ -255,6 +243,7 @@ func (o *Options) affected(ctx context.Context, before, under *preview.Facts, fi
 			if object.GetDeletionTimestamp() != nil || slices.ContainsFunc(files, func(f *unstructured.Unstructured) bool { return sameObject(f, object) }) {
 				continue
 			}
+			federated = append(federated, object)
 			was, err := before.Of(object)
 			if err != nil {
 				return nil, err
@@ -267,6 +256,9 @@ func (o *Options) affected(ctx context.Context, before, under *preview.Facts, fi
 				changed = append(changed, is)
 			}
 		}
+	}
+	for _, idle := range under.Idle(files, federated) {
+		o.warn(idle + " selects no federated object: see spec.selectors")
 	}
 	return changed, nil
 }
@@ -342,9 +334,7 @@ func (o *Options) readFacts(ctx context.Context, host client.Client, namespaces 
 	if err != nil {
 		return nil, err
 	}
-	for _, warning := range facts.Warnings {
-		_, _ = fmt.Fprintf(o.factory.ErrOut, "warning: %s\n", warning)
-	}
+	o.warn(facts.Warnings...)
 	return facts, nil
 }
 

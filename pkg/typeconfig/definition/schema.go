@@ -18,11 +18,7 @@ func federatedSchema(in Input, limits templateLimits) *apiextensionsv1.JSONSchem
 		"overrides": overridesSchema(),
 	})
 	if scalable {
-		spec.Properties["retainReplicas"] = apiextensionsv1.JSONSchemaProps{
-			Type: "boolean",
-			Description: "Leaves the replicas of an object to the cluster it is in, for example to a HorizontalPodAutoscaler there. " +
-				"The template's replicas are then not propagated.",
-		}
+		spec.Properties["retainReplicas"] = retainReplicasSchema()
 	}
 	target := in.Type.Target.GVK
 	root := object(fmt.Sprintf("%s propagates a %s (%s) to member clusters.", in.Type.Federated.GVK.Kind, target.Kind, target.GroupVersion()), properties{
@@ -36,6 +32,14 @@ func federatedSchema(in Input, limits templateLimits) *apiextensionsv1.JSONSchem
 	// spec is a ConfigMap that somebody renamed.
 	root.Required = []string{"spec"}
 	return &root
+}
+
+func retainReplicasSchema() apiextensionsv1.JSONSchemaProps {
+	return apiextensionsv1.JSONSchemaProps{
+		Type: "boolean",
+		Description: "Leaves the replicas of an object to the cluster it is in, for example to a HorizontalPodAutoscaler there. " +
+			"The template's replicas are then not propagated.",
+	}
 }
 
 func placementSchema() apiextensionsv1.JSONSchemaProps {

@@ -104,15 +104,16 @@ func TestDiagnose(t *testing.T) {
 		"policies": {func(in *Input) {
 			in.Policies = []Policy{
 				{Kind: "OverridePolicy", Namespace: "shop", Name: "a", Conditions: policyConditions("False Invalid", "False Invalid", "False Uncontested")},
-				{Kind: "OverridePolicy", Namespace: "shop", Name: "b", Conditions: policyConditions("True SelectsNothing", "True Applied", "False Uncontested")},
+				{Kind: "OverridePolicy", Namespace: "shop", Name: "b", Conditions: policyConditions("True SelectsNothing", "True SelectsNothing", "False Uncontested")},
 				{Kind: "OverridePolicy", Namespace: "shop", Name: "c", Conditions: policyConditions("True Accepted", "False Failed", "True SetByAnother")},
 				{Kind: "OverridePolicy", Namespace: "shop", Name: "d", Conditions: policyConditions("True Accepted", "False Propagating", "False Uncontested")},
 				{Kind: "ClusterOverridePolicy", Name: "e", Conditions: policyConditions("True Accepted", "True Restricted", "False Uncontested")},
+				{Kind: "ClusterOverridePolicy", Name: "f", Conditions: policyConditions("True Unmatched", "True Unmatched", "False Uncontested")},
 			}
 		}, []string{
 			"failure failed overridepolicy shop/c since 00:00", "failure invalid overridepolicy shop/a since 00:00",
 			"warning propagating overridepolicy shop/d since 00:00", "warning set-by-another overridepolicy shop/c since 00:00",
-			"note selects-nothing overridepolicy shop/b since 00:00",
+			"note selects-nothing overridepolicy shop/b since 00:00", "note unmatched clusteroverridepolicy f since 00:00",
 		}},
 	} {
 		in := sound()

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -132,15 +133,18 @@ func troublesOf(conditions []metav1.Condition) (troubles []metav1.Condition) {
 				continue // nobody contests it
 			}
 			c.Status = metav1.ConditionFalse
-		case c.Type == policyv1alpha1.ConditionApplied && c.Reason == policyv1alpha1.ReasonInvalid:
+		case c.Type == policyv1alpha1.ConditionApplied && slices.Contains(saidByAccepted, c.Reason):
 			continue // ConditionAccepted says why
-		case c.Reason == policyv1alpha1.ReasonSelectsNothing:
+		case slices.Contains(saidByAccepted, c.Reason):
 			c.Status = metav1.ConditionFalse
 		}
 		troubles = append(troubles, c)
 	}
 	return troubles
 }
+
+// saidByAccepted are reasons that ConditionApplied repeats from ConditionAccepted.
+var saidByAccepted = []string{policyv1alpha1.ReasonInvalid, policyv1alpha1.ReasonSelectsNothing, policyv1alpha1.ReasonUnmatched}
 
 func inNamespace(namespace string) string {
 	if namespace == "" {
@@ -152,6 +156,7 @@ func inNamespace(namespace string) string {
 // lessGrave are reasons of conditions that are False and keep nobody from anything.
 var lessGrave = map[string]finding.Level{
 	policyv1alpha1.ReasonSelectsNothing: finding.Note,
+	policyv1alpha1.ReasonUnmatched:      finding.Note,
 	policyv1alpha1.ReasonContested:      finding.Warning,
 	policyv1alpha1.ReasonPropagating:    finding.Warning, // what keeps it from clusters is told of these, or of the objects
 }

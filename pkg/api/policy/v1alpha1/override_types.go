@@ -156,13 +156,15 @@ const (
 	ReasonAccepted       = "Accepted"
 	ReasonInvalid        = "Invalid"
 	ReasonSelectsNothing = "SelectsNothing"
+	// ReasonUnmatched: a rule names a cluster that has not joined, or something that no cluster has.
+	ReasonUnmatched = "Unmatched"
 )
 
 // ConditionApplied is True for a policy that is carried out on all objects that it selects, and
 // whose changes have got to the clusters.
 const ConditionApplied = "Applied"
 
-// Reasons of ConditionApplied. ReasonInvalid is one as well.
+// Reasons of ConditionApplied. ReasonInvalid, ReasonSelectsNothing and ReasonUnmatched are some as well.
 const (
 	ReasonApplied = "Applied"
 	// ReasonRestricted: it is carried out and does not reach all, such as pools of nodes that
