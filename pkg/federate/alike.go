@@ -20,7 +20,7 @@ type unfinished struct {
 	tree map[string]any
 	// last is where the last change is written; empty if there is none.
 	last  string
-	notes []string
+	notes []Note
 }
 
 func (a *alike) find(likeness []byte) (Rendered, bool) {

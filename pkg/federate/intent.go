@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -62,13 +63,32 @@ type Modifier interface {
 	// changes. It does not modify tree, and what it returns may share parts of it. notes say
 	// what the user should know of an object that is well. The error says why the object
 	// cannot be made, without values of its fields; a *ModifyError says which field.
-	Modify(cluster string, tree map[string]any) (changed map[string]any, notes []string, err error)
+	Modify(cluster string, tree map[string]any) (changed map[string]any, notes []Note, err error)
 	// Revision stands for all that Modify depends on beside the tree.
 	Revision() string
 	// Likeness is the same for clusters of which Modify makes the same of the same tree, with
 	// the same notes. It is 0 where it changes nothing and says nothing, and negative for a
 	// cluster that is like no other.
 	Likeness(cluster string) int
+}
+
+// Note is something that the user should know of an object that is well.
+type Note struct {
+	Text string
+	// Holds says whether it is still so of what has become of the object after all changes; nil,
+	// if nothing changes that.
+	Holds func(tree map[string]any) bool
+}
+
+// NotesThatHold are the texts of the notes that are so of an object, each once.
+func NotesThatHold(notes []Note, tree map[string]any) []string {
+	var texts []string
+	for _, note := range notes {
+		if (note.Holds == nil || note.Holds(tree)) && !slices.Contains(texts, note.Text) {
+			texts = append(texts, note.Text)
+		}
+	}
+	return texts
 }
 
 // Rememberer is a Modifier that does better for many clusters than for one.

@@ -2,7 +2,9 @@ package federate
 
 import (
 	"errors"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,13 +26,13 @@ func (l labeller) Likeness(cluster string) int {
 	return 1
 }
 
-func (l labeller) Modify(cluster string, tree map[string]any) (map[string]any, []string, error) {
+func (l labeller) Modify(cluster string, tree map[string]any) (map[string]any, []Note, error) {
 	if l.err != nil || cluster == "untouched" {
 		return tree, nil, l.err
 	}
 	tree = maps.Clone(tree)
 	tree["metadata"] = map[string]any{"name": "c", "namespace": "ns", "labels": map[string]any{"by": l.value}}
-	return tree, []string{"labelled"}, nil
+	return tree, []Note{{Text: "labelled"}, {Text: "not the object's own", Holds: func(tree map[string]any) bool { return strings.Contains(fmt.Sprint(tree), "by:me") }}}, nil
 }
 
 func modified(t *testing.T, kind string, m Modifier) *Renderer {
@@ -51,7 +53,11 @@ func TestModifiersAreBeneathTheObjectsOwnOverrides(t *testing.T) {
 		if err != nil || !strings.Contains(string(rendered.JSON), want) {
 			t.Errorf("%s: got %s, %v", cluster, rendered.JSON, err)
 		}
-		if len(rendered.Notes) != 1 || rendered.Notes[0] != "OverridePolicy ns/p: labelled" {
+		notes := []string{"OverridePolicy ns/p: labelled"}
+		if cluster == "own" { // what holds of a note is asked of what has become of the object in the end
+			notes = append(notes, "OverridePolicy ns/p: not the object's own")
+		}
+		if !slices.Equal(rendered.Notes, notes) {
 			t.Errorf("%s: got notes %v", cluster, rendered.Notes)
 		}
 	}

@@ -158,7 +158,7 @@ func (r *Renderer) with(layers []indexedLayer, cluster string) (Rendered, error)
 	}
 	if made.last == "" {
 		rendered, err := r.withoutOverrides()
-		rendered.Notes = made.notes
+		rendered.Notes = NotesThatHold(made.notes, made.tree)
 		return rendered, err
 	}
 	rendered, bad := r.finish(made.tree)
@@ -169,7 +169,7 @@ func (r *Renderer) with(layers []indexedLayer, cluster string) (Rendered, error)
 			Message: "the result is not valid: " + strings.TrimPrefix(bad.Field, templateField+".") + ": " + bad.Message,
 		}
 	}
-	rendered.Notes = made.notes
+	rendered.Notes = NotesThatHold(made.notes, made.tree)
 	return rendered, nil
 }
 
@@ -213,7 +213,7 @@ func (r *Renderer) through(layers []indexedLayer, cluster string) (unfinished, *
 
 // applyTo makes the layer's changes for a cluster, on a copy. field is where they are
 // written; empty if there are none.
-func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map[string]any, notes []string, field string, bad *RenderError) {
+func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map[string]any, notes []Note, field string, bad *RenderError) {
 	if l.Modifier != nil {
 		return l.modify(tree, cluster)
 	}
@@ -237,13 +237,13 @@ func (l *indexedLayer) applyTo(tree map[string]any, cluster string) (patched map
 		return nil, nil, "", &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: field, Message: fault.message}
 	}
 	for _, hit := range hits {
-		notes = append(notes, field+": "+hit)
+		notes = append(notes, Note{Text: field + ": " + hit})
 	}
 	return patched, notes, field + ".clusterOverrides", nil
 }
 
 // modify has the layer's Modifier make its changes.
-func (l *indexedLayer) modify(tree map[string]any, cluster string) (changed map[string]any, notes []string, field string, bad *RenderError) {
+func (l *indexedLayer) modify(tree map[string]any, cluster string) (changed map[string]any, notes []Note, field string, bad *RenderError) {
 	changed, said, err := l.Modifier.Modify(cluster, tree)
 	if err != nil {
 		bad := &RenderError{Status: ApplyOverridesFailed, Cluster: cluster, Field: l.Origin.String(), Message: err.Error()}
@@ -255,7 +255,7 @@ func (l *indexedLayer) modify(tree map[string]any, cluster string) (changed map[
 	}
 	for _, note := range said {
 		if l.Origin != (Origin{}) {
-			note = l.Origin.String() + ": " + note
+			note.Text = l.Origin.String() + ": " + note.Text
 		}
 		notes = append(notes, note)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/workload"
 )
@@ -56,7 +58,7 @@ func TestPoliciesThatDisagreeAreTold(t *testing.T) {
 					t.Fatal(err)
 				}
 				if tree = changed; layer.Origin == (federate.Origin{}) {
-					got = notes
+					got = federate.NotesThatHold(notes, tree)
 				}
 			}
 			if strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -107,7 +109,7 @@ type counting struct{ n int }
 
 func (c *counting) Revision() string    { return "counting" }
 func (c *counting) Likeness(string) int { return everywhere }
-func (c *counting) Modify(_ string, tree map[string]any) (map[string]any, []string, error) {
+func (c *counting) Modify(_ string, tree map[string]any) (map[string]any, []federate.Note, error) {
 	c.n++
 	return tree, nil, nil
 }
@@ -189,4 +191,53 @@ func merged(all, more []Effect) []Effect {
 		}
 	}
 	return all
+}
+
+// That an image has no tag is said of the one that is there in the end, by the policy that has made
+// it so: a later policy, or the object's own override, may set one.
+func TestImagesWithoutATagInTheEnd(t *testing.T) {
+	mirror := named(policyOf(t, `rules: [{containers: [log], images: [{registry: mirror.example}]}]`), "a")
+	other := named(policyOf(t, `rules: [{containers: [log], images: [{repository: another}]}]`), "b")
+	tag := named(policyOf(t, `rules: [{containers: [log], images: [{tag: "2"}]}]`), "c")
+	own := `{clusterName: one, clusterOverrides: [{path: /spec/template/spec/containers/1/image, value: "own:1"}]}`
+	said := func(name string) string {
+		return "ClusterOverridePolicy " + name + `: container "log": its image has no tag and no digest, so each pull may bring another one`
+	}
+	for _, tt := range []struct {
+		name, overrides string
+		policies        []*Policy
+		want            []string
+	}{
+		{"alone", "", []*Policy{mirror}, []string{said("a")}},
+		{"another one, without a tag as well", "", []*Policy{mirror, other}, []string{said("b")}},
+		{"a later policy sets it", "", []*Policy{mirror, other, tag}, nil},
+		{"the object sets it", own, []*Policy{mirror}, nil},
+	} {
+		template := read(t, gpuWorkload)
+		object, err := federate.Parse(&unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "train", "namespace": "ml"},
+			"spec": map[string]any{"template": template, "overrides": read(t, "list: ["+tt.overrides+"]")["list"]}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers := Layers(tt.policies, NewObject(workload.Builtin(), deployments, "ml", "train", nil), template, fleetOfOne)
+		renderer, err := federate.IntentOf(object, nil, nil).Beneath(layers...).Renderer(federate.Target{GVK: deployments.WithVersion("v1"), Namespaced: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second is shared
+			rendered, err := renderer.For("one")
+			if err != nil || !slices.Equal(rendered.Notes, tt.want) {
+				t.Errorf("%s: got %q, %v", tt.name, rendered.Notes, err)
+			}
+		}
+		var noted []string
+		for _, e := range Effects(layers, template, []string{"one"}) {
+			if e.Note != "" {
+				noted = append(noted, e.Origin.String()+": "+e.Note)
+			}
+		}
+		if tt.overrides == "" && !slices.Equal(noted, tt.want) {
+			t.Errorf("%s: the policies say %q", tt.name, noted)
+		}
+	}
 }

@@ -12,7 +12,7 @@ import (
 type step struct {
 	origin        federate.Origin
 	before, after map[string]any
-	notes         []string
+	notes         []federate.Note
 }
 
 // through carries out layers on a template for a cluster. The error is that of the last step.
@@ -62,13 +62,13 @@ func (r *referee) Revision() string { return "contests" }
 func (r *referee) Likeness(string) int { return everywhere }
 
 // Modify implements federate.Modifier.
-func (r *referee) Modify(cluster string, tree map[string]any) (changed map[string]any, notes []string, err error) {
+func (r *referee) Modify(cluster string, tree map[string]any) (changed map[string]any, notes []federate.Note, err error) {
 	steps, err := through(r.layers, cluster, r.template)
 	if err != nil {
 		return tree, nil, nil //nolint:nilerr // the layer itself has said so
 	}
 	for _, contest := range contests(steps) {
-		notes = append(notes, contest.String())
+		notes = append(notes, federate.Note{Text: contest.String()})
 	}
 	return tree, notes, nil
 }
@@ -192,7 +192,7 @@ func (a *account) take(layers []federate.Layer, template map[string]any, cluster
 			last++
 		}
 		if origin != (federate.Origin{}) {
-			a.note(steps[first:last+1], clusters)
+			a.note(steps[first:last+1], steps[len(steps)-1].after, clusters)
 		}
 		first = last + 1
 	}
@@ -210,15 +210,16 @@ func without(layers []federate.Layer, origin federate.Origin) []federate.Layer {
 	return slices.DeleteFunc(slices.Clone(layers), func(l federate.Layer) bool { return l.Origin == origin })
 }
 
-// note adds what one policy has made, by all its rules together.
-func (a *account) note(steps []step, clusters []string) {
+// note adds what one policy has made, by all its rules together. final is what has become of the
+// object by all policies.
+func (a *account) note(steps []step, final map[string]any, clusters []string) {
 	e := a.effect(steps[0].origin)
 	if !reflect.DeepEqual(steps[0].before, steps[len(steps)-1].after) {
 		e.Changed = append(e.Changed, clusters...)
 	}
 	for i := range steps {
-		if len(steps[i].notes) > 0 && e.Note == "" {
-			e.Note, e.NotedCluster = steps[i].notes[0], clusters[0]
+		if notes := federate.NotesThatHold(steps[i].notes, final); len(notes) > 0 && e.Note == "" {
+			e.Note, e.NotedCluster = notes[0], clusters[0]
 		}
 	}
 }

@@ -2,12 +2,15 @@ package policy
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
 
 	"github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/workload"
 )
 
 // What the parts of an image may be. Source: distribution/reference.
@@ -62,10 +65,29 @@ func (w *work) images(container map[string]any, name string) error {
 		image = changed
 	}
 	if image != container["image"] && !hasVersion(image) {
-		w.note("container " + strconv.Quote(name) + ": its image has no tag and no digest, so each pull may bring another one")
+		w.notes = append(w.notes, federate.Note{
+			Text:  "container " + strconv.Quote(name) + ": its image has no tag and no digest, so each pull may bring another one",
+			Holds: func(tree map[string]any) bool { return runs(tree, w.paths, name, image) }, // who comes later may set it
+		})
 	}
 	container["image"] = image
 	return nil
+}
+
+// runs says whether a pod template of an object has a container of this name with this image.
+func runs(tree map[string]any, paths []workload.Template, name, image string) bool {
+	found := false
+	_, _ = workload.Edit(tree, paths, func(spec map[string]any, _ string) error {
+		for _, field := range []string{"initContainers", "containers"} {
+			list, _ := spec[field].([]any)
+			found = found || slices.ContainsFunc(list, func(item any) bool {
+				container, _ := item.(map[string]any)
+				return container["name"] == name && container["image"] == image
+			})
+		}
+		return nil
+	})
+	return found
 }
 
 // hasVersion says whether an image says which one it is.

@@ -99,7 +99,7 @@ func (m *modifier) Field() string {
 }
 
 // Modify implements federate.Modifier.
-func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[string]any, notes []string, err error) {
+func (m *modifier) Modify(cluster string, tree map[string]any) (changed map[string]any, notes []federate.Note, err error) {
 	if m.problem != nil {
 		return nil, nil, m.problem
 	}

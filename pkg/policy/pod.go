@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // pod changes the spec of one pod template, which is a copy, one level deep.
@@ -116,9 +118,7 @@ func (w *work) containers(spec map[string]any, field string) error {
 		if made.err != nil {
 			return made.err
 		}
-		for _, note := range made.notes {
-			w.note(note)
-		}
+		w.notes = append(w.notes, made.notes...)
 		changed[i] = made.container
 	}
 	spec[field] = changed
@@ -135,7 +135,7 @@ type madeContainers struct {
 
 type madeContainer struct {
 	from, container map[string]any // from keeps the place in memory
-	notes           []string
+	notes           []federate.Note
 	err             error
 }
 
@@ -160,7 +160,7 @@ func (m *madeContainers) keep(container map[string]any, made madeContainer) {
 
 // make makes another container of one, which is not modified.
 func (w *work) make(from map[string]any, name string) madeContainer {
-	alone := work{rule: w.rule}
+	alone := work{rule: w.rule, paths: w.paths}
 	container := maps.Clone(from)
 	err := alone.container(container, name)
 	return madeContainer{container: container, notes: alone.notes, err: err}

@@ -67,7 +67,7 @@ func made(t *testing.T, p *Policy, object, cluster string) (map[string]any, []st
 	t.Helper()
 	tree := read(t, object)
 	before, _ := json.Marshal(tree)
-	var notes []string
+	var notes []federate.Note
 	for _, layer := range Layers([]*Policy{p}, NewObject(workload.Builtin(), deployments, "", "train", nil), tree, fleetOfOne) {
 		changed, said, err := layer.Modifier.Modify(cluster, tree)
 		if after, _ := json.Marshal(tree); len(notes) == 0 && string(after) != string(before) {
@@ -79,7 +79,7 @@ func made(t *testing.T, p *Policy, object, cluster string) (map[string]any, []st
 		tree, notes = changed, append(notes, said...)
 		before, _ = json.Marshal(tree)
 	}
-	return tree, notes, nil
+	return tree, federate.NotesThatHold(notes, tree), nil
 }
 
 func pod(tree map[string]any) map[string]any {
@@ -291,8 +291,8 @@ func TestDerivedForClaims(t *testing.T) {
 		fleet := NewFleet(Clusters{"one": {Known: true, Pools: tt.pools}})
 		for _, layer := range Layers([]*Policy{p}, Object{Target: deployments}, tree, fleet) {
 			changed, notes, err := layer.Modifier.Modify("one", tree)
-			if err != nil || !strings.Contains(text(changed), tt.has) || strings.Contains(text(changed), "affinity") || strings.Join(notes, "") != tt.notes {
-				t.Errorf("got %s, %q, %v", text(changed), notes, err)
+			if err != nil || !strings.Contains(text(changed), tt.has) || strings.Contains(text(changed), "affinity") || strings.Join(federate.NotesThatHold(notes, changed), "") != tt.notes {
+				t.Errorf("got %s, %q, %v", text(changed), federate.NotesThatHold(notes, changed), err)
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
 
 	"github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/workload"
 )
 
@@ -134,7 +134,7 @@ type work struct {
 	// secret: the object is a Secret, of which messages name no keys.
 	secret bool
 	made   *madeContainers
-	notes  []string
+	notes  []federate.Note
 	// met are the containers that the rule names and that have been found.
 	met map[string]bool
 }
@@ -217,12 +217,8 @@ func withStrings(of map[string]any, field string, values map[string]string) map[
 	return of
 }
 
-// note says something once.
-func (w *work) note(text string) {
-	if !slices.Contains(w.notes, text) {
-		w.notes = append(w.notes, text)
-	}
-}
+// note says something; what is said twice is told once.
+func (w *work) note(text string) { w.notes = append(w.notes, federate.Note{Text: text}) }
 
 // same compares two values as JSON has them.
 func same(a, b any) bool { return text(a) == text(b) }
