@@ -23,3 +23,13 @@ func ReadCapacity(obj metav1.Object) (*v1alpha1.ClusterCapacity, error) {
 	read.ManagedFields = nil
 	return read, nil
 }
+
+// DevicesRead says of the condition DevicesKnown whether the devices have been read, now or
+// earlier: what is said of them is what was known last, also if that is that there are none.
+func DevicesRead(known *metav1.Condition) bool {
+	switch known.Reason {
+	case v1alpha1.ReasonDevicesStale, v1alpha1.ReasonClaimsUnreadable, v1alpha1.ReasonUnreadable:
+		return true
+	}
+	return known.Status == metav1.ConditionTrue
+}

@@ -75,14 +75,32 @@ func Accelerators(pools []v1alpha1.Pool) []v1alpha1.Pool {
 	})
 }
 
-// Join returns pools and more of them, of other resources, in one order.
+// Join returns pools and those of more that are not among them, in one order. Of a pool that is
+// in both it is known that there are nodes which offer as much as either says.
 func Join(pools, more []v1alpha1.Pool) []v1alpha1.Pool {
 	if len(more) == 0 {
 		return pools
 	}
-	all := slices.Concat(pools, more)
-	slices.SortStableFunc(all, func(a, b v1alpha1.Pool) int { return strings.Compare(poolKey(&a), poolKey(&b)) })
-	return all
+	all := make(map[string]v1alpha1.Pool, len(pools)+len(more))
+	for i := range pools {
+		all[poolKey(&pools[i])] = pools[i]
+	}
+	for i := range more {
+		key := poolKey(&more[i])
+		pool, known := all[key]
+		switch {
+		case !known:
+			pool = more[i]
+		case more[i].LargestNode.Cmp(pool.LargestNode) > 0:
+			pool.LargestNode = more[i].LargestNode
+		}
+		all[key] = pool
+	}
+	joined := make([]v1alpha1.Pool, 0, len(all))
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		joined = append(joined, all[key])
+	}
+	return joined
 }
 
 // standing says which taints of a node stay, and whether pods may be put on it now.

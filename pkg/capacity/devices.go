@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 	resourcev1 "k8s.io/api/resource/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -35,14 +37,18 @@ type drivers struct {
 		Unserved() bool
 		Age() time.Duration
 	}
-	counter *devices.Counter
+	judge *devices.Judge
+	// judged are the devices whose classes are known; nil before all have been read.
+	judged atomic.Pointer[devices.Judged]
+	news   chan struct{} // holds one
 }
 
 // What is held of a member's devices, in bytes: of 5,000 nodes with 16 devices each, and of
-// more classes than are judged.
+// more classes than are judged. What a list tells of them is more, and let go one by one.
 const (
-	mostOfSlices  = 128 << 20
+	mostOfSlices  = 12 << 20
 	mostOfClasses = 1 << 20
+	mostToldOf    = 512 << 20
 )
 
 // unservedRetry is how often it is asked whether a member has come to serve devices.
@@ -50,28 +56,78 @@ const unservedRetry = 30 * time.Second
 
 // followDrivers begins to follow what drivers offer in a member, until ctx ends.
 func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) *drivers {
+	d := newDrivers()
 	served := discovery{client.RESTClient(), timeout}
-	d := &drivers{counter: devices.NewCounter()}
-	d.slices = fleet.NewTable(fleet.Rules[devices.Slice]{
-		Read:  read(func(s *resourcev1.ResourceSlice) *devices.Slice { return devices.SliceOf(&s.Spec) }),
-		Weigh: (*devices.Slice).Weight, MostWeight: mostOfSlices, Lighten: (*devices.Slice).Light,
-		OnChange: func(types.NamespacedName, *devices.Slice, *devices.Slice) { changed() }, OnSynced: changed,
-	})
-	d.classes = fleet.NewTable(fleet.Rules[devices.Class]{
-		Read:  read(devices.ClassOf),
-		Weigh: (*devices.Class).Weight, MostWeight: mostOfClasses, Lighten: (*devices.Class).Light,
-		OnChange: func(types.NamespacedName, *devices.Class, *devices.Class) { changed() }, OnSynced: changed,
-	})
-	d.watches = append(d.watches,
-		fleet.Follow(ctx, devicesSource(served, cluster, "resourceslices", &resourcev1.ResourceSlice{}, log, changed,
-			func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-				return client.ResourceSlices().List(ctx, o)
-			}, client.ResourceSlices().Watch), d.slices),
+	slicesSource := devicesSource(served, cluster, "resourceslices", &resourcev1.ResourceSlice{}, log, changed,
+		func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			return client.ResourceSlices().List(ctx, o)
+		}, client.ResourceSlices().Watch)
+	slicesSource.Streams = mostToldOf
+	d.watches = append(d.watches, fleet.Follow(ctx, slicesSource, d.slices),
 		fleet.Follow(ctx, devicesSource(served, cluster, "deviceclasses", &resourcev1.DeviceClass{}, log, changed,
 			func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 				return client.DeviceClasses().List(ctx, o)
 			}, client.DeviceClasses().Watch), d.classes))
+	go d.keepJudging(ctx, changed)
 	return d
+}
+
+// newDrivers returns drivers of which nothing is known.
+func newDrivers() *drivers {
+	d := &drivers{judge: devices.NewJudge(), news: make(chan struct{}, 1)}
+	d.slices = fleet.NewTable(fleet.Rules[devices.Slice]{
+		Read:  read(func(s *resourcev1.ResourceSlice) *devices.Slice { return devices.SliceOf(&s.Spec) }),
+		Weigh: (*devices.Slice).Weight, MostWeight: mostOfSlices, Lighten: (*devices.Slice).Light,
+		OnChange: func(types.NamespacedName, *devices.Slice, *devices.Slice) { d.told() }, OnSynced: d.told,
+	})
+	d.classes = fleet.NewTable(fleet.Rules[devices.Class]{
+		Read:  read(devices.ClassOf),
+		Weigh: (*devices.Class).Weight, MostWeight: mostOfClasses, Lighten: (*devices.Class).Light,
+		OnChange: func(types.NamespacedName, *devices.Class, *devices.Class) { d.told() }, OnSynced: d.told,
+	})
+	return d
+}
+
+// told has what there is to judge looked at.
+func (d *drivers) told() {
+	select {
+	case d.news <- struct{}{}:
+	default:
+	}
+}
+
+// keepJudging judges devices whenever there are others, until ctx ends. That may take seconds,
+// for which nobody waits; of one member it is not done all the time.
+func (d *drivers) keepJudging(ctx context.Context, changed func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.news:
+		}
+		began := time.Now()
+		if d.judgeAll() {
+			changed()
+		}
+		rest := settle
+		if time.Since(began) > settle {
+			rest = pause
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(rest):
+		}
+	}
+}
+
+// judgeAll judges what is known now; false while not all has been read.
+func (d *drivers) judgeAll() bool {
+	if !d.slices.Synced() || !d.classes.Synced() {
+		return false
+	}
+	d.judged.Store(d.judge.Judge(valuesOf(d.classes), valuesOf(d.slices)))
+	return true
 }
 
 // read takes what is kept from an object of a type.
@@ -131,32 +187,60 @@ func (d *drivers) problem() error {
 	return nil
 }
 
-// known says that all that drivers offer has been read, now or earlier.
-func (d *drivers) known() bool { return d.slices.Synced() && d.classes.Synced() }
+// known says that all that drivers offer has been read and judged, now or earlier.
+func (d *drivers) known() bool { return d.judged.Load() != nil }
 
 // listing says that it is being read, and nothing is wrong.
 func (d *drivers) listing() bool {
 	return !d.known() && !d.unserved() && d.problem() == nil && d.watches[0].Age() < listingTime
 }
 
-// devicesUnreadable says that devices are not known, or not all that there is to know of them.
-func devicesUnreadable(why string) *metav1.Condition {
-	return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDevicesUnreadable, Message: why}
+// devicesNot says why devices are not known as they are now.
+func devicesNot(reason, why string) *metav1.Condition {
+	return &metav1.Condition{Status: metav1.ConditionFalse, Reason: reason, Message: why}
+}
+
+// keptDevices are pools of devices that were known earlier and are not now. What is free of them
+// is not known.
+func keptDevices(previous []v1alpha1.Pool, is func(resource string) bool) (kept []v1alpha1.Pool) {
+	for _, pool := range previous {
+		if accelerator.IsDevice(pool.Resource) && is(pool.Resource) {
+			pool.Requested, pool.Free, pool.LargestFree = nil, nil, nil
+			kept = append(kept, pool)
+		}
+	}
+	return kept
+}
+
+// devicesWereRead says whether devices have been read earlier.
+func devicesWereRead(previous v1alpha1.ClusterCapacityStatus) bool {
+	known := meta.FindStatusCondition(previous.Conditions, v1alpha1.ConditionDevicesKnown)
+	return known != nil && accelerator.DevicesRead(known) ||
+		slices.ContainsFunc(previous.Pools, func(p v1alpha1.Pool) bool { return accelerator.IsDevice(p.Resource) })
 }
 
 // keepDevices has what was said before of devices said again while nothing has been read: who was
-// let onto the nodes by it is not to be sent away. What is free of them is not known.
+// let onto the nodes by it is not to be sent away. Which nodes have devices is not known, and so
+// not which lack a device plugin either: that is said as before, too.
 func (s *seen) keepDevices(problem error, previous v1alpha1.ClusterCapacityStatus) *metav1.Condition {
-	for _, pool := range previous.Pools {
-		if accelerator.IsDevice(pool.Resource) {
-			pool.Requested, pool.Free, pool.LargestFree = nil, nil, nil
-			s.kept = append(s.kept, pool)
+	const last = ", and what is said of them is what was known last"
+	if !devicesWereRead(previous) {
+		if problem == nil {
+			return devicesNot(v1alpha1.ReasonListing, "devices are being read")
+		}
+		return devicesNot(v1alpha1.ReasonDevicesUnreadable, "devices cannot be read: "+errtext.Stable(problem))
+	}
+	s.devicesStale = true
+	s.kept = keptDevices(previous.Pools, accelerator.IsDevice)
+	for i := range previous.Pools {
+		if p := &previous.Pools[i]; p.StartingNodes+p.NodesWithoutPlugin > 0 && p.AvailableNodes == 0 && !accelerator.IsDevice(p.Resource) {
+			s.kept = append(s.kept, *p)
 		}
 	}
 	if problem == nil {
-		return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonListing, Message: "devices are being read, and what is said of them is what was known last"}
+		return devicesNot(v1alpha1.ReasonDevicesStale, "devices are being read"+last)
 	}
-	return devicesUnreadable("devices cannot be read, and what is said of them is what was known last: " + errtext.Stable(problem))
+	return devicesNot(v1alpha1.ReasonDevicesStale, "devices cannot be read"+last+": "+errtext.Stable(problem))
 }
 
 // offer adds to nodes and requests the devices there are, and says what is known of them;
@@ -166,31 +250,53 @@ func (d *drivers) offer(s *seen, q *requests, previous v1alpha1.ClusterCapacityS
 	if d.unserved() {
 		return nil
 	}
-	problem := d.problem()
-	if !d.known() {
+	problem, judged := d.problem(), d.judged.Load()
+	if judged == nil {
 		return s.keepDevices(problem, previous)
 	}
-	var taken []devices.ID
-	var unclaimed error
-	if q != nil {
-		if unclaimed = q.claimsWatch.Problem(); unclaimed == nil {
-			for _, ids := range valuesOf(q.claims) {
-				taken = append(taken, *ids...)
-			}
-		}
-	}
-	count := d.counter.Count(valuesOf(d.classes), valuesOf(d.slices), taken)
+	taken, unclaimed := q.taken()
+	count := judged.Count(taken)
 	s.take(count)
 	s.claimsUnknown = unclaimed != nil
+	s.kept = keptDevices(previous.Pools, func(resource string) bool { return count.Incomplete[resource] })
 	switch {
 	case problem != nil:
-		return devicesUnreadable("devices cannot be read, and what is said of them is what was known last: " + errtext.Stable(problem))
+		return devicesNot(v1alpha1.ReasonDevicesStale, "devices cannot be read, and what is said of them is what was known last: "+errtext.Stable(problem))
 	case len(count.Problems) > 0:
-		return devicesUnreadable(strings.Join(count.Problems, "; "))
+		reason, why := v1alpha1.ReasonDevicesUnreadable, strings.Join(count.Problems, "; ")
+		if len(s.kept) > 0 {
+			reason, why = v1alpha1.ReasonDevicesStale, why+"; of these classes, what was known last counts as well"
+		}
+		return devicesNot(reason, why)
 	case unclaimed != nil:
-		return devicesUnreadable("the ResourceClaims cannot be read, so that it is not known which devices are free: " + errtext.Stable(unclaimed))
+		return devicesNot(v1alpha1.ReasonClaimsUnreadable, "the ResourceClaims cannot be read, so that it is not known which devices are free: "+errtext.Stable(unclaimed))
 	}
 	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFollowed, Message: "devices are followed"}
+}
+
+// survey adds to nodes what devices they have, and which lack a device plugin, and returns when
+// to look at that again; the zero time if that is not needed.
+func (s *seen) survey(d *drivers, q *requests, previous v1alpha1.ClusterCapacityStatus) (again time.Time) {
+	s.devices = d.offer(s, q, previous)
+	if s.devicesStale {
+		return again
+	}
+	return accelerator.FindMissing(s.nodes, time.Now())
+}
+
+// taken are the devices that claims have been given, or why that is not known. Of no requests
+// nobody wants to know.
+func (q *requests) taken() (taken []devices.ID, problem error) {
+	if q == nil {
+		return nil, nil
+	}
+	if problem = q.claimsWatch.Problem(); problem != nil {
+		return nil, problem
+	}
+	for _, ids := range valuesOf(q.claims) {
+		taken = append(taken, *ids...)
+	}
+	return taken, nil
 }
 
 // take adds devices to the nodes that they are on. What was known of nodes and requests is

@@ -2,6 +2,8 @@ package capacity
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
-	"github.com/fedctl/fedctl/pkg/accelerator/devices"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/membership"
@@ -32,62 +33,195 @@ func (w *aWatch) Age() time.Duration { return w.age }
 
 // imagined are drivers whose lists a test delivers.
 func imagined(watch *aWatch) *drivers {
-	d := &drivers{counter: devices.NewCounter()}
-	d.slices = fleet.NewTable(fleet.Rules[devices.Slice]{Read: read(func(s *resourcev1.ResourceSlice) *devices.Slice { return devices.SliceOf(&s.Spec) })})
-	d.classes = fleet.NewTable(fleet.Rules[devices.Class]{Read: read(devices.ClassOf)})
+	d := newDrivers()
 	d.watches = append(d.watches, watch)
 	return d
 }
 
-// offeredBy is the status that a node with devices has, if what drivers offer is read.
-func offeredBy(d *drivers, previous v1alpha1.ClusterCapacityStatus) v1alpha1.ClusterCapacityStatus {
-	s := seen{nodes: []accelerator.Node{{Name: "n", Ready: true, Allocatable: map[string]int64{"cpu": 1000}, Taints: []corev1.Taint{{Key: "nvidia.com/gpu", Effect: "NoSchedule"}}}}}
-	s.devices = d.offer(&s, nil, previous)
+// list has drivers read and judge classes and slices.
+func (d *drivers) list(t *testing.T, classes, slices []any) *drivers {
+	t.Helper()
+	for _, err := range []error{fleet.NewWatch(t.Context(), d.classes).Replace(classes, "1"), fleet.NewWatch(t.Context(), d.slices).Replace(slices, "1")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !d.judgeAll() {
+		t.Fatal("it is not synced")
+	}
+	return d
+}
+
+func deviceClass(name, expression string) *resourcev1.DeviceClass {
+	class := &resourcev1.DeviceClass{Spec: resourcev1.DeviceClassSpec{Selectors: []resourcev1.DeviceSelector{{CEL: &resourcev1.CELDeviceSelector{Expression: expression}}}}}
+	class.Name = name
+	return class
+}
+
+func deviceSlice(node string, devices ...string) *resourcev1.ResourceSlice {
+	slice := &resourcev1.ResourceSlice{Spec: resourcev1.ResourceSliceSpec{Driver: "gpu.nvidia.com", NodeName: &node, Pool: resourcev1.ResourcePool{Name: node, ResourceSliceCount: 1}}}
+	slice.Name = node + "-gpu"
+	for _, name := range devices {
+		slice.Spec.Devices = append(slice.Spec.Devices, resourcev1.Device{Name: name})
+	}
+	return slice
+}
+
+// surveyed is the status that nodes with GPUs have, if what drivers offer is read.
+func surveyed(d *drivers, q *requests, previous v1alpha1.ClusterCapacityStatus, nodes ...string) v1alpha1.ClusterCapacityStatus {
+	var s seen
+	for _, name := range nodes {
+		s.nodes = append(s.nodes, accelerator.Node{
+			Name: name, Ready: true, ProductLabel: "nvidia.com/gpu.product", Product: "H100", Allocatable: map[string]int64{"cpu": 1000},
+			Taints: []corev1.Taint{{Key: "nvidia.com/gpu", Effect: "NoSchedule"}},
+		})
+	}
+	s.survey(d, q, previous)
 	return statusOf(s, previous, time.Now())
 }
 
 // What was known of devices stays, whatever keeps them from being read: who was let onto their
-// nodes by it would be sent away.
+// nodes by it would be sent away, and their nodes seem to lack a device plugin.
 func TestDevicesThatCannotBeReadStay(t *testing.T) {
 	watch := &aWatch{}
 	d := imagined(watch)
 	if !d.listing() {
 		t.Error("they are being read")
 	}
-	class, slice, name := &resourcev1.DeviceClass{}, &resourcev1.ResourceSlice{}, "n"
-	class.Name, slice.Name = "gpu", "n-gpu"
-	slice.Spec = resourcev1.ResourceSliceSpec{Driver: "gpu.nvidia.com", NodeName: &name, Pool: resourcev1.ResourcePool{Name: name, ResourceSliceCount: 1}, Devices: []resourcev1.Device{{Name: "0"}}}
-	for _, err := range []error{
-		fleet.NewWatch(t.Context(), d.classes).Replace([]any{class}, "1"), fleet.NewWatch(t.Context(), d.slices).Replace([]any{slice}, "1"),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	known := offeredBy(d, v1alpha1.ClusterCapacityStatus{})
+	d.list(t, []any{deviceClass("gpu", "true")}, []any{deviceSlice("n", "0")})
+	known := surveyed(d, nil, v1alpha1.ClusterCapacityStatus{}, "n")
 	if len(known.Pools) != 2 || known.Pools[0].Resource != v1alpha1.DeviceClassPrefix+"gpu" || !meta.IsStatusConditionTrue(known.Conditions, v1alpha1.ConditionDevicesKnown) || d.listing() {
 		t.Fatalf("got %+v", known)
+	}
+	// One that was ready without its device plugin for long.
+	lacking := v1alpha1.Pool{Resource: "nvidia.com/gpu", ProductLabel: "nvidia.com/gpu.product", Product: "L4", Nodes: 1, NodesWithoutPlugin: 1, Taints: []v1alpha1.PoolTaint{{Key: "team", Value: "a", Effect: "NoSchedule", Meaning: v1alpha1.TaintRestricted}}}
+	known.Pools = accelerator.Join(known.Pools, []v1alpha1.Pool{lacking})
+	meta.SetStatusCondition(&known.Conditions, metav1.Condition{Type: v1alpha1.ConditionPluginsRun, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoDevicePlugin, Message: "as it was"})
+	old, never := unreadable("refused", known, time.Now()), v1alpha1.ClusterCapacityStatus{}
+	for name, tt := range map[string]struct {
+		drivers  *drivers
+		previous v1alpha1.ClusterCapacityStatus
+		reason   string
+		again    bool // by who has read them, and goes on with the nodes
+	}{
+		"by who has read them":                       {d, known, v1alpha1.ReasonDevicesStale, true},
+		"by who has not":                             {imagined(watch), known, v1alpha1.ReasonDevicesStale, false},
+		"by who has not, of a cluster that was away": {imagined(watch), old, v1alpha1.ReasonDevicesStale, false},
+		"by who has not, and waits":                  {imagined(&aWatch{age: time.Hour}), known, v1alpha1.ReasonDevicesStale, false},
+	} {
+		watch.problem = errors.New("resourceslices is forbidden")
+		got := surveyed(tt.drivers, nil, tt.previous, "n")
+		condition, plugins := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionDevicesKnown), meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionPluginsRun)
+		if condition == nil || condition.Status != "False" || condition.Reason != tt.reason {
+			t.Errorf("%s: got %+v", name, got)
+		}
+		if tt.again {
+			if plugins == nil || plugins.Status != "True" || len(got.Pools) != 2 {
+				t.Errorf("%s: got %+v, %+v", name, plugins, got.Pools)
+			}
+			continue
+		}
+		if plugins == nil || plugins.Message != "as it was" || !equality.Semantic.DeepEqual(accelerator.Accelerators(got.Pools), accelerator.Accelerators(known.Pools)) {
+			t.Errorf("%s: got %+v, %+v", name, plugins, got.Pools)
+		}
 	}
 	for name, tt := range map[string]struct {
 		drivers *drivers
 		reason  string
 	}{
-		"by who has read them":               {d, v1alpha1.ReasonDevicesUnreadable},
-		"by who has not":                     {imagined(watch), v1alpha1.ReasonDevicesUnreadable},
-		"by who has not, and waits":          {imagined(&aWatch{age: time.Hour}), v1alpha1.ReasonListing},
-		"by who is told that there are none": {imagined(&aWatch{unserved: true}), ""},
+		"never read":            {imagined(watch), v1alpha1.ReasonDevicesUnreadable},
+		"never read, and waits": {imagined(&aWatch{age: time.Hour}), v1alpha1.ReasonListing},
 	} {
-		watch.problem = errors.New("resourceslices is forbidden")
-		got := offeredBy(tt.drivers, known)
-		condition := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionDevicesKnown)
-		if tt.reason == "" {
-			if condition != nil || len(got.Pools) != 1 {
-				t.Errorf("%s: not served, and got %+v", name, got)
-			}
-			continue
+		got := surveyed(tt.drivers, nil, never, "n")
+		if condition := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionDevicesKnown); condition == nil || condition.Reason != tt.reason {
+			t.Errorf("%s: got %+v", name, condition)
 		}
-		if condition == nil || condition.Status != "False" || condition.Reason != tt.reason || !equality.Semantic.DeepEqual(accelerator.Accelerators(got.Pools), accelerator.Accelerators(known.Pools)) {
-			t.Errorf("%s: got %+v", name, got)
+	}
+	got := surveyed(imagined(&aWatch{unserved: true}), nil, known, "n")
+	if meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionDevicesKnown) != nil || slices.ContainsFunc(got.Pools, func(p v1alpha1.Pool) bool { return accelerator.IsDevice(p.Resource) }) {
+		t.Errorf("they are not served, and got %+v", got)
+	}
+}
+
+// Nobody waits until devices are judged: who publishes says what was known last, and is told when
+// they are.
+func TestJudgingIsNotWaitedFor(t *testing.T) {
+	d, told := imagined(&aWatch{age: time.Hour}), make(chan struct{}, 1)
+	deliver := func(slices ...any) {
+		t.Helper()
+		for _, err := range []error{fleet.NewWatch(t.Context(), d.classes).Replace([]any{deviceClass("gpu", "true")}, "1"), fleet.NewWatch(t.Context(), d.slices).Replace(slices, "1")} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	expect := func(when, reason, largest string) {
+		t.Helper()
+		got := surveyed(d, nil, v1alpha1.ClusterCapacityStatus{}, "n")
+		condition := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionDevicesKnown)
+		if condition.Reason != reason || largest != "" && got.Pools[0].LargestNode.String() != largest {
+			t.Errorf("%s: got %+v, %+v", when, condition, got.Pools)
+		}
+	}
+	deliver(deviceSlice("n", "0"))
+	expect("before they are judged", v1alpha1.ReasonListing, "")
+	go d.keepJudging(t.Context(), func() { told <- struct{}{} })
+	<-told
+	expect("when they are", v1alpha1.ReasonFollowed, "1")
+	deliver(deviceSlice("n", "0", "1"))
+	for began := time.Now(); d.judged.Load().Count(nil).Offered["n"][v1alpha1.DeviceClassPrefix+"gpu"] != 2; {
+		select {
+		case <-told:
+		case <-time.After(time.Minute - time.Since(began)):
+			t.Fatal("what is new is not judged")
+		}
+	}
+}
+
+// Devices that our own bounds leave out stay as they were known, and so do pools of which some
+// were left out; those of classes that are gone go.
+func TestDevicesThatAreLeftOutStay(t *testing.T) {
+	all := []any{deviceClass("gone", "true"), deviceClass("gpu", "true"), deviceClass("mig", "true")}
+	known := surveyed(imagined(&aWatch{}).list(t, all, []any{deviceSlice("n", "0", "1"), deviceSlice("o", "0")}), nil, v1alpha1.ClusterCapacityStatus{}, "n", "o")
+	large := deviceSlice("n", strings.Repeat("x", 1000))
+	for name, tt := range map[string]struct {
+		classes, slices []any
+		want            string
+	}{
+		"all slices of a node": {all[1:], []any{large}, "gpu 2, mig 2"},
+		"a slice of a pool":    {all[1:], []any{large, deviceSlice("o", "0")}, "gpu 2, mig 2"},
+		"a class":              {[]any{all[1], deviceClass("mig", "!")}, []any{deviceSlice("n", "0", "1")}, "gpu 2, mig 2"},
+		"nothing":              {all[1:2], []any{deviceSlice("o", "0")}, "gpu 1"},
+	} {
+		got := surveyed(imagined(&aWatch{}).list(t, tt.classes, tt.slices), nil, known, "n", "o")
+		var pools []string
+		for _, p := range accelerator.Accelerators(got.Pools) {
+			if accelerator.IsDevice(p.Resource) {
+				pools = append(pools, strings.TrimPrefix(p.Resource, v1alpha1.DeviceClassPrefix)+" "+p.LargestNode.String())
+			}
+		}
+		condition := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionDevicesKnown)
+		if strings.Join(pools, ", ") != tt.want || (condition.Reason == v1alpha1.ReasonDevicesStale) != (name != "nothing") {
+			t.Errorf("%s: got %v, %s: %s", name, pools, condition.Reason, condition.Message)
+		}
+	}
+}
+
+// Whether devices were ever read is known while the nodes cannot be read.
+func TestUnreadableDevices(t *testing.T) {
+	for reason, want := range map[string]string{
+		v1alpha1.ReasonFollowed: v1alpha1.ReasonUnreadable, v1alpha1.ReasonDevicesStale: v1alpha1.ReasonUnreadable, v1alpha1.ReasonUnreadable: v1alpha1.ReasonUnreadable,
+		v1alpha1.ReasonDevicesUnreadable: v1alpha1.ReasonDevicesUnreadable, v1alpha1.ReasonListing: v1alpha1.ReasonDevicesUnreadable,
+	} {
+		var before v1alpha1.ClusterCapacityStatus
+		condition := metav1.Condition{Type: v1alpha1.ConditionDevicesKnown, Status: metav1.ConditionFalse, Reason: reason}
+		if reason == v1alpha1.ReasonFollowed {
+			condition.Status = metav1.ConditionTrue
+		}
+		meta.SetStatusCondition(&before.Conditions, condition)
+		got := meta.FindStatusCondition(unreadable("refused", before, time.Now()).Conditions, v1alpha1.ConditionDevicesKnown)
+		if got.Status != metav1.ConditionFalse || got.Reason != want || got.Message != "refused" {
+			t.Errorf("after %s: got %+v", reason, got)
 		}
 	}
 }

@@ -2,19 +2,22 @@ package capacity
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
 
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/fleet"
 )
 
 const (
-	manyNodes, manyPods = 5_000, 100_000
+	manyNodes, manyPods, manySlices = 5_000, 100_000, 4_000
 	// budget is what one member of that size may take.
 	budget = 40 << 20
 )
@@ -45,6 +48,35 @@ func largePod(i int) *corev1.Pod {
 	return p
 }
 
+// largeSlice is what NVIDIA's driver says of a node with eight GPUs.
+func largeSlice(i int) *resourcev1.ResourceSlice {
+	random := rand.New(rand.NewPCG(1, uint64(i)))
+	node := fmt.Sprintf("gke-cluster-gpu-pool-%d-5f7c9d%05d", i%20, i)
+	slice := deviceSlice(node)
+	slice.Name += fmt.Sprintf("-%05d", i)
+	for g := range 8 {
+		bus := fmt.Sprintf("0000:%02x:00.0", 16*g+i%16)
+		device := resourcev1.Device{
+			Name:     fmt.Sprint("gpu-", g),
+			Capacity: map[resourcev1.QualifiedName]resourcev1.DeviceCapacity{"memory": {Value: resource.MustParse("81559Mi")}},
+			Attributes: map[resourcev1.QualifiedName]resourcev1.DeviceAttribute{
+				"minor": {IntValue: ptr.To(int64(g))}, "resource.kubernetes.io/pcieRoot": {StringValue: ptr.To(fmt.Sprintf("pci0000:%02x", 16*g))},
+			},
+		}
+		for name, value := range map[resourcev1.QualifiedName]string{
+			"type": "gpu", "productName": "NVIDIA H100 80GB HBM3", "brand": "Nvidia", "architecture": "Hopper", "addressingMode": "HMM", "resource.kubernetes.io/pciBusID": bus,
+			"uuid": fmt.Sprintf("GPU-%08x-%04x-%04x-%04x-%012x", random.Uint32(), random.Uint32()>>16, random.Uint32()>>16, random.Uint32()>>16, random.Uint64()>>16),
+		} {
+			device.Attributes[name] = resourcev1.DeviceAttribute{StringValue: ptr.To(value)}
+		}
+		for name, value := range map[resourcev1.QualifiedName]string{"driverVersion": "580.95.5", "cudaDriverVersion": "13.0.0", "cudaComputeCapability": "9.0.0"} {
+			device.Attributes[name] = resourcev1.DeviceAttribute{VersionValue: ptr.To(value)}
+		}
+		slice.Spec.Devices = append(slice.Spec.Devices, device)
+	}
+	return slice
+}
+
 // sent is an object as it arrives: nothing of it is shared with another.
 func sent[O interface {
 	Marshal() ([]byte, error)
@@ -68,11 +100,12 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// TestMemory: a member with 5,000 nodes and 100,000 pods stays within its budget.
+// TestMemory: a member with 5,000 nodes, 100,000 pods, and eight devices on each of 4,000 nodes
+// stays within its budget.
 func TestMemory(t *testing.T) {
 	before := heap()
-	nodes, q := newNodes(func() {}), newRequests(func() {})
-	nodesWatch, podsWatch := fleet.NewWatch(t.Context(), nodes), fleet.NewWatch(t.Context(), q.pods)
+	nodes, q, d := newNodes(func() {}), newRequests(func() {}), newDrivers()
+	nodesWatch, podsWatch, slicesWatch := fleet.NewWatch(t.Context(), nodes), fleet.NewWatch(t.Context(), q.pods), fleet.NewWatch(t.Context(), d.slices)
 	for i := range manyNodes {
 		if err := nodesWatch.Add(sent(t, largeNode(i), &corev1.Node{})); err != nil {
 			t.Fatal(err)
@@ -84,13 +117,24 @@ func TestMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	afterPods := heap()
+	d.list(t, []any{deviceClass("gpu.nvidia.com", `device.driver == "gpu.nvidia.com" && device.attributes["gpu.nvidia.com"].type == "gpu"`)}, nil)
+	for i := range manySlices {
+		if err := slicesWatch.Add(sent(t, largeSlice(i), &resourcev1.ResourceSlice{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.judgeAll()
 	after := heap()
-	t.Logf("nodes: %.1f MiB, pods: %.1f MiB", mib(afterNodes-before), mib(after-afterNodes))
+	t.Logf("nodes: %.1f MiB, pods: %.1f MiB, devices: %.1f MiB", mib(afterNodes-before), mib(afterPods-afterNodes), mib(after-afterPods))
 	if after-before > budget {
-		t.Errorf("a member with %d nodes and %d pods takes %.1f MiB", nodes.Len(), q.pods.Len(), mib(after-before))
+		t.Errorf("a member with %d nodes, %d pods and %d ResourceSlices takes %.1f MiB", nodes.Len(), q.pods.Len(), d.slices.Len(), mib(after-before))
 	}
 	if nodes.Len() != manyNodes || q.pods.Len() != manyPods {
 		t.Errorf("there are %d nodes and %d pods", nodes.Len(), q.pods.Len())
+	}
+	if count := d.judged.Load().Count(nil); len(count.Offered) != manySlices || len(count.Problems) > 0 {
+		t.Errorf("there are devices on %d nodes: %q", len(count.Offered), count.Problems)
 	}
 	runtime.KeepAlive(q)
 }

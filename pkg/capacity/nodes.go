@@ -120,8 +120,11 @@ type seen struct {
 	devices *metav1.Condition
 	// claimsUnknown says that it is not known which of them are taken.
 	claimsUnknown bool
-	// kept are the pools of devices that were known last, where they have not been read.
+	// kept are pools that were known last, where devices have not been read, or not all.
 	kept []v1alpha1.Pool
+	// devicesStale says that they have not been read now, and were earlier: that a node without
+	// any other accelerator lacks its device plugin cannot be told then.
+	devicesStale bool
 	// limited is how far Karpenter's NodePools let the cluster grow, and nodePools says what
 	// is known of them; nil where there are none.
 	limited   []v1alpha1.Growth
@@ -150,6 +153,10 @@ func statusOf(s seen, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1
 	pools = accelerator.Join(pools, s.kept)
 	status.Pools = fitting(pools)
 	status.StartingNodePools = fitting(s.starting)
+	plugins := pluginsRun(s.nodes)
+	if s.devicesStale {
+		plugins = meta.FindStatusCondition(previous.Conditions, v1alpha1.ConditionPluginsRun).DeepCopy()
+	}
 	declared, scalable := declaredBy(s)
 	growth := slices.Concat(declared, s.limited)
 	status.Growth, status.Resources = fitting(growth), accelerator.Totals(pools, growth)
@@ -157,7 +164,7 @@ func statusOf(s seen, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1
 	for name, condition := range map[string]*metav1.Condition{
 		v1alpha1.ConditionKnown:          known(len(pools) - len(status.Pools)),
 		v1alpha1.ConditionRequestsKnown:  &s.requested,
-		v1alpha1.ConditionPluginsRun:     pluginsRun(s.nodes),
+		v1alpha1.ConditionPluginsRun:     plugins,
 		v1alpha1.ConditionScalable:       scalable,
 		v1alpha1.ConditionDevicesKnown:   s.devices,
 		v1alpha1.ConditionNodePoolsKnown: nodePoolsKnown(s.nodePools, len(growth)-len(status.Growth)),
@@ -227,15 +234,19 @@ func fitting[T any](rows []T) []T {
 }
 
 // unreadable is what was said before, and that it is not known any more. Of what the member
-// does not have, nothing is said.
+// does not have, nothing is said, and of devices it stays known whether they were ever read.
 func unreadable(why string, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1alpha1.ClusterCapacityStatus {
 	status := *previous.DeepCopy()
 	for _, name := range []string{v1alpha1.ConditionKnown, v1alpha1.ConditionRequestsKnown, v1alpha1.ConditionDevicesKnown, v1alpha1.ConditionNodePoolsKnown} {
-		optional := name == v1alpha1.ConditionDevicesKnown || name == v1alpha1.ConditionNodePoolsKnown
-		if optional && meta.FindStatusCondition(status.Conditions, name) == nil {
+		optional, reason := name == v1alpha1.ConditionDevicesKnown || name == v1alpha1.ConditionNodePoolsKnown, v1alpha1.ReasonUnreadable
+		before := meta.FindStatusCondition(status.Conditions, name)
+		if optional && before == nil {
 			continue
 		}
-		setCondition(&status.Conditions, name, &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonUnreadable, Message: why}, now)
+		if name == v1alpha1.ConditionDevicesKnown && !accelerator.DevicesRead(before) {
+			reason = v1alpha1.ReasonDevicesUnreadable // they were not read earlier either
+		}
+		setCondition(&status.Conditions, name, &metav1.Condition{Status: metav1.ConditionFalse, Reason: reason, Message: why}, now)
 	}
 	return status
 }

@@ -135,7 +135,7 @@ func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration)
 		facts, _ := r.inventory.Facts(m.name)
 		began := time.Now()
 		status, changes, wait = m.status(stored, facts.Scalable)
-		if time.Since(began) > settle { // what a member has others judge does not keep them from the next one
+		if time.Since(began) > settle { // one that takes long to look at is not looked at all the time
 			m.written = time.Now()
 		}
 	}
@@ -211,8 +211,7 @@ func (m *followed) status(stored *v1alpha1.ClusterCapacity, scalable string) (st
 	}
 	m.karpenter.describe(&s, stored.Status)
 	survey := func(asked *requests) {
-		s.devices = m.drivers.offer(&s, asked, stored.Status)
-		again = accelerator.FindMissing(s.nodes, time.Now())
+		again = s.survey(m.drivers, asked, stored.Status)
 		said = statusOf(s, stored.Status, time.Now())
 	}
 	if s.requested.Status != metav1.ConditionTrue {

@@ -37,9 +37,10 @@ func ClusterOf(labels map[string]string, kubernetesVersion string, capacity *clu
 }
 
 // devicesUnread says whether there is nothing to know devices by. Where there is, it is what
-// was known last.
+// was known last, which may be that there are none.
 func devicesUnread(pools []clusterv1alpha1.Pool, conditions []metav1.Condition) bool {
-	return meta.IsStatusConditionFalse(conditions, clusterv1alpha1.ConditionDevicesKnown) &&
+	known := meta.FindStatusCondition(conditions, clusterv1alpha1.ConditionDevicesKnown)
+	return known != nil && !accelerator.DevicesRead(known) &&
 		!slices.ContainsFunc(pools, func(p clusterv1alpha1.Pool) bool { return accelerator.IsDevice(p.Resource) })
 }
 

@@ -338,6 +338,16 @@ spec:
 	if err := modify(claims); err != nil {
 		t.Errorf("what was known last: %v", err)
 	}
+	capacity.Status.Pools = nil
+	for reason, read := range map[string]bool{
+		clusterv1alpha1.ReasonDevicesStale: true, clusterv1alpha1.ReasonUnreadable: true, clusterv1alpha1.ReasonClaimsUnreadable: true,
+		clusterv1alpha1.ReasonDevicesUnreadable: false, clusterv1alpha1.ReasonListing: false,
+	} {
+		capacity.Status.Conditions[1].Reason = reason
+		if err := modify(claims); read != (err == nil) {
+			t.Errorf("none were known, and then %s: %v", reason, err)
+		}
+	}
 }
 
 // A document is found where a patch of the object would find it: from the end of a list, too.

@@ -112,7 +112,7 @@ var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func
 			g.Expect(conditionOf(u, clusterv1alpha1.ConditionKnown)).To(HaveKeyWithValue("status", "True"))
 			return conditionOf(u, clusterv1alpha1.ConditionDevicesKnown)
 		}
-		Eventually(ctx, devicesKnown).Should(And(HaveKeyWithValue("reason", clusterv1alpha1.ReasonDevicesUnreadable), HaveKeyWithValue("message", ContainSubstring("forbidden"))))
+		Eventually(ctx, devicesKnown).Should(And(HaveKeyWithValue("reason", clusterv1alpha1.ReasonDevicesStale), HaveKeyWithValue("message", ContainSubstring("forbidden"))))
 		DeferCleanup(func(ctx SpecContext) { follow(ctx, member, time.Now()) })
 		follow(ctx, member, time.Now().Add(time.Hour))
 		expectFollowed(ctx, member, clusterv1alpha1.ReasonFollowed)

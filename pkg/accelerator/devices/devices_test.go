@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	resourcev1 "k8s.io/api/resource/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
@@ -60,11 +61,11 @@ func TestCount(t *testing.T) {
 			want: "a/gpu=0/1", problem: "DeviceClass broken: spec.selectors[0].cel.expression cannot be read"},
 		{name: "an attribute that a device lacks", classes: []*Class{{Name: "lacking", Expressions: []string{`device.attributes["gpu.example.com"].memory == "1"`}}}, slices: []*Slice{slice("a", "a", 1, 1, device("0", "T4"))}, want: ""},
 	}
-	counter := NewCounter() // one for all: what it remembers is of slices and classes as they are
+	judge := NewJudge() // one for all: what it remembers is of slices and classes as they are
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 2 {
-				count := counter.Count(tt.classes, tt.slices, tt.taken)
+				count := judge.Judge(tt.classes, tt.slices).Count(tt.taken)
 				var got []string
 				for _, node := range slices.Sorted(maps.Keys(count.Offered)) {
 					for _, class := range []string{"big", "gpu", "lacking", "broken"} {
@@ -80,8 +81,8 @@ func TestCount(t *testing.T) {
 			}
 		})
 	}
-	if len(counter.known) != 1 {
-		t.Errorf("what was judged of %d slices is remembered, though there is one", len(counter.known))
+	if len(judge.known) != 1 {
+		t.Errorf("what was judged of %d slices is remembered, though there is one", len(judge.known))
 	}
 }
 
@@ -115,7 +116,7 @@ func TestWhatAMemberMayCost(t *testing.T) {
 		"devices": slice("b", "b", 1, 1, many...), "names": slice(long, "b", 1, 1, device("0", "A100")), "names of devices": slice("b", "b", 1, 1, device(long, "A100")),
 		"values": slice("b", "b", 1, 1, device("0", long)), "attributes": slice("b", "b", 1, 1, loud), "held": slice("b", "b", 1, 1, device("0", "A100")).Light(),
 	} {
-		count := NewCounter().Count([]*Class{gpus}, []*Slice{excessive, fine}, nil)
+		count := NewJudge().Judge([]*Class{gpus}, []*Slice{excessive, fine}).Count(nil)
 		if excessive.Weight() > 0 || len(excessive.Node) > mostOfText || count.Offered["a"][v1alpha1.DeviceClassPrefix+"gpu"] != 1 || len(count.Offered) != 1 ||
 			len(count.Problems) != 1 || !strings.HasPrefix(count.Problems[0], "1 ResourceSlices are left out: they have more") {
 			t.Errorf("%s: got %+v", name, count)
@@ -125,7 +126,7 @@ func TestWhatAMemberMayCost(t *testing.T) {
 	for i := range mostClasses + 6 {
 		classes = append(classes, &Class{Name: fmt.Sprintf("class-%03d", i), Expressions: slices.Repeat([]string{"true"}, mostExpressions/32)})
 	}
-	if count := NewCounter().Count(classes, []*Slice{fine}, nil); len(count.Offered["a"]) != 32 || len(count.Problems) != 2 {
+	if count := NewJudge().Judge(classes, []*Slice{fine}).Count(nil); len(count.Offered["a"]) != 32 || len(count.Problems) != 2 {
 		t.Errorf("of %d classes: got %+v", len(classes), count)
 	}
 	of := func(expressions ...string) *resourcev1.DeviceClass {
@@ -136,7 +137,7 @@ func TestWhatAMemberMayCost(t *testing.T) {
 		return class
 	}
 	for _, class := range []*resourcev1.DeviceClass{of(slices.Repeat([]string{"true"}, mostExpressions+1)...), of(long), of("true || '" + long[:resourcev1.CELSelectorExpressionMaxLength] + "' == ''")} {
-		if count := NewCounter().Count([]*Class{ClassOf(class)}, []*Slice{fine}, nil); len(count.Offered) != 0 || len(count.Problems) != 1 {
+		if count := NewJudge().Judge([]*Class{ClassOf(class)}, []*Slice{fine}).Count(nil); len(count.Offered) != 0 || len(count.Problems) != 1 {
 			t.Errorf("got %+v", count)
 		}
 	}
@@ -149,35 +150,97 @@ func TestCostOfExpressions(t *testing.T) {
 	var all []*Slice
 	for i := range 10 {
 		node := fmt.Sprint("n", i)
-		all = append(all, slice(node, node, 1, 1, device("0", "A100"), device("1", "A100")))
+		all = append(all, slice(node, node, 1, 1, device("0", "A100"), device(node, "A100")))
 	}
-	c := NewCounter()
-	if count := c.Count([]*Class{dear}, all[:1], nil); len(count.Problems) > 0 || count.Offered["n0"][v1alpha1.DeviceClassPrefix+"dear"] != 2 {
+	of := func(s *Slice) alike { return alike{s.Driver, s.packed} }
+	c := NewJudge()
+	if count := c.Judge([]*Class{dear}, all[:1]).Count(nil); len(count.Problems) > 0 || count.Offered["n0"][v1alpha1.DeviceClassPrefix+"dear"] != 2 {
 		t.Fatalf("got %+v", count)
 	}
-	each := c.known[all[0]].cost
+	each := c.known[of(all[0])].cost
 	if each < 2000 {
 		t.Fatalf("it costs %d", each)
 	}
 	c.mostCost = 3*each + each/4
 	backward := slices.Clone(all)
 	slices.Reverse(backward)
-	for _, of := range [][]*Slice{all, backward} {
-		count := c.Count([]*Class{dear}, of, nil)
+	for _, order := range [][]*Slice{all, backward} {
+		count := c.Judge([]*Class{dear}, order).Count(nil)
 		if got := slices.Sorted(maps.Keys(count.Offered)); !slices.Equal(got, []string{"n0", "n1", "n2"}) || !slices.Equal(count.Problems, []string{"7 ResourceSlices are left out: the expressions of the DeviceClasses cost too much"}) {
 			t.Errorf("got %v, %q", got, count.Problems)
 		}
 	}
-	known := c.known[all[3]]
+	known := c.known[of(all[3])]
 	if known.most == 0 || known.cost > c.mostCost+each {
 		t.Errorf("it has cost %d", known.cost)
 	}
-	c.Count([]*Class{dear}, all, nil)
-	if again := c.known[all[3]]; &again.devices[0] != &known.devices[0] {
+	c.Judge([]*Class{dear}, all)
+	if again := c.known[of(all[3])]; again != known {
 		t.Error("it was tried again")
 	}
-	if count := c.Count([]*Class{dear}, all[3:6], nil); len(count.Offered) != 3 || len(count.Problems) != 0 {
+	if count := c.Judge([]*Class{dear}, all[3:6]).Count(nil); len(count.Offered) != 3 || len(count.Problems) != 0 {
 		t.Errorf("there is room for it now: %+v", count)
+	}
+}
+
+// What is left out by our bounds may be of any class that is judged, and what nobody judges of
+// those that are not: what was known of them is not to be dropped.
+func TestWhatIsIncomplete(t *testing.T) {
+	fine, light := slice("a", "a", 1, 1, device("0", "A100")), slice("b", "b", 1, 1, device("0", "A100")).Light()
+	broken := &Class{Name: "broken", Expressions: []string{"device.driver =="}}
+	var many []*Class
+	for i := range mostClasses + 1 {
+		many = append(many, &Class{Name: fmt.Sprintf("class-%03d", i)})
+	}
+	for name, tt := range map[string]struct {
+		classes []*Class
+		slices  []*Slice
+		want    string
+	}{
+		"nothing":                   {[]*Class{gpus}, []*Slice{fine}, ""},
+		"a slice":                   {[]*Class{gpus, big}, []*Slice{fine, light}, "big gpu"},
+		"a slice and a class":       {[]*Class{gpus, broken}, []*Slice{fine, light}, "broken gpu"},
+		"a class":                   {[]*Class{gpus, broken}, []*Slice{fine}, "broken"},
+		"one class too many":        {many, []*Slice{fine}, fmt.Sprintf("class-%03d", mostClasses)},
+		"a class that is too large": {[]*Class{gpus, big.Light()}, []*Slice{fine}, "big"},
+	} {
+		judge := NewJudge()
+		for range 2 {
+			var got []string
+			for resource := range judge.Judge(tt.classes, tt.slices).Count(nil).Incomplete {
+				got = append(got, strings.TrimPrefix(resource, v1alpha1.DeviceClassPrefix))
+			}
+			if slices.Sort(got); strings.Join(got, " ") != tt.want {
+				t.Errorf("%s: got %v, want %s", name, got, tt.want)
+			}
+		}
+	}
+}
+
+// Devices are the same after they were packed, as far as they are judged by it, and what a list
+// tells again is not judged again.
+func TestWhatIsKeptOfDevices(t *testing.T) {
+	full := device("0", "A100", resourcev1.DeviceTaintEffectNone, resourcev1.DeviceTaintEffectNoExecute)
+	full.AllowMultipleAllocations = ptr.To(true)
+	full.Attributes["version"] = resourcev1.DeviceAttribute{VersionValue: ptr.To("1.2.3")}
+	full.Capacity = map[resourcev1.QualifiedName]resourcev1.DeviceCapacity{"memory": {Value: resource.MustParse("80Gi"), RequestPolicy: &resourcev1.CapacityRequestPolicy{}}}
+	one, again := slice("a", "a", 1, 1, full, device("1", "T4")), slice("a", "a", 1, 1, full, device("1", "T4"))
+	got, err := one.devices()
+	if err != nil || len(got) != 2 || !isClosed(&got[0]) || isClosed(&got[1]) || got[1].Name != "1" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	memory := got[0].Capacity["memory"]
+	if !reflect.DeepEqual(got[0].Attributes, full.Attributes) || !*got[0].AllowMultipleAllocations || memory.Value.String() != "80Gi" || memory.RequestPolicy != nil {
+		t.Errorf("got %+v", got[0])
+	}
+	judge := NewJudge()
+	before := judge.Judge([]*Class{gpus}, []*Slice{one})
+	if after := judge.Judge([]*Class{gpus}, []*Slice{again}); before.slices[0].verdict != after.slices[0].verdict {
+		t.Error("it was judged again")
+	}
+	again.packed = again.packed[1:]
+	if count := judge.Judge([]*Class{gpus}, []*Slice{again}).Count(nil); len(count.Problems) != 1 {
+		t.Errorf("nobody is told of what cannot be read: %+v", count)
 	}
 }
 
@@ -191,13 +254,13 @@ func BenchmarkCost(b *testing.B) {
 			var all []*Slice
 			for i := range 100 {
 				node := fmt.Sprint("n", i)
-				all = append(all, slice(node, node, 1, 1, device("0", "A100"), device("1", "A100")))
+				all = append(all, slice(node, node, 1, 1, device("0", "A100"), device(node, "A100")))
 			}
 			class := &Class{Name: "c", Expressions: []string{expression}}
 			var cost uint64
 			for b.Loop() {
-				c := NewCounter()
-				c.Count([]*Class{class}, all, nil)
+				c := NewJudge()
+				c.Judge([]*Class{class}, all)
 				for _, v := range c.known {
 					cost += v.cost
 				}

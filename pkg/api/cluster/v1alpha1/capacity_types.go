@@ -103,8 +103,13 @@ const (
 	ReasonDeclared = "Declared"
 	// ReasonInvalidScalable says that the annotation of the KubeFedCluster cannot be read.
 	ReasonInvalidScalable = "InvalidScalable"
-	// ReasonDevicesUnreadable says that devices cannot be read.
+	// ReasonDevicesUnreadable says that devices cannot be read and never could be, or that
+	// not all of them are counted.
 	ReasonDevicesUnreadable = "DevicesUnreadable"
+	// ReasonDevicesStale says that devices are as they were when they could be read last.
+	ReasonDevicesStale = "DevicesStale"
+	// ReasonClaimsUnreadable says that devices are known, and not which of them are free.
+	ReasonClaimsUnreadable = "ClaimsUnreadable"
 	// ReasonNodePoolsUnreadable says that NodePools cannot be read.
 	ReasonNodePoolsUnreadable = "NodePoolsUnreadable"
 	// ReasonInvalidNodePool says that a NodePool has something in it that is not understood.

@@ -1,0 +1,91 @@
+package devices
+
+import (
+	"slices"
+
+	resourcev1 "k8s.io/api/resource/v1"
+
+	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
+)
+
+// Count is what there is on nodes, by node and resource.
+type Count struct {
+	// Offered are the devices that claims can be given, and Taken those of them that some have.
+	Offered, Taken map[string]map[string]int64
+	// Products are what the devices of a node say they are, and Drivers who offers any there,
+	// taken, tainted or not.
+	Products map[string]string
+	Drivers  map[string][]string
+	// Incomplete are the resources of which there may be more: our own bounds left some out.
+	Incomplete map[string]bool
+	// Problems say what was left out, and why.
+	Problems []string
+}
+
+// Count counts the devices of each class on each node. Devices with a taint that keeps
+// claims away are none. A device of two classes is counted in both. taken may be nil where
+// nobody wants to know.
+func (j *Judged) Count(taken []ID) Count {
+	count := Count{
+		Offered: map[string]map[string]int64{}, Taken: map[string]map[string]int64{}, Products: map[string]string{},
+		Drivers: map[string][]string{}, Incomplete: make(map[string]bool, len(j.incomplete)), Problems: slices.Clone(j.problems),
+	}
+	for _, class := range j.incomplete {
+		count.Incomplete[v1alpha1.DeviceClassPrefix+class] = true
+	}
+	gone := make(map[ID]bool, len(taken))
+	for _, id := range taken {
+		gone[id] = true
+	}
+	for i := range j.slices {
+		count.add(&j.slices[i], gone)
+	}
+	return count
+}
+
+func (count *Count) add(slice *judgedSlice, taken map[ID]bool) {
+	if slice.offers && !slices.Contains(count.Drivers[slice.node], slice.driver) {
+		count.Drivers[slice.node] = append(count.Drivers[slice.node], slice.driver)
+	}
+	if slice.product != "" && (count.Products[slice.node] == "" || slice.product < count.Products[slice.node]) {
+		count.Products[slice.node] = slice.product
+	}
+	for _, device := range slice.devices {
+		gone := taken[ID{slice.driver, slice.pool, device.name}]
+		for _, class := range device.classes {
+			increase(count.Offered, slice.node, v1alpha1.DeviceClassPrefix+class)
+			if gone {
+				increase(count.Taken, slice.node, v1alpha1.DeviceClassPrefix+class)
+			}
+		}
+	}
+}
+
+func increase(counts map[string]map[string]int64, node, resource string) {
+	if counts[node] == nil {
+		counts[node] = map[string]int64{}
+	}
+	counts[node][resource]++
+}
+
+// mostTaken is how many devices of one ResourceClaim are counted, which is more than one can have.
+const mostTaken = 2 * resourcev1.AllocationResultsMaxSize
+
+// TakenBy are the devices that a ResourceClaim has been given, without those it only looks at.
+func TakenBy(claim *resourcev1.ResourceClaim) []ID {
+	if claim.Status.Allocation == nil {
+		return nil
+	}
+	var taken []ID
+	results := claim.Status.Allocation.Devices.Results
+	for i := range results[:min(len(results), mostTaken)] {
+		result := &results[i]
+		if max(len(result.Driver), len(result.Pool), len(result.Device)) > mostOfText {
+			continue // it is in no slice that is taken
+		}
+		if result.AdminAccess == nil || !*result.AdminAccess {
+			taken = append(taken, ID{shared(result.Driver), shared(result.Pool), shared(result.Device)})
+		}
+	}
+	return slices.Clip(taken)
+}
