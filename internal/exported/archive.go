@@ -18,15 +18,18 @@ func IsArchive(name string) bool {
 	return strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz")
 }
 
+// packed is the archive in the folder that it is made of, which is its owner's alone.
+const packed = ".packed"
+
 // pack makes one file of the folder that is whole, and gives it its name.
 func (f *Folder) pack(c *Contents) (err error) {
-	path := f.partial + ".tgz"
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, onlyFile)
+	path := filepath.Join(f.partial, packed)
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, onlyFile)
 	if err != nil {
 		return err
 	}
-	packed := gzip.NewWriter(out)
-	archive := tar.NewWriter(packed)
+	zipped := gzip.NewWriter(out)
+	archive := tar.NewWriter(zipped)
 	names := []string{ContentsFile}
 	for _, file := range c.Files {
 		names = append(names, file.Name)
@@ -36,13 +39,24 @@ func (f *Folder) pack(c *Contents) (err error) {
 			break
 		}
 	}
-	if err = errors.Join(err, archive.Close(), packed.Close(), out.Sync(), out.Close()); err == nil {
-		err = os.Rename(path, f.dir)
+	if err := errors.Join(err, archive.Close(), zipped.Close(), out.Sync(), out.Close()); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(path))
+	if err := moveTo(path, f.dir); err != nil {
+		return err
 	}
 	return f.Abandon() // what it was made of
+}
+
+// moveTo gives a file its name, and takes that from no other which has come to be there.
+func moveTo(path, name string) error {
+	err := os.Link(path, name)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s has come to be there meanwhile", name)
+	} else if err != nil { // not every file system has links
+		return os.Rename(path, name)
+	}
+	return nil // the other name goes with the folder
 }
 
 func add(archive *tar.Writer, dir, name string) error {
@@ -84,35 +98,66 @@ func Open(path string) (dir string, done func() error, err error) {
 	return dir, done, nil
 }
 
+// What an archive may unpack to: text such as that of manifests is seldom packed to less than
+// a hundredth.
+const (
+	alwaysUnpacked = 1 << 30
+	mostPacked     = 100
+)
+
 func unpack(path, dir string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close() //nolint:errcheck // it is read
-	packed, err := gzip.NewReader(file)
+	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	archive := tar.NewReader(packed)
-	for {
+	zipped, err := gzip.NewReader(file)
+	if err != nil {
+		return err
+	}
+	return unpackAll(tar.NewReader(zipped), dir, max(alwaysUnpacked, mostPacked*info.Size()))
+}
+
+// unpackAll unpacks files alone, and not more than so many bytes.
+func unpackAll(archive *tar.Reader, dir string, most int64) error {
+	for files := 0; ; {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		name := filepath.Base(filepath.Clean(header.Name)) // one that tar has made has the folder before it
-		if header.Typeflag != tar.TypeReg {
+		if header.Typeflag == tar.TypeDir || header.Typeflag == tar.TypeXGlobalHeader { // tar itself writes these
 			continue
 		}
-		out, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, onlyFile)
-		if err != nil {
-			return err
+		name := filepath.Base(filepath.Clean(header.Name)) // one that tar has made has the folder before it
+		if header.Typeflag != tar.TypeReg {
+			return fmt.Errorf("it holds %s, which is not a file", named(name))
 		}
-		_, err = io.Copy(out, archive) //nolint:gosec // it is as large as its owner has made it
-		if err := errors.Join(err, out.Close()); err != nil {
+		if files++; files > mostFiles+1 {
+			return fmt.Errorf("it holds more than %d files", mostFiles)
+		}
+		if most -= header.Size; most < 0 {
+			return errors.New("it unpacks to far more than manifests do")
+		}
+		if err := unpackOne(archive, dir, name); err != nil {
 			return err
 		}
 	}
+}
+
+func unpackOne(archive *tar.Reader, dir, name string) error {
+	out, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, onlyFile)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return fmt.Errorf("it holds %s twice", named(name))
+	case err != nil:
+		return fmt.Errorf("%s: %w", named(name), errors.Unwrap(err))
+	}
+	_, err = io.Copy(out, archive)
+	return errors.Join(err, out.Close())
 }

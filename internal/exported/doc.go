@@ -7,6 +7,7 @@
 //	records.go   what of a status goes with it: that something was done, and is not to be done again
 //	folder.go    writing files, and reading objects from them one by one
 //	archive.go   all of it as one file
+//	bounds.go    what is not read, kept or told of a file that somebody hands on
 //
 // It makes no request. "fedctl export" writes it and "fedctl import" reads it.
 package exported

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
 )
 
 // only is what the owner of an export alone may read: templates may hold secrets.
@@ -135,22 +137,27 @@ func (s *Sheet) Close() error {
 
 // Each calls visit with the objects of a file, one by one.
 func (f *File) Each(dir string, visit func(*unstructured.Unstructured) error) error {
-	file, err := os.Open(filepath.Join(dir, f.Name))
+	file, err := openFile(dir, f.Name)
 	if err != nil {
 		return err
 	}
 	defer file.Close() //nolint:errcheck // it is read
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(file))
+	within := &bounded{from: io.LimitReader(file, f.Bytes)}
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(within))
 	seen := 0
 	for {
+		within.left = mostDocument
 		raw, err := documents.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
+			return fmt.Errorf("%s, object %d: %w", f.Name, seen+1, err)
 		}
 		if len(bytes.TrimSpace(raw)) == 0 {
 			continue
+		}
+		if seen == f.Objects {
+			return fmt.Errorf("%s holds more than %d objects", f.Name, f.Objects)
 		}
 		u, err := parse(raw)
 		if err != nil {
@@ -170,14 +177,11 @@ func (f *File) Each(dir string, visit func(*unstructured.Unstructured) error) er
 func parse(raw []byte) (*unstructured.Unstructured, error) {
 	text, err := utilyaml.ToJSON(raw)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(errtext.Bounded(err.Error(), errtext.Cluster)) // it may tell what is there
 	}
 	u := &unstructured.Unstructured{}
 	if err := u.UnmarshalJSON(text); err != nil {
-		return nil, err
+		return nil, errors.New(errtext.Bounded(err.Error(), errtext.Cluster))
 	}
-	if u.GetName() == "" {
-		return nil, fmt.Errorf("a %s has no name", u.GetKind())
-	}
-	return u, nil
+	return u, checkNames(u)
 }
