@@ -4,6 +4,7 @@
 //
 //	contents.go  what an export says of itself, and whether the files are as it says
 //	portable.go  what of an object another host can be told
+//	reach.go     which objects of a host are a control plane's
 //	records.go   what of a status goes with it: that something was done, and is not to be done again
 //	folder.go    writing files, and reading objects from them one by one
 //	archive.go   all of it as one file

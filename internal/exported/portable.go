@@ -99,14 +99,24 @@ func WithoutPassing(u *unstructured.Unstructured, now time.Time) (left bool) {
 	return len(spec) > 0
 }
 
+// atRest is the field that has a Backup or a BackupRepository of the host itself do nothing.
+func atRest(kind schema.GroupVersionKind) string {
+	if kind == Repository {
+		return "readOnly"
+	}
+	return "suspend"
+}
+
+// Rests says whether a Backup or a BackupRepository is one that does nothing.
+func Rests(u *unstructured.Unstructured) bool {
+	rests, _, _ := unstructured.NestedBool(u.Object, "spec", atRest(u.GroupVersionKind()))
+	return rests
+}
+
 // Rest has a Backup or a BackupRepository of the host itself do nothing on another one: its
 // data is the earlier host's.
 func Rest(u *unstructured.Unstructured) error {
-	field := "suspend"
-	if u.GroupVersionKind() == Repository {
-		field = "readOnly"
-	}
-	return unstructured.SetNestedField(u.Object, true, "spec", field)
+	return unstructured.SetNestedField(u.Object, true, "spec", atRest(u.GroupVersionKind()))
 }
 
 // Same says whether two objects say the same to another host.

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,8 +50,13 @@ const example = `  # What is needed should the host be lost
   # Every night, as one file under the day's name, without what is in Secrets
   fedctl export /backups/federation-$(date +%F).tar.gz --secrets omit`
 
-// secretsChoices are what --secrets takes.
-var secretsChoices = []string{"include", "omit"}
+// What --secrets takes.
+const (
+	include = "include"
+	omit    = "omit"
+)
+
+var secretsChoices = []string{include, omit}
 
 // Options are the flags of the command.
 type Options struct {
@@ -95,10 +101,8 @@ func (o *Options) Validate() error {
 	case slices.Contains([]string{".tar", ".gz", ".zip"}, extension) && !exported.IsArchive(o.Path):
 		return fmt.Errorf("%s: an export that is one file ends in .tar.gz or .tgz, and any other name is a folder's, which cannot end in %s", o.Path, extension)
 	}
-	switch o.Secrets {
-	case "", "include", "omit":
-	default:
-		return fmt.Errorf("--secrets takes include or omit, not %q", o.Secrets)
+	if o.Secrets != "" && !slices.Contains(secretsChoices, o.Secrets) {
+		return fmt.Errorf("--secrets takes %s, not %q", strings.Join(secretsChoices, " or "), o.Secrets)
 	}
 	return o.Output.Validate()
 }
@@ -110,19 +114,34 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	g := &gathering{factory: o.factory, host: host, secrets: o.Secrets, now: time.Now(), contents: exported.New(version.Get(), time.Now())}
+	return o.write(ctx, g)
+}
+
+func (o *Options) write(ctx context.Context, g *gathering) error {
+	if err := o.gather(ctx, g); err != nil {
+		return err
+	}
+	if err := o.print(g.contents); err != nil {
+		return fmt.Errorf("%s is written and whole, and only what it holds could not be printed: %w", o.Path, err)
+	}
+	return nil
+}
+
+func (o *Options) gather(ctx context.Context, g *gathering) (err error) {
+	defer o.factory.Tell(g.said)()
 	if err := g.begin(ctx); err != nil {
 		return err
 	}
 	if g.folder, err = exported.Create(o.Path); err != nil {
 		return err
 	}
-	if err := g.write(ctx); err != nil {
+	if err = g.write(ctx); err == nil {
+		err = g.folder.Finish(g.contents)
+	}
+	if err != nil {
 		return fmt.Errorf("nothing was exported: %w", errors.Join(err, g.folder.Abandon()))
 	}
-	if err := g.folder.Finish(g.contents); err != nil {
-		return fmt.Errorf("nothing was exported: %w", errors.Join(err, g.folder.Abandon()))
-	}
-	return o.print(g.contents)
+	return nil
 }
 
 func (o *Options) print(c *exported.Contents) error {

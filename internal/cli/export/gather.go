@@ -7,9 +7,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +30,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // gathering is an export under way.
@@ -40,16 +43,28 @@ type gathering struct {
 	folder   *exported.Folder
 	contents *exported.Contents
 	types    []typeconfig.Type
-	// within is the only namespace of a control plane that has one; empty: all.
-	within string
-	// namespaces are those that hold something that is exported.
+	reach    exported.Reach
+	// namespaces are those that hold something that is exported, and defined the kinds that
+	// the host has a CustomResourceDefinition of.
 	namespaces map[string]bool
+	defined    map[schema.GroupKind]bool
+	// read are the objects that were read, and reading the kind that is.
+	read    atomic.Int64
+	reading atomic.Pointer[string]
+}
+
+// said is what the export is at.
+func (g *gathering) said() string {
+	if kind := g.reading.Load(); kind != nil {
+		return fmt.Sprintf("reading %s objects: %d of all kinds are read", *kind, g.read.Load())
+	}
+	return "looking at what there is to export"
 }
 
 // begin finds out what there is, and refuses what cannot be exported as it was asked for,
 // before anything is written.
 func (g *gathering) begin(ctx context.Context) error {
-	g.namespaces = map[string]bool{}
+	g.namespaces, g.defined = map[string]bool{}, map[schema.GroupKind]bool{exported.Definition.GroupKind(): true, exported.Namespace.GroupKind(): true}
 	g.contents.Namespace = g.factory.KubeFedNamespace
 	var system corev1.Namespace
 	if err := g.host.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &system); err != nil {
@@ -64,9 +79,7 @@ func (g *gathering) begin(ctx context.Context) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("reading the KubeFedConfig: %w", err)
 	}
-	if config.Spec.Scope == "Namespaced" {
-		g.within = g.factory.KubeFedNamespace
-	}
+	g.reach = exported.Reach{Plane: g.factory.KubeFedNamespace, Namespaced: config.Spec.Scope == apiextensionsv1.NamespaceScoped}
 	return g.checkSecrets(ctx)
 }
 
@@ -88,6 +101,9 @@ func (g *gathering) readTypes(ctx context.Context) error {
 			continue
 		}
 		g.types = append(g.types, t)
+		if !exported.IsFederated(t.Federated) {
+			g.contents.Notes = append(g.contents.Notes, fmt.Sprintf("FederatedTypeConfig %s: objects of %s are in the export, and fedctl import refuses them, since it does not tell them from any other: a federated type has a group of its own and a kind that begins with Federated", t.Name, t.CRDName()))
+		}
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("which objects are of these types is not known: mend or disable them: %w", errors.Join(faults...))
@@ -107,43 +123,72 @@ func isSecret(t *typeconfig.Type) bool {
 // checkSecrets has the user say what becomes of federated Secrets, if there are any.
 func (g *gathering) checkSecrets(ctx context.Context) error {
 	for i := range g.types {
-		if !isSecret(&g.types[i]) {
+		t := &g.types[i]
+		if !isSecret(t) {
 			continue
 		}
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(g.types[i].Federated.GVK.GroupVersion().WithKind(g.types[i].Federated.GVK.Kind + "List"))
-		err := g.host.List(ctx, list, client.InNamespace(g.within), client.Limit(1))
+		first, err := g.first(ctx, t.Federated)
 		switch {
-		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || err == nil && len(list.Items) == 0:
-			continue
 		case err != nil:
-			return fmt.Errorf("reading %s objects: %w", g.types[i].Federated.GVK.Kind, err)
-		}
-		switch g.secrets {
-		case "include":
+			return err
+		case first == "":
+			continue
+		case g.secrets == include:
 			g.contents.Secrets = exported.Included
-		case "omit":
+		case g.secrets == omit:
 			g.contents.Secrets = exported.Omitted
 		default:
-			return fmt.Errorf("there are %s objects, such as %s/%s, whose templates hold Secrets in clear: say --secrets=include to have them in the export, or --secrets=omit to leave them out: then their Secrets stay in the members, and nobody looks after them any more",
-				g.types[i].Federated.GVK.Kind, list.Items[0].Namespace, list.Items[0].Name)
+			return fmt.Errorf("there are %s objects, such as %s, whose templates hold Secrets in clear: say --secrets=%s to have them in the export, or --secrets=%s to leave them out: then their Secrets stay in the members, and nobody looks after them any more",
+				t.Federated.GVK.Kind, first, include, omit)
 		}
 	}
 	return nil
 }
 
+// omitSecrets says of federated Secrets that were written meanwhile, of which nobody could
+// say what is to become of them, that they were left out.
+func (g *gathering) omitSecrets(ctx context.Context, t *typeconfig.Type) error {
+	if g.contents.Secrets != exported.None {
+		return nil
+	}
+	first, err := g.first(ctx, t.Federated)
+	if err == nil && first != "" {
+		g.contents.Secrets = exported.Omitted
+		if g.secrets == "" {
+			g.contents.Notes = append(g.contents.Notes, fmt.Sprintf("%s objects were written while the export ran, such as %s, and were left out: say --secrets=%s to have them in one", t.Federated.GVK.Kind, first, include))
+		}
+	}
+	return err
+}
+
+// first names an object of a resource; empty where there is none.
+func (g *gathering) first(ctx context.Context, r typeconfig.Resource) (name string, err error) {
+	namespace, own := g.reach.Of(r.GVK, r.Namespaced)
+	if !own {
+		return "", nil
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(r.GVK.GroupVersion().WithKind(r.GVK.Kind + "List"))
+	err = g.host.List(ctx, list, client.InNamespace(namespace), client.Limit(1))
+	if g.none(r.GVK, err) || err == nil && len(list.Items) == 0 {
+		return "", nil
+	} else if err != nil {
+		return "", g.explain(r.GVK, err)
+	}
+	return strings.TrimPrefix(client.ObjectKeyFromObject(&list.Items[0]).String(), "/"), nil
+}
+
 // write writes everything, in the order in which it is imported; only the namespaces are
 // known last.
 func (g *gathering) write(ctx context.Context) error {
-	plane := g.factory.KubeFedNamespace
 	for _, step := range []struct {
 		file string
 		fill func(context.Context, *page) error
 	}{
 		{"01-definitions.yaml", g.definitions},
 		{"02-rights.yaml", g.rights},
-		{"03-types.yaml", func(ctx context.Context, p *page) error { return p.objects(ctx, exported.TypeConfig, plane, portable) }},
-		{"04-config.yaml", func(ctx context.Context, p *page) error { return p.objects(ctx, exported.Config, plane, portable) }},
+		{"03-types.yaml", func(ctx context.Context, p *page) error { return p.objects(ctx, exported.TypeConfig, true, portable) }},
+		{"04-config.yaml", func(ctx context.Context, p *page) error { return p.objects(ctx, exported.Config, true, portable) }},
 		{"06-clusters.yaml", g.clusters},
 		{"07-policies.yaml", g.policies},
 	} {
@@ -180,7 +225,8 @@ func (g *gathering) definitions(ctx context.Context, p *page) error {
 	}
 	found := map[string]bool{}
 	g.contents.Targets = nil
-	err := p.objects(ctx, exported.Definition, "", func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	err := p.objects(ctx, exported.Definition, false, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+		g.defined[definedBy(u)] = true
 		name := u.GetName()
 		if group, _, _ := unstructured.NestedString(u.Object, "spec", "group"); custom[name] && !strings.HasSuffix(group, ".fedctl.io") {
 			g.contents.Targets = append(g.contents.Targets, name)
@@ -199,65 +245,60 @@ func (g *gathering) definitions(ctx context.Context, p *page) error {
 	return err
 }
 
-// noteWithoutType says of federated objects that no FederatedTypeConfig is for.
-func (g *gathering) noteWithoutType(ctx context.Context, p *page, definition *unstructured.Unstructured) error {
+// definedBy is the kind that a CustomResourceDefinition defines.
+func definedBy(definition *unstructured.Unstructured) schema.GroupKind {
 	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
 	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
-	if group != typeconfig.DefaultFederatedGroup || !strings.HasPrefix(kind, "Federated") || strings.HasSuffix(kind, "Status") {
+	return schema.GroupKind{Group: group, Kind: kind}
+}
+
+// servedIn is a version in which a CustomResourceDefinition has its objects served; empty if in none.
+func servedIn(definition *unstructured.Unstructured) string {
+	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	for _, item := range versions {
+		version, _ := item.(map[string]any)
+		if name, _ := version["name"].(string); version["served"] == true {
+			return name
+		}
+	}
+	return ""
+}
+
+// noteWithoutType says of federated objects that no FederatedTypeConfig is for.
+func (g *gathering) noteWithoutType(ctx context.Context, p *page, definition *unstructured.Unstructured) error {
+	of, version := definedBy(definition), servedIn(definition)
+	if of.Group != typeconfig.DefaultFederatedGroup || !strings.HasPrefix(of.Kind, "Federated") || strings.HasSuffix(of.Kind, "Status") || version == "" {
 		return nil
 	}
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: typeconfig.DefaultFederatedVersion, Kind: kind + "List"})
-	err := g.host.List(ctx, list, client.InNamespace(g.within), client.Limit(1))
-	switch {
-	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		return nil
-	case err != nil:
-		return fmt.Errorf("reading %s objects: %w", kind, err)
-	case len(list.Items) > 0:
-		p.note("there are %s objects, and no FederatedTypeConfig for them: they were left out", kind)
+	scope, _, _ := unstructured.NestedString(definition.Object, "spec", "scope")
+	first, err := g.first(ctx, typeconfig.Resource{GVK: of.WithVersion(version), Namespaced: scope == string(apiextensionsv1.NamespaceScoped)})
+	if err == nil && first != "" {
+		p.note("there are %s objects, and no FederatedTypeConfig for them: they were left out", of.Kind)
 	}
-	return nil
+	return err
 }
 
 // rights writes what lets the controller work on federated types of groups that it is not
 // installed with the rights to.
-func (g *gathering) rights(ctx context.Context, p *page) error {
+func (g *gathering) rights(_ context.Context, p *page) error {
 	groups := map[string]bool{}
 	for i := range g.types {
-		if group := g.types[i].Federated.GVR.Group; group != typeconfig.DefaultFederatedGroup {
-			groups[group] = true
-		}
+		groups[g.types[i].Federated.GVR.Group] = true
 	}
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		name := kubefedconfig.Controller + ":" + group
-		if err := p.object(ctx, exported.Role, name); err != nil {
-			return err
-		}
-		if err := p.object(ctx, exported.Binding, kubefedconfig.ClusterWideName(name, g.factory.KubeFedNamespace)); err != nil {
-			return err
+		for _, u := range enablement.Rights(group, g.factory.KubeFedNamespace) {
+			if err := p.sheet.Put(u); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-// object puts one object that has no namespace into the file, if it is there.
-func (p *page) object(ctx context.Context, kind schema.GroupVersionKind, name string) error {
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(kind)
-	err := p.host.Get(ctx, client.ObjectKey{Name: name}, u)
-	if apierrors.IsNotFound(err) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("reading %s %s: %w", kind.Kind, name, err)
-	}
-	return p.take(u, portable)
 }
 
 // clusters writes KubeFedClusters, and what somebody has set in ClusterCapacities.
 func (g *gathering) clusters(ctx context.Context, p *page) error {
 	g.contents.Members = []exported.Member{}
-	err := p.objects(ctx, exported.Cluster, g.factory.KubeFedNamespace, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	err := p.objects(ctx, exported.Cluster, true, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		endpoint, _, _ := unstructured.NestedString(u.Object, "spec", "apiEndpoint")
 		annotations := u.GetAnnotations()
 		g.contents.Members = append(g.contents.Members, exported.Member{
@@ -272,7 +313,7 @@ func (g *gathering) clusters(ctx context.Context, p *page) error {
 	if err != nil {
 		return err
 	}
-	return p.objects(ctx, exported.Capacity, g.factory.KubeFedNamespace, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	return p.objects(ctx, exported.Capacity, true, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		out := exported.Portable(u)
 		if !exported.WithoutPassing(out, g.now) {
 			return nil, nil
@@ -282,24 +323,19 @@ func (g *gathering) clusters(ctx context.Context, p *page) error {
 }
 
 func (g *gathering) policies(ctx context.Context, p *page) error {
-	for _, kind := range []schema.GroupVersionKind{
-		fedctlv1alpha1.GroupVersion.WithKind("WorkloadKind"),
-		policyv1alpha1.GroupVersion.WithKind("ClusterOverridePolicy"),
-		policyv1alpha1.GroupVersion.WithKind("OverridePolicy"),
+	for _, of := range []struct {
+		kind       schema.GroupVersionKind
+		namespaced bool
+	}{
+		{fedctlv1alpha1.GroupVersion.WithKind("WorkloadKind"), false},
+		{policyv1alpha1.GroupVersion.WithKind("ClusterOverridePolicy"), false},
+		{policyv1alpha1.GroupVersion.WithKind("OverridePolicy"), true},
 	} {
-		if err := p.objects(ctx, kind, g.withinOf(kind), portable); err != nil {
+		if err := p.objects(ctx, of.kind, of.namespaced, portable); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// withinOf is the namespace in which objects of a kind are looked for.
-func (g *gathering) withinOf(kind schema.GroupVersionKind) string {
-	if kind.Kind == "WorkloadKind" || kind.Kind == "ClusterOverridePolicy" {
-		return ""
-	}
-	return g.within
 }
 
 // federated writes a file for each type, that of namespaces first.
@@ -311,12 +347,18 @@ func (g *gathering) federated(ctx context.Context) error {
 			number = "07"
 		}
 		name := fmt.Sprintf("%s-%s.yaml", number, t.CRDName())
-		if isSecret(t) && g.secrets == "omit" {
+		if isSecret(t) && g.secrets != include { // consent to none is none to those that come meanwhile
+			if err := g.omitSecrets(ctx, t); err != nil {
+				return err
+			}
 			continue
 		}
 		err := g.sheet(ctx, name, func(ctx context.Context, p *page) error {
-			return p.objects(ctx, t.Federated.GVK, g.within, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			return p.objects(ctx, t.Federated.GVK, t.Federated.Namespaced, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 				out := exported.Portable(u)
+				if isSecret(t) {
+					g.contents.Secrets = exported.Included
+				}
 				if exported.Recorded(t.Target.GVK.GroupKind(), u) {
 					exported.Record(out, u)
 				}
@@ -331,14 +373,14 @@ func (g *gathering) federated(ctx context.Context) error {
 }
 
 func (g *gathering) preferences(ctx context.Context, p *page) error {
-	return p.objects(ctx, fedschedulingv1alpha1.SchemeGroupVersion.WithKind("ReplicaSchedulingPreference"), g.within, portable)
+	return p.objects(ctx, fedschedulingv1alpha1.SchemeGroupVersion.WithKind("ReplicaSchedulingPreference"), true, portable)
 }
 
 // backups writes those of the host itself: what is in members comes from federated ones.
 func (g *gathering) backups(ctx context.Context, p *page) error {
 	resting := 0
 	for _, kind := range []schema.GroupVersionKind{exported.Repository, exported.Backup} {
-		err := p.objects(ctx, kind, g.within, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+		err := p.objects(ctx, kind, true, func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 			if u.GetLabels()[federate.ManagedLabel] != "" {
 				return nil, nil //nolint:nilnil // documented
 			}

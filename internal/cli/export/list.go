@@ -60,17 +60,21 @@ func (p *page) note(format string, args ...any) {
 }
 
 // objects puts all objects of a kind into the file, as keep makes them; nil leaves one out.
-func (p *page) objects(ctx context.Context, kind schema.GroupVersionKind, namespace string, keep func(*unstructured.Unstructured) (*unstructured.Unstructured, error)) error {
+func (p *page) objects(ctx context.Context, kind schema.GroupVersionKind, namespaced bool, keep func(*unstructured.Unstructured) (*unstructured.Unstructured, error)) error {
+	namespace, own := p.reach.Of(kind, namespaced)
+	if !own {
+		return nil
+	}
 	p.going, p.owned = 0, 0
+	p.reading.Store(&kind.Kind)
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 	for more := true; more; more = list.GetContinue() != "" {
 		err := p.host.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(list.GetContinue()))
-		switch {
-		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-			return nil // the host has no such kind
-		case err != nil:
-			return fmt.Errorf("reading %s objects: %w", kind.Kind, err)
+		if p.none(kind, err) {
+			return nil
+		} else if err != nil {
+			return p.explain(kind, err)
 		}
 		for i := range list.Items {
 			if err := p.take(&list.Items[i], keep); err != nil {
@@ -87,7 +91,21 @@ func (p *page) objects(ctx context.Context, kind schema.GroupVersionKind, namesp
 	return nil
 }
 
+// none says whether an error tells that there is nothing of a kind, since the host does not
+// know it. Of one that it has a definition of, that only says that it is not served just now.
+func (g *gathering) none(kind schema.GroupVersionKind, err error) bool {
+	return (meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) && !g.defined[kind.GroupKind()]
+}
+
+func (g *gathering) explain(kind schema.GroupVersionKind, err error) error {
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return fmt.Errorf("reading %s objects, which the host has a definition of and does not serve in version %s: %w", kind.Kind, kind.Version, err)
+	}
+	return fmt.Errorf("reading %s objects: %w", kind.Kind, err)
+}
+
 func (p *page) take(u *unstructured.Unstructured, keep func(*unstructured.Unstructured) (*unstructured.Unstructured, error)) error {
+	p.read.Add(1)
 	if u.GetDeletionTimestamp() != nil {
 		p.going++
 		return nil

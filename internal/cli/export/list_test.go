@@ -71,7 +71,7 @@ func write(t *testing.T, host *pages) (*gathering, string, error) {
 	}
 	g := &gathering{host: host, folder: folder, contents: exported.New("v1", time.Now()), namespaces: map[string]bool{}}
 	err = g.sheet(t.Context(), "04-config.yaml", func(ctx context.Context, p *page) error {
-		return p.objects(ctx, exported.Config, "", portable)
+		return p.objects(ctx, exported.Config, true, portable)
 	})
 	return g, dir, err
 }

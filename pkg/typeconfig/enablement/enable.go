@@ -162,7 +162,7 @@ func (e *Enablement) Objects() ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(e.rights(), crd, config), nil
+	return append(Rights(e.TypeConfig.Spec.FederatedType.Group, e.TypeConfig.Namespace), crd, config), nil
 }
 
 // Enable puts e into the host, or with dryRun only says what that would change.

@@ -7,10 +7,9 @@ import (
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
-// rights are what lets the controller work on federated types of a group that it
-// is not installed with the rights to. The default group needs none.
-func (e *Enablement) rights() []*unstructured.Unstructured {
-	group := e.TypeConfig.Spec.FederatedType.Group
+// Rights are what lets the controller of a control plane in a namespace work on federated
+// types of a group that it is not installed with the rights to. The default group needs none.
+func Rights(group, namespace string) []*unstructured.Unstructured {
 	if group == typeconfig.DefaultFederatedGroup {
 		return nil
 	}
@@ -27,14 +26,14 @@ func (e *Enablement) rights() []*unstructured.Unstructured {
 		}},
 	}}
 	// Each control plane in the cluster has its own binding.
-	bindingName := kubefedconfig.ClusterWideName(name, e.TypeConfig.Namespace)
+	bindingName := kubefedconfig.ClusterWideName(name, namespace)
 	binding := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": api + "/v1",
 		"kind":       "ClusterRoleBinding",
 		"metadata":   map[string]any{"name": bindingName},
 		"roleRef":    map[string]any{"apiGroup": api, "kind": "ClusterRole", "name": name},
 		"subjects": []any{map[string]any{
-			"kind": "ServiceAccount", "name": kubefedconfig.Controller, "namespace": e.TypeConfig.Namespace,
+			"kind": "ServiceAccount", "name": kubefedconfig.Controller, "namespace": namespace,
 		}},
 	}}
 	return []*unstructured.Unstructured{role, binding}
