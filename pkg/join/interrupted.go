@@ -126,32 +126,46 @@ func (h *hostSide) leftOf(ctx context.Context, cluster string, others []fedcorev
 		return nil, h.explain("listing Secrets", err)
 	}
 	for i := range secrets.Items {
-		name := secrets.Items[i].Name
-		switch {
-		case slices.ContainsFunc(others, func(other fedcorev1beta1.KubeFedCluster) bool { return other.Spec.SecretRef.Name == name }):
-		case name == fleetAccessName(cluster):
-			left = append(left, fleetHostLeftovers(h.namespace, cluster)...)
-		default:
-			left = append(left, secretNamed(h.namespace, name))
+		if !namesSecret(others, secrets.Items[i].Name) {
+			left = append(left, madeWith(&secrets.Items[i])...)
 		}
 	}
 	return left, nil
 }
 
+// madeWith are a Secret that joining a cluster has made, and what it has made with it.
+func madeWith(secret *corev1.Secret) []client.Object {
+	if cluster := secret.Labels[reach.ClusterLabel]; cluster != "" && secret.Name == fleetAccessName(cluster) {
+		return fleetHostLeftovers(secret.Namespace, cluster)
+	}
+	return []client.Object{secretNamed(secret.Namespace, secret.Name)}
+}
+
+func namesSecret(clusters []fedcorev1beta1.KubeFedCluster, name string) bool {
+	return slices.ContainsFunc(clusters, func(kfc fedcorev1beta1.KubeFedCluster) bool { return kfc.Spec.SecretRef.Name == name })
+}
+
 // fleetLeftOf are what the host has by which users of it get into a member: what its
 // KubeFedCluster notes, or what was not removed when they were to be let in no more.
-func (h *hostSide) fleetLeftOf(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster) []client.Object {
+func (h *hostSide) fleetLeftOf(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster) ([]client.Object, error) {
 	left := fleetHostLeftovers(h.namespace, kfc.Name)
+	noted := kfc.Annotations[reach.FleetAccessAnnotation] != ""
 	secret := &corev1.Secret{}
 	err := h.client.Get(ctx, client.ObjectKeyFromObject(left[len(left)-1]), secret)
-	ours := err == nil && secret.Labels[reach.ClusterLabel] == kfc.Name
-	switch {
-	case !ours && kfc.Annotations[reach.FleetAccessAnnotation] == "":
-		return nil
-	case err == nil && !ours:
-		return left[:len(left)-1] // of another use
+	switch ours := secret.Labels[reach.ClusterLabel] == kfc.Name; {
+	case apierrors.IsNotFound(err) || apierrors.IsForbidden(err): // whose it is does not matter to who may not delete it either
+		if !noted {
+			return nil, nil
+		}
+		return left, nil
+	case err != nil:
+		return nil, h.explain("reading Secret "+h.namespace+"/"+fleetAccessName(kfc.Name), err)
+	case ours:
+		return left, nil
+	case noted:
+		return left[:len(left)-1], nil // of another use
 	}
-	return left
+	return nil, nil
 }
 
 // HostObjects are what joining has made in the host beside the KubeFedClusters of a control
@@ -165,13 +179,8 @@ func HostObjects(ctx context.Context, host client.Reader, namespace string, join
 	var objects []client.Object
 	for i := range secrets.Items {
 		secret := &secrets.Items[i]
-		cluster := secret.Labels[reach.ClusterLabel]
-		named := slices.ContainsFunc(joined, func(kfc fedcorev1beta1.KubeFedCluster) bool { return kfc.Spec.SecretRef.Name == secret.Name })
-		switch {
-		case cluster != "" && secret.Name == fleetAccessName(cluster):
-			objects = append(objects, fleetHostLeftovers(namespace, cluster)...)
-		case cluster != "" || named && secret.Type != corev1.SecretTypeServiceAccountToken:
-			objects = append(objects, secretNamed(namespace, secret.Name))
+		if secret.Labels[reach.ClusterLabel] != "" || namesSecret(joined, secret.Name) && secret.Type != corev1.SecretTypeServiceAccountToken {
+			objects = append(objects, madeWith(secret)...)
 		}
 	}
 	return objects, nil
@@ -200,7 +209,7 @@ func (u *unjoining) findHostLeftovers(ctx context.Context) (err error) {
 		if u.kfc.Spec.SecretRef.Name != "" {
 			rights = append(rights, right{"get", "", "secrets", u.KubeFedNamespace}, right{"delete", "", "secrets", u.KubeFedNamespace})
 		}
-		u.left = u.host.fleetLeftOf(ctx, u.kfc)
+		u.left, err = u.host.fleetLeftOf(ctx, u.kfc)
 	}
 	if err != nil {
 		return err
@@ -247,7 +256,7 @@ func (s *side) holdsAny(ctx context.Context, account client.ObjectKey) (bool, er
 	return false, nil
 }
 
-// checkRemoval asks for the rights that cleaning up takes.
+// checkRemoval asks for the rights that cleaning up takes, in the account's own namespace.
 func (s *side) checkRemoval(ctx context.Context, account client.ObjectKey) error {
 	objects := accessObjects(account.Namespace, account.Name)
 	var more []right

@@ -209,7 +209,7 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	j.objects = memberObjects(j.key, j.hostUID, j.plan, j.token.lifetime)
-	if err := errors.Join(j.member.checkRights(ctx, j.objects, append(j.token.rights(o), o.takeOverRights()...)...), j.host.checkRights(ctx)); err != nil {
+	if err := errors.Join(j.member.checkRights(ctx, j.objects, j.token.rights(o)...), j.host.checkRights(ctx)); err != nil {
 		return err
 	}
 	if err := j.member.awaitEndOf(ctx, o.KubeFedNamespace, o.Say); err != nil {
@@ -222,6 +222,9 @@ func (j *joining) prepare(ctx context.Context) (err error) {
 		j.token.kept = "" // it ends with the account
 	}
 	if err := j.others(ctx); err != nil {
+		return err
+	}
+	if err := j.checkDrops(ctx); err != nil {
 		return err
 	}
 	return j.checkFleetAccess(ctx)

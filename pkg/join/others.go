@@ -20,22 +20,35 @@ import (
 // Accounts are the ServiceAccounts in a member that hosts use, each once: those that the
 // ClusterRoleBindings of joining bind, KubeFed's too.
 func Accounts(ctx context.Context, member client.Reader) ([]client.ObjectKey, error) {
+	bindings, err := bindingsOfHosts(ctx, member)
+	return accountsIn(bindings), err
+}
+
+// bindingsOfHosts are the ClusterRoleBindings of joining, and others that give its roles to somebody.
+func bindingsOfHosts(ctx context.Context, member client.Reader) ([]rbacv1.ClusterRoleBinding, error) {
 	var list rbacv1.ClusterRoleBindingList
 	if err := member.List(ctx, &list); err != nil {
 		return nil, fmt.Errorf("looking for the accounts that joined: %w", err)
 	}
-	var accounts []client.ObjectKey
-	for i := range list.Items {
-		if !strings.HasPrefix(list.Items[i].Name, reach.RoleName("")) {
+	return slices.DeleteFunc(list.Items, func(binding rbacv1.ClusterRoleBinding) bool {
+		return !ofHost(binding.Name) && !ofHost(binding.RoleRef.Name)
+	}), nil
+}
+
+func ofHost(name string) bool { return strings.HasPrefix(name, reach.RoleName("")) }
+
+func accountsIn(bindings []rbacv1.ClusterRoleBinding) (accounts []client.ObjectKey) {
+	for i := range bindings {
+		if !ofHost(bindings[i].Name) {
 			continue
 		}
-		for _, account := range accountsOf(&list.Items[i]) {
+		for _, account := range accountsOf(&bindings[i]) {
 			if !slices.Contains(accounts, account) {
 				accounts = append(accounts, account)
 			}
 		}
 	}
-	return accounts, nil
+	return accounts
 }
 
 func accountsOf(binding *rbacv1.ClusterRoleBinding) (accounts []client.ObjectKey) {
@@ -90,7 +103,7 @@ func named(account client.ObjectKey) string { return errtext.Bounded(account.Str
 // nothing, each takes its label off what the other has written. A user who may not list them
 // learns nothing.
 func (j *joining) others(ctx context.Context) error {
-	accounts, err := Accounts(ctx, j.member.client)
+	bindings, err := bindingsOfHosts(ctx, j.member.client)
 	switch {
 	case apierrors.IsForbidden(err) && j.options.TakeOver:
 		return fmt.Errorf("%s: %w; without that, nobody knows from which hosts to take over", j.member.name, err)
@@ -104,7 +117,8 @@ func (j *joining) others(ctx context.Context) error {
 		return err
 	}
 	names := UnjoinOptions{ClusterName: j.options.ClusterName, DefaultHostClusterName: j.options.hostName(), KubeFedNamespace: j.options.KubeFedNamespace}
-	for _, other := range accounts {
+	j.warnOfUsers(bindings)
+	for _, other := range accountsIn(bindings) {
 		if other == j.key {
 			continue
 		}
@@ -171,6 +185,36 @@ func (j *joining) warnOf(other client.ObjectKey, whose owner) {
 	}
 }
 
+// warnOfUsers says with --take-over what that cannot end: what a lost host may do as a user, of
+// whom a credential plugin has its tokens. This host may well be known by the same.
+func (j *joining) warnOfUsers(bindings []rbacv1.ClusterRoleBinding) {
+	o := j.options
+	if !o.TakeOver {
+		return
+	}
+	const only = "--take-over removes ServiceAccounts alone, and their tokens"
+	found := false
+	for i := range bindings {
+		for _, subject := range bindings[i].Subjects {
+			if subject.Kind == rbacv1.ServiceAccountKind {
+				continue
+			}
+			found = true
+			o.Say(fmt.Sprintf("warning: ClusterRoleBinding %s in %s gives the rights of a federation to %s %q, as for a credential plugin. %s. If the lost host is known by that, and this one is not, end it: "+
+				"kubectl --context %s delete clusterrolebinding %s. If both are, only whoever gives that identity out can take it from the lost one",
+				errtext.Bounded(bindings[i].Name, longestAccount), j.member.name, errtext.Bounded(subject.Kind, 20), errtext.Bounded(subject.Name, longestAccount), only,
+				o.context(), errtext.Argument(errtext.Bounded(bindings[i].Name, longestAccount))))
+		}
+	}
+	if j.existing == nil || found {
+		return
+	}
+	if plugin := j.existing.Annotations[reach.CredentialPluginAnnotation]; plugin != "" {
+		o.Say(fmt.Sprintf("warning: the token for %s is that of the credential plugin %s. %s: if the lost host had its own so as well, take the rights of its user in %s away, or have whoever gives the identity out take it from that host",
+			j.member.name, errtext.Bounded(plugin, longestAccount), only, j.member.name))
+	}
+}
+
 // dropEarlier removes what this host has made in the member by an earlier name of its own,
 // now that the host works with another account.
 func (s steps) dropEarlier(ctx context.Context, member *side, accounts []client.ObjectKey) error {
@@ -202,17 +246,19 @@ func (s steps) dropLost(ctx context.Context, member *side, accounts []client.Obj
 	return nil
 }
 
-// takeOverRights are what taking over takes beside what joining does.
-func (o *Options) takeOverRights() []right {
-	if !o.TakeOver {
-		return nil
+// checkDrops asks for the rights to remove the accounts that are to go, each in its own
+// namespace, before anything is written.
+func (j *joining) checkDrops(ctx context.Context) error {
+	going := slices.Concat(j.earlier, j.lost)
+	if j.replaces {
+		going = append(going, j.key)
 	}
-	const rbac = "rbac.authorization.k8s.io"
-	return []right{
-		{"delete", "", "serviceaccounts", o.KubeFedNamespace}, {"delete", "", "secrets", o.KubeFedNamespace},
-		{"list", rbac, "clusterrolebindings", ""}, {"delete", rbac, "clusterrolebindings", ""}, {"delete", rbac, "clusterroles", ""},
-		{"delete", rbac, "roles", o.KubeFedNamespace}, {"delete", rbac, "rolebindings", o.KubeFedNamespace},
+	for _, account := range going {
+		if err := j.member.checkRemoval(ctx, account); err != nil {
+			return fmt.Errorf("ServiceAccount %s is to be removed from %s: %w", named(account), j.member.name, err)
+		}
 	}
+	return nil
 }
 
 // dropAccount removes an account, with all that join may have given it, and the rights to

@@ -89,15 +89,20 @@ func (j *joining) hadFleetAccess(ctx context.Context) (bool, error) {
 }
 
 // warnOfLostFleetAccess says that nobody gets in any more although the host notes it: the
-// member decides, so it is not given anew unasked.
+// member decides, so it is not given anew unasked. What is there of the account of another
+// host has let in the users of that one, and goes with it.
 func (j *joining) warnOfLostFleetAccess(ctx context.Context) error {
 	account := client.ObjectKey{Namespace: j.key.Namespace, Name: fleetAccount(j.key.Name)}
 	there, err := j.member.has(ctx, account)
-	if err != nil || there {
+	if err != nil || there && !j.replaces {
 		return err
 	}
+	how := "is gone from"
+	if there {
+		how = "is another host's and goes from"
+	}
 	o := j.options
-	o.Say(fmt.Sprintf("warning: KubeFedCluster %s/%s lets users of the host in, but ServiceAccount %s with which they get there is gone from %s: fedctl join %s --cluster-context %s --fleet-access makes it again, --fleet-access=false ends it",
+	o.Say(fmt.Sprintf("warning: KubeFedCluster %s/%s lets users of the host in, but ServiceAccount %s with which they get there "+how+" %s: fedctl join %s --cluster-context %s --fleet-access makes it again, --fleet-access=false ends it",
 		o.KubeFedNamespace, o.ClusterName, account, o.ClusterName, o.ClusterName, o.context()))
 	return nil
 }

@@ -45,6 +45,8 @@ type side struct {
 	client client.Client
 	// uid identifies the cluster; empty when the user may not read it.
 	uid string
+	// asked are the rights that the cluster was asked about, and whether the user has them.
+	asked map[right]bool
 }
 
 // openSide connects to a member and asks it who it is.
@@ -114,18 +116,18 @@ func (r right) String() string {
 	return r.verb + " " + resource
 }
 
-// missing asks the cluster which of the rights the user lacks.
+// missing asks the cluster which of the rights the user lacks, about each once.
 func (s *side) missing(ctx context.Context, rights []right) error {
 	var lacking []string
-	for _, r := range rights {
-		resource, subresource, _ := strings.Cut(r.resource, "/")
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: r.verb, Group: r.group, Resource: resource, Subresource: subresource, Namespace: r.namespace},
-		}}
-		if err := s.client.Create(ctx, review); err != nil {
-			return fmt.Errorf("asking %s what you may do: %w", s.name, err)
+	for n, r := range rights {
+		if slices.Contains(rights[:n], r) {
+			continue
 		}
-		if !review.Status.Allowed {
+		allowed, err := s.allows(ctx, r)
+		if err != nil {
+			return err
+		}
+		if !allowed {
 			lacking = append(lacking, r.String())
 		}
 	}
@@ -133,6 +135,24 @@ func (s *side) missing(ctx context.Context, rights []right) error {
 		return nil
 	}
 	return fmt.Errorf("you lack rights in %s: %s", s.name, strings.Join(lacking, ", "))
+}
+
+func (s *side) allows(ctx context.Context, r right) (bool, error) {
+	if allowed, known := s.asked[r]; known {
+		return allowed, nil
+	}
+	resource, subresource, _ := strings.Cut(r.resource, "/")
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: r.verb, Group: r.group, Resource: resource, Subresource: subresource, Namespace: r.namespace},
+	}}
+	if err := s.client.Create(ctx, review); err != nil {
+		return false, fmt.Errorf("asking %s what you may do: %w", s.name, err)
+	}
+	if s.asked == nil {
+		s.asked = map[right]bool{}
+	}
+	s.asked[r] = review.Status.Allowed
+	return review.Status.Allowed, nil
 }
 
 // mayGrant has the cluster say whether the user may give the rights of a role, for which he

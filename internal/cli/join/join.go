@@ -55,7 +55,8 @@ What the rights amount to is said.
 
 --take-over is for the cluster of a host that is lost, after "fedctl import" on the host
 that takes its place: the accounts of other hosts are removed, so that the lost one can do
-nothing in the cluster should it come back.
+nothing in the cluster should it come back. What it may do as a user, with the tokens of a
+credential plugin, stays, since this host may be the same user: such bindings are named.
 
 --fleet-access lets users of the host into the cluster, through the API of the fleet
 (fedctl install --fleet-api): each as himself, with the rights that the cluster gives to
