@@ -82,6 +82,9 @@ bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --member
 .PHONY: bench-render
 bench-render: ## measure rendering with policies, in memory; ARGS="--objects 1000 --clusters 100"
 	go run ./test/bench-render $(ARGS)
+.PHONY: bench-import
+bench-import: build bin/kubernetes ## measure fedctl import and export on a real control plane; ARGS="--objects 20000"
+	go run ./test/bench-import $(ARGS)
 
 .PHONY: verify lint verify-generated verify-tidy verify-scripts
 verify: verify-tidy lint verify-scripts verify-generated ## what CI checks beside the tests

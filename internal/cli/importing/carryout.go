@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,11 +33,15 @@ func (u unset) Unwrap() error { return u.error }
 // back, but for a setting of the installation: once a federation is here, nobody can tell any
 // more whether it is one that somebody has chosen. What keeps all back ends it.
 func (i *importing) carryOut(ctx context.Context) error {
-	err := i.each(func(u *unstructured.Unstructured) error {
+	if err := i.checkDeployment(ctx); err != nil { // looking has taken its time
+		return err
+	}
+	i.progress.begin("writing objects", i.contents.Objects)
+	err := i.each(ctx, func(ctx context.Context, u *unstructured.Unstructured) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := i.writeOne(ctx, u, true)
+		err := i.writeOne(ctx, u, i.look)
 		if err == nil {
 			return nil
 		}
@@ -44,7 +49,7 @@ func (i *importing) carryOut(ctx context.Context) error {
 			return err
 		}
 		if errors.As(err, &unset{}) {
-			i.report.of(u.GetKind()).Failed++
+			i.report.count(u.GetKind(), failed)
 			return fmt.Errorf("%s has not become what the export says, and nothing after it was written (with --existing=keep it stays as it is here): %w", serverapply.Describe(u), err)
 		}
 		i.report.fail(u.GetKind(), "%s: %v", serverapply.Describe(u), err)
@@ -62,23 +67,23 @@ func ends(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || !meta.IsNoMatchError(err) && !errors.As(err, &status) || apierrors.IsUnauthorized(err)
 }
 
-// writeOne writes one object. again says that it is looked at once more where it has come to be there meanwhile.
-func (i *importing) writeOne(ctx context.Context, u *unstructured.Unstructured, again bool) error {
-	s, found, err := i.look(ctx, u)
+// writeOne writes one object. look tells what there is of it.
+func (i *importing) writeOne(ctx context.Context, u *unstructured.Unstructured, look func(context.Context, *unstructured.Unstructured) (state, *unstructured.Unstructured, error)) error {
+	s, found, err := look(ctx, u)
 	if err != nil {
 		return err
 	}
-	counts := i.report.of(u.GetKind())
+	kind := u.GetKind()
 	switch {
 	case s == missing:
 		found = i.ready(u)
 		err := i.create(ctx, found)
-		if apierrors.IsAlreadyExists(err) && again {
-			return i.writeOne(ctx, u, false) // by another import, or by its owner
+		if apierrors.IsAlreadyExists(err) { // by another import, or by its owner
+			return i.writeOne(ctx, u, i.lookOnce)
 		} else if err != nil {
 			return err
 		}
-		counts.Created++
+		i.report.count(kind, created)
 	case s == different && (i.options.Existing == update || i.isSetting(u)):
 		found = become(u, found)
 		if err := i.host.Update(ctx, found); err != nil && i.isSetting(u) {
@@ -86,18 +91,27 @@ func (i *importing) writeOne(ctx context.Context, u *unstructured.Unstructured, 
 		} else if err != nil {
 			return err
 		}
-		counts.Updated++
+		i.report.count(kind, updated)
 	case s == different:
-		counts.Kept++
+		i.report.count(kind, kept)
 		return nil // what was recorded is of what the export says
 	default:
-		counts.Unchanged++
+		i.report.count(kind, unchanged)
 	}
 	if u.GroupVersionKind() == exported.Cluster {
 		i.clusters[u.GetName()] = found.GetUID()
 		i.awaits[u.GetName()] = found.GetAnnotations()[reach.AwaitsJoinAnnotation] != ""
 	}
 	return i.record(ctx, u, found)
+}
+
+// lookOnce is look for an object that is there, and ends where it has gone again.
+func (i *importing) lookOnce(ctx context.Context, u *unstructured.Unstructured) (state, *unstructured.Unstructured, error) {
+	s, found, err := i.lookAgain(ctx, u)
+	if err == nil && s == missing {
+		err = apierrors.NewConflict(schema.GroupResource{Group: u.GroupVersionKind().Group, Resource: u.GetKind()}, u.GetName(), errors.New("it comes and goes"))
+	}
+	return s, found, err
 }
 
 // freshly is how long a definition that has just been made may take to be served.
@@ -108,19 +122,27 @@ const freshly = 30 * time.Second
 func (i *importing) create(ctx context.Context, u *unstructured.Unstructured) error {
 	gk := u.GroupVersionKind().GroupKind()
 	err := i.host.Create(ctx, u)
-	if isUnserved(err) && i.federated[gk] && !i.unserved[gk] {
+	if isUnserved(err) && i.isFederated(u) && !i.isUnserved(gk) {
 		_ = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, freshly, false, func(ctx context.Context) (bool, error) {
 			err = i.host.Create(ctx, u)
 			return !isUnserved(err), nil
 		}) // err says what came of it
 		if isUnserved(err) {
+			i.mu.Lock()
 			i.unserved[gk] = true // nobody waits for the next one
+			i.mu.Unlock()
 		}
 	}
 	if err != nil || u.GroupVersionKind() != exported.Definition {
 		return err
 	}
 	return i.established(ctx, u.GetName())
+}
+
+func (i *importing) isUnserved(gk schema.GroupKind) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.unserved[gk]
 }
 
 // isUnserved says whether a server does not know the resource, as against an object's namespace.
@@ -181,6 +203,9 @@ func (i *importing) next() {
 			}
 			say("  %s", command)
 		}
+	}
+	if all := (&few{names: i.byPlugin[:min(len(i.byPlugin), mostNamed)], count: len(i.byPlugin)}); all.count > 0 {
+		say("The earlier host has its tokens of %s by a credential plugin, which --take-over does not end: take the rights of its user there away, unless this host is known by the same", all)
 	}
 	say("Then start the controller: fedctl install%s with --image, or\n  %s scale deployment %s --replicas 2", i.options.factory.HostFlags(), i.options.factory.Kubectl(), kubefedconfig.Controller)
 }

@@ -2,7 +2,10 @@
 // another host.
 //
 //	importing.go  the command
+//	host.go       whether the host can be imported into
+//	allowance.go  what an export may hold
 //	plan.go       what is there, and what is to become of each object; refusals
+//	each.go       several objects at a time, and how far that has got
 //	object.go     one object: looked at, written
 //	carryout.go   doing it, in order
 //	report.go     what is printed
@@ -15,9 +18,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/exported"
@@ -91,45 +95,51 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 
 // Validate checks flags that need no cluster.
 func (o *Options) Validate() error {
-	switch o.Existing {
-	case "", keep, update:
-	default:
-		return fmt.Errorf("--existing takes keep or update, not %q", o.Existing)
+	if o.Existing != "" && !slices.Contains(existingChoices, o.Existing) {
+		return fmt.Errorf("--existing takes %s, not %q", strings.Join(existingChoices, " or "), o.Existing)
 	}
 	return o.Output.Validate()
 }
 
 // Run plans, and carries out.
 func (o *Options) Run(ctx context.Context) error {
+	stop := o.factory.Tell(func() string { return "reading " + o.Path })
 	dir, done, err := exported.Open(o.Path)
 	if err != nil {
+		stop()
 		return err
 	}
-	return errors.Join(o.run(ctx, dir), done())
+	contents, err := exported.Read(dir)
+	if err == nil {
+		err = contents.Verify(dir)
+	}
+	stop()
+	if err == nil {
+		err = o.run(ctx, dir, contents)
+	}
+	return errors.Join(err, done())
 }
 
-func (o *Options) run(ctx context.Context, dir string) error {
-	contents, err := exported.Read(dir)
-	if err != nil {
-		return err
-	}
-	if err := contents.Verify(dir); err != nil {
-		return err
-	}
+func (o *Options) run(ctx context.Context, dir string, contents *exported.Contents) error {
 	host, err := o.factory.HostClient()
 	if err != nil {
 		return err
 	}
-	i := &importing{unserved: map[schema.GroupKind]bool{}, options: o, dir: dir, host: host, contents: contents, report: newReport(o, contents)}
-	if err := i.plan(ctx); err != nil {
+	i := newImporting(o, dir, host, contents)
+	stop := o.factory.Tell(i.progress.said)
+	err = i.plan(ctx)
+	if err != nil {
+		stop()
 		return err
 	}
 	if err := i.refusal(); err != nil {
+		stop()
 		i.report.Kinds = []*Counts{}
 		return i.report.end(o, err)
 	}
 	if !o.DryRun {
 		err = i.carryOut(ctx)
 	}
+	stop() // before anything is printed
 	return i.report.end(o, i.report.outcome(err))
 }

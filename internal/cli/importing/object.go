@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,13 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	fedschedulingv1alpha1 "sigs.k8s.io/kubefed/pkg/apis/scheduling/v1alpha1"
 
 	"github.com/fedctl/fedctl/internal/exported"
-	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
-	fedctlv1alpha1 "github.com/fedctl/fedctl/pkg/api/fedctl/v1alpha1"
-	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 )
@@ -44,6 +38,15 @@ var settings = []schema.GroupVersionKind{exported.TypeConfig, exported.Config}
 
 // look finds out what there is of an object. found is nil if there is nothing.
 func (i *importing) look(ctx context.Context, u *unstructured.Unstructured) (s state, found *unstructured.Unstructured, err error) {
+	gk := u.GroupVersionKind().GroupKind()
+	if there := i.there[gk]; there != nil && !there[client.ObjectKeyFromObject(u)] {
+		return missing, nil, nil
+	}
+	return i.lookAgain(ctx, u)
+}
+
+// lookAgain is look where the host has to be asked.
+func (i *importing) lookAgain(ctx context.Context, u *unstructured.Unstructured) (s state, found *unstructured.Unstructured, err error) {
 	found = &unstructured.Unstructured{}
 	found.SetGroupVersionKind(u.GroupVersionKind())
 	err = i.host.Get(ctx, client.ObjectKeyFromObject(u), found)
@@ -166,22 +169,4 @@ func keepValue(out, found *unstructured.Unstructured, key string) {
 		annotations[key] = value
 	}
 	out.SetAnnotations(annotations)
-}
-
-// allowed says whether an object is one that an export holds: who has been given a folder
-// does not look at each.
-func (i *importing) allowed(u *unstructured.Unstructured) bool {
-	gvk := u.GroupVersionKind()
-	switch gvk.Group {
-	case exported.Role.Group:
-		return (gvk == exported.Role || gvk == exported.Binding) && strings.HasPrefix(u.GetName(), kubefedconfig.Controller+":")
-	case fedschedulingv1alpha1.SchemeGroupVersion.Group, policyv1alpha1.GroupVersion.Group, fedctlv1alpha1.GroupVersion.Group, exported.Capacity.Group:
-		return true
-	case backupv1alpha1.GroupVersion.Group:
-		return gvk == exported.Backup || gvk == exported.Repository
-	}
-	if gvk == exported.Definition {
-		return i.definitions[u.GetName()]
-	}
-	return slices.Contains([]schema.GroupVersionKind{exported.Cluster, exported.TypeConfig, exported.Config, exported.Namespace}, gvk) || i.federated[gvk.GroupKind()]
 }

@@ -7,26 +7,23 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 	fedschedulingv1alpha1 "sigs.k8s.io/kubefed/pkg/apis/scheduling/v1alpha1"
 
-	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/exported"
 	fedctlv1alpha1 "github.com/fedctl/fedctl/pkg/api/fedctl/v1alpha1"
 	policyv1alpha1 "github.com/fedctl/fedctl/pkg/api/policy/v1alpha1"
-	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/serverapply"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
@@ -39,24 +36,39 @@ type importing struct {
 	host     client.Client
 	contents *exported.Contents
 	report   *Report
+	progress progress
 
-	// types are those of the export, federated the kinds of their objects, and definitions
-	// the names of their CustomResourceDefinitions.
-	types       []typeconfig.Type
-	federated   map[schema.GroupKind]bool
-	definitions map[string]bool
+	// reach is what of this host is the control plane's, and configs are its types.
+	reach   exported.Reach
+	configs []fedcorev1beta1.FederatedTypeConfig
+	// allowance is what the export may hold, with its types.
+	allowance allowance
 	// keys are all objects of the export, by kind.
 	keys map[schema.GroupKind]map[types.NamespacedName]bool
+	// there are the objects of this host of the kinds that were listed.
+	there map[schema.GroupKind]map[types.NamespacedName]bool
 	// clusters are the UIDs of KubeFedClusters on this host.
 	clusters map[string]types.UID
 	// awaits are those of them that have not joined this host yet.
 	awaits map[string]bool
+	// byPlugin are those of the export whose tokens a credential plugin gives.
+	byPlugin []string
+	// begun says that somebody has begun a federation here: objects of one are here.
+	begun bool
+
+	// mu guards what follows: objects are looked at, and written, several at a time.
+	mu sync.Mutex
 	// changed are objects that differ, and other those that are not in the export.
 	changed, other few
 	// unserved are the kinds that the host does not come to serve.
 	unserved map[schema.GroupKind]bool
-	// begun says that somebody has begun a federation here: objects of one are here.
-	begun bool
+}
+
+func newImporting(o *Options, dir string, host client.Client, contents *exported.Contents) *importing {
+	return &importing{
+		options: o, dir: dir, host: host, contents: contents, report: newReport(o, contents),
+		unserved: map[schema.GroupKind]bool{}, there: map[schema.GroupKind]map[types.NamespacedName]bool{},
+	}
 }
 
 // few names the first of some objects.
@@ -65,8 +77,11 @@ type few struct {
 	count int
 }
 
+// mostNamed is how many of few are named.
+const mostNamed = 3
+
 func (f *few) add(name string) {
-	if f.count++; len(f.names) < 3 {
+	if f.count++; len(f.names) < mostNamed {
 		f.names = append(f.names, name)
 	}
 }
@@ -81,6 +96,7 @@ func (f *few) String() string {
 
 // plan looks at everything, and writes nothing.
 func (i *importing) plan(ctx context.Context) error {
+	i.progress.begin("looking at the host, and at what is in the export", 0)
 	if err := i.checkHost(ctx); err != nil {
 		return err
 	}
@@ -95,13 +111,18 @@ func (i *importing) plan(ctx context.Context) error {
 	}
 	i.noteHost(ctx)
 	i.noteTargets(ctx)
-	if err := i.noteTypes(ctx); err != nil {
-		return err
-	}
+	i.noteTypes()
+	return i.planAll(ctx)
+}
+
+func (i *importing) planAll(ctx context.Context) error {
 	var faults []error
-	err := i.each(func(u *unstructured.Unstructured) error {
+	i.progress.begin("looking at objects", i.contents.Objects)
+	err := i.each(ctx, func(ctx context.Context, u *unstructured.Unstructured) error {
 		fault, err := i.planOne(ctx, u)
 		if fault != nil {
+			i.mu.Lock()
+			defer i.mu.Unlock()
 			faults = append(faults, fault)
 		}
 		return err
@@ -115,92 +136,29 @@ func (i *importing) plan(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// each calls visit with all objects of the export, in order.
-func (i *importing) each(visit func(*unstructured.Unstructured) error) error {
-	for n := range i.contents.Files {
-		if err := i.contents.Files[n].Each(i.dir, visit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkHost refuses a host that has no control plane, or one that is at work.
-func (i *importing) checkHost(ctx context.Context) error {
-	namespace := i.options.factory.KubeFedNamespace
-	if i.contents.Namespace != namespace {
-		return fmt.Errorf("the export is of a control plane in namespace %s: name it with --kubefed-namespace, and install it there", i.contents.Namespace)
-	}
-	var configs fedcorev1beta1.FederatedTypeConfigList
-	err := i.host.List(ctx, &configs, client.InNamespace(namespace), client.Limit(1))
-	if err == nil {
-		err = i.host.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
-	}
-	switch {
-	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		return fmt.Errorf("this host has no control plane in namespace %s: run \"fedctl install --without-controller\" first", namespace)
-	case err != nil:
-		return fmt.Errorf("reading the control plane in namespace %s: %w", namespace, err)
-	}
-	leads, err := i.leads(ctx)
-	if err != nil || !leads {
-		return err
-	}
-	return fmt.Errorf("the controller of this host is at work, and would take what it does not find yet for deleted: stop it, and start it again when the members have joined:\n  %s scale deployment %s --replicas 0", i.options.factory.Kubectl(), kubefedconfig.Controller)
-}
-
-// leads says whether a controller leads.
-func (i *importing) leads(ctx context.Context) (bool, error) {
-	namespace := i.options.factory.KubeFedNamespace
-	err := i.host.Get(ctx, client.ObjectKey{Namespace: namespace, Name: kubefedconfig.Controller}, &coordinationv1.Lease{})
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	} else if err != nil {
-		return false, fmt.Errorf("finding out whether a controller leads: %w", err)
-	}
-	return cmdutil.Leaderless(ctx, i.host, namespace) == nil, ctx.Err()
-}
-
 // readExport notes what the export holds, and refuses what no export does.
-func (i *importing) readExport() error {
-	i.federated, i.definitions, i.keys = map[schema.GroupKind]bool{}, map[string]bool{}, map[schema.GroupKind]map[types.NamespacedName]bool{}
-	err := i.each(func(u *unstructured.Unstructured) error {
-		if u.GroupVersionKind() == exported.TypeConfig {
-			return i.readType(u)
-		}
-		return nil
-	})
-	if err != nil {
+func (i *importing) readExport() (err error) {
+	if i.allowance, err = i.readAllowance(); err != nil {
 		return err
 	}
-	return i.each(func(u *unstructured.Unstructured) error {
-		gk := u.GroupVersionKind().GroupKind()
-		if !i.allowed(u) {
-			return fmt.Errorf("the export holds %s, which fedctl export does not write", serverapply.Describe(u))
+	i.keys = map[schema.GroupKind]map[types.NamespacedName]bool{}
+	return i.inOrder(func(u *unstructured.Unstructured) error {
+		gk, key := u.GroupVersionKind().GroupKind(), client.ObjectKeyFromObject(u)
+		if why := i.allowance.refuses(u); why != "" {
+			return fmt.Errorf("the export holds %s, which fedctl export does not write: %s", serverapply.Describe(u), why)
 		}
 		if i.keys[gk] == nil {
 			i.keys[gk] = map[types.NamespacedName]bool{}
 		}
-		i.keys[gk][client.ObjectKeyFromObject(u)] = true
+		if i.keys[gk][key] {
+			return fmt.Errorf("the export holds %s twice", serverapply.Describe(u))
+		}
+		i.keys[gk][key] = true
+		if u.GroupVersionKind() == exported.Cluster && u.GetAnnotations()[reach.CredentialPluginAnnotation] != "" {
+			i.byPlugin = append(i.byPlugin, u.GetName())
+		}
 		return nil
 	})
-}
-
-func (i *importing) readType(u *unstructured.Unstructured) error {
-	config := &fedcorev1beta1.FederatedTypeConfig{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, config); err != nil {
-		return fmt.Errorf("%s: %w", serverapply.Describe(u), err)
-	}
-	t, err := typeconfig.FromFederatedTypeConfig(config)
-	if err != nil {
-		return err
-	}
-	i.types = append(i.types, t)
-	i.federated[t.Federated.GVK.GroupKind()], i.definitions[t.CRDName()] = true, true
-	if t.HasStatusObjects() {
-		i.definitions[t.StatusObjects.CRDName()] = true
-	}
-	return nil
 }
 
 func (i *importing) readClusters(ctx context.Context) error {
@@ -218,22 +176,19 @@ func (i *importing) readClusters(ctx context.Context) error {
 
 // findOthers looks for objects of a federation on this host that are not in the export.
 func (i *importing) findOthers(ctx context.Context) error {
-	kinds := []schema.GroupVersionKind{
-		exported.Cluster,
-		policyv1alpha1.GroupVersion.WithKind("ClusterOverridePolicy"), policyv1alpha1.GroupVersion.WithKind("OverridePolicy"),
-		fedctlv1alpha1.GroupVersion.WithKind("WorkloadKind"),
-		fedschedulingv1alpha1.SchemeGroupVersion.WithKind("ReplicaSchedulingPreference"),
+	kinds := []listed{
+		{exported.Cluster, true},
+		{policyv1alpha1.GroupVersion.WithKind("ClusterOverridePolicy"), false}, {policyv1alpha1.GroupVersion.WithKind("OverridePolicy"), true},
+		{fedctlv1alpha1.GroupVersion.WithKind("WorkloadKind"), false},
+		{fedschedulingv1alpha1.SchemeGroupVersion.WithKind("ReplicaSchedulingPreference"), true},
 	}
-	for n := range i.types {
-		kinds = append(kinds, i.types[n].Federated.GVK)
+	for _, t := range i.allowance.types {
+		kinds = append(kinds, listed{t.Federated.GVK, t.Federated.Namespaced})
 	}
-	var configs fedcorev1beta1.FederatedTypeConfigList
-	if err := i.host.List(ctx, &configs, client.InNamespace(i.options.factory.KubeFedNamespace)); err != nil {
-		return fmt.Errorf("listing FederatedTypeConfigs: %w", err)
-	}
-	for n := range configs.Items {
-		if t, err := typeconfig.FromFederatedTypeConfig(&configs.Items[n]); err == nil && !i.federated[t.Federated.GVK.GroupKind()] {
-			kinds = append(kinds, t.Federated.GVK)
+	for n := range i.configs {
+		t, err := typeconfig.FromFederatedTypeConfig(&i.configs[n])
+		if _, known := i.allowance.federated[t.Federated.GVK.GroupKind()]; err == nil && !known {
+			kinds = append(kinds, listed{t.Federated.GVK, t.Federated.Namespaced})
 		}
 	}
 	for _, kind := range kinds {
@@ -244,25 +199,39 @@ func (i *importing) findOthers(ctx context.Context) error {
 	return nil
 }
 
+// listed is a kind of which all objects are listed.
+type listed struct {
+	schema.GroupVersionKind
+
+	namespaced bool
+}
+
 const pageSize = 500
 
-func (i *importing) findOthersOf(ctx context.Context, kind schema.GroupVersionKind) error {
+func (i *importing) findOthersOf(ctx context.Context, kind listed) error {
+	gk, there := kind.GroupKind(), map[types.NamespacedName]bool{}
+	namespace, own := i.reach.Of(kind.GroupVersionKind, kind.namespaced)
+	if !own {
+		return nil
+	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 	for more := true; more; more = list.Continue != "" {
-		err := i.host.List(ctx, list, client.Limit(pageSize), client.Continue(list.Continue))
-		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-			return nil
+		err := i.host.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(list.Continue))
+		if meta.IsNoMatchError(err) {
+			break // none of a kind that is not known here
 		} else if err != nil {
 			return fmt.Errorf("reading %s objects: %w", kind.Kind, err)
 		}
 		for n := range list.Items {
-			i.begun = true
-			if key := client.ObjectKeyFromObject(&list.Items[n]); !i.keys[kind.GroupKind()][key] {
+			key := client.ObjectKeyFromObject(&list.Items[n])
+			i.begun, there[key] = true, true
+			if !i.keys[gk][key] {
 				i.other.add(kind.Kind + " " + strings.TrimPrefix(key.String(), "/"))
 			}
 		}
 	}
+	i.there[gk] = there
 	return nil
 }
 
@@ -287,22 +256,19 @@ func (i *importing) noteTargets(ctx context.Context) {
 }
 
 // noteTypes says which types are enabled here, and were not on the host of the export.
-func (i *importing) noteTypes(ctx context.Context) error {
-	var configs fedcorev1beta1.FederatedTypeConfigList
-	if err := i.host.List(ctx, &configs, client.InNamespace(i.options.factory.KubeFedNamespace)); err != nil {
-		return fmt.Errorf("listing FederatedTypeConfigs: %w", err)
-	}
-	for n := range configs.Items {
-		name := configs.Items[n].Name
-		if !slices.ContainsFunc(i.types, func(t typeconfig.Type) bool { return t.Name == name }) {
+func (i *importing) noteTypes() {
+	for n := range i.configs {
+		name := i.configs[n].Name
+		if !slices.ContainsFunc(i.allowance.types, func(t typeconfig.Type) bool { return t.Name == name }) {
 			i.report.Notes = append(i.report.Notes, fmt.Sprintf("the type %s is enabled here and was not on the host of the export: before the members join, which gives the rights to it, end that with fedctl disable %s", name, name))
 		}
 	}
-	return nil
 }
 
 // planOne says what is to become of an object. fault is what is in the way of all.
 func (i *importing) planOne(ctx context.Context, u *unstructured.Unstructured) (fault, err error) {
+	kind := u.GetKind()
+	i.report.count(kind, nothing) // in the order of the export
 	s, found, err := i.look(ctx, u)
 	if err != nil {
 		if found != nil {
@@ -310,8 +276,6 @@ func (i *importing) planOne(ctx context.Context, u *unstructured.Unstructured) (
 		}
 		return nil, err
 	}
-	kind := u.GetKind()
-	i.report.of(kind) // in the order of the export
 	switch {
 	case u.GroupVersionKind() == exported.Config && found != nil && scopeOf(u) != scopeOf(found):
 		return fmt.Errorf("the export is of a control plane of scope %s, and this one has the scope %s, which cannot be changed: install it with --scope %s", scopeOf(u), scopeOf(found), scopeOf(u)), nil
@@ -319,28 +283,30 @@ func (i *importing) planOne(ctx context.Context, u *unstructured.Unstructured) (
 		return fmt.Errorf("KubeFedCluster %s of this host is another cluster than that of the export: unjoin it first, or join it by another name", u.GetName()), nil
 	case s == missing:
 		if i.options.DryRun {
-			i.ask(ctx, u)
+			return nil, i.ask(ctx, u)
 		}
 	case s == different && i.isSetting(u):
 		if i.options.DryRun {
-			i.askUpdate(ctx, u, found)
+			return nil, i.askUpdate(ctx, u, found)
 		}
 	case s == different && i.options.Existing == "":
+		i.mu.Lock()
+		defer i.mu.Unlock()
 		i.changed.add(kind + " " + strings.TrimPrefix(client.ObjectKeyFromObject(u).String(), "/"))
 	case !i.options.DryRun: // what is done is counted then
 	case s != different:
-		i.report.of(kind).Unchanged++
+		i.report.count(kind, unchanged)
 	case i.options.Existing == update:
-		i.askUpdate(ctx, u, found)
+		return nil, i.askUpdate(ctx, u, found)
 	default:
-		i.report.of(kind).Kept++
+		i.report.count(kind, kept)
 	}
 	return nil, nil
 }
 
-func scopeOf(config *unstructured.Unstructured) string {
+func scopeOf(config *unstructured.Unstructured) apiextensionsv1.ResourceScope {
 	scope, _, _ := unstructured.NestedString(config.Object, "spec", "scope")
-	return cmp.Or(scope, string(apiextensionsv1.ClusterScoped))
+	return cmp.Or(apiextensionsv1.ResourceScope(scope), apiextensionsv1.ClusterScoped)
 }
 
 // isSetting says whether an object is one that an installation has made, and nobody else has
@@ -351,23 +317,32 @@ func (i *importing) isSetting(u *unstructured.Unstructured) bool {
 
 // ask asks the host whether it would take an object. What depends on others that are to be
 // created as well cannot be asked.
-func (i *importing) ask(ctx context.Context, u *unstructured.Unstructured) {
+func (i *importing) ask(ctx context.Context, u *unstructured.Unstructured) error {
 	err := i.host.Create(ctx, i.ready(u), client.DryRunAll)
-	unknown := meta.IsNoMatchError(err) && !i.federated[u.GroupVersionKind().GroupKind()]
+	unknown := meta.IsNoMatchError(err) && !i.isFederated(u)
 	if err == nil || !unknown && (apierrors.IsNotFound(err) || meta.IsNoMatchError(err)) {
-		i.report.of(u.GetKind()).Created++
-		return
+		i.report.count(u.GetKind(), created)
+		return nil
 	}
-	i.report.fail(u.GetKind(), "%s: %v", serverapply.Describe(u), err)
+	return i.refused(ctx, u, err)
 }
 
 // askUpdate asks the host whether it would let an object become what the export says.
-func (i *importing) askUpdate(ctx context.Context, u, found *unstructured.Unstructured) {
+func (i *importing) askUpdate(ctx context.Context, u, found *unstructured.Unstructured) error {
 	if err := i.host.Update(ctx, become(u, found), client.DryRunAll); err != nil {
-		i.report.fail(u.GetKind(), "%s: %v", serverapply.Describe(u), err)
-		return
+		return i.refused(ctx, u, err)
 	}
-	i.report.of(u.GetKind()).Updated++
+	i.report.count(u.GetKind(), updated)
+	return nil
+}
+
+// refused notes what the host would not take; what is none of the object's ends the import.
+func (i *importing) refused(ctx context.Context, u *unstructured.Unstructured, err error) error {
+	if ends(ctx, err) {
+		return err
+	}
+	i.report.fail(u.GetKind(), "%s: %v", serverapply.Describe(u), err)
+	return nil
 }
 
 // refusal says why nothing is imported, if there is a reason.

@@ -3,6 +3,7 @@ package importing
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,8 @@ type Report struct {
 	Notes    []string  `json:"notes,omitempty"`
 	Next     []string  `json:"next,omitempty"`
 
+	// mu guards the counts, and Failures.
+	mu     sync.Mutex
 	failed int
 }
 
@@ -44,6 +47,21 @@ func newReport(o *Options, c *exported.Contents) *Report {
 		r.Notes = append(r.Notes, "federated Secrets were left out of the export: write them here before the members join, or the Secrets in them stay as they are, and nobody looks after them")
 	}
 	return r
+}
+
+// What becomes of an object.
+func created(c *Counts)   { c.Created++ }
+func updated(c *Counts)   { c.Updated++ }
+func unchanged(c *Counts) { c.Unchanged++ }
+func kept(c *Counts)      { c.Kept++ }
+func failed(c *Counts)    { c.Failed++ }
+func nothing(*Counts)     {}
+
+// count counts an object of a kind.
+func (r *Report) count(kind string, become func(*Counts)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	become(r.of(kind))
 }
 
 // of are the counts of a kind.
@@ -61,7 +79,9 @@ func (r *Report) of(kind string) *Counts {
 const mostSaid = 20
 
 func (r *Report) fail(kind, format string, args ...any) {
-	r.of(kind).Failed++
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	failed(r.of(kind))
 	r.failed++
 	switch text := fmt.Sprintf(format, args...); {
 	case len(r.Failures) < mostSaid:
@@ -89,9 +109,20 @@ func (r *Report) end(o *Options, err error) error {
 	if err != nil {
 		r.Next = nil
 	}
+	printErr := r.print(o)
+	switch {
+	case printErr == nil:
+		return err
+	case err == nil && !r.DryRun:
+		return fmt.Errorf("all was imported, and only what was done could not be printed: %w", printErr)
+	}
+	return errors.Join(err, fmt.Errorf("the report could not be printed: %w", printErr))
+}
+
+func (r *Report) print(o *Options) error {
 	printer := o.Output.Printer(o.factory)
 	if !printer.ShowsTable() {
-		return errors.Join(printer.PrintDocument(r), err)
+		return printer.PrintDocument(r)
 	}
 	for _, note := range r.Notes {
 		_, _ = fmt.Fprintf(o.factory.ErrOut, "note: %s\n", note)
@@ -109,7 +140,7 @@ func (r *Report) end(o *Options, err error) error {
 			return err
 		}
 	}
-	return err
+	return nil
 }
 
 func (r *Report) table() *metav1.Table {

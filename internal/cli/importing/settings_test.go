@@ -2,14 +2,12 @@ package importing
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,41 +24,9 @@ const plane = cmdutil.DefaultKubeFedNamespace
 // written is an export of a KubeFedConfig and a KubeFedCluster.
 func written(t *testing.T) (string, *exported.Contents) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "federation")
-	folder, err := exported.Create(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	contents := exported.New("test", time.Now())
-	contents.Namespace = plane
-	for _, of := range []struct {
-		file, name string
-		kind       schema.GroupVersionKind
-		spec       map[string]any
-	}{
-		{"04-config.yaml", "kubefed", exported.Config, map[string]any{"scope": "Cluster", "syncController": map[string]any{"adoptResources": "Disabled"}}},
-		{"06-clusters.yaml", "member-1", exported.Cluster, map[string]any{"apiEndpoint": "https://a:6443"}},
-	} {
-		u := &unstructured.Unstructured{Object: map[string]any{"spec": of.spec}}
-		u.SetGroupVersionKind(of.kind)
-		u.SetNamespace(plane)
-		u.SetName(of.name)
-		sheet, err := folder.Sheet(of.file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := sheet.Put(u); err != nil {
-			t.Fatal(err)
-		}
-		if err := sheet.Close(); err != nil {
-			t.Fatal(err)
-		}
-		contents.Add(sheet.File)
-	}
-	if err := folder.Finish(contents); err != nil {
-		t.Fatal(err)
-	}
-	return dir, contents
+	return export(t,
+		`{apiVersion: core.kubefed.io/v1beta1, kind: KubeFedConfig, metadata: {name: kubefed, namespace: kube-federation-system}, spec: {scope: Cluster, syncController: {adoptResources: Disabled}}}`,
+		`{apiVersion: core.kubefed.io/v1beta1, kind: KubeFedCluster, metadata: {name: member-1, namespace: kube-federation-system}, spec: {apiEndpoint: "https://a:6443"}}`)
 }
 
 // Once a KubeFedCluster is here, settings that differ are taken for somebody's choice: had
@@ -70,6 +36,7 @@ func TestASettingThatTheHostRefusesEndsTheImport(t *testing.T) {
 	dir, contents := written(t)
 	refuses := true
 	host := fake.NewClientBuilder().WithScheme(cmdutil.Scheme).WithObjects(
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: plane}},
 		&fedcorev1beta1.KubeFedConfig{ObjectMeta: metav1.ObjectMeta{Namespace: plane, Name: "kubefed"}, Spec: fedcorev1beta1.KubeFedConfigSpec{Scope: "Cluster"}},
 	).WithInterceptorFuncs(interceptor.Funcs{
 		Update: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.UpdateOption) error {
@@ -81,7 +48,10 @@ func TestASettingThatTheHostRefusesEndsTheImport(t *testing.T) {
 	}).Build()
 	run := func(dryRun bool) (*importing, error) {
 		o := &Options{factory: cmdutil.NewFactory(genericiooptions.NewTestIOStreamsDiscard()), DryRun: dryRun}
-		i := &importing{unserved: map[schema.GroupKind]bool{}, options: o, dir: dir, host: host, contents: contents, report: newReport(o, contents)}
+		i := newImporting(o, dir, host, contents)
+		if err := i.checkHost(ctx); err != nil {
+			t.Fatal(err)
+		}
 		if err := i.readExport(); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +61,7 @@ func TestASettingThatTheHostRefusesEndsTheImport(t *testing.T) {
 		if err := i.findOthers(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if err := i.each(func(u *unstructured.Unstructured) error { _, err := i.planOne(ctx, u); return err }); err != nil {
+		if err := i.planAll(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if err := i.refusal(); err != nil || dryRun {
