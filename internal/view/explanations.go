@@ -29,7 +29,8 @@ type ExplanationRow struct {
 	Error string `json:"error,omitempty"`
 	// Notes say what the user should know of an object that can be made.
 	Notes []string `json:"notes,omitempty"`
-	// Changes are in the order in which they are made; of one field the last counts.
+	// Changes are the fields that differ in the end; where one field is followed, all that has
+	// changed it, in the order in which that is done.
 	Changes []FieldChange `json:"changes,omitempty"`
 }
 
@@ -65,7 +66,7 @@ func ExplanationTable(rows []ExplanationRow) *metav1.Table {
 			health = r.Health.Status
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{
-			r.Cluster, placed, r.Reason, Text(r.replicas()), Text(r.Status), Text(health), len(LastOf(r.Changes)), pods, Text(r.Message),
+			r.Cluster, placed, r.Reason, Text(r.replicas()), Text(r.Status), Text(health), len(r.Changes), pods, Text(r.Message),
 		}})
 	}
 	return table
@@ -93,29 +94,6 @@ func (c *FieldChange) from() string {
 		return c.Origin
 	}
 	return c.Origin + ", " + strings.Join(c.Because, "; ")
-}
-
-// LastOf leaves one change for each field: from the template's value to the last one. A
-// field that ends as it began is left out.
-func LastOf(changes []FieldChange) []FieldChange {
-	var last []FieldChange
-	at := map[string]int{}
-	for _, change := range changes {
-		i, seen := at[change.Field]
-		if !seen {
-			at[change.Field] = len(last)
-			last = append(last, change)
-			continue
-		}
-		last[i].After, last[i].Origin, last[i].Because = change.After, change.Origin, change.Because
-	}
-	kept := last[:0]
-	for _, change := range last {
-		if valueText(change.Before) != valueText(change.After) {
-			kept = append(kept, change)
-		}
-	}
-	return kept
 }
 
 // mostOfValue is how much of a value a cell shows, in characters.

@@ -26,7 +26,8 @@ fields, its value, the template's, and what wrote it: an override of the object 
 rule of a policy, and for what is derived the taints and nodes that it comes from. Items
 of lists are named by what they are known by, as in containers[name=web].image. -o wide
 adds how many pods the object asks for, over all its components, and the sentence that
-belongs to the reason. --field follows one field through all that changes it.
+belongs to the reason. What a later policy or override writes over is left out; --field
+follows one field through all that changes it.
 
 It says what the controller makes of the object as it is now, by the same rules; what
 has come of it, "fedctl status" shows. Values of Secrets are not shown.`
@@ -132,18 +133,22 @@ func replicas(p *preview.Preview, object *unstructured.Unstructured) *int64 {
 	return &n
 }
 
-// changes in a cluster; with --field, those of the field and of what is in it or around it.
+// changes in a cluster that count in the end; with --field, all those of the field and of what is
+// in it or around it.
 func (o *Options) changes(p *preview.Preview, cluster string) []view.FieldChange {
-	secret := p.Type.Target.GVK.Kind == "Secret" && p.Type.Target.GVK.Group == ""
 	var changes []view.FieldChange
 	for _, change := range p.Changes(cluster) {
-		if o.Field != "" && !within(change.Field, o.Field) && !within(o.Field, change.Field) {
-			continue
+		if o.Field == "" || within(change.Field, o.Field) || within(o.Field, change.Field) {
+			changes = append(changes, view.FieldChange(change))
 		}
-		if secret {
-			change.Before, change.After = hide(change.Before), hide(change.After)
+	}
+	if o.Field == "" {
+		changes = view.InEffect(changes)
+	}
+	if p.Type.Target.GVK.Kind == "Secret" && p.Type.Target.GVK.Group == "" {
+		for i := range changes {
+			changes[i].Before, changes[i].After = hide(changes[i].Before), hide(changes[i].After)
 		}
-		changes = append(changes, view.FieldChange(change))
 	}
 	return changes
 }
@@ -225,17 +230,13 @@ func (o *Options) printCluster(row *view.ExplanationRow) error {
 	for _, note := range row.Notes {
 		_, _ = fmt.Fprintf(o.factory.Out, "\n%s: %s\n", row.Cluster, note)
 	}
-	changes := row.Changes
-	if o.Field == "" {
-		changes = view.LastOf(changes)
-	}
 	switch {
 	case row.Error != "":
 		_, err := fmt.Fprintf(o.factory.Out, "\n%s: nothing can be sent: %s\n", row.Cluster, row.Error)
 		return err
-	case len(changes) > 0:
+	case len(row.Changes) > 0:
 		_, _ = fmt.Fprintf(o.factory.Out, "\n%s differs from the template:\n", row.Cluster)
-		return o.Output.Printer(o.factory).PrintTable(view.ChangeTable(changes))
+		return o.Output.Printer(o.factory).PrintTable(view.ChangeTable(row.Changes))
 	case o.Field != "" && row.Placed:
 		_, err := fmt.Fprintf(o.factory.Out, "\n%s: %s is as in the template\n", row.Cluster, o.Field)
 		return err
