@@ -9,13 +9,27 @@ import (
 	"unicode/utf8"
 )
 
+// MostRendered is how large an object for a cluster may be, in bytes of JSON. An API server reads
+// no more of a request.
+//
+// Source: MaxRequestBodyBytes in k8s.io/apiserver/pkg/server/config.go.
+const MostRendered = 3 << 20
+
+var errTooLarge = fmt.Errorf("it is larger than %d bytes, which no API server takes", MostRendered)
+
 // appendJSON appends v as encoding/json prints it, with sorted keys, except for
 // "creationTimestamp": null, which Go's API types print wherever they hold
 // metadata (in pod templates, for one) and which means nothing.
 //
 // It exists because every (object, cluster) with overrides is encoded: without
 // reflection it takes a fraction of the time.
+//
+// It ends with errTooLarge beyond MostRendered: what is put into many places of an object is
+// one value in memory, and may be more than fits there where it is written.
 func appendJSON(b []byte, v any) ([]byte, error) {
+	if len(b) > MostRendered {
+		return nil, errTooLarge
+	}
 	switch v := v.(type) {
 	case nil:
 		return append(b, "null"...), nil

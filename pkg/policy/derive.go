@@ -45,7 +45,11 @@ func (w *work) deriveFor(spec map[string]any) error {
 	addTolerations(spec, d.tolerations)
 	if len(d.nodes) > 0 {
 		required := child(child(child(spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
-		required["nodeSelectorTerms"] = narrowed(required["nodeSelectorTerms"], d.nodes)
+		terms := narrowed(required["nodeSelectorTerms"], d.nodes)
+		if len(terms) > mostTerms {
+			return fault(w.field+".deriveTolerations.requireNodes", fmt.Sprintf("the pods are kept to nodes in more than %d ways", mostTerms))
+		}
+		required["nodeSelectorTerms"] = terms
 	}
 	return nil
 }
@@ -138,6 +142,10 @@ func child(of map[string]any, field string) map[string]any {
 	return inner
 }
 
+// mostTerms is how many nodeSelectorTerms derivation may make of those of a pod: each rule that
+// keeps pods to nodes multiplies them by the labels that name products.
+const mostTerms = 256
+
 // narrowed returns the terms of which a node has to meet one so that it meets one of
 // those that there were, and one of the expressions.
 func narrowed(terms any, expressions []any) []any {
@@ -152,6 +160,12 @@ func narrowed(terms any, expressions []any) []any {
 			continue
 		}
 		had, _ := was["matchExpressions"].([]any)
+		if slices.ContainsFunc(had, func(one any) bool {
+			return slices.ContainsFunc(expressions, func(other any) bool { return same(one, other) })
+		}) {
+			all = append(all, term) // it is narrow enough
+			continue
+		}
 		for _, expression := range expressions {
 			narrow := maps.Clone(was)
 			narrow["matchExpressions"] = append(slices.Clone(had), expression)

@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
+	goyaml "go.yaml.in/yaml/v3"
 	utiljson "k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
@@ -117,6 +119,9 @@ func readDocument(text string, format v1alpha1.DocumentFormat) (document any, me
 		if several(data) {
 			return nil, "the string holds several YAML documents"
 		}
+		if message := grows(data); message != "" {
+			return nil, message
+		}
 		var err error
 		if data, err = yaml.YAMLToJSON(data); err != nil {
 			return nil, "the string is no YAML"
@@ -130,6 +135,37 @@ func readDocument(text string, format v1alpha1.DocumentFormat) (document any, me
 		return document, ""
 	}
 	return nil, "the document is no object and no list"
+}
+
+// grows says that a YAML document is too large with what its aliases stand for in their places:
+// JSON has no aliases.
+func grows(data []byte) (message string) {
+	if !bytes.ContainsRune(data, '&') || !bytes.ContainsRune(data, '*') {
+		return ""
+	}
+	var document goyaml.Node // which keeps aliases as they are
+	if err := goyaml.Unmarshal(data, &document); err != nil {
+		return "the string is no YAML"
+	}
+	if expanded(&document, federate.MostRendered) > federate.MostRendered {
+		return fmt.Sprintf("what the aliases of the document stand for is larger than %d bytes together", federate.MostRendered)
+	}
+	return ""
+}
+
+// expanded is about how many bytes a node has without aliases; more than most, if there are more.
+func expanded(node *goyaml.Node, most int) int {
+	size := 8 + len(node.Value)
+	if node.Alias != nil {
+		return size + expanded(node.Alias, most-size)
+	}
+	for _, inner := range node.Content {
+		if size > most {
+			break
+		}
+		size += expanded(inner, most-size)
+	}
+	return size
 }
 
 // several says whether there is more than one YAML document with content in a text.

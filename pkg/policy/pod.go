@@ -110,6 +110,9 @@ func (w *work) containers(spec map[string]any, field string) error {
 			continue
 		}
 		w.met[name] = true
+		if err := w.add(w.perContainer); err != nil {
+			return err
+		}
 		made := w.made.find(container)
 		if made.container == nil {
 			made = w.make(container, name)

@@ -32,6 +32,8 @@ type rule struct {
 	env, envFrom, mounts, volumes, inits, sidecars []any
 	requests, limits                               map[string]any
 	patches                                        []patches
+	// perContainer and perPod are how many bytes of JSON it adds to each, at most.
+	perContainer, perPod int
 }
 
 func compileRule(spec *v1alpha1.OverrideRule, field string) (rule, error) {
@@ -62,6 +64,8 @@ func compileRule(spec *v1alpha1.OverrideRule, field string) (rule, error) {
 	if err := checkImages(spec.Images, field); err != nil {
 		return r, err
 	}
+	r.perContainer = len(text([]any{r.env, r.envFrom, r.mounts, r.requests, r.limits, spec.Command, spec.Args}))
+	r.perPod = len(text([]any{r.volumes, r.inits, r.sidecars, spec.Tolerations, spec.NodeSelector}))
 	r.patches, err = compilePatches(spec.Patches, field)
 	return r, err
 }
@@ -135,6 +139,10 @@ type work struct {
 	secret bool
 	made   *madeContainers
 	notes  []federate.Note
+	// object is as it was before the rule, and size how large, as far as that counts; added is how
+	// many bytes of JSON the rule has added, at most.
+	object      map[string]any
+	size, added int
 	// met are the containers that the rule names and that have been found.
 	met map[string]bool
 }
@@ -145,8 +153,12 @@ func (w *work) do(tree map[string]any) (map[string]any, error) {
 	if len(w.paths) > 0 && w.changesPods() {
 		w.met = map[string]bool{}
 		found := false
+		w.object = tree
 		tree, err = workload.Edit(tree, w.paths, func(spec map[string]any, at string) error {
 			found = true
+			if err := w.add(w.perPod); err != nil {
+				return err
+			}
 			return w.pod(spec, at)
 		})
 		if err != nil {
@@ -170,6 +182,45 @@ func (w *work) do(tree map[string]any) (map[string]any, error) {
 		}
 	}
 	return w.patch(tree)
+}
+
+// few is how many bytes a rule may add without a look at how large the object is.
+const few = 64 << 10
+
+// add counts what the rule adds to one place of the object. What it adds to all of them is one
+// value in memory, but whoever looks at the object meets it in each.
+func (w *work) add(bytes int) error {
+	w.added += bytes
+	if w.added > few && w.size == 0 {
+		w.size = sizeOf(w.object, federate.MostRendered)
+	}
+	if w.added > few && w.added+w.size > federate.MostRendered {
+		return fault(w.field, fmt.Sprintf("makes the object larger than %d bytes, which no API server takes", federate.MostRendered))
+	}
+	return nil
+}
+
+// sizeOf is about how many bytes of JSON a value has; more than most, if there are more.
+func sizeOf(v any, most int) int {
+	size := 8
+	switch v := v.(type) {
+	case string:
+		size += len(v)
+	case map[string]any:
+		for key, value := range v {
+			if size += len(key); size > most {
+				return size
+			}
+			size += sizeOf(value, most-size)
+		}
+	case []any:
+		for _, item := range v {
+			if size += sizeOf(item, most-size); size > most {
+				return size
+			}
+		}
+	}
+	return size
 }
 
 // mayAsk says whether the rule may make pods ask for accelerators, or for no more.
