@@ -73,6 +73,41 @@ func TestIsWhatFedctlInstalls(t *testing.T) {
 	}
 }
 
+// So is the API of the fleet, but for the certificate, which fedctl makes while it installs.
+func TestFleetAPIIsWhatFedctlInstalls(t *testing.T) {
+	for _, options := range []manifests.Options{{Namespace: standard}, {Namespace: "federation", Image: "example.com:5000/c:v1"}} {
+		built, err := manifests.FleetAPI(options, manifests.FleetAPIOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := valuesFor(options)
+		without := describe(render(t, controlPlane, options.Namespace, values))
+		values["fleetAPI"] = Values{"enabled": true}
+		got := describe(render(t, controlPlane, options.Namespace, values))
+		for what := range without {
+			delete(got, what)
+		}
+		certificate, service := "secret/fedctl-fleet-api in namespace "+options.Namespace, "apiservice.apiregistration.k8s.io/"+manifests.FleetAPIService
+		data, _, _ := unstructured.NestedStringMap(got[certificate], "data")
+		authority, _, _ := unstructured.NestedString(got[service], "spec", "caBundle")
+		if authority == "" || data["ca.crt"] != authority || data["tls.crt"] == "" || data["tls.key"] == "" {
+			t.Errorf("the certificate: %v, its authority: %q", data, authority)
+		}
+		unstructured.RemoveNestedField(got[service], "spec", "caBundle")
+		delete(got, certificate)
+		for _, object := range built {
+			what := serverapply.Describe(object)
+			if diff := cmp.Diff(object.Object, got[what]); diff != "" {
+				t.Errorf("%s: fedctl install (-), chart (+)\n%s", what, diff)
+			}
+			delete(got, what)
+		}
+		for what := range got {
+			t.Errorf("only the chart has %s", what)
+		}
+	}
+}
+
 func valuesFor(options manifests.Options) Values {
 	values := Values{}
 	if options.Scope != "" {
@@ -200,6 +235,7 @@ func TestRefusedValues(t *testing.T) {
 		"a type there is not":      {standard, Values{"types": Values{"cronjobs.batch": true}}, "cronjobs.batch"},
 		"a scope there is not":     {standard, Values{"scope": "Galaxy"}, "scope"},
 		"a digest that is none":    {standard, Values{"image": Values{"digest": "sha256:1"}}, "digest"},
+		"an issuer that is none":   {standard, Values{"fleetAPI": Values{"issuerRef": "letsencrypt"}}, "issuerRef"},
 		"a limit Go does not read": {standard, Values{"goMemLimit": "1800Mi"}, "goMemLimit"},
 		"a namespace taken":        {"metrics-a", nil, "does not begin with metrics"},
 		"a monitor of nothing":     {standard, Values{"podMonitor": Values{"enabled": true}, "metrics": Values{"enabled": false}}, "podMonitor.enabled needs metrics.enabled"},

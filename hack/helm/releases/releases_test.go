@@ -2,6 +2,9 @@ package releases
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -101,6 +104,30 @@ var _ = Describe("a release", Ordered, func() {
 			To(MatchError(ContainSubstring("has scope Cluster (KubeFedConfig kubefed), which cannot be changed")))
 	}, SpecTimeout(3*time.Minute))
 
+	It("brings the API of the fleet, with a certificate that stays", func(ctx SpecContext) {
+		service := kit.Named("apiregistration.k8s.io/v1", "APIService", "", "v1alpha1.fleet.fedctl.io")
+		certificate := kit.Named("v1", "Secret", namespace, "fedctl-fleet-api")
+		writes := memberWrites(ctx)
+		withFleet := func(enabled bool) helm.Values {
+			return helm.Values{"replicas": 1, "fleetAPI": helm.Values{"enabled": enabled, "replicas": 0}}
+		}
+		DeferCleanup(func(ctx SpecContext) { // nothing serves it, and no namespace could be deleted
+			Expect(client.IgnoreNotFound(host.Delete(ctx, service.Empty()))).To(Succeed())
+		}, NodeTimeout(time.Minute))
+		Expect(controlPlane.upgrade(ctx, current, withFleet(true))).To(Succeed())
+		made := kit.Found(ctx, host, certificate)
+		Expect(kit.At(kit.Found(ctx, host, service).Object, "/spec/caBundle")).To(Equal(kit.At(made.Object, "/data/ca.crt")))
+		proves(made, "fedctl-fleet-api."+namespace+".svc")
+		Expect(controlPlane.upgrade(ctx, current, withFleet(true))).To(Succeed())
+		Expect(kit.Found(ctx, host, certificate).Object["data"]).To(Equal(made.Object["data"]))
+		Expect(kit.At(kit.Found(ctx, host, service).Object, "/spec/caBundle")).To(Equal(kit.At(made.Object, "/data/ca.crt")))
+		Expect(controlPlane.upgrade(ctx, current, withFleet(false))).To(Succeed())
+		for _, gone := range []kit.Ref{service, certificate} {
+			Eventually(ctx, func() bool { _, err := kit.Read(ctx, host, gone); return apierrors.IsNotFound(err) }).Should(BeTrue(), gone.String())
+		}
+		unchanged(ctx, writes)
+	}, SpecTimeout(8*time.Minute))
+
 	It("leaves all but itself when it is removed, and a next one goes on with it", func(ctx SpecContext) {
 		chosen, writes := specs(ctx, settings, secrets, jobs, federated), memberWrites(ctx)
 		stopController(ctx)
@@ -173,6 +200,23 @@ func propagated(ctx context.Context) func() (string, error) {
 		}
 		return "", err
 	}
+}
+
+// proves expects a Secret's certificate to be for a host, and to go with its key and authority.
+func proves(secret *unstructured.Unstructured, host string) {
+	GinkgoHelper()
+	data := map[string][]byte{}
+	for key, value := range secret.Object["data"].(kit.Fields) {
+		decoded, err := base64.StdEncoding.DecodeString(value.(string))
+		Expect(err).NotTo(HaveOccurred())
+		data[key] = decoded
+	}
+	pair, err := tls.X509KeyPair(data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey])
+	Expect(err).NotTo(HaveOccurred())
+	authorities := x509.NewCertPool()
+	Expect(authorities.AppendCertsFromPEM(data[corev1.ServiceAccountRootCAKey])).To(BeTrue())
+	_, err = pair.Leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: authorities})
+	Expect(err).NotTo(HaveOccurred())
 }
 
 // choose changes a field of a spec as somebody at a terminal would.

@@ -73,11 +73,15 @@ func controlPlane(files map[string]string) ([]Value, error) {
 	if err := monitoring(files); err != nil {
 		return nil, err
 	}
+	fleet, err := fleetAPI(files)
+	if err != nil {
+		return nil, fmt.Errorf("the API of the fleet: %w", err)
+	}
 	if p.defaults == nil {
 		return nil, fmt.Errorf("the manifests have no Deployment")
 	}
 	slices.Sort(p.types)
-	return values(p.defaults, slices.Compact(p.types)), nil
+	return values(p.defaults, fleet, slices.Compact(p.types)), nil
 }
 
 // documents are the objects of both scopes: what only one has, or has otherwise, is under

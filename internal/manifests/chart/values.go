@@ -39,9 +39,9 @@ func matching(pattern string) map[string]any {
 	return map[string]any{"type": "string", "pattern": pattern}
 }
 
-// values are those of a control plane: d is what the manifests say, types are the default
-// ones.
-func values(d *defaults, types []string) []Value {
+// values are those of a control plane: d and fleet are what the manifests say, types are the
+// default ones.
+func values(d *defaults, fleet *fleetDefaults, types []string) []Value {
 	list := []Value{
 		{path("scope"), manifests.ScopeCluster, oneOf(manifests.Scopes...), "Cluster, or Namespaced: the release's namespace is then the only one that is federated. It cannot be changed later."},
 		{path("configuration.hooks"), true, anyBool(), "Create KubeFedConfig and FederatedTypeConfigs as hooks, where they are not there: Helm never changes them again. With false they are objects of the release like others, for tools that render without asking the cluster (Argo CD) and keep them in Git."},
@@ -80,10 +80,22 @@ func values(d *defaults, types []string) []Value {
 		{path("networkPolicy.enabled"), true, anyBool(), "Let nobody reach the controller but for metrics and health."},
 		{path("podDisruptionBudget.enabled"), true, anyBool(), "Keep one Pod while nodes are drained."},
 	}
+	list = append(list, fleetValues(fleet)...)
 	for _, name := range types {
 		list = append(list, Value{[]string{typesGroup, name}, true, anyBool(), ""})
 	}
 	return list
+}
+
+func fleetValues(d *fleetDefaults) []Value {
+	return []Value{
+		{path("fleetAPI.enabled"), false, anyBool(), "Serve the API of the fleet, through which users of the host reach the members that let them (fedctl join --fleet-access). A cluster has one."},
+		{path("fleetAPI.replicas"), d.replicas, map[string]any{"type": "integer", "minimum": 0}, "Pods of it, which all serve."},
+		{path("fleetAPI.resources"), d.resources, anyMap(), "What they ask for and may use."},
+		{path("fleetAPI.goMemLimit"), d.goMemLimit, matching("^([0-9]+([KMGT]i)?B)?$"), "Go gives memory back before this: nine tenths of their limit."},
+		{path("fleetAPI.extraArgs"), []any{}, anyTexts(), "Further flags of it, such as --fleet-api-max-requests=4000."},
+		{path("fleetAPI.issuerRef"), map[string]any{}, anyMap(), "Have cert-manager issue its certificate: {name: NAME, kind: ClusterIssuer}. By default Helm makes one of ten years, and keeps it; for tools that render without asking the cluster (Argo CD), which would make one each time, name an issuer."},
+	}
 }
 
 // typesGroup is the group of values with a switch for each default type.
