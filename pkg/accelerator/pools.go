@@ -103,6 +103,22 @@ func Join(pools, more []v1alpha1.Pool) []v1alpha1.Pool {
 	return joined
 }
 
+// Narrows says whether there is a pool of accelerators that keeps pods out, and was not there
+// before: what opens others may be opening it as well, until somebody hears of it. Where there
+// were none, nothing is open.
+func Narrows(before, after []v1alpha1.Pool) bool {
+	known := map[string]bool{}
+	for i := range before {
+		if p := &before[i]; IsAccelerator(p.Resource) || IsDevice(p.Resource) {
+			known[poolKey(p)] = true
+		}
+	}
+	return len(known) > 0 && slices.ContainsFunc(after, func(p v1alpha1.Pool) bool {
+		return (IsAccelerator(p.Resource) || IsDevice(p.Resource)) && !known[poolKey(&p)] &&
+			slices.ContainsFunc(p.Taints, func(t v1alpha1.PoolTaint) bool { return t.Meaning == v1alpha1.TaintRestricted })
+	})
+}
+
 // standing says which taints of a node stay, and whether pods may be put on it now.
 func standing(node *Node, startup []v1alpha1.StartupTaint) (taints []v1alpha1.PoolTaint, available bool) {
 	available = node.Ready

@@ -80,3 +80,38 @@ func TestPoolsDoNotDependOnOrder(t *testing.T) {
 		t.Errorf("got\n%s\nand\n%s", a, b)
 	}
 }
+
+// What comes and keeps pods out narrows what others are let into; what goes, or is open, does not.
+func TestNarrows(t *testing.T) {
+	open, closed := gpuNode(8, taint(gpu, "present", noSchedule)), gpuNode(8, taint(gpu, "team-a", noSchedule))
+	device := changed(closed, func(n *Node) { n.Allocatable = map[string]int64{v1alpha1.DeviceClassPrefix + "gpu": 1} })
+	plain := changed(closed, func(n *Node) { n.Allocatable = map[string]int64{"cpu": 1} })
+	for name, tt := range map[string]struct {
+		before, after []Node
+		want          bool
+	}{
+		"nothing":              {nil, nil, false},
+		"where there was none": {nil, []Node{closed}, false},
+		"one that is open":     {[]Node{open}, []Node{open, changed(open, func(n *Node) { n.Product = "H100" })}, false},
+		"one that is closed":   {[]Node{open}, []Node{open, closed}, true},
+		"one that becomes so":  {[]Node{open}, []Node{closed}, true},
+		"devices":              {[]Node{open}, []Node{open, device}, true},
+		"of other resources":   {[]Node{open}, []Node{open, plain}, false},
+		"one that was there":   {[]Node{open, closed}, []Node{closed}, false},
+		"of another product":   {[]Node{open, closed}, []Node{closed, changed(closed, func(n *Node) { n.Product = "H100" })}, true},
+	} {
+		if got := Narrows(Pools(tt.before, nil, nil), Pools(tt.after, nil, nil)); got != tt.want {
+			t.Errorf("%s: got %t", name, got)
+		}
+	}
+}
+
+// A pool that is known twice offers as much as either says; others are in one order.
+func TestJoin(t *testing.T) {
+	pools := Pools([]Node{gpuNode(2), changed(gpuNode(8), func(n *Node) { n.Product = "T4" })}, nil, nil)
+	more := Pools([]Node{gpuNode(4), changed(gpuNode(1), func(n *Node) { n.Product = "T4" }), changed(gpuNode(1), func(n *Node) { n.Product = "H100" })}, nil, nil)
+	const want = "nvidia.com/gpu A100-SXM4-40GB [] open=true nodes=1/1 alloc=2 largest=4\nnvidia.com/gpu H100 [] open=true nodes=1/1 alloc=1 largest=1\nnvidia.com/gpu T4 [] open=true nodes=1/1 alloc=8 largest=8"
+	if got := text(Join(pools, more)); got != want {
+		t.Errorf("got\n%s", got)
+	}
+}

@@ -7,7 +7,9 @@
 //	requests.go ... and on its pods, while somebody wants to know what is free
 //	devices.go  ... and on the devices that drivers offer there
 //	nodepools.go ... and on Karpenter's NodePools, which say how far the member can grow
-//	publish.go  the ClusterCapacities: who writes them, and how often
+//	served.go   whether a member serves what is not in every one
+//	publish.go  the ClusterCapacities: who writes them
+//	pace.go     ... and how often
 //
 // What a member says is bounded here. Whatever depends on nodes reads the ClusterCapacity:
 // so the controller and the commands of fedctl see the same, and what was known last stays

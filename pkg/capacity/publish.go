@@ -23,13 +23,6 @@ import (
 	"github.com/fedctl/fedctl/pkg/membership"
 )
 
-const (
-	// settle is how long news are waited for that come together.
-	settle = 500 * time.Millisecond
-	// pause is the least time between two writes of one ClusterCapacity.
-	pause = 5 * time.Second
-)
-
 // Start implements manager.Runnable: it publishes until ctx ends.
 func (r *Reader) Start(ctx context.Context) error {
 	fleet.Follow(ctx, r.source, r.published)
@@ -60,41 +53,51 @@ func (r *Reader) Start(ctx context.Context) error {
 
 // publishAll writes what has changed, and returns when to look again; 0 for when there are news.
 func (r *Reader) publishAll(ctx context.Context) (next time.Duration) {
-	for _, m := range r.due() {
-		left := pause - time.Since(m.written)
-		if left > 0 || !r.published.Synced() {
-			left = max(left, settle)
-		} else {
-			left = r.publish(ctx, m)
+	for _, d := range r.due() {
+		if !r.published.Synced() {
+			r.dueIn(d.followed, settle, d.urgent)
+			continue
 		}
-		if left > 0 {
-			r.dueIn(m, left)
+		wait, early := d.pace.next(time.Now(), d.urgent)
+		if wait > 0 {
+			r.dueIn(d.followed, wait, d.urgent)
+			continue
+		}
+		if wait = r.publish(ctx, d.followed, early); wait > 0 {
+			r.dueIn(d.followed, wait, false)
 		}
 	}
 	return r.nextDue()
 }
 
+// due is a member to look at.
+type due struct {
+	*followed
+
+	urgent bool
+}
+
 // due are the members whose ClusterCapacities may have to say something else, by name.
-func (r *Reader) due() []*followed {
+func (r *Reader) due() []due {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var due []*followed
+	var all []due
 	now := time.Now()
 	for _, m := range r.members {
 		if m.changed || !m.again.IsZero() && !m.again.After(now) {
-			m.changed, m.again = false, time.Time{}
-			due = append(due, m)
+			all = append(all, due{m, m.urgent})
+			m.changed, m.urgent, m.again = false, false, time.Time{}
 		}
 	}
-	slices.SortFunc(due, func(a, b *followed) int { return strings.Compare(a.name, b.name) })
-	return due
+	slices.SortFunc(all, func(a, b due) int { return strings.Compare(a.name, b.name) })
+	return all
 }
 
 // dueIn has a member looked at again after a while.
-func (r *Reader) dueIn(m *followed, wait time.Duration) {
+func (r *Reader) dueIn(m *followed, wait time.Duration, urgent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.again = time.Now().Add(wait)
+	m.again, m.urgent = time.Now().Add(wait), m.urgent || urgent
 }
 
 // nextDue is how long it takes until a member is to be looked at again; 0 if none is.
@@ -113,8 +116,9 @@ func (r *Reader) nextDue() (next time.Duration) {
 }
 
 // publish writes a member's ClusterCapacity if it says something else than is so, and
-// returns after what time that is to be looked at again; 0 for when there are news.
-func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration) {
+// returns after what time that is to be looked at again; 0 for when there are news. Where it is
+// early to write again, only what is urgent is written.
+func (r *Reader) publish(ctx context.Context, m *followed, early bool) (again time.Duration) {
 	info, joined := r.inventory.Info(m.name)
 	if !joined {
 		r.forget(m)
@@ -135,9 +139,7 @@ func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration)
 		facts, _ := r.inventory.Facts(m.name)
 		began := time.Now()
 		status, changes, wait = m.status(stored, facts.Scalable)
-		if time.Since(began) > settle { // one that takes long to look at is not looked at all the time
-			m.written = time.Now()
-		}
+		m.pace.looked, m.pace.took = time.Now(), time.Since(began)
 	}
 	if said := away(info, stored, status); said != nil {
 		status, wait = said, 0
@@ -145,16 +147,19 @@ func (r *Reader) publish(ctx context.Context, m *followed) (again time.Duration)
 	if left := time.Until(changes); !changes.IsZero() && (again == 0 || left < again) {
 		again = max(left, settle)
 	}
+	if early && wait == 0 {
+		wait = max(pause-time.Since(m.pace.written), settle)
+	}
 	switch {
-	case wait > 0:
-		return wait
 	case status == nil || equality.Semantic.DeepEqual(stored.Status, *status):
 		return again
+	case wait > 0 && !accelerator.Narrows(stored.Status.Pools, status.Pools):
+		return wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestTimeout)
 	defer cancel()
 	err := r.write(ctx, key, stored, info.UID, *status)
-	m.written = time.Now()
+	m.pace.written = time.Now()
 	if err == nil {
 		return again
 	}
@@ -193,8 +198,8 @@ func (r *Reader) followRequests(m *followed, until *metav1.Time) (over time.Dura
 	return min(time.Until(until.Time), longest)
 }
 
-// status is what a member's ClusterCapacity has to say, and when that changes by itself;
-// nil while it is not known, and after what time it will be.
+// status is what a member's ClusterCapacity has to say, and when that changes by itself; nil
+// while the nodes have not been read. wait is after what time more of it will be known.
 func (m *followed) status(stored *v1alpha1.ClusterCapacity, scalable string) (status *v1alpha1.ClusterCapacityStatus, again time.Time, wait time.Duration) {
 	var said v1alpha1.ClusterCapacityStatus
 	if problem := m.watch.Problem(); problem != nil {
@@ -207,7 +212,7 @@ func (m *followed) status(stored *v1alpha1.ClusterCapacity, scalable string) (st
 	s := seen{nodes: m.all(), startup: stored.Spec.StartupTaints, scalable: scalable}
 	var listing bool
 	if s.requested, listing = m.requests.known(); listing || m.karpenter.listing() || m.drivers.listing() {
-		return nil, again, settle
+		wait = settle
 	}
 	m.karpenter.describe(&s, stored.Status)
 	survey := func(asked *requests) {
@@ -216,13 +221,13 @@ func (m *followed) status(stored *v1alpha1.ClusterCapacity, scalable string) (st
 	}
 	if s.requested.Status != metav1.ConditionTrue {
 		survey(nil)
-		return &said, again, 0
+		return &said, again, wait
 	}
 	m.requests.usage.read(func(asked accelerator.Requests) {
 		s.requests = asked
 		survey(m.requests)
 	})
-	return &said, again, 0
+	return &said, again, wait
 }
 
 // all are the nodes of a member.

@@ -69,10 +69,11 @@ type followed struct {
 	// requests are followed while somebody wants to know them; nil otherwise. They belong to
 	// who publishes.
 	requests *requests
-	// changed says that there is something to publish, and again when to look in any case;
-	// written is when something was written last.
-	changed        bool
-	again, written time.Time
+	// changed says that there is something to publish, urgent that it is more than pods, and
+	// again when to look in any case.
+	changed, urgent bool
+	again           time.Time
+	pace            pace
 }
 
 // New returns a reader and adds it to the manager.
@@ -128,7 +129,8 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	}
 	cluster := name.String()
 	m := &followed{name: cluster, ctx: ctx, core: core, devices: devices}
-	m.nodes = newNodes(func() { r.changed(cluster) })
+	changed := func() { r.changedMore(cluster) }
+	m.nodes = newNodes(changed)
 	m.watch = fleet.Follow(ctx, fleet.Source{
 		List: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			return core.Nodes().List(ctx, options)
@@ -137,10 +139,10 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 			return core.Nodes().Watch(ctx, options)
 		},
 		Example: &corev1.Node{}, Type: "nodes", Name: "member " + cluster + ": nodes", Log: r.log.WithValues("cluster", cluster),
-		OnTrouble: func() { r.changed(cluster) },
+		OnTrouble: changed,
 	}, m.nodes)
-	m.drivers = followDrivers(ctx, devices, r.opts.RequestTimeout, cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
-	m.karpenter = followNodePools(ctx, pools, discovery{core.RESTClient(), r.opts.RequestTimeout}, cluster, r.log.WithValues("cluster", cluster), func() { r.changed(cluster) })
+	m.drivers = followDrivers(ctx, devices, r.opts.RequestTimeout, cluster, r.log.WithValues("cluster", cluster), changed)
+	m.karpenter = followNodePools(ctx, pools, discovery{core.RESTClient(), r.opts.RequestTimeout}, cluster, r.log.WithValues("cluster", cluster), changed)
 	r.mu.Lock()
 	r.members[cluster] = m
 	r.mu.Unlock()
@@ -183,7 +185,12 @@ func (r *Reader) forget(m *followed) {
 
 // changed notes that a member's ClusterCapacity may have to say something else. Of one that is
 // not engaged it may say what an earlier process has written.
-func (r *Reader) changed(cluster string) {
+func (r *Reader) changed(cluster string) { r.note(cluster, false) }
+
+// changedMore is changed, of more than what pods ask for.
+func (r *Reader) changedMore(cluster string) { r.note(cluster, true) }
+
+func (r *Reader) note(cluster string, urgent bool) {
 	if cluster == "" { // all members are known: each one is told of apart
 		return
 	}
@@ -191,7 +198,8 @@ func (r *Reader) changed(cluster string) {
 	if r.members[cluster] == nil {
 		r.members[cluster] = &followed{name: cluster}
 	}
-	r.members[cluster].changed = true
+	m := r.members[cluster]
+	m.changed, m.urgent = true, m.urgent || urgent
 	r.mu.Unlock()
 	select {
 	case r.news <- struct{}{}:
