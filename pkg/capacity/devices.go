@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -25,9 +26,6 @@ import (
 	"github.com/fedctl/fedctl/pkg/fleet"
 )
 
-// claimed are the devices that a ResourceClaim has been given.
-type claimed []devices.ID
-
 // drivers are what the drivers of a member's devices offer.
 type drivers struct {
 	slices  *fleet.Table[devices.Slice]
@@ -44,10 +42,11 @@ type drivers struct {
 }
 
 // What is held of a member's devices, in bytes: of 5,000 nodes with 16 devices each, and of
-// more classes than are judged. What a list tells of them is more, and let go one by one.
+// more classes than are judged; and of 100,000 ResourceClaims. What a list tells of them is more, and let go one by one.
 const (
 	mostOfSlices  = 12 << 20
 	mostOfClasses = 1 << 20
+	mostOfClaims  = 16 << 20
 	mostToldOf    = 512 << 20
 )
 
@@ -152,19 +151,22 @@ func devicesSource(served discovery, cluster, resource string, example runtime.O
 }
 
 // followClaims follows the devices that a member's ResourceClaims have been given.
-func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) (*fleet.Table[claimed], *fleet.Watch[claimed]) {
-	claims := fleet.NewTable(fleet.Rules[claimed]{
-		Read: read(func(claim *resourcev1.ResourceClaim) *claimed {
-			taken := claimed(devices.TakenBy(claim))
-			return &taken
-		}),
-		Same:     func(before, after *claimed) bool { return slices.Equal(*before, *after) },
-		OnChange: func(types.NamespacedName, *claimed, *claimed) { changed() }, OnSynced: changed,
-	})
+func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) (*fleet.Table[devices.Claim], *fleet.Watch[devices.Claim]) {
+	claims := newClaims(changed)
 	return claims, fleet.Follow(ctx, devicesSource(discovery{client.RESTClient(), timeout}, cluster, "resourceclaims", &resourcev1.ResourceClaim{}, log, changed,
 		func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return client.ResourceClaims("").List(ctx, o)
 		}, client.ResourceClaims("").Watch), claims)
+}
+
+// newClaims returns a table of ResourceClaims; changed is told of news.
+func newClaims(changed func()) *fleet.Table[devices.Claim] {
+	return fleet.NewTable(fleet.Rules[devices.Claim]{
+		Read:  read(devices.ClaimOf),
+		Weigh: (*devices.Claim).Weight, MostWeight: mostOfClaims, Lighten: (*devices.Claim).Light,
+		Same:     func(before, after *devices.Claim) bool { return reflect.DeepEqual(before, after) },
+		OnChange: func(types.NamespacedName, *devices.Claim, *devices.Claim) { changed() }, OnSynced: changed,
+	})
 }
 
 // unserved says that the member serves no devices, as far as that is known.
@@ -269,7 +271,7 @@ func (d *drivers) offer(s *seen, q *requests, previous v1alpha1.ClusterCapacityS
 		}
 		return devicesNot(reason, why)
 	case unclaimed != nil:
-		return devicesNot(v1alpha1.ReasonClaimsUnreadable, "the ResourceClaims cannot be read, so that it is not known which devices are free: "+errtext.Stable(unclaimed))
+		return devicesNot(v1alpha1.ReasonClaimsUnreadable, "it is not known which devices are free: "+errtext.Stable(unclaimed))
 	}
 	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFollowed, Message: "devices are followed"}
 }
@@ -291,10 +293,16 @@ func (q *requests) taken() (taken []devices.ID, problem error) {
 		return nil, nil
 	}
 	if problem = q.claimsWatch.Problem(); problem != nil {
-		return nil, problem
+		return nil, fmt.Errorf("the ResourceClaims cannot be read: %w", problem)
 	}
-	for _, ids := range valuesOf(q.claims) {
-		taken = append(taken, *ids...)
+	excessive := 0
+	for _, claim := range valuesOf(q.claims) {
+		if taken = append(taken, claim.Taken...); claim.Excessive {
+			excessive++
+		}
+	}
+	if excessive > 0 {
+		return nil, fmt.Errorf("%d ResourceClaims are left out: they have more devices than are taken", excessive)
 	}
 	return taken, nil
 }

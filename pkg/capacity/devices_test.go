@@ -207,6 +207,45 @@ func TestDevicesThatAreLeftOutStay(t *testing.T) {
 	}
 }
 
+// What is free is not said where a claim is left out: it would be more than there is.
+func TestClaimsThatAreLeftOut(t *testing.T) {
+	claim := func(name string, devices int) *resourcev1.ResourceClaim {
+		claim := &resourcev1.ResourceClaim{}
+		claim.Name, claim.Status.Allocation = name, &resourcev1.AllocationResult{}
+		for range devices {
+			claim.Status.Allocation.Devices.Results = append(claim.Status.Allocation.Devices.Results, resourcev1.DeviceRequestAllocationResult{Driver: "gpu.nvidia.com", Pool: "n", Device: "0"})
+		}
+		return claim
+	}
+	d := imagined(&aWatch{}).list(t, []any{deviceClass("gpu", "true")}, []any{deviceSlice("n", "0", "1")})
+	q := newRequests(func() {})
+	q.claims = newClaims(func() {})
+	q.claimsWatch = fleet.NewWatch(t.Context(), q.claims)
+	for _, tt := range []struct {
+		claims []any
+		free   string
+		reason string
+	}{
+		{[]any{claim("a", 1), claim("unallocated", 0)}, "1", v1alpha1.ReasonFollowed},
+		{[]any{claim("a", 1), claim("b", 1000)}, "", v1alpha1.ReasonClaimsUnreadable},
+	} {
+		if err := q.claimsWatch.Replace(tt.claims, "1"); err != nil {
+			t.Fatal(err)
+		}
+		s := seen{nodes: []accelerator.Node{{Name: "n", Ready: true}}, requests: accelerator.Requests{}}
+		s.survey(d, q, v1alpha1.ClusterCapacityStatus{})
+		got := statusOf(s, v1alpha1.ClusterCapacityStatus{}, time.Now())
+		condition := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionDevicesKnown)
+		free := ""
+		if got.Pools[0].Free != nil {
+			free = got.Pools[0].Free.String()
+		}
+		if len(got.Pools) != 1 || free != tt.free || condition.Reason != tt.reason {
+			t.Errorf("got %+v, %+v", got.Pools, condition)
+		}
+	}
+}
+
 // Whether devices were ever read is known while the nodes cannot be read.
 func TestUnreadableDevices(t *testing.T) {
 	for reason, want := range map[string]string{

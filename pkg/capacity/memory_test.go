@@ -77,6 +77,16 @@ func largeSlice(i int) *resourcev1.ResourceSlice {
 	return slice
 }
 
+// largeClaim is one for each of the devices.
+func largeClaim(i int) *resourcev1.ResourceClaim {
+	claim := &resourcev1.ResourceClaim{}
+	claim.Namespace, claim.Name = fmt.Sprintf("namespace-%d", i%300), fmt.Sprintf("some-workload-%d-7d9f8b6c5-%05d-gpu", i%2000, i)
+	claim.Status.Allocation = &resourcev1.AllocationResult{Devices: resourcev1.DeviceAllocationResult{Results: []resourcev1.DeviceRequestAllocationResult{
+		{Driver: "gpu.nvidia.com", Pool: fmt.Sprintf("gke-cluster-gpu-pool-%d-5f7c9d%05d", i/8%20, i/8), Device: fmt.Sprint("gpu-", i%8)},
+	}}}
+	return claim
+}
+
 // sent is an object as it arrives: nothing of it is shared with another.
 func sent[O interface {
 	Marshal() ([]byte, error)
@@ -100,8 +110,8 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// TestMemory: a member with 5,000 nodes, 100,000 pods, and eight devices on each of 4,000 nodes
-// stays within its budget.
+// TestMemory: a member with 5,000 nodes, 100,000 pods, and on each of 4,000 nodes eight devices
+// that are all claimed, stays within its budget.
 func TestMemory(t *testing.T) {
 	before := heap()
 	nodes, q, d := newNodes(func() {}), newRequests(func() {}), newDrivers()
@@ -125,6 +135,13 @@ func TestMemory(t *testing.T) {
 		}
 	}
 	d.judgeAll()
+	q.claims = newClaims(func() {})
+	claimsWatch := fleet.NewWatch(t.Context(), q.claims)
+	for i := range 8 * manySlices {
+		if err := claimsWatch.Add(sent(t, largeClaim(i), &resourcev1.ResourceClaim{})); err != nil {
+			t.Fatal(err)
+		}
+	}
 	after := heap()
 	t.Logf("nodes: %.1f MiB, pods: %.1f MiB, devices: %.1f MiB", mib(afterNodes-before), mib(afterPods-afterNodes), mib(after-afterPods))
 	if after-before > budget {

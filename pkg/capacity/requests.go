@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
+	"github.com/fedctl/fedctl/pkg/accelerator/devices"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/fleet"
@@ -31,8 +32,8 @@ type requests struct {
 	watch *fleet.Watch[pod]
 	usage usage
 	// claims are the ResourceClaims, which hold devices.
-	claims      *fleet.Table[claimed]
-	claimsWatch *fleet.Watch[claimed]
+	claims      *fleet.Table[devices.Claim]
+	claimsWatch *fleet.Watch[devices.Claim]
 	// counted says that all pods of a list are in usage.
 	counted atomic.Bool
 }

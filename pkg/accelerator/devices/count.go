@@ -68,24 +68,47 @@ func increase(counts map[string]map[string]int64, node, resource string) {
 	counts[node][resource]++
 }
 
-// mostTaken is how many devices of one ResourceClaim are counted, which is more than one can have.
+// mostTaken is how many devices one ResourceClaim has at most, and more than an API server lets it have.
 const mostTaken = 2 * resourcev1.AllocationResultsMaxSize
 
-// TakenBy are the devices that a ResourceClaim has been given, without those it only looks at.
-func TakenBy(claim *resourcev1.ResourceClaim) []ID {
-	if claim.Status.Allocation == nil {
-		return nil
+// Claim is what is kept of a ResourceClaim: the devices that it has been given, without those it
+// only looks at.
+type Claim struct {
+	Taken []ID
+	// Excessive says that it has more than is taken, and so none.
+	Excessive bool
+}
+
+// Weight is about how many bytes the devices take, and what is left without them is Light.
+func (c *Claim) Weight() (bytes int) {
+	for i := range c.Taken {
+		bytes += 48 + len(c.Taken[i].Driver) + len(c.Taken[i].Pool) + len(c.Taken[i].Device)
 	}
-	var taken []ID
+	return bytes
+}
+
+// Light is the claim without its devices.
+func (*Claim) Light() *Claim { return &Claim{Excessive: true} }
+
+// ClaimOf keeps of a ResourceClaim what counts.
+func ClaimOf(claim *resourcev1.ResourceClaim) *Claim {
+	c := &Claim{}
+	if claim.Status.Allocation == nil {
+		return c
+	}
 	results := claim.Status.Allocation.Devices.Results
-	for i := range results[:min(len(results), mostTaken)] {
+	if len(results) > mostTaken {
+		return c.Light()
+	}
+	for i := range results {
 		result := &results[i]
 		if max(len(result.Driver), len(result.Pool), len(result.Device)) > mostOfText {
 			continue // it is in no slice that is taken
 		}
 		if result.AdminAccess == nil || !*result.AdminAccess {
-			taken = append(taken, ID{shared(result.Driver), shared(result.Pool), shared(result.Device)})
+			c.Taken = append(c.Taken, ID{shared(result.Driver), shared(result.Pool), shared(result.Device)})
 		}
 	}
-	return slices.Clip(taken)
+	c.Taken = slices.Clip(c.Taken)
+	return c
 }

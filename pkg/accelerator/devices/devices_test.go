@@ -86,16 +86,24 @@ func TestCount(t *testing.T) {
 	}
 }
 
-func TestTakenBy(t *testing.T) {
+func TestClaimOf(t *testing.T) {
 	claim := &resourcev1.ResourceClaim{}
-	if taken := TakenBy(claim); taken != nil {
-		t.Errorf("got %v", taken)
+	if c := ClaimOf(claim); c.Taken != nil || c.Excessive {
+		t.Errorf("got %v", c)
 	}
-	claim.Status.Allocation = &resourcev1.AllocationResult{Devices: resourcev1.DeviceAllocationResult{Results: []resourcev1.DeviceRequestAllocationResult{
-		{Driver: driver, Pool: "a", Device: "0"}, {Driver: driver, Pool: "a", Device: "1", AdminAccess: ptr.To(true)},
-	}}}
-	if taken := TakenBy(claim); !reflect.DeepEqual(taken, []ID{{driver, "a", "0"}}) {
-		t.Errorf("got %v", taken)
+	result := func(device string) resourcev1.DeviceRequestAllocationResult {
+		return resourcev1.DeviceRequestAllocationResult{Driver: driver, Pool: "a", Device: device}
+	}
+	looking := result("1")
+	looking.AdminAccess = ptr.To(true)
+	results := []resourcev1.DeviceRequestAllocationResult{result("0"), looking, result(strings.Repeat("x", 1<<20))}
+	claim.Status.Allocation = &resourcev1.AllocationResult{Devices: resourcev1.DeviceAllocationResult{Results: results}}
+	if c := ClaimOf(claim); !reflect.DeepEqual(c, &Claim{Taken: []ID{{driver, "a", "0"}}}) || c.Weight() < 48 {
+		t.Errorf("got %+v", c)
+	}
+	claim.Status.Allocation.Devices.Results = slices.Repeat(results[:1], mostTaken+1)
+	if c := ClaimOf(claim); !c.Excessive || c.Weight() > 0 {
+		t.Errorf("got %+v", c)
 	}
 }
 
