@@ -168,6 +168,24 @@ func TestASecretThatComesMeanwhileIsInTheExportOnlyIfThatWasSaid(t *testing.T) {
 	}
 }
 
+// Who may not read federated Secrets has an export without them, if he says so.
+func TestWhoMayNotReadSecretsOmitsThem(t *testing.T) {
+	for said, good := range map[string]bool{omit: true, include: false, "": false} {
+		g := gatheringOf(t)
+		g.secrets = said
+		g.host = hostOf(func(kind string) error {
+			if kind == "FederatedSecret" {
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "federatedsecrets"}, "", nil)
+			}
+			return nil
+		}, federation(t, secret)...)
+		_, err := gather(t, g)
+		if (err == nil) != good || good && g.contents.Secrets != exported.Omitted || !good && !apierrors.IsForbidden(err) {
+			t.Errorf("--secrets=%s: %v, said to be %s", said, err, g.contents.Secrets)
+		}
+	}
+}
+
 // A server that has restarted, or one of several, answers for a moment that it does not know
 // a type that it has the definition of: an export without its objects would look whole.
 func TestATypeThatIsDefinedAndNotServedIsNotNone(t *testing.T) {

@@ -92,7 +92,7 @@ func (i *importing) checkLease(ctx context.Context) error {
 	}
 	i.progress.begin("looking whether a controller leads", 0)
 	if cmdutil.Leaderless(ctx, i.host, namespace) == nil {
-		return cmp.Or(ctx.Err(), i.atWork("of this host is at work, and"))
+		return cmp.Or(ctx.Err(), i.atWork("of this host is at work, as its Lease was renewed a moment ago, and"))
 	}
 	return nil
 }

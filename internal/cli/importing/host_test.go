@@ -156,7 +156,7 @@ func TestNothingIsImportedWhereAControllerRunsOrIsTo(t *testing.T) {
 		"the number is the default":            {[]client.Object{deployment(nil, 0)}, stop},
 		"it runs, and has just lost its Lease": {[]client.Object{deployment(ptr.To(int32(2)), 2), lease("", time.Second)}, stop},
 		"it has just been stopped":             {[]client.Object{deployment(ptr.To(int32(0)), 1), lease("", time.Second)}, "has 1 Pod(s) yet: wait until they are gone"},
-		"one that runs elsewhere leads":        {[]client.Object{lease("laptop", 0)}, "the controller of this host is at work, and would take what it does not find yet for deleted"},
+		"one that runs elsewhere leads":        {[]client.Object{lease("laptop", 0)}, "the controller of this host is at work, as its Lease was renewed a moment ago, and would take what it does not find yet for deleted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := importOf(t, host(interceptor.Funcs{}, test.objects...), nil, typeConfig).checkHost(t.Context())
