@@ -41,6 +41,10 @@ func (i *importing) carryOut(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if i.isSettled(u) {
+			i.report.count(u.GetKind(), unchanged)
+			return nil
+		}
 		err := i.writeOne(ctx, u, i.look)
 		if err == nil {
 			return nil

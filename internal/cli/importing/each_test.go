@@ -133,9 +133,10 @@ func TestAnImportThatWasInterruptedIsRepeated(t *testing.T) {
 	if err != nil || counts.Created != 200-there || counts.Unchanged != there || creates.Load() != int64(200-there) {
 		t.Errorf("%v, %+v, %d were there", err, counts, there)
 	}
+	gets.Store(0)
 	i, err = run(t.Context())
-	if counts := i.report.of("FederatedConfigMap"); err != nil || counts.Unchanged != 200 {
-		t.Errorf("the third time: %v, %+v", err, counts)
+	if counts := i.report.of("FederatedConfigMap"); err != nil || counts.Unchanged != 200 || gets.Load() != 200 {
+		t.Errorf("the third time: %v, %+v, with %d requests", err, counts, gets.Load())
 	}
 }
 

@@ -62,12 +62,16 @@ type importing struct {
 	changed, other few
 	// unserved are the kinds that the host does not come to serve.
 	unserved map[schema.GroupKind]bool
+	// settled are the federated objects that are here as the export has them, with all that is
+	// recorded of them: nobody asks about them again.
+	settled map[schema.GroupKind]map[types.NamespacedName]bool
 }
 
 func newImporting(o *Options, dir string, host client.Client, contents *exported.Contents) *importing {
 	return &importing{
 		options: o, dir: dir, host: host, contents: contents, report: newReport(o, contents),
 		unserved: map[schema.GroupKind]bool{}, there: map[schema.GroupKind]map[types.NamespacedName]bool{},
+		settled: map[schema.GroupKind]map[types.NamespacedName]bool{},
 	}
 }
 
@@ -294,6 +298,9 @@ func (i *importing) planOne(ctx context.Context, u *unstructured.Unstructured) (
 		defer i.mu.Unlock()
 		i.changed.add(kind + " " + strings.TrimPrefix(client.ObjectKeyFromObject(u).String(), "/"))
 	case !i.options.DryRun: // what is done is counted then
+		if s == same && i.isFederated(u) && (!exported.HasRecords(u) || exported.HasRecords(found)) {
+			i.settle(u)
+		}
 	case s != different:
 		i.report.count(kind, unchanged)
 	case i.options.Existing == update:
@@ -302,6 +309,22 @@ func (i *importing) planOne(ctx context.Context, u *unstructured.Unstructured) (
 		i.report.count(kind, kept)
 	}
 	return nil, nil
+}
+
+func (i *importing) settle(u *unstructured.Unstructured) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	gk := u.GroupVersionKind().GroupKind()
+	if i.settled[gk] == nil {
+		i.settled[gk] = map[types.NamespacedName]bool{}
+	}
+	i.settled[gk][client.ObjectKeyFromObject(u)] = true
+}
+
+func (i *importing) isSettled(u *unstructured.Unstructured) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.settled[u.GroupVersionKind().GroupKind()][client.ObjectKeyFromObject(u)]
 }
 
 func scopeOf(config *unstructured.Unstructured) apiextensionsv1.ResourceScope {
