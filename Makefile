@@ -10,7 +10,7 @@ SHELL := bash
 .DEFAULT_GOAL := build
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-IMAGE ?= fedctl/controller:$(VERSION)
+IMAGE ?= ghcr.io/fedctl/controller:$(VERSION)
 IMAGE_PLATFORMS ?= linux/amd64,linux/arm64
 GOLANGCI_LINT_VERSION := v2.15.0
 ACTIONLINT_VERSION := v1.7.12

@@ -45,7 +45,7 @@ const (
 // Scopes are all there are.
 var Scopes = []string{ScopeCluster, ScopeNamespaced}
 
-const controllerImage = "fedctl/controller"
+const controllerImage = "ghcr.io/fedctl/controller"
 
 // unknownVersion is what a build says that does not know which it is.
 const unknownVersion = "devel"

@@ -158,9 +158,9 @@ func TestImageOfAVersion(t *testing.T) {
 		options Options
 		want    string
 	}{
-		"a release":              {Options{Version: "v1.2.3"}, "fedctl/controller:v1.2.3"},
-		"a build with changes":   {Options{Version: "v1.2.3+dirty"}, "fedctl/controller:v1.2.3-dirty"},
-		"a build that knows not": {Options{Version: "devel"}, "fedctl/controller:latest"},
+		"a release":              {Options{Version: "v1.2.3"}, "ghcr.io/fedctl/controller:v1.2.3"},
+		"a build with changes":   {Options{Version: "v1.2.3+dirty"}, "ghcr.io/fedctl/controller:v1.2.3-dirty"},
+		"a build that knows not": {Options{Version: "devel"}, "ghcr.io/fedctl/controller:latest"},
 		"another image":          {Options{Version: "v1.2.3", Image: "example.com/c:v2"}, "example.com/c:v2"},
 	} {
 		objects, err := Build(test.options)
@@ -248,7 +248,7 @@ func TestForMember(t *testing.T) {
 		var got []string
 		definitions := 0
 		for _, object := range objects {
-			if data, err := object.MarshalJSON(); err != nil || strings.Contains(string(data), "kube-federation-system") || strings.Contains(string(data), `"fedctl/controller"`) {
+			if data, err := object.MarshalJSON(); err != nil || strings.Contains(string(data), "kube-federation-system") || strings.Contains(string(data), `"ghcr.io/fedctl/controller"`) {
 				t.Errorf("%s: %s %s names another namespace or image (%v)", name, object.GetKind(), object.GetName(), err)
 			}
 			if object.GetKind() == "CustomResourceDefinition" {
