@@ -62,7 +62,7 @@ test: test-unit test-clusters ## all tests
 test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
 	go vet ./...
 	go test $$(go list ./... | grep -v -E '$(SUITES_PATTERN)')
-	cd hack/image && go vet . && go test .
+	cd hack/image && go vet ./... && go test ./...
 	cd hack/helm && go vet ./... && go test .
 	cd hack/monitoring && go vet . && go test .
 test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager $(BACKUP_TOOLS) ## the suites on real control planes

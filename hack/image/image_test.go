@@ -20,7 +20,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/spdx/tools-golang/json"
 )
 
 var amd64 = v1.Platform{OS: "linux", Architecture: "amd64"}
@@ -191,40 +190,5 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%q is taken", args)
 		}
-	}
-}
-
-// The document is read back by the library that reads such documents, and names what a
-// program was linked from: here, this test.
-func TestSBOM(t *testing.T) {
-	o := testOptions(t)
-	modules := map[string]string{}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := addModules(program, modules); err != nil {
-		t.Fatal(err)
-	}
-	var written strings.Builder
-	if err := json.Write(document(o, v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("a", 64)}, modules), &written); err != nil {
-		t.Fatal(err)
-	}
-	doc, err := json.Read(strings.NewReader(written.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]string{}
-	for _, p := range doc.Packages {
-		if len(p.PackageExternalReferences) == 1 {
-			found[p.PackageName] = p.PackageExternalReferences[0].Locator
-		}
-	}
-	version := modules["github.com/google/go-containerregistry"]
-	if version == "" || found["github.com/google/go-containerregistry"] != "pkg:golang/github.com/google/go-containerregistry@"+version {
-		t.Errorf("the document has %v", found)
-	}
-	if found["stdlib"] == "" || len(doc.Relationships) != len(modules)+1 {
-		t.Errorf("%d relationships of %d modules, stdlib %q", len(doc.Relationships), len(modules), found["stdlib"])
 	}
 }

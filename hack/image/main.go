@@ -10,7 +10,7 @@
 //	build.go   the programs, for each platform
 //	layers.go  files in layers, alike however and whenever they are made
 //	image.go   layers and a configuration become an image, images an index
-//	sbom.go    what the programs are made of
+//	sbom.go    what the programs are made of; sbom writes it, and for a release spdx does
 package main
 
 import (
