@@ -43,6 +43,13 @@ fedctl_cluster_ready{cluster="paris"} 1x120`, true, "paris"},
 fedctl_cluster_ready{cluster="paris"} 0x120`, false, ""},
 		{"FedctlChangesWait", `fedctl_oldest_waiting_change_timestamp_seconds{cluster="paris"} 0x12 _x108
 fedctl_cluster_ready{cluster="paris"} 1x120`, false, ""},
+		// A bookmark every minute; then one that is silent, in a member that is ready, or is not.
+		{"FedctlWatchesLag", `fedctl_watch_last_news_timestamp_seconds{cluster="paris"} 0+60x30 1800x90
+fedctl_cluster_ready{cluster="paris"} 1x120`, true, "paris"},
+		{"FedctlWatchesLag", `fedctl_watch_last_news_timestamp_seconds{cluster="paris"} 0+60x120
+fedctl_cluster_ready{cluster="paris"} 1x120`, false, ""},
+		{"FedctlWatchesLag", `fedctl_watch_last_news_timestamp_seconds{cluster="paris"} 0+60x30 1800x90
+fedctl_cluster_ready{cluster="paris"} 1x30 0x90`, false, ""},
 		{"FedctlQueueGrows", `fedctl_items_queued{cluster=""} 0x10 500x110`, true, ""},
 		{"FedctlQueueGrows", `fedctl_items_queued{cluster="paris"} 500x10 0 500x10 0 500x10 0 500x10 0 500x10 0`, false, ""},
 		{"FedctlMemberWritesFail", `fedctl_member_operations_total{cluster="paris",type="configmaps",result="failure"} 0+1x120

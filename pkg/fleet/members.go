@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
@@ -140,4 +141,23 @@ func (s *Members[C, V]) Get(cluster, typeName string) (connection C, watch *Watc
 		return connection, nil
 	}
 	return m.connection, m.watches[typeName]
+}
+
+// Heard is, for each cluster, since when the watch there has told nothing that has been
+// silent for longest. Types that the cluster does not serve do not count.
+func (s *Members[C, V]) Heard() map[string]time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	earliest := make(map[string]time.Time, len(s.clusters))
+	for name, m := range s.clusters {
+		for _, w := range m.watches {
+			if w.Unserved() {
+				continue
+			}
+			if at, known := earliest[name]; !known || w.Heard().Before(at) {
+				earliest[name] = w.Heard()
+			}
+		}
+	}
+	return earliest
 }

@@ -3,6 +3,10 @@ package fleet
 import (
 	"context"
 	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/membership"
 	"github.com/fedctl/fedctl/pkg/placement"
@@ -122,5 +126,41 @@ func TestPlacementInput(t *testing.T) {
 	decision, err := placement.Decide(PlacementInput(inventory, placement.Spec{Clusters: []string{"n"}, HasClusters: true}))
 	if err != nil || len(decision.Clusters) != 1 || decision.Clusters[0] != "n" {
 		t.Errorf("%v, %v", decision, err)
+	}
+}
+
+// The watch that has been silent for longest counts, and whatever it is told ends that.
+func TestHowLongClustersAreSilent(t *testing.T) {
+	members := newTestMembers()
+	members.AddType(typeconfig.Type{Name: "widgets"})
+	members.AddType(typeconfig.Type{Name: "gadgets"})
+	members.Engage(t.Context(), "m", "there")
+	_, widgets := members.Get("m", "widgets")
+	_, gadgets := members.Get("m", "gadgets")
+	silence := func(of *Watch[value], at int64) { of.heard.Store(time.Unix(at, 0).UnixNano()) }
+	for name, tell := range map[string]func() error{
+		"a list":     func() error { return widgets.Replace([]any{written("1")}, "1") },
+		"an object":  func() error { return widgets.Add(written("2")) },
+		"a change":   func() error { return widgets.Update(written("3")) },
+		"a deletion": func() error { return widgets.Delete(written("4")) },
+		"a bookmark": func() error { return widgets.Bookmark("5") },
+	} {
+		silence(widgets, 10)
+		silence(gadgets, 20)
+		if at := members.Heard()["m"]; at.Unix() != 10 {
+			t.Errorf("%s: silent since %s", name, at)
+		}
+		must(t, tell())
+		if at := members.Heard()["m"]; at.Unix() != 20 {
+			t.Errorf("after %s of the other: silent since %s", name, at)
+		}
+	}
+	gadgets.failed(t.Context(), Source{WhyNotFound: func(context.Context, error) Absence { return Absence{Why: context.Canceled, Unserved: true} }},
+		apierrors.NewNotFound(schema.GroupResource{Resource: "gadgets"}, ""))
+	if at := members.Heard()["m"]; time.Since(at) > time.Hour {
+		t.Errorf("a type that is not served counts: %s", at)
+	}
+	if heard := members.Heard(); len(heard) != 1 {
+		t.Errorf("heard %v", heard)
 	}
 }

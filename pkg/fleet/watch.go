@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -19,6 +20,8 @@ type Watch[V any] struct {
 	table *Table[V]
 	log   logr.Logger
 	began time.Time
+	// heard is when the member has last told anything, in nanoseconds since 1970.
+	heard atomic.Int64
 	// onTrouble and patience are the source's.
 	onTrouble func()
 	patience  time.Duration
@@ -42,11 +45,13 @@ func NewWatch[V any](ctx context.Context, table *Table[V]) *Watch[V] {
 
 func newWatch[V any](ctx context.Context, table *Table[V]) (*Watch[V], context.Context) {
 	ctx, cancel := context.WithCancel(ctx) //nolint:gosec // Stop calls it
-	return &Watch[V]{
+	w := &Watch[V]{
 		table: table, log: logr.Discard(), began: time.Now(), stop: cancel, done: make(chan struct{}),
 		onTrouble: func() {}, patience: patience,
 		ended: func() bool { return ctx.Err() != nil },
-	}, ctx
+	}
+	w.hear()
+	return w, ctx
 }
 
 // Follow keeps table filled with what source has, in the background, until ctx ends
@@ -85,6 +90,13 @@ func (w *Watch[V]) Ended() bool { return w.ended() }
 
 // Age is how long ago the watch was begun.
 func (w *Watch[V]) Age() time.Duration { return time.Since(w.began) }
+
+// Heard is when the cluster has last told anything by this watch: an object, a list, or
+// that there is nothing new, which API servers say once a minute by a bookmark. Of a watch
+// that was never told anything it is when it was begun.
+func (w *Watch[V]) Heard() time.Time { return time.Unix(0, w.heard.Load()) }
+
+func (w *Watch[V]) hear() { w.heard.Store(time.Now().UnixNano()) }
 
 // Get returns what is known of an object.
 func (w *Watch[V]) Get(key types.NamespacedName) *V {
@@ -182,19 +194,29 @@ func (w *Watch[V]) tell(news, ended bool) {
 // the watch has been ended is dropped.
 
 // Add implements cache.ReflectorStore.
-func (w *Watch[V]) Add(obj any) error { return w.table.put(obj, w.ended) }
+func (w *Watch[V]) Add(obj any) error {
+	w.hear()
+	return w.table.put(obj, w.ended)
+}
 
 // Update implements cache.ReflectorStore.
-func (w *Watch[V]) Update(obj any) error { return w.table.put(obj, w.ended) }
+func (w *Watch[V]) Update(obj any) error {
+	w.hear()
+	return w.table.put(obj, w.ended)
+}
 
 // Delete implements cache.ReflectorStore.
-func (w *Watch[V]) Delete(obj any) error { return w.table.remove(obj, w.ended) }
+func (w *Watch[V]) Delete(obj any) error {
+	w.hear()
+	return w.table.remove(obj, w.ended)
+}
 
 // Replace implements cache.ReflectorStore.
 func (w *Watch[V]) Replace(list []any, resourceVersion string) error {
 	if w.ended() {
 		return nil
 	}
+	w.hear()
 	news, ended := w.listed()
 	err := w.table.replace(list, resourceVersion, w.ended)
 	w.tell(news, ended)
@@ -206,6 +228,7 @@ func (w *Watch[V]) Resync() error { return nil }
 
 // Bookmark implements cache.ReflectorBookmarkStore.
 func (w *Watch[V]) Bookmark(resourceVersion string) error {
+	w.hear()
 	w.table.bookmark(resourceVersion, w.ended)
 	return nil
 }

@@ -156,7 +156,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	}
 	look := &lookout{inventory: inventory, members: e.members, bindings: e.bindings}
 	place := &placer{inventory: inventory, namespaces: e.namespaces, policies: e.policies, kinds: e.workloadKinds, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
-	metrics := newMetrics(e.work, e.types, e.leftovers)
+	metrics := newMetrics(e.work, e.types, e.members, e.leftovers)
 	e.statusObjects = &statusObjectWriter{host: host, lookout: look, work: e.work, events: sender}
 	if recorded {
 		e.records = newRecordWriter(host, look, e.types, e.work)

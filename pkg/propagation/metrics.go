@@ -41,8 +41,8 @@ func init() {
 }
 
 // newMetrics returns what the engine counts with, and has its queue reported.
-func newMetrics(work *worklist, types *typeSet, left *leftovers) *metricsSet {
-	gauges := &queueCollector{work: work, types: types, leftovers: left}
+func newMetrics(work *worklist, types *typeSet, members *memberSet, left *leftovers) *metricsSet {
+	gauges := &queueCollector{work: work, types: types, members: members, leftovers: left}
 	metrics.Registry.Unregister(gauges) // of an earlier engine of this process
 	metrics.Registry.MustRegister(gauges)
 	return counted
@@ -58,10 +58,12 @@ func (m *metricsSet) observe(a *attempt, operation string, err error, took time.
 	m.duration.WithLabelValues(a.cluster(), operation).Observe(took.Seconds())
 }
 
-// queueCollector reports the lengths of the queue and the number of objects when asked.
+// queueCollector reports the lengths of the queue, the number of objects, and how far the
+// watches are behind, when asked.
 type queueCollector struct {
 	work      *worklist
 	types     *typeSet
+	members   *memberSet
 	leftovers *leftovers
 }
 
@@ -71,12 +73,13 @@ var (
 	leftoversDesc = prometheus.NewDesc("fedctl_leftover_objects", "Objects that a member cluster held when it joined, and no placement selects, by cluster.", []string{"cluster"}, nil)
 	troubleDesc   = prometheus.NewDesc("fedctl_objects_in_trouble", "Objects that a member cluster does not hold as they are wanted, by cluster and by what the status says.", []string{"cluster", "status"}, nil)
 	oldestDesc    = prometheus.NewDesc("fedctl_oldest_waiting_change_timestamp_seconds", "Since when the object of a member cluster is in trouble that is so longest; no series where none is.", []string{"cluster"}, nil)
+	heardDesc     = prometheus.NewDesc("fedctl_watch_last_news_timestamp_seconds", "When the watch on a member cluster has last told anything that has been silent for longest, by cluster.", []string{"cluster"}, nil)
 	readinessDesc = prometheus.NewDesc("fedctl_objects_by_readiness", "Federated objects by type and by the reason of their Ready condition.", []string{"type", "reason"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{queuedDesc, objectsDesc, leftoversDesc, troubleDesc, oldestDesc, readinessDesc} {
+	for _, desc := range []*prometheus.Desc{queuedDesc, objectsDesc, leftoversDesc, troubleDesc, oldestDesc, heardDesc, readinessDesc} {
 		ch <- desc
 	}
 }
@@ -91,6 +94,9 @@ func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for cluster, n := range c.leftovers.counts() {
 		gauge(leftoversDesc, float64(n), cluster)
+	}
+	for cluster, at := range c.members.Heard() {
+		gauge(heardDesc, float64(at.Unix()), cluster)
 	}
 	found := tally{oldest: map[string]time.Time{}, trouble: map[clusterStatus]int{}}
 	for _, t := range c.types.all() {

@@ -65,6 +65,21 @@ var _ = Describe("control planes of scope Namespaced", Ordered, func() {
 		Expect(outside.GetFinalizers()).To(BeEmpty())
 	}, SpecTimeout(8*time.Minute))
 
+	It("tell when the watches on each member have last told something, also where nothing is new", func(ctx SpecContext) {
+		for _, member := range members {
+			last := func(g Gomega) float64 {
+				series, err := a.Series(ctx, "fedctl_watch_last_news_timestamp_seconds", map[string]string{"cluster": member.Name})
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(series).To(HaveLen(1))
+				return series[0]
+			}
+			var first float64
+			Eventually(ctx, func(g Gomega) { first = last(g) }).Should(Succeed())
+			// An API server says once a minute that there is nothing new.
+			Eventually(ctx, func(g Gomega) { g.Expect(last(g)).To(BeNumerically(">", first)) }, 4*time.Minute, time.Second).Should(Succeed())
+		}
+	}, SpecTimeout(10*time.Minute))
+
 	It("need no FederatedNamespace, but follow one that is there", func(ctx SpecContext) {
 		for _, member := range members {
 			Eventually(ctx, has(ctx, member, teamA, "of-a")).Should(Succeed())
