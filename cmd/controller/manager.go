@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -51,6 +52,7 @@ type controlPlane struct {
 	members    *membership.Provider
 	registrars typeconfig.Registrars
 	rights     typeconfig.Rights
+	tracer     trace.Tracer // nil: nobody wants traces
 }
 
 // newControlPlane puts the control plane together.
@@ -72,6 +74,7 @@ func newControlPlane(host *rest.Config, c *config.Config, kubefed *fedcorev1beta
 		{"members", p.setUpMembers},
 		{"capacity", p.setUpCapacity},
 		{"cluster profiles", p.setUpClusterProfiles},
+		{"traces", p.setUpTraces},
 		{"propagation", p.setUpPropagation},
 		{"replicas", p.setUpReplicas},
 		{"types", p.setUpTypes},
@@ -166,6 +169,7 @@ func (p *controlPlane) setUpPropagation() error {
 		RequestTimeout:   p.Members.RequestTimeout,
 		Rollups:          rollups.Functions(),
 		ReportLeftovers:  p.members.ReportLeftovers,
+		Tracer:           p.tracer,
 	})
 	p.registrars = append(p.registrars, engine)
 	if err == nil {

@@ -27,8 +27,9 @@ type account struct {
 	notes map[string]string
 	// told are the problems that an event was sent of.
 	told string
-	// delivery is how far the last change has come.
+	// delivery is how far the last change has come, and change is what is traced of it.
 	delivery delivery
+	change   *tracedChange
 }
 
 func newAccount(fed *federated, settings *ledger.Settings) *account {

@@ -28,7 +28,7 @@ func (w *memberWorker) apply(ctx context.Context, a *attempt) (reconcile.Result,
 		},
 	})
 	if sent {
-		w.metrics.observe(a, "apply", member.Err(result), w.now().Sub(start))
+		w.observe(a, "apply", member.Err(result), start)
 	}
 	return w.applied(a, result)
 }

@@ -22,6 +22,7 @@ type memberWorker struct {
 	placer  *placer
 	lookout *lookout
 	metrics *metricsSet
+	tracing *tracing
 	events  *eventSender
 	// adopt says that objects that exist already are taken over.
 	adopt bool
@@ -107,6 +108,13 @@ func (w *memberWorker) tell(a *attempt, event func(l *ledger.Ledger) ledger.Next
 	var next ledger.Next
 	a.acc.keep(func(l *ledger.Ledger) { next = event(l) })
 	w.work.follow(a.t, a.item, next)
+}
+
+// observe counts and traces a write to a member.
+func (w *memberWorker) observe(a *attempt, operation string, err error, start time.Time) {
+	end := w.now()
+	w.metrics.observe(a, operation, err, end.Sub(start))
+	w.tracing.wrote(a, operation, err, start, end)
 }
 
 // park puts an item aside until its cluster can be worked on.

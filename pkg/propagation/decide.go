@@ -32,6 +32,7 @@ type hostWorker struct {
 	leftovers *leftovers
 	// lookAtPolicies has the policies' statuses looked at.
 	lookAtPolicies func()
+	tracing        *tracing
 }
 
 // decide works on the host's item of a federated object.
@@ -71,6 +72,7 @@ func (w *hostWorker) decide(ctx context.Context, t *runningType, item Item) (rec
 
 // propagate decides about an object that is to be there.
 func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account) (reconcile.Result, error) {
+	start := w.now()
 	intent := w.placer.intent(t, fed)
 	where := w.placer.place(t, fed, intent)
 	if where.NamespaceNotFederated {
@@ -98,7 +100,9 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 		}, w.now())
 		wait, found = l.Waits(w.now()), l.Found()
 		seen := fed.Status.ObservedGeneration == fed.Generation
-		acc.delivery.wants(intent.Revision(), seen, wait > 0 || len(plan.Queue) > 0, w.now())
+		begun := acc.delivery.wants(intent.Revision(), seen, wait > 0 || len(plan.Queue) > 0, w.now())
+		acc.change = w.tracing.decided(acc.change, begun, t, key, fed, w.now())
+		w.tracing.deciding(acc.change, plan.Queue, start, w.now())
 	})
 	w.leftovers.note(t, key, found)
 	if !plan.Again.IsZero() {
@@ -167,9 +171,11 @@ func (w *hostWorker) finalize(ctx context.Context, t *runningType, key types.Nam
 	if !fed.HasFinalizer {
 		return reconcile.Result{}, nil
 	}
+	w.tracing.deleting(acc, t, key, fed, w.now())
 	if fed.Orphan {
-		return w.removeFinalizer(ctx, t, key, fed)
+		return w.removeFinalizerOf(ctx, t, key, fed, acc)
 	}
+	start := w.now()
 	where := w.placer.place(t, fed, w.placer.intent(t, fed)) // one that cannot be read selects nothing; what is known still counts
 	var queued []string
 	var waiting int
@@ -177,12 +183,13 @@ func (w *hostWorker) finalize(ctx context.Context, t *runningType, key types.Nam
 	acc.keep(func(l *ledger.Ledger) {
 		queued, waiting = l.PlanDeletion(ledger.Deletion{At: fed.deletedAt, Clusters: w.lookout.situations(t, key, where.Clusters)}, w.now())
 		wait = l.Waits(w.now())
+		w.tracing.deciding(acc.change, queued, start, w.now())
 	})
 	for _, cluster := range queued {
 		w.work.carryOut(t, key, cluster)
 	}
 	if waiting == 0 {
-		return w.removeFinalizer(ctx, t, key, fed)
+		return w.removeFinalizerOf(ctx, t, key, fed, acc)
 	}
 	if wait > 0 {
 		w.work.decideAfter(t, key, wait)
@@ -194,6 +201,15 @@ func (w *hostWorker) finalize(ctx context.Context, t *runningType, key types.Nam
 	return w.status.write(ctx, t, key, fed, acc, placed{
 		reason: federate.AggregateSuccess, message: "the deletion that was asked for at " + fed.deletedAt.UTC().Format(time.RFC3339) + " waits",
 	})
+}
+
+// removeFinalizerOf ends the deletion of an object that is in no member any more, or left to them.
+func (w *hostWorker) removeFinalizerOf(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated, acc *account) (reconcile.Result, error) {
+	result, err := w.removeFinalizer(ctx, t, key, fed)
+	if err == nil && result.IsZero() {
+		w.tracing.gone(acc, w.now())
+	}
+	return result, err
 }
 
 func (w *hostWorker) removeFinalizer(ctx context.Context, t *runningType, key types.NamespacedName, fed *federated) (reconcile.Result, error) {

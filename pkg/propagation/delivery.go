@@ -27,17 +27,18 @@ type lacking struct {
 	since  time.Time
 }
 
-// wants notes what the object is to be. seen: its status tells of that already; pending: there
-// is something to do for it. What is wanted otherwise may change nothing anywhere, such as a
-// taint of nodes that nothing runs on.
-func (d *delivery) wants(revision federate.Revision, seen, pending bool, now time.Time) {
+// wants notes what the object is to be, and says whether that begins a change. seen: its status
+// tells of that already; pending: there is something to do for it. What is wanted otherwise may
+// change nothing anywhere, such as a taint of nodes that nothing runs on.
+func (d *delivery) wants(revision federate.Revision, seen, pending bool, now time.Time) (begun bool) {
 	if d.revision == revision {
-		return
+		return false
 	}
 	if !seen || pending && d.revision != "" {
-		d.since = now
+		d.since, begun = now, true
 	}
 	d.revision, d.said = revision, false
+	return begun
 }
 
 // told notes what the status says. When all clusters have the last change, it returns how

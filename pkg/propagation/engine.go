@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
@@ -41,6 +42,8 @@ type Options struct {
 	// ReportLeftovers is given who knows what is kept in each cluster that nobody has
 	// selected; nil: nobody is told.
 	ReportLeftovers func(in func(cluster string) membership.Leftovers)
+	// Tracer makes spans of how changes get to the members; nil: there are none.
+	Tracer trace.Tracer
 }
 
 const (
@@ -157,18 +160,19 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	look := &lookout{inventory: inventory, members: e.members, bindings: e.bindings}
 	place := &placer{inventory: inventory, namespaces: e.namespaces, policies: e.policies, kinds: e.workloadKinds, kubeFedNamespace: opts.KubeFedNamespace, limited: opts.TargetNamespace != ""}
 	metrics := newMetrics(e.work, e.types, e.members, e.leftovers)
+	traces := newTracing(opts.Tracer)
 	e.statusObjects = &statusObjectWriter{host: host, lookout: look, work: e.work, events: sender}
 	if recorded {
 		e.records = newRecordWriter(host, look, e.types, e.work)
 	}
 	e.hostWorker = &hostWorker{
 		settings: times, now: time.Now, work: e.work, placer: place, lookout: look, host: host,
-		status:        &statusWriter{now: time.Now, work: e.work, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups},
-		statusObjects: e.statusObjects, records: e.records, leftovers: e.leftovers,
+		status:        &statusWriter{now: time.Now, work: e.work, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups, tracing: traces},
+		statusObjects: e.statusObjects, records: e.records, leftovers: e.leftovers, tracing: traces,
 		lookAtPolicies: e.policies.lookAtStatuses,
 	}
 	e.memberWorker = &memberWorker{
-		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, events: sender,
+		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, tracing: traces, events: sender,
 		adopt: opts.AdoptResources, protected: opts.ProtectedKeys,
 	}
 	return e

@@ -31,6 +31,8 @@ type federated struct {
 	resourceVersion string
 	finalizers      []string
 	deletedAt       time.Time // zero: it is not being deleted
+	// arrived is when the watch has first told of what it asks for.
+	arrived time.Time
 }
 
 // placementUnknown says whether it cannot be told which clusters are meant.
@@ -108,6 +110,11 @@ func readFederated(obj metav1.Object, before *federated) (*federated, error) {
 		return nil, err
 	}
 	f.Object = parsed
+	if before != nil && before.UID == parsed.UID && before.Generation == parsed.Generation && before.Deleting == parsed.Deleting {
+		f.arrived = before.arrived
+	} else {
+		f.arrived = time.Now()
+	}
 	if before != nil && before.UID == parsed.UID && before.OrphanPolicy {
 		parsed.OrphanPolicy, parsed.Orphan = true, true
 	}

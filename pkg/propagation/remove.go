@@ -37,7 +37,7 @@ func (w *memberWorker) remove(ctx context.Context, a *attempt) (reconcile.Result
 		Read: func(object metav1.Object) { observe(a.t, a.watch, object) },
 	})
 	if verdict == ledger.SendNow {
-		w.metrics.observe(a, verb, member.Err(result), w.now().Sub(start))
+		w.observe(a, verb, member.Err(result), start)
 	}
 	switch r := result.(type) {
 	case member.Unlabelled:
@@ -113,7 +113,7 @@ func (w *memberWorker) release(ctx context.Context, a *attempt) (reconcile.Resul
 	}
 	start := w.now()
 	result := a.client.applier.Release(ctx, member.Ref{Resource: a.t.Target, Key: a.target}, a.seen.known())
-	w.metrics.observe(a, "unlabel", member.Err(result), w.now().Sub(start))
+	w.observe(a, "unlabel", member.Err(result), start)
 	switch result.(type) {
 	case member.Failed, member.Unserved:
 		w.refused(a, member.Err(result))

@@ -29,6 +29,7 @@ type statusWriter struct {
 	metrics *metricsSet
 	// rollups add up what the members say of the objects of a target.
 	rollups map[schema.GroupKind]federate.Rollup
+	tracing *tracing
 }
 
 // write brings the status of an object up to date, and sends an event for each cluster
@@ -74,7 +75,10 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	})
 	if changed {
 		acc.setWritten(&next) // the watch may bring its echo before the answer is here
-		if err := w.host.setStatus(ctx, t, key, fed, next); err != nil {
+		start := w.now()
+		err := w.host.setStatus(ctx, t, key, fed, next)
+		w.tracing.wroteStatus(acc, err, start, w.now())
+		if err != nil {
 			acc.setWritten(written)
 			if apierrors.IsNotFound(err) {
 				return reconcile.Result{}, nil
@@ -86,6 +90,7 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	if took, delivered := acc.reported(&next, changed, text, w.now()); delivered {
 		w.metrics.delivery.WithLabelValues(t.Name).Observe(took.Seconds())
 	}
+	w.tracing.told(acc, w.now())
 	w.events.warn(t, fed, warnings)
 	if ends := next.ProgressEnds(deadline, w.now()); ends > 0 {
 		w.work.decideAfter(t, key, ends)
