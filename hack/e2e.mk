@@ -9,3 +9,7 @@ e2e-kind: ## the end-to-end suite on kind clusters (needs Docker and kind)
 .PHONY: fencing
 fencing: build bin/kubernetes ## two controllers that are paused and killed at any time, with 1,000 objects
 	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test ./test/fencing -count=1 -v -timeout 110m -ginkgo.label-filter=long
+
+.PHONY: upgrade
+upgrade: build bin/kubernetes ## the previous release's control plane to this one's and back, on real clusters; FEDCTL_PREVIOUS=v1.2.3
+	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test ./test/upgrade -count=1 -v -timeout 40m $(ARGS)
