@@ -30,7 +30,6 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/join"
 	"github.com/fedctl/fedctl/internal/cli/kubeconfig"
 	"github.com/fedctl/fedctl/internal/cli/kubectl"
-	"github.com/fedctl/fedctl/internal/cli/local"
 	"github.com/fedctl/fedctl/internal/cli/migrate"
 	"github.com/fedctl/fedctl/internal/cli/orphaning"
 	"github.com/fedctl/fedctl/internal/cli/prune"
@@ -65,10 +64,11 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.AddCommand(backup.NewCommand(factory), get.NewCommand(factory), join.NewCommand(factory), local.NewCommand(factory), prune.NewCommand(factory), unjoin.NewCommand(factory))
+	root.AddCommand(backup.NewCommand(factory), get.NewCommand(factory), join.NewCommand(factory), prune.NewCommand(factory), unjoin.NewCommand(factory))
 	root.AddCommand(disable.NewCommand(factory), enable.NewCommand(factory), install.NewCommand(factory), uninstall.NewCommand(factory), version.NewCommand(factory))
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory), diff.NewCommand(factory), doctor.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory), support.NewCommand(factory), top.NewCommand(factory))
+	root.AddCommand(localCommands(factory)...)
 	root.AddCommand(export.NewCommand(factory), importing.NewCommand(factory), kubeconfig.NewCommand(factory), kubectl.NewCommand(factory))
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)

@@ -4,18 +4,15 @@ package kubectl
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
-	"github.com/fedctl/fedctl/internal/localcluster"
 )
 
 const (
@@ -50,8 +47,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			// kubectl takes this process's place: its signals, terminal and exit code are the user's.
-			return syscall.Exec(program, slices.Concat([]string{"kubectl"}, options, args), os.Environ())
+			return run(program, slices.Concat([]string{"kubectl"}, options, args))
 		},
 	}
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
@@ -110,7 +106,7 @@ func find() (string, error) {
 	if path, err := exec.LookPath("kubectl"); err == nil {
 		return path, nil
 	}
-	path, err := localcluster.FindBinary("")
+	path, err := ofLocalClusters()
 	if err != nil {
 		return "", errors.New("there is no kubectl in PATH")
 	}
