@@ -47,8 +47,9 @@ import (
 func NewCommand(name string, streams genericiooptions.IOStreams) *cobra.Command {
 	factory := cmdutil.NewFactory(streams)
 	root := &cobra.Command{
-		Use:   name,
-		Short: "Federate Kubernetes resources over several clusters",
+		Use:         strings.ReplaceAll(name, " ", "-"), // cobra takes the first word for the name
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: name},
+		Short:       "Federate Kubernetes resources over several clusters",
 		Long: `fedctl joins member clusters to a host cluster, enables the federation of types,
 and answers what is where and why. The controller in the host cluster does the
 work; fedctl needs only kubeconfig contexts.`,
@@ -73,6 +74,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)
 	explainUsage(root)
+	nameInExamples(root, name)
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, command.CommandPath())
 	})
@@ -95,6 +97,14 @@ func completeNoFiles(command *cobra.Command) {
 	}
 	if !command.HasSubCommands() && command.ValidArgsFunction == nil {
 		command.ValidArgsFunction = cobra.NoFileCompletions
+	}
+}
+
+// nameInExamples has examples call the program as it was called.
+func nameInExamples(command *cobra.Command, name string) {
+	command.Example = strings.ReplaceAll("\n"+command.Example, "\n  fedctl ", "\n  "+name+" ")[1:]
+	for _, child := range command.Commands() {
+		nameInExamples(child, name)
 	}
 }
 

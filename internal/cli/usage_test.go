@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
@@ -40,4 +41,18 @@ func TestUsageErrorsSayWhatFits(t *testing.T) {
 			t.Errorf("fedctl %s: %v\n%s", args, err, out.String())
 		}
 	}
+}
+
+// As kubectl's plugin, the program calls itself so in usages and examples.
+func TestPluginNamesItself(t *testing.T) {
+	var walk func(command *cobra.Command)
+	walk = func(command *cobra.Command) {
+		for _, child := range command.Commands() {
+			walk(child)
+		}
+		if !strings.HasPrefix(command.UseLine(), "kubectl fed") || strings.Contains("\n"+command.Example, "\n  fedctl ") {
+			t.Errorf("%s has the examples\n%s", command.UseLine(), command.Example)
+		}
+	}
+	walk(NewCommand("kubectl fed", genericiooptions.NewTestIOStreamsDiscard()))
 }
