@@ -69,6 +69,9 @@ func (p *proxy) Connect(ctx context.Context, name string, _ runtime.Object, resp
 	if err != nil {
 		return nil, apierrors.NewForbidden(clustersResource, name, err)
 	}
+	if name == fleetv1alpha1.AllClusters {
+		return &everywhere{proxy: p, user: u, who: who, responder: responder}, nil
+	}
 	c, err := p.members.to(ctx, name)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,9 @@ var (
 const (
 	ClustersResource = "clusters"
 	ProxySubresource = "proxy"
+	// AllClusters stands in the place of a cluster's name for several clusters, or all of
+	// them, which are read at once. No cluster can be called so.
+	AllClusters = "-"
 )
 
 // ProxyPath is the path in the host cluster below which the API of a member is.

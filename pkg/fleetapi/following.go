@@ -1,0 +1,324 @@
+package fleetapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/fleetapi/union"
+)
+
+// told is what the watch of one cluster has to say to that of all. Its object is its own.
+type told struct {
+	cluster string
+	kind    string // of an event; empty: no event
+	object  []byte // or the row of a table
+	mark    union.Mark
+	columns union.Columns
+	version string
+
+	begun  bool // it has answered, or refused to, for the first time
+	lost   *refusal
+	back   bool
+	synced bool // all that was there has been told
+	head   union.Head
+	// over ends the watch of all: only who begins anew will see what has become of the cluster.
+	over *metav1.Status
+}
+
+// following watches one cluster for as long as its request lasts: what was there first where
+// that is asked for, and then what becomes of it. A watch that ends is taken up again
+// where it was. Where the cluster does not know that place any more, its objects are listed
+// and compared with those that were told of; if these are not known, all has to begin anew.
+type following struct {
+	*everywhere
+	cluster string
+	begins  chan<- told
+	tells   chan<- told
+
+	version string
+	list    bool // before the next watch
+	silent  bool // what is there is not told
+	lists   int
+	known   *union.Known
+	head    union.Head
+	columns union.Columns
+
+	begun, lost bool
+	failing     time.Time
+	over        bool
+}
+
+const (
+	leastWait = time.Second
+	mostWait  = 30 * time.Second
+)
+
+// run follows until ctx ends.
+func (f *following) run(ctx context.Context) {
+	for wait := leastWait; ; {
+		began := time.Now()
+		refused := f.advance(ctx)
+		switch {
+		case ctx.Err() != nil || f.over:
+			return
+		case refused == nil:
+			wait = leastWait
+		default:
+			f.failed(ctx, refused)
+			wait = min(2*wait, mostWait)
+		}
+		if time.Since(began) > mostWait {
+			wait = leastWait
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait/2 + rand.N(wait/2)): //nolint:gosec // so that not all come at once
+		}
+		if allowed, err := f.mayRead(ctx, f.cluster); err == nil && !allowed {
+			f.say(ctx, told{lost: &refusal{Missing: union.Missing{Cluster: f.cluster, Reason: union.Forbidden}}})
+			return
+		}
+	}
+}
+
+// say tells the watch of all, and waits until it listens.
+func (f *following) say(ctx context.Context, t told) {
+	t.cluster = f.cluster
+	to := f.tells
+	if t.begun {
+		to = f.begins
+	}
+	select {
+	case to <- t:
+	case <-ctx.Done():
+	}
+}
+
+// works notes that the cluster has answered.
+func (f *following) works(ctx context.Context) {
+	f.failing = time.Time{}
+	if !f.begun || f.lost {
+		f.say(ctx, told{begun: !f.begun, back: f.lost, columns: f.columns, head: f.head})
+		f.begun, f.lost = true, false
+	}
+}
+
+// failed says that the cluster is lost, if it has failed for as long as a member may take.
+func (f *following) failed(ctx context.Context, r *refusal) {
+	if f.failing.IsZero() {
+		f.failing = time.Now()
+	}
+	if !f.begun || !f.lost && time.Since(f.failing) > f.Timeout {
+		f.say(ctx, told{begun: !f.begun, lost: r})
+		f.begun, f.lost = true, true
+	}
+}
+
+// advance lists, if that is to be, and watches until the watch ends.
+func (f *following) advance(ctx context.Context) *refusal {
+	if f.form.As == union.Table && f.columns == nil && !f.list {
+		head, refused := f.peek(ctx, f.cluster, f.query(1, ""))
+		if refused != nil {
+			return refused
+		}
+		f.columns = head.Columns
+	}
+	if f.list {
+		if refused := f.tellAll(ctx); refused != nil || f.over {
+			return refused
+		}
+	}
+	query := f.query(0, "")
+	query.Set("watch", "true")
+	query.Set("allowWatchBookmarks", "true")
+	if f.version != "" {
+		query.Set("resourceVersion", f.version)
+	}
+	r, refused := f.ask(ctx, f.cluster, f.path, f.form.Object(), query)
+	if refused != nil {
+		if union.Expired(refused.status) {
+			return f.expired(ctx, refused.status)
+		}
+		return refused
+	}
+	defer r.Close()
+	r.pause()
+	f.works(ctx)
+	return f.events(ctx, r)
+}
+
+// events tells what a watch tells.
+func (f *following) events(ctx context.Context, r *reply) *refusal {
+	for events := union.NewEvents(r); ctx.Err() == nil; {
+		event, err := events.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return r.failed(err)
+		case event.Type == union.Error:
+			status := union.StatusOf(event.Object)
+			status.Message = errtext.Bounded(status.Message, errtext.Cluster)
+			if union.Expired(status) {
+				return f.expired(ctx, status)
+			}
+			return &refusal{Missing: union.Missing{Cluster: f.cluster, Reason: union.Failed, Message: status.Message}, status: status}
+		case f.form.As == union.Table:
+			err = f.table(ctx, event)
+		default:
+			err = f.object(ctx, event.Type, event.Object, "")
+		}
+		if err != nil {
+			return r.failed(err)
+		}
+	}
+	return nil
+}
+
+func (f *following) table(ctx context.Context, event union.Event) error {
+	version, columns, rows := union.TableHead(event.Object)
+	if len(columns) > 0 {
+		f.columns = columns
+	}
+	if event.Type == union.Bookmark {
+		return f.object(ctx, event.Type, event.Object, version)
+	}
+	for _, row := range rows {
+		if err := f.object(ctx, event.Type, row, version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// object tells of one object, or row, and remembers where the watch is.
+func (f *following) object(ctx context.Context, kind string, object []byte, version string) error {
+	id, err := f.identity(object)
+	if err != nil {
+		return err
+	}
+	if id.ResourceVersion != "" && kind != union.Bookmark || version == "" {
+		version = id.ResourceVersion
+	}
+	if kind != union.Bookmark {
+		f.known.Note(kind, id)
+	}
+	f.say(ctx, told{kind: kind, object: slices.Clone(object), columns: f.columns, version: version})
+	if version != "" {
+		f.version = version
+	}
+	return nil
+}
+
+func (f *following) identity(object []byte) (union.Identity, error) {
+	if f.form.As == union.Table {
+		if inner := union.ObjectOf(object); inner != nil {
+			object = inner
+		}
+	}
+	return union.IdentityOf(object)
+}
+
+// expired lists anew what the cluster does not remember, if it is known what was told.
+func (f *following) expired(ctx context.Context, status metav1.Status) *refusal {
+	if !f.known.Complete {
+		return f.beginAnew(ctx, status.Message)
+	}
+	f.list = true
+	return nil
+}
+
+func (f *following) beginAnew(ctx context.Context, why string) *refusal {
+	f.say(ctx, told{begun: !f.begun, over: &metav1.Status{
+		Code: http.StatusGone, Reason: metav1.StatusReasonExpired, Message: errtext.Bounded("cluster "+f.cluster+": "+why, errtext.Cluster),
+	}})
+	f.over = true
+	return nil
+}
+
+// tellAll lists, and tells what has changed since what was told before: the first time all.
+func (f *following) tellAll(ctx context.Context) *refusal {
+	listed, token, size := union.NewKnown(), "", pageSize
+	if f.silent {
+		size = 1
+	}
+	for {
+		p, refused := f.open(ctx, f.cluster, f.query(size, token))
+		if refused != nil {
+			return refused
+		}
+		if refused := p.keep(0); refused != nil {
+			return refused
+		}
+		f.head, f.columns = p.Head, p.Columns
+		f.works(ctx)
+		refused, err := p.each(func(item []byte) error { return f.compare(ctx, listed, item) })
+		if refused == nil && err != nil {
+			refused = errorOf(f.cluster, err)
+		}
+		if refused != nil {
+			return refused
+		}
+		f.head, f.version = p.Head, p.ResourceVersion
+		if token = p.Continue; token == "" || f.silent {
+			break
+		}
+	}
+	f.lists++
+	switch {
+	case f.silent:
+		f.known.Complete = false
+	case f.lists > 1 && (!listed.Complete || !f.known.Complete):
+		return f.beginAnew(ctx, "it has more objects than are compared, and does not remember what has changed")
+	default:
+		f.vanished(ctx, listed)
+	}
+	f.list = false
+	f.say(ctx, told{synced: true, version: f.version, head: f.head})
+	return nil
+}
+
+func (f *following) compare(ctx context.Context, listed *union.Known, item []byte) error {
+	id, err := f.identity(item)
+	if err != nil || f.silent {
+		return err
+	}
+	listed.Note(union.Added, id)
+	kind, recreated := f.known.Listed(id)
+	if recreated != nil {
+		f.remains(ctx, *recreated)
+	}
+	f.known.Note(union.Added, id)
+	if kind != "" {
+		f.say(ctx, told{kind: kind, object: slices.Clone(item), columns: f.columns, mark: union.Mark{Kind: f.head.ItemKind(), APIVersion: f.head.APIVersion}})
+	}
+	return nil
+}
+
+// vanished tells of what is not there any more.
+func (f *following) vanished(ctx context.Context, listed *union.Known) {
+	if f.known.Complete && listed.Complete {
+		for _, id := range f.known.Vanished(listed) {
+			f.remains(ctx, id)
+		}
+	}
+	f.known = listed
+}
+
+// remains tells that an object is deleted of which nothing is left but which one it was.
+func (f *following) remains(ctx context.Context, id union.Identity) {
+	object := union.Remains(id, f.head.ItemKind(), f.head.APIVersion)
+	if f.form.As == union.Table {
+		object = union.RemainsRow(id, f.columns)
+	}
+	f.say(ctx, told{kind: union.Deleted, object: object, columns: f.columns})
+}

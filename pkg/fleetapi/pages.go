@@ -1,0 +1,210 @@
+package fleetapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/fedctl/fedctl/pkg/fleetapi/union"
+)
+
+const (
+	// pageSize is how many objects a member is asked for at a time, beginningSize how many
+	// of each one whose turn comes later.
+	pageSize      = 500
+	beginningSize = 100
+	// mostAhead is how much of the beginnings of all members together is kept until it is
+	// their turn, leastAhead how much of each in any case. What has more is asked again then.
+	mostAhead  = 8 << 20
+	leastAhead = 16 << 10
+	// mostOfPage is how much of the first member's page is kept until the others have
+	// answered; the rest is read then.
+	mostOfPage = 2 << 20
+)
+
+// page is one of a member's list: items that have been read, and the rest on its way.
+type page struct {
+	*union.List
+	reply *reply
+	kept  [][]byte
+	whole bool // kept are all
+}
+
+func (p *page) close() { p.reply.Close() }
+
+// keep reads items until all are there, or as much as may be kept.
+func (p *page) keep(most int) *refusal {
+	for size := 0; size <= most && !p.whole; {
+		item, err := p.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			p.whole = true
+			p.close()
+			return nil
+		case err != nil:
+			defer p.close()
+			return p.reply.failed(err)
+		}
+		p.kept = append(p.kept, slices.Clone(item))
+		size += len(item)
+	}
+	if !p.whole {
+		p.reply.pause()
+	}
+	return nil
+}
+
+// each calls take with all items. refused: what the member says cannot be read; err is
+// that of take. Neither: those were all.
+func (p *page) each(take func([]byte) error) (refused *refusal, err error) {
+	defer p.close()
+	for _, item := range p.kept {
+		if err := take(item); err != nil {
+			return nil, err
+		}
+	}
+	p.kept = nil
+	for !p.whole {
+		p.reply.resume()
+		item, err := p.Next()
+		p.reply.pause()
+		if errors.Is(err, io.EOF) {
+			return nil, nil //nolint:nilnil // documented: nobody has failed
+		} else if err != nil {
+			return p.reply.failed(err), nil
+		}
+		if err := take(item); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil //nolint:nilnil // documented: nobody has failed
+}
+
+// open asks a member for a page.
+func (e *everywhere) open(ctx context.Context, cluster string, query url.Values) (*page, *refusal) {
+	if e.target.name != "" {
+		return e.openObject(ctx, cluster, query)
+	}
+	r, refused := e.ask(ctx, cluster, e.path, e.form.List(), query)
+	if refused != nil {
+		return nil, refused
+	}
+	return &page{List: union.NewList(r, e.form), reply: r}, nil
+}
+
+// openObject asks a member for one object, which is a list of one, or of none.
+func (e *everywhere) openObject(ctx context.Context, cluster string, query url.Values) (*page, *refusal) {
+	query.Del("limit")
+	r, refused := e.ask(ctx, cluster, e.path, e.form.Object(), query)
+	switch {
+	case refused != nil && refused.Reason == union.NotServed && refused.status.Details != nil && refused.status.Details.Name == e.target.name:
+		e.notFound.Store(refused)
+		return &page{List: &union.List{}, reply: over(cluster), whole: true}, nil
+	case refused != nil:
+		return nil, refused
+	case e.form.As == union.Table:
+		return &page{List: union.NewList(r, e.form), reply: r}, nil
+	}
+	defer r.Close()
+	object, err := io.ReadAll(io.LimitReader(r, union.MostOfValue+1))
+	if err != nil {
+		return nil, r.failed(err)
+	}
+	if object = bytes.TrimSpace(object); len(object) > union.MostOfValue || !json.Valid(object) {
+		return nil, r.failed(errors.New("what it says is no object"))
+	}
+	head := union.ListHead(object)
+	return &page{List: &union.List{Head: head}, reply: r, kept: [][]byte{object}, whole: true}, nil
+}
+
+// over is a reply of which nothing comes any more.
+func over(cluster string) *reply {
+	r := &reply{cluster: cluster, body: io.NopCloser(nil), end: func() {}}
+	r.timer = stopped()
+	return r
+}
+
+// query is what a member is asked for: limit 0 is everything.
+func (e *everywhere) query(limit int, token string) url.Values {
+	query := maps.Clone(e.ForMembers)
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	if token != "" {
+		query.Set("continue", token)
+	}
+	return query
+}
+
+// exact asks for the objects as they were at a version; a member that says none is asked for
+// them as they are.
+func exact(query url.Values, version string) url.Values {
+	if version != "" && query.Get("continue") == "" {
+		query.Set("resourceVersion", version)
+		query.Set("resourceVersionMatch", "Exact")
+	}
+	return query
+}
+
+// beginning is the first page of a member, which is asked for before it is its turn.
+type beginning struct {
+	done    chan struct{}
+	page    *page
+	head    union.Head
+	refused *refusal
+	again   bool // more than is kept: to be asked once more, at the version of the head
+	told    bool // that it is missing
+}
+
+// begin asks for it. Whatever is kept of it is kept within the member's time.
+func (e *everywhere) begin(ctx context.Context, slots chan struct{}, cluster string, query url.Values, most int, hold bool) *beginning {
+	b := &beginning{done: make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-time.After(e.Timeout): // others hang
+			b.refused = late(cluster, e.Timeout)
+			return
+		case <-ctx.Done():
+			b.refused = late(cluster, e.Timeout)
+			return
+		}
+		if b.page, b.refused = e.open(ctx, cluster, query); b.refused != nil {
+			return
+		}
+		if b.refused = b.page.keep(most); b.refused != nil || b.page.whole || hold {
+			b.head = b.page.Head
+			return
+		}
+		b.page.close()
+		b.page, b.again = nil, true
+		b.head, b.refused = e.peek(ctx, cluster, query)
+	}()
+	return b
+}
+
+// peek reads the head of a list, with as little as a member can be asked for.
+func (e *everywhere) peek(ctx context.Context, cluster string, query url.Values) (union.Head, *refusal) {
+	query = maps.Clone(query)
+	query.Set("limit", "1")
+	p, refused := e.open(ctx, cluster, query)
+	if refused != nil {
+		return union.Head{}, refused
+	}
+	refused, _ = p.each(func([]byte) error { return nil }) // there is none
+	return p.Head, refused
+}
+
+func errorOf(cluster string, err error) *refusal {
+	return &refusal{Missing: union.Missing{Cluster: cluster, Reason: union.Invalid, Message: fmt.Sprint(err)}}
+}
