@@ -29,6 +29,7 @@ include hack/backup.mk
 include hack/kubefed.mk
 include hack/differential.mk
 include hack/fleet.mk
+include hack/release.mk
 
 .PHONY: help
 help: ## list the targets
@@ -65,6 +66,7 @@ test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
 	cd hack/image && go vet ./... && go test ./...
 	cd hack/helm && go vet ./... && go test .
 	cd hack/monitoring && go vet . && go test .
+	cd hack/release && go vet . && go test .
 test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager $(BACKUP_TOOLS) ## the suites on real control planes
 	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test -count=1 -p 3 -timeout 40m $(addprefix ./,$(SUITES))
 

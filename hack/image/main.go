@@ -123,6 +123,9 @@ func write(o *options, index v1.ImageIndex, images []platformImage) error {
 		return err
 	}
 	fmt.Printf("%s: %s@%s, an OCI image layout\n", folder, o.reference, digest)
+	if err := os.WriteFile(filepath.Join(o.dist, "image.digest"), []byte(digest.String()+"\n"), 0o644); err != nil { // #nosec G306 -- it is no secret
+		return err
+	}
 	for _, image := range images {
 		if image.platform.Architecture != runtime.GOARCH {
 			continue
