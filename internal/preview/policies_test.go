@@ -6,6 +6,17 @@ import (
 	"testing"
 )
 
+// An override for a cluster that has not joined has no effect, and its name may be mistyped.
+func TestOverridesForClustersThatHaveNotJoined(t *testing.T) {
+	p := previewOf(t, host, strings.Replace(web, "clusterName: oslo", "clusterName: olso", 1))
+	if want := []string{`spec.overrides[0].clusterName: no cluster "olso" has joined`}; !slices.Equal(p.Warnings, want) {
+		t.Errorf("got %q", p.Warnings)
+	}
+	if p := previewOf(t, host, web); p.Warnings != nil {
+		t.Errorf("got %q", p.Warnings)
+	}
+}
+
 // What policies name that there is none of is told of those of the files, and of those that change
 // what is looked at.
 func TestWhatPoliciesNameInVain(t *testing.T) {

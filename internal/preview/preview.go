@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/placement"
@@ -99,6 +100,7 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	if renderer != nil {
 		p.Warnings = renderer.Warnings()
 	}
+	p.Warnings = append(p.Warnings, f.overridesInVain(parsed)...)
 	for _, verdict := range decision.Verdicts {
 		cluster := Cluster{Verdict: verdict}
 		if verdict.Selected && renderer != nil {
@@ -108,6 +110,16 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 		p.Clusters = append(p.Clusters, cluster)
 	}
 	return p, nil
+}
+
+// overridesInVain says which overrides are for clusters that have not joined.
+func (f *Facts) overridesInVain(o *federate.Object) (warnings []string) {
+	for i := range o.Overrides {
+		if name := o.Overrides[i].ClusterName; !slices.ContainsFunc(f.clusters, func(c fedcorev1beta1.KubeFedCluster) bool { return c.Name == name }) {
+			warnings = append(warnings, fmt.Sprintf("spec.overrides[%d].clusterName: no cluster %q has joined", i, name))
+		}
+	}
+	return warnings
 }
 
 // changed is an intent as the policies make it.

@@ -27,6 +27,9 @@ func TestInEffect(t *testing.T) {
 		{name: "an item of a list that was added",
 			changes: []FieldChange{{"c[name=web].env", nil, []any{values{"name": "A", "value": 1}, values{"name": "B", "value": 1}}, "first", nil}, {"c[name=web].env[name=A].value", 1, 2, "second", nil}},
 			want:    []FieldChange{{"c[name=web].env[name=A].name", nil, "A", "first", nil}, {"c[name=web].env[name=A].value", nil, 2, "second", nil}, {"c[name=web].env[name=B]", nil, values{"name": "B", "value": 1}, "first", nil}}},
+		{name: "parts of an image, each of which counts",
+			changes: []FieldChange{{"c.image", "nginx", "mirror.example/library/nginx", "registry", nil}, {"c.image", "mirror.example/library/nginx", "mirror.example/library/nginx:1", "lost", nil}, {"c.image", "mirror.example/library/nginx:1", "mirror.example/library/nginx:2", "tag", []string{"why"}}},
+			want:    []FieldChange{{"c.image", "nginx", "mirror.example/library/nginx:2", "registry, tag", []string{"why"}}}},
 		{name: "an item of a list whose items have no names", changes: []FieldChange{{"l", nil, []any{values{"key": "a"}}, "first", nil}, {"l[1]", nil, values{"key": "b"}, "second", nil}},
 			want: []FieldChange{{"l", nil, []any{values{"key": "a"}}, "first", nil}, {"l[1]", nil, values{"key": "b"}, "second", nil}}},
 	}

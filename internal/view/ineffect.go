@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/policy"
 )
 
 // InEffect leaves of the changes of an object those that count in the end, one for each field:
@@ -18,7 +19,13 @@ func InEffect(changes []FieldChange) []FieldChange {
 	for _, change := range changes {
 		counting = written(counting, change)
 	}
-	return slices.DeleteFunc(counting, func(c FieldChange) bool { return valueText(c.Before) == valueText(c.After) })
+	counting = slices.DeleteFunc(counting, func(c FieldChange) bool { return valueText(c.Before) == valueText(c.After) })
+	for i := range counting {
+		if c := &counting[i]; strings.HasSuffix(c.Field, ".image") && c.Before != nil {
+			c.Origin, c.Because = writersOfImage(changes, *c)
+		}
+	}
+	return counting
 }
 
 // written are the changes that count after one more.
@@ -47,6 +54,35 @@ func written(counting []FieldChange, change FieldChange) []FieldChange {
 		kept = append(kept, change)
 	}
 	return kept
+}
+
+// writersOfImage are those who have written parts of an image that count in the end: one sets the
+// registry, another the tag.
+func writersOfImage(all []FieldChange, image FieldChange) (origin string, because []string) {
+	was, is := policy.ImageParts(image.Before), policy.ImageParts(image.After)
+	var writers []FieldChange
+	for _, part := range slices.Sorted(maps.Keys(is)) {
+		if was[part] == is[part] {
+			continue
+		}
+		for _, change := range slices.Backward(all) {
+			if change.Field == image.Field && policy.ImageParts(change.Before)[part] != policy.ImageParts(change.After)[part] {
+				writers = append(writers, change)
+				break
+			}
+		}
+	}
+	var origins []string
+	for _, change := range all { // in their order
+		counts := slices.ContainsFunc(writers, func(w FieldChange) bool { return w.Field == change.Field && w.Origin == change.Origin })
+		if counts && !slices.Contains(origins, change.Origin) {
+			origins, because = append(origins, change.Origin), append(because, change.Because...)
+		}
+	}
+	if len(origins) == 0 {
+		return image.Origin, image.Because
+	}
+	return strings.Join(origins, ", "), because
 }
 
 // partsOf are the changes of the parts of a whole that was not there before; nil for one that

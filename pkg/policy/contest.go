@@ -92,7 +92,7 @@ func differ(field string, before, after any, all *[]write) {
 
 // differImages compares images part by part: rules change parts.
 func differImages(field string, before, after any, all *[]write) {
-	was, is := partsOf(before), partsOf(after)
+	was, is := ImageParts(before), ImageParts(after)
 	for _, part := range slices.Sorted(maps.Keys(is)) {
 		if was[part] != is[part] {
 			*all = append(*all, write{field: field + " (" + part + ")", value: is[part]})
@@ -100,8 +100,9 @@ func differImages(field string, before, after any, all *[]write) {
 	}
 }
 
-// partsOf an image; of what is no image, all is its repository.
-func partsOf(image any) map[string]string {
+// ImageParts are what rules change of an image, each alone; of what is no image, all is its
+// repository.
+func ImageParts(image any) map[string]string {
 	text := fmt.Sprint(image)
 	named, err := reference.ParseNormalizedNamed(text)
 	if err != nil {

@@ -190,6 +190,11 @@ func (o *Options) fromFiles(ctx context.Context) ([]*preview.Preview, error) {
 		}
 	}
 	o.warn(facts.Unmatched(objects, previews)...)
+	if !o.Affected && len(previews) > 0 { // otherwise the objects of the host count
+		for _, idle := range facts.Idle(objects, objects) {
+			o.warn(idle + " selects none of the federated objects of the files: see spec.selectors")
+		}
+	}
 	if len(previews) == 0 && (!o.Affected || !slices.ContainsFunc(objects, preview.IsPolicy)) {
 		return nil, fmt.Errorf("%s: there is no federated object in it", strings.Join(o.Filenames, ", "))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/previews"
 	"github.com/fedctl/fedctl/internal/preview"
 	"github.com/fedctl/fedctl/internal/view"
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 const long = `Print what each member cluster gets of a federated object: its template, changed by
@@ -106,7 +107,7 @@ func (o *Options) items(p *preview.Preview) ([]item, error) {
 			}
 		case cluster.Err != nil:
 			items = append(items, item{Cluster: cluster.Cluster, Error: cluster.Err.Error()})
-			errs = append(errs, fmt.Errorf("%s: cluster %s: %w", name, cluster.Cluster, cluster.Err))
+			errs = append(errs, fmt.Errorf("%s: %w", name, named(cluster)))
 		default:
 			items = append(items, item{Cluster: cluster.Cluster, Object: cluster.Object.Object})
 		}
@@ -115,6 +116,15 @@ func (o *Options) items(p *preview.Preview) ([]item, error) {
 		_, _ = fmt.Fprintf(o.factory.ErrOut, "%s is placed in no cluster that is shown; see \"fedctl explain\".\n", name)
 	}
 	return items, errors.Join(errs...)
+}
+
+// named is the error of a cluster with its name.
+func named(c preview.Cluster) error {
+	var bad *federate.RenderError
+	if errors.As(c.Err, &bad) && bad.Cluster != "" { // it says it
+		return c.Err
+	}
+	return fmt.Errorf("cluster %s: %w", c.Cluster, c.Err)
 }
 
 func key(p *preview.Preview) string {
