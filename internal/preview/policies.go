@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/policy"
 )
@@ -17,11 +18,20 @@ func (f *Facts) Unmatched(objects []*unstructured.Unstructured, previews []*Prev
 		if !slices.ContainsFunc(objects, isPolicy(p)) && !slices.ContainsFunc(previews, changes) {
 			continue
 		}
-		for _, text := range f.fleet.Unmatched(p) {
+		for _, text := range slices.Concat(p.UnmatchedKinds(f.targets()), f.fleet.Unmatched(p)) {
 			said = append(said, p.Origin.String()+": "+text)
 		}
 	}
 	return said
+}
+
+// targets are the kinds of objects in the members.
+func (f *Facts) targets() []schema.GroupKind {
+	kinds := make([]schema.GroupKind, len(f.Types))
+	for i := range f.Types {
+		kinds[i] = f.Types[i].Target.GVK.GroupKind()
+	}
+	return kinds
 }
 
 // Idle are the policies among the objects that select nothing of what is federated.

@@ -28,7 +28,7 @@ spec: {rules: [{clusters: {names: [berlin, olso]}, replicas: 1}]}
 apiVersion: policy.fedctl.io/v1alpha1
 kind: OverridePolicy
 metadata: {name: elsewhere, namespace: other}
-spec: {rules: [{clusters: {names: [rome]}, replicas: 1}]}`)
+spec: {selectors: [{kind: deployment}, {kind: Deployment}], rules: [{clusters: {names: [rome]}, replicas: 1}]}`)
 	facts, err := FromObjects(append(objects(t, host), policies...), hostNamespace)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,8 @@ spec: {rules: [{clusters: {names: [rome]}, replicas: 1}]}`)
 	if got := facts.Unmatched(nil, []*Preview{p}); !slices.Equal(got, []string{mistyped}) {
 		t.Errorf("of what is looked at: got %q", got)
 	}
-	if got := facts.Unmatched(policies, nil); !slices.Equal(got, []string{elsewhere, mistyped}) {
+	kind := `OverridePolicy other/elsewhere: spec.selectors[0]: no type of the kind "deployment" is federated`
+	if got := facts.Unmatched(policies, nil); !slices.Equal(got, []string{kind, elsewhere, mistyped}) {
 		t.Errorf("of the files: got %q", got)
 	}
 	if got := facts.Unmatched(nil, nil); got != nil {

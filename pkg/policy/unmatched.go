@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/fedctl/fedctl/pkg/accelerator"
 )
 
@@ -36,6 +38,24 @@ func (f *Fleet) Unmatched(p *Policy) []string {
 		f.unmatched = map[*Policy][]string{}
 	}
 	f.unmatched[p] = said
+	return said
+}
+
+// UnmatchedKinds says which kinds the selectors of a policy name that none of the federated ones is.
+func (p *Policy) UnmatchedKinds(federated []schema.GroupKind) (said []string) {
+	for i := range p.selectors {
+		s := &p.selectors[i]
+		names := func(kind schema.GroupKind) bool {
+			return (s.Kind == "" || s.Kind == kind.Kind) && (s.Group == "" || s.Group == kind.Group)
+		}
+		if slices.ContainsFunc(federated, names) {
+			continue
+		}
+		said = append(said, fmt.Sprintf("spec.selectors[%d]: no type of the kind %q is federated", i, schema.GroupKind{Group: s.Group, Kind: s.Kind}.String()))
+		if len(said) == mostUnmatched {
+			break
+		}
+	}
 	return said
 }
 

@@ -5,8 +5,24 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
+
+func TestUnmatchedKinds(t *testing.T) {
+	federated := []schema.GroupKind{deployments, {Kind: "ConfigMap"}}
+	for selectors, want := range map[string]string{
+		"[]": "",
+		"[{}, {kind: Deployment}, {kind: Deployment, group: apps}, {group: apps}, {kind: ConfigMap, names: [a]}]": "",
+		"[{kind: ConfigMap}, {kind: deployment}]": `spec.selectors[1]: no type of the kind "deployment" is federated`,
+		"[{kind: Deployment, group: app}]":        `spec.selectors[0]: no type of the kind "Deployment.app" is federated`,
+	} {
+		if got := strings.Join(policyOf(t, "{selectors: "+selectors+", rules: [{replicas: 1}]}").UnmatchedKinds(federated), "; "); got != want {
+			t.Errorf("%s: got %s", selectors, got)
+		}
+	}
+}
 
 func TestUnmatched(t *testing.T) {
 	device := clusterv1alpha1.DeviceClassPrefix + "gpu.example.com"

@@ -262,10 +262,14 @@ func (p *policyStore) forgetClusters() {
 	p.lookAtStatuses() // they tell what rules name that there is none of
 }
 
-// unmatched is what the rules of a policy name that no cluster has.
-func (p *policyStore) unmatched(of *policy.Policy) []string {
-	if !p.inventory.Synced() {
+// unmatched is what a policy names that is no kind of a type, and that no cluster has.
+func (p *policyStore) unmatched(of *policy.Policy, running *typeSet) []string {
+	if !p.inventory.Synced() || of.Problem() != nil {
 		return nil
+	}
+	var kinds []schema.GroupKind
+	for _, t := range running.all() {
+		kinds = append(kinds, t.Target.GVK.GroupKind())
 	}
 	p.mu.RLock()
 	known := p.fleet
@@ -273,7 +277,7 @@ func (p *policyStore) unmatched(of *policy.Policy) []string {
 	if known == nil {
 		known, _ = p.gatherClusters()
 	}
-	return known.Unmatched(of)
+	return slices.Concat(of.UnmatchedKinds(kinds), known.Unmatched(of))
 }
 
 // changedIntent is what the policies of an epoch make of an object's intent.

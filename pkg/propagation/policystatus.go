@@ -49,7 +49,7 @@ func (p *policyStore) report(ctx context.Context, running *typeSet, intent func(
 		found := survey.take(len(stored) > 0)
 		for _, key := range slices.SortedFunc(maps.Keys(stored), compareKeys) {
 			one := found[stored[key].compiled.Origin]
-			one.unmatched = p.unmatched(stored[key].compiled)
+			one.unmatched = p.unmatched(stored[key].compiled, running)
 			p.reportOne(ctx, one, key, stored[key])
 		}
 		select {

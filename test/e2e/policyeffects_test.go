@@ -132,8 +132,8 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 		expectCondition(ctx, p, "Applied", "True", "Applied")
 
 		By("a policy that selects nothing")
-		nothing := policy(ctx, ns, "nothing", fields{"selectors": list{fields{"kind": "Job"}}, "rules": list{fields{"replicas": 1}}})
-		expectCondition(ctx, nothing, "Accepted", "True", "SelectsNothing", "see spec.selectors")
+		nothing := policy(ctx, ns, "nothing", fields{"selectors": list{fields{"kind": "deployment"}}, "rules": list{fields{"replicas": 1}}})
+		expectCondition(ctx, nothing, "Accepted", "True", "SelectsNothing", `see spec.selectors; spec.selectors[0]: no type of the kind "deployment" is federated`)
 		expectCondition(ctx, nothing, "Applied", "True", "SelectsNothing")
 
 		By("a rule for a cluster that has not joined, beside one that has")
