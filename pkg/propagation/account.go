@@ -141,6 +141,16 @@ func (a *account) owes(revision federate.Revision) bool {
 	return a.delivery.revision != revision || !a.delivery.said
 }
 
+// undecided says whether this process has neither decided about the object nor said why it cannot.
+func (a *account) undecided() bool {
+	if a == nil {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.delivery.revision == "" && !a.delivery.said
+}
+
 // reported notes that the status says all that there is to say, and what events have told of.
 // It returns how long the last change took, once it is in all clusters.
 func (a *account) reported(status *federate.Status, written bool, told string, now time.Time) (took time.Duration, delivered bool) {

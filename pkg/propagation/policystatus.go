@@ -24,6 +24,8 @@ const (
 	policyStatusPause = 2 * time.Second
 	// policyStatusPeriod is how long the number of selected objects may be out of date.
 	policyStatusPeriod = 30 * time.Second
+	// policyStatusGrace is how long after a start fewer objects may be selected than before.
+	policyStatusGrace = 15 * time.Second
 )
 
 // lookAtStatuses has the statuses of the policies written, where they are not so.
@@ -37,7 +39,7 @@ func (p *policyStore) lookAtStatuses() {
 // report keeps the statuses of policies until ctx ends.
 // intent is what an object is to be, with all that it depends on.
 func (p *policyStore) report(ctx context.Context, running *typeSet, intent func(*runningType, *federated) federate.Intent) {
-	survey := newPolicySurvey(p, running, intent)
+	survey, began := newPolicySurvey(p, running, intent), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -50,7 +52,9 @@ func (p *policyStore) report(ctx context.Context, running *typeSet, intent func(
 		for _, key := range slices.SortedFunc(maps.Keys(stored), compareKeys) {
 			one := found[stored[key].compiled.Origin]
 			one.unmatched = p.unmatched(stored[key].compiled, running)
-			p.reportOne(ctx, one, key, stored[key])
+			if !tooEarly(stored[key], one, time.Since(began)) {
+				p.reportOne(ctx, one, key, stored[key])
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -58,6 +62,15 @@ func (p *policyStore) report(ctx context.Context, running *typeSet, intent func(
 		case <-time.After(policyStatusPause):
 		}
 	}
+}
+
+// tooEarly says whether what was said of a policy before this process began counts more than what
+// it has found so far: types and their objects become known one after the other.
+func tooEarly(stored *storedPolicy, found effects, running time.Duration) bool {
+	if stored.status.ObservedGeneration != stored.generation {
+		return false
+	}
+	return found.undecided > 0 || running < policyStatusGrace && small(found.selected) < stored.status.SelectedObjects
 }
 
 func compareKeys(a, b types.NamespacedName) int {

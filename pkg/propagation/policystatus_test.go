@@ -132,8 +132,11 @@ func TestASurveyLooksAtWhatIsNew(t *testing.T) {
 	if found := survey.take(true)[origin]; found.late != 2 || found.propagating.first != " /b in cluster m: not written yet" {
 		t.Errorf("nothing was decided yet, and got %+v", found)
 	}
+	if found := survey.take(true)[origin]; found.undecided != 1 {
+		t.Errorf("nothing was decided yet, and got %+v", found)
+	}
 	b.told()
-	if found := survey.take(true)[origin]; found.late != 0 {
+	if found := survey.take(true)[origin]; found.late != 0 || found.undecided != 0 {
 		t.Errorf("all is there, and got %+v", found)
 	}
 	b.put(in(m, map[string]any{"name": "n", "status": "ClusterNotReady"}))
@@ -145,6 +148,29 @@ func TestASurveyLooksAtWhatIsNew(t *testing.T) {
 	expect("nobody has said that there is something new", 2)
 	b.policies.forgetClusters()
 	expect("without policies", 0)
+}
+
+// A controller that starts says nothing else of policies before it knows what they select, and what
+// has become of that.
+func TestWhatWasSaidOfAPolicyOutlivesARestart(t *testing.T) {
+	stored := &storedPolicy{generation: 2, status: policyv1alpha1.OverridePolicyStatus{ObservedGeneration: 2, SelectedObjects: 3}}
+	for name, tt := range map[string]struct {
+		of      *storedPolicy
+		found   effects
+		running time.Duration
+		want    bool
+	}{
+		"types are not known yet":       {stored, effects{selected: 1}, time.Second, true},
+		"nothing was decided yet":       {stored, effects{selected: 3, undecided: 2}, time.Hour, true},
+		"all is known":                  {stored, effects{selected: 3}, time.Second, false},
+		"fewer are selected, later":     {stored, effects{selected: 1}, time.Hour, false},
+		"a policy of another status":    {&storedPolicy{generation: 3, status: stored.status}, effects{undecided: 2}, time.Second, false},
+		"a policy that nobody has seen": {&storedPolicy{generation: 1}, effects{undecided: 2}, time.Second, false},
+	} {
+		if got := tooEarly(tt.of, tt.found, tt.running); got != tt.want {
+			t.Errorf("%s: got %t", name, got)
+		}
+	}
 }
 
 // told has the object's status tell what has become of what it is to be by now.

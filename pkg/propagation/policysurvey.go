@@ -41,11 +41,13 @@ type objectSurvey struct {
 	selected bool
 	// late are the clusters that do not have the object as it is to be there: all, while it is
 	// owed what has become of it.
-	late     clusterSet
-	owed     bool
-	revision federate.Revision
-	clusters uint64 // a hash of their names
-	effects  []objectEffect
+	late clusterSet
+	owed bool
+	// undecided: nothing is known of it yet, as after a start.
+	undecided bool
+	revision  federate.Revision
+	clusters  uint64 // a hash of their names
+	effects   []objectEffect
 }
 
 // objectEffect is what one policy does to one object.
@@ -60,6 +62,8 @@ type objectEffect struct {
 type effects struct {
 	selected, changed, clusters, late     int
 	faulty, noted, contested, propagating example
+	// undecided is of how many objects nothing is known yet.
+	undecided int
 	// unmatched is what its rules name that no cluster has.
 	unmatched []string
 }
@@ -168,6 +172,9 @@ func (s *policySurvey) take(some bool) map[federate.Origin]effects {
 				in.addAll(effect.changed)
 				clusters[effect.origin] = in
 				sum.add(effect)
+				if now.undecided {
+					sum.undecided++
+				}
 				if waiting := effect.changed.and(now.late); waiting.count() > 0 {
 					sum.propagating.add(effect.object, s.behind(t, fed, waiting))
 					behind.addAll(waiting)
@@ -203,7 +210,8 @@ func (s *policySurvey) look(before objectSurvey, t *runningType, key types.Names
 	now := objectSurvey{}
 	if s.store.selected(t, fed) {
 		now = s.survey(before, t, fed)
-		now.owed = t.account(key).owes(s.intent(t, fed).Revision())
+		acc := t.account(key)
+		now.owed, now.undecided = acc.owes(s.intent(t, fed).Revision()), acc.undecided()
 		now.late = s.late(fed, now.owed)
 	}
 	now.of, now.epoch = fed, epoch
