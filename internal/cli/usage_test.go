@@ -14,7 +14,7 @@ func TestUsageErrorsSayWhatFits(t *testing.T) {
 		"join a b":          `the arguments ["a" "b"] do not fit: fedctl join CLUSTER_NAME [flags]; see fedctl join --help`,
 		"version x":         `the arguments ["x"] do not fit: fedctl version [flags]; see fedctl version --help`,
 		"status --nosuch":   "unknown flag: --nosuch; see fedctl status --help",
-		"get pods":          `unknown command "pods" for "fedctl get"; see fedctl get --help`,
+		"get pods":          `unknown command "pods" for "fedctl get"; to look into members, say into which with --clusters; see fedctl get --help`,
 		"backup nosuch":     `unknown command "nosuch" for "fedctl backup"; see fedctl backup --help`,
 		"migrate nosuch":    `unknown command "nosuch" for "fedctl migrate"; see fedctl migrate --help`,
 		"nosuch":            `unknown command "nosuch" for "fedctl"`,

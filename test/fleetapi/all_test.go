@@ -20,6 +20,7 @@ import (
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/fleetapi/union"
 	"github.com/fedctl/fedctl/test/e2e/framework"
+	"github.com/fedctl/fedctl/test/kit"
 )
 
 // warned keeps the warnings of answers.
@@ -198,6 +199,26 @@ var _ = Describe("All members at once", func() {
 		}
 	}, NodeTimeout(3*time.Minute))
 
+	It("are read without one that hangs, which is named in time", func(ctx SpecContext) {
+		admin := administrator(ctx, "all-patient")
+		labelled(ctx, members[0], "patient", "a")
+		labelled(ctx, members[1], "patient", "b")
+		enlist(ctx, "hanging", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		const path = "/api/v1/namespaces/default/configmaps?labelSelector=all%3Dpatient&timeout=20s"
+		begun := time.Now()
+		got, err := getAll(ctx, admin, path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(time.Since(begun)).To(BeNumerically("<", 50*time.Second))
+		Expect(got.Code).To(Equal(http.StatusOK), got.Body)
+		Expect(got.Header["Warning"]).To(HaveLen(1))
+		Expect(got.Header.Get("Warning")).To(ContainSubstring("cluster hanging is missing (TimedOut): it has not answered within 16s"))
+		Expect(got.Body).To(And(ContainSubstring(`"name":"a"`), ContainSubstring(`"name":"b"`)))
+		got, err = getAll(ctx, admin, path+"&clusters=member-1,member-2&require=all")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(got.Code).To(Equal(http.StatusOK), got.Body)
+		Expect(got.Header["Warning"]).To(BeEmpty())
+	}, NodeTimeout(5*time.Minute))
+
 	It("are read only, by parameters that are known, and never in part without a word", func(ctx SpecContext) {
 		admin := administrator(ctx, "all-attacker")
 		c, _ := everywhere(admin)
@@ -232,6 +253,27 @@ var _ = Describe("All members at once", func() {
 		var list metav1.PartialObjectMetadataList
 		Expect(json.Unmarshal([]byte(got.Body), &list)).To(Succeed())
 		Expect(got.Body).To(ContainSubstring(`"annotations":{"fleet.fedctl.io/missing":"{\"nosuch\"`))
+	}, NodeTimeout(3*time.Minute))
+})
+
+var _ = Describe("fedctl get --clusters", func() {
+	It("lists and watches all members, or those chosen", func(ctx SpecContext) {
+		for _, member := range members {
+			allow(ctx, member, "all-of-get", group("host:system:masters"), anything)
+		}
+		labelled(ctx, members[0], "got", "a")
+		labelled(ctx, members[1], "got", "b")
+		GinkgoT().Setenv("HOME", GinkgoT().TempDir())
+		get := func(args ...string) (string, error) {
+			out, errOut, err := kit.FedctlWith(ctx, []string{"--kubeconfig", system.Kubeconfig(), "--context", "host"}, append([]string{"get", "configmaps", "-n", "default", "-l", "all=got"}, args...)...)
+			return out + errOut, err
+		}
+		Eventually(ctx, func() (string, error) { return get("--clusters", "all") }).Should(And(MatchRegexp(`member-1 +a `), MatchRegexp(`member-2 +b `), ContainSubstring("through the API of the fleet in host")))
+		Expect(get("--clusters", "member-2", "--no-headers")).To(And(MatchRegexp(`(?m)^member-2 +b `), Not(ContainSubstring("member-1"))))
+		Expect(get("--clusters", "all", "-o", "name")).To(ContainSubstring("configmap/a\nconfigmap/b\n"))
+		Expect(get("--clusters", "member-1,nosuch")).To(And(MatchRegexp(`member-1 +a `), ContainSubstring("Warning: cluster nosuch is missing (NotFound)")))
+		_, err := get("--clusters", "member-1,nosuch", "--require-all")
+		Expect(err).To(MatchError(ContainSubstring("cluster nosuch is missing")))
 	}, NodeTimeout(3*time.Minute))
 })
 
