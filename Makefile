@@ -72,7 +72,7 @@ test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manage
 
 # The packages whose tests start control planes, those first that take longest. They
 # wait more than they compute: three at a time keep two cores busy.
-SUITES := test/e2e test/backup test/deletion internal/cli/install test/kubefed test/controlplane test/hostlost test/fencing test/hostile test/fleetapi \
+SUITES := test/e2e test/backup test/deletion internal/cli/install test/kubefed test/controlplane test/hostlost test/fencing test/hostile test/fleetapi test/autoscaling \
 	pkg/backup/restore pkg/membership pkg/join internal/localcluster pkg/backup/capture pkg/backup/repository \
 	internal/cli/migrate internal/cli/federate pkg/typeconfig pkg/propagation/member test/convergence
 empty :=

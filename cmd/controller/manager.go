@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"go.opentelemetry.io/otel/trace"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -52,7 +53,9 @@ type controlPlane struct {
 	members    *membership.Provider
 	registrars typeconfig.Registrars
 	rights     typeconfig.Rights
-	tracer     trace.Tracer // nil: nobody wants traces
+	// preferences shares out replicas; nil where that is switched off.
+	preferences *replicas.Controller
+	tracer      trace.Tracer // nil: nobody wants traces
 }
 
 // newControlPlane puts the control plane together.
@@ -170,6 +173,11 @@ func (p *controlPlane) setUpPropagation() error {
 		Rollups:          rollups.Functions(),
 		ReportLeftovers:  p.members.ReportLeftovers,
 		Tracer:           p.tracer,
+		OnAutoscaling: func(typeName string, key types.NamespacedName) {
+			if p.preferences != nil {
+				p.preferences.LookAgain(typeName, key)
+			}
+		},
 	})
 	p.registrars = append(p.registrars, engine)
 	if err == nil {
@@ -187,7 +195,7 @@ func (p *controlPlane) setUpReplicas() error {
 		TargetNamespace: p.TargetNamespace(),
 		RequestTimeout:  p.Members.RequestTimeout,
 	})
-	p.registrars = append(p.registrars, controller)
+	p.registrars, p.preferences = append(p.registrars, controller), controller
 	return err
 }
 

@@ -39,6 +39,7 @@ var defaultTypes = []defaultType{
 	{APIResource: target("", "v1", "ServiceAccount", "serviceaccounts", true, "sa")},
 	{APIResource: target("apps", "v1", "Deployment", "deployments", true, "deploy")},
 	{APIResource: target("apps", "v1", "ReplicaSet", "replicasets", true, "rs")},
+	{APIResource: target("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", true, "hpa")},
 	{APIResource: target("batch", "v1", "Job", "jobs", true)},
 	{APIResource: target("networking.k8s.io", "v1", "Ingress", "ingresses", true, "ing")},
 	{APIResource: target("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false)},

@@ -31,9 +31,8 @@ type Preview struct {
 	// Clusters are all that have joined or are named, sorted by name.
 	Clusters []Cluster
 
-	// RetainReplicas says that spec.replicas are the members'; Exact that what others add to
-	// the content of the members' objects is taken back.
-	RetainReplicas, Exact bool
+	// Exact says that what others add to the content of the members' objects is taken back.
+	Exact bool
 	// DeleteOptions are for deletions in the members; DeleteOptionsError is why there are none.
 	DeleteOptions      *metav1.DeleteOptions
 	DeleteOptionsError *federate.ParseError
@@ -52,6 +51,8 @@ type Cluster struct {
 	Object *unstructured.Unstructured
 	// Rendered is the same, as the controller's applier is given it.
 	Rendered federate.Rendered
+	// Autoscaling is what autoscalers in the cluster mean for it, as the status says.
+	Autoscaling federate.Autoscaling
 	// Notes say what the user should know of it.
 	Notes []string
 	// Pods is how many pods it asks for; nil where nothing in it tells.
@@ -82,9 +83,10 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 		return nil, err
 	}
 	ownership, _ := federate.OwnershipOf(t.Target.GVK.GroupKind(), t.Ownership, parsed.Ownership)
-	p.RetainReplicas, p.Exact = parsed.RetainReplicas, ownership == federate.Exact
+	p.Exact = ownership == federate.Exact
 	p.DeleteOptions, p.DeleteOptionsError = parsed.DeleteOptions, parsed.DeleteOptionsError
 	p.intent = f.changed(t, parsed, federate.IntentOf(parsed, fault, nil))
+	scaled := p.recallAutoscalers(parsed)
 	var decision placement.Decision
 	decision, p.Problem = f.place(t, p.intent)
 	if withdrawn := f.withdrawn(t, parsed); withdrawn != "" {
@@ -104,6 +106,7 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 	for _, verdict := range decision.Verdicts {
 		cluster := Cluster{Verdict: verdict}
 		if verdict.Selected && renderer != nil {
+			cluster.Autoscaling = scaled[verdict.Cluster]
 			cluster.Err = cluster.render(renderer)
 			cluster.count(f.kinds, t)
 		}
@@ -134,7 +137,7 @@ func (c *Cluster) render(renderer *federate.Renderer) (err error) {
 		return err
 	}
 	data := c.Rendered.JSON
-	if c.Rendered.Initial != nil {
+	if c.Rendered.Initial != nil && !c.Autoscaling.LeavesReplicas() {
 		data = c.Rendered.Initial // what an object begins with
 	}
 	object := &unstructured.Unstructured{}
@@ -142,6 +145,9 @@ func (c *Cluster) render(renderer *federate.Renderer) (err error) {
 		return err
 	}
 	c.Object, c.Notes = object, c.Rendered.Notes
+	if says := c.Autoscaling.Says(); says != "" {
+		c.Notes = append(slices.Clone(c.Notes), says)
+	}
 	return nil
 }
 

@@ -20,6 +20,9 @@ type ExplanationRow struct {
 	Status string `json:"status,omitempty"`
 	// Replicas is what is asked of it there; nil where it has none, or they are the member's.
 	Replicas *int64 `json:"replicas,omitempty"`
+	// ReplicasLeft says why they are the member's: Autoscaled, Kept or Unreadable; empty where
+	// no autoscaler has made them so.
+	ReplicasLeft string `json:"replicasLeft,omitempty"`
 	// Health is how the object fares there, as the controller said last.
 	Health *ObjectHealth `json:"health,omitempty"`
 	// Pods is how many pods the object asks for there, over all its components; nil where
@@ -74,7 +77,7 @@ func ExplanationTable(rows []ExplanationRow) *metav1.Table {
 
 func (r *ExplanationRow) replicas() string {
 	if r.Replicas == nil {
-		return ""
+		return r.ReplicasLeft
 	}
 	return strconv.FormatInt(*r.Replicas, 10)
 }

@@ -61,6 +61,9 @@ type ObjectCluster struct {
 	Version string `json:"version,omitempty"`
 	// AlsoWrittenBy names other managers, and what they have written of the object there.
 	AlsoWrittenBy string `json:"alsoWrittenBy,omitempty"`
+	// Autoscaling says whose the replicas are, where an autoscaler there decides on them, or
+	// has; empty where they are the template's.
+	Autoscaling string `json:"autoscaling,omitempty"`
 	// Health is how the object fares there; nil where that is not collected.
 	Health *ObjectHealth `json:"health,omitempty"`
 }
@@ -122,7 +125,7 @@ func Object(typeName string, kind schema.GroupVersionKind, u *unstructured.Unstr
 			c.Message = noMessage(typeName)
 		}
 		r.Clusters = append(r.Clusters, ObjectCluster{
-			Name: c.Name, Status: status, Message: c.Message, Version: c.Version, AlsoWrittenBy: c.AlsoWrittenBy, Health: objectHealth(c.Health),
+			Name: c.Name, Status: status, Message: c.Message, Version: c.Version, AlsoWrittenBy: c.AlsoWrittenBy, Autoscaling: c.Autoscaling.Says(), Health: objectHealth(c.Health),
 		})
 	}
 	return r

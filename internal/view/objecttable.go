@@ -90,7 +90,7 @@ func (r *ObjectRow) readyCell() string {
 }
 
 // wideCells are reason and message; those of readiness and of the problem follow the condition's, and then
-// what others have written.
+// what others have written, or scale.
 func (r *ObjectRow) wideCells() []any {
 	reasons, messages := nonEmpty(r.Reason), nonEmpty(r.Message)
 	if r.Propagated == federate.ConditionTrue && r.Ready != federate.ConditionTrue {
@@ -103,6 +103,9 @@ func (r *ObjectRow) wideCells() []any {
 	for i := range r.Clusters {
 		if c := &r.Clusters[i]; c.AlsoWrittenBy != "" {
 			messages = append(messages, c.Name+": also written by "+c.AlsoWrittenBy)
+		}
+		if says := r.Clusters[i].Autoscaling; says != "" {
+			messages = append(messages, r.Clusters[i].Name+": "+says)
 		}
 	}
 	return []any{Text(strings.Join(reasons, ",")), Text(strings.Join(messages, "; "))}

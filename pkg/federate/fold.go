@@ -28,6 +28,8 @@ type Outcome struct {
 	Ended Ending
 	// Health is how the object fares there; nil where nobody asks.
 	Health *workload.Health
+	// Autoscaling is what autoscalers there mean for the object.
+	Autoscaling Autoscaling
 	// Updated says that a write happened since the last fold.
 	Updated bool
 }
@@ -114,7 +116,7 @@ func foldClusters(outcomes []Outcome) []ClusterStatus {
 		o := &outcomes[i]
 		clusters = append(clusters, ClusterStatus{
 			Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version,
-			AlsoWrittenBy: o.AlsoWrittenBy, RemoteStatus: o.RemoteStatus, Health: healthOf(o.Health),
+			AlsoWrittenBy: o.AlsoWrittenBy, RemoteStatus: o.RemoteStatus, Health: healthOf(o.Health), Autoscaling: o.Autoscaling.bounded(),
 		})
 	}
 	slices.SortStableFunc(clusters, compareClusters)
@@ -245,7 +247,7 @@ func sameClusters(previous, next []ClusterStatus) bool {
 	}
 	return slices.EqualFunc(previous, next, func(a, b ClusterStatus) bool {
 		return a.Name == b.Name && a.Status == b.Status && a.Message == b.Message && a.Version == b.Version &&
-			a.AlsoWrittenBy == b.AlsoWrittenBy && a.Health.same(b.Health) && jsonEqual(a.RemoteStatus, b.RemoteStatus)
+			a.AlsoWrittenBy == b.AlsoWrittenBy && a.Autoscaling == b.Autoscaling && a.Health.same(b.Health) && jsonEqual(a.RemoteStatus, b.RemoteStatus)
 	})
 }
 

@@ -29,7 +29,9 @@ type Intent struct {
 	Template map[string]any
 	// RetainReplicas leaves spec.replicas to the member clusters.
 	RetainReplicas bool
-	Bounds         Bounds
+	// left are the clusters to which alone it is left, sorted.
+	left   []string
+	Bounds Bounds
 	// Layers change the template for single clusters, each on top of those before it.
 	Layers []Layer
 
@@ -186,6 +188,20 @@ func (i Intent) Within(namespace *Intent) Intent {
 func (i Intent) With(layers ...Layer) Intent {
 	i.Layers = append(append(make([]Layer, 0, len(i.Layers)+len(layers)), i.Layers...), layers...)
 	i.revision = revisionOf(appendLayers([]byte(i.revision), layers))
+	return i
+}
+
+// LeavingReplicas leaves spec.replicas to these clusters, sorted by name, and to no others.
+func (i Intent) LeavingReplicas(clusters []string) Intent {
+	if len(clusters) == 0 || i.RetainReplicas {
+		return i
+	}
+	i.left = clusters
+	data := []byte("left " + i.revision)
+	for _, cluster := range clusters {
+		data = appendText(data, cluster)
+	}
+	i.revision = revisionOf(data)
 	return i
 }
 

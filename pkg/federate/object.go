@@ -1,6 +1,8 @@
 package federate
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -42,6 +44,8 @@ type Object struct {
 	ProgressDeadline string
 	// Consumed is what ConsumedAnnotation says of it; empty where it says nothing.
 	Consumed string
+	// AfterAutoscaler is what AfterAutoscalerAnnotation says of it; empty where it says nothing.
+	AfterAutoscaler string
 	// DeleteOptions are for deletions in the members; nil means the defaults.
 	// Only gracePeriodSeconds, propagationPolicy and preconditions are taken, as in KubeFed.
 	DeleteOptions *metav1.DeleteOptions
@@ -90,6 +94,19 @@ func Parse(u *unstructured.Unstructured) (*Object, error) {
 		return o, err
 	}
 	return o, nil
+}
+
+// SetsReplicas says whether spec.replicas of the template or of an override say something.
+func (o *Object) SetsReplicas() bool {
+	if replicasIn(o.Template) != nil {
+		return true
+	}
+	for i := range o.Overrides {
+		if slices.ContainsFunc(o.Overrides[i].Overrides, func(v Override) bool { return v.Path == "/spec/replicas" && v.HasValue }) {
+			return true
+		}
+	}
+	return false
 }
 
 // NamespacedName returns the key of the federated object.

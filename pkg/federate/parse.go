@@ -30,6 +30,7 @@ func (o *Object) parseMetadata(raw any) {
 	o.Ownership, _ = annotations[OwnershipAnnotation].(string)
 	o.ProgressDeadline, _ = annotations[ProgressDeadlineAnnotation].(string)
 	o.Consumed, _ = annotations[ConsumedAnnotation].(string)
+	o.AfterAutoscaler, _ = annotations[AfterAutoscalerAnnotation].(string)
 	if text, ok := annotations[DeleteOptionAnnotation].(string); ok {
 		o.DeleteOptions, o.DeleteOptionsError = parseDeleteOptions(text)
 	}

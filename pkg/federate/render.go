@@ -25,11 +25,12 @@ type Rendered struct {
 	Version string
 	// Vanishes says that the cluster removes the object when it has ended.
 	Vanishes bool
-	// With retainReplicas, JSON has no spec.replicas. Where the template has one, it
-	// is Replicas, and Initial is the JSON with it: what an object is created
-	// with, as in KubeFed, before its replicas are the member's.
+	// Replicas is spec.replicas as the template and the overrides have it; nil without one.
 	Replicas *int64
-	Initial  []byte
+	// LeavesReplicas says that they are the cluster's, and JSON has none. Initial is the JSON
+	// with them, if there are any: what an object is created with, as in KubeFed.
+	LeavesReplicas bool
+	Initial        []byte
 	// Notes say what overrides mean in this cluster that do not say it themselves.
 	Notes []string
 }
@@ -41,6 +42,8 @@ type Renderer struct {
 	name      string
 	namespace string // in the members; "" for cluster-scoped types
 	retain    bool
+	// left are the clusters to which alone the replicas are left, sorted.
+	left []string
 
 	// base is the template as overrides see it: without what is never propagated.
 	base   map[string]any
@@ -48,12 +51,19 @@ type Renderer struct {
 
 	warnings []string
 
-	once   sync.Once
-	shared Rendered
-	err    *RenderError
+	// plain is what clusters get that have no overrides, and left what those of them get
+	// whose replicas are theirs.
+	plain, plainLeft unchanged
 
 	// alike is what was made for clusters that layers treat alike.
 	alike alike
+}
+
+// unchanged is the template as an object, made once.
+type unchanged struct {
+	once     sync.Once
+	rendered Rendered
+	err      *RenderError
 }
 
 // indexedLayer is a layer whose changes for a cluster are found by its name.
@@ -72,7 +82,7 @@ type indexedLayer struct {
 func NewRenderer(o *Object, t Target) (*Renderer, error) { return newRenderer(intentOf(o), t) }
 
 func newRenderer(intent Intent, t Target) (*Renderer, error) {
-	r := &Renderer{name: intent.Name, retain: intent.RetainReplicas}
+	r := &Renderer{name: intent.Name, retain: intent.RetainReplicas, left: intent.left}
 	if t.Namespaced && !t.IsNamespace {
 		r.namespace = intent.Namespace
 	}
@@ -125,6 +135,9 @@ func (r *Renderer) For(cluster string) (Rendered, error) {
 	if !shared {
 		return r.render(cluster)
 	}
+	if r.leaves(cluster) {
+		likeness = append(likeness, 1)
+	}
 	if rendered, found := r.alike.find(likeness); found {
 		return rendered, nil
 	}
@@ -133,6 +146,15 @@ func (r *Renderer) For(cluster string) (Rendered, error) {
 		r.alike.keep(likeness, rendered)
 	}
 	return rendered, err
+}
+
+// leaves says whether the replicas are the cluster's.
+func (r *Renderer) leaves(cluster string) bool {
+	if r.retain || len(r.left) == 0 {
+		return r.retain
+	}
+	_, found := slices.BinarySearch(r.left, cluster)
+	return found
 }
 
 // render renders the object for a cluster.
@@ -157,11 +179,11 @@ func (r *Renderer) with(layers []indexedLayer, cluster string) (Rendered, error)
 		return Rendered{}, bad
 	}
 	if made.last == "" {
-		rendered, err := r.withoutOverrides()
+		rendered, err := r.withoutOverrides(r.leaves(cluster))
 		rendered.Notes = NotesThatHold(made.notes, made.tree)
 		return rendered, err
 	}
-	rendered, bad := r.finish(made.tree)
+	rendered, bad := r.finish(made.tree, r.leaves(cluster))
 	if bad != nil {
 		// The template alone was sound, so it is the overrides that broke it.
 		return Rendered{}, &RenderError{
@@ -265,12 +287,16 @@ func (l *indexedLayer) modify(tree map[string]any, cluster string) (changed map[
 	return changed, notes, field, nil
 }
 
-func (r *Renderer) withoutOverrides() (Rendered, error) {
-	r.once.Do(func() { r.shared, r.err = r.finish(r.base) })
-	if r.err != nil {
-		return Rendered{}, r.err
+func (r *Renderer) withoutOverrides(left bool) (Rendered, error) {
+	made := &r.plain
+	if left {
+		made = &r.plainLeft
 	}
-	return r.shared, nil
+	made.once.Do(func() { made.rendered, made.err = r.finish(r.base, left) })
+	if made.err != nil {
+		return Rendered{}, made.err
+	}
+	return made.rendered, nil
 }
 
 func overridesField(i int) string { return "spec.overrides[" + strconv.Itoa(i) + "]" }

@@ -342,7 +342,7 @@ func TestRetainReplicasWithholdsThem(t *testing.T) {
 		if sent := strings.Contains(string(rendered.JSON), "replicas"); sent == retain {
 			t.Errorf("retainReplicas %v: sent %s", retain, rendered.JSON)
 		}
-		if !retain && (rendered.Initial != nil || rendered.Replicas != nil) {
+		if !retain && (rendered.Initial != nil || rendered.LeavesReplicas) {
 			t.Error("something is withheld without retainReplicas")
 		}
 		if retain && (rendered.Replicas == nil || *rendered.Replicas != 3 || !strings.Contains(string(rendered.Initial), `"replicas":3`)) {

@@ -125,6 +125,8 @@ type ClusterStatus struct {
 	RemoteStatus any
 	// Health is ours: how the object fares there, for types whose health is collected.
 	Health *Health
+	// Autoscaling is ours: what autoscalers there mean for the object.
+	Autoscaling Autoscaling
 }
 
 // Condition returns the condition of the type, or nil.

@@ -56,6 +56,9 @@ func (c *ClusterStatus) toUnstructured() map[string]any {
 	if c.Health != nil {
 		out["health"] = c.Health.toUnstructured()
 	}
+	if c.Autoscaling != (Autoscaling{}) {
+		out["autoscaling"] = c.Autoscaling.toUnstructured()
+	}
 	return out
 }
 
@@ -96,6 +99,7 @@ func ParseStatus(raw any) Status {
 				AlsoWrittenBy: stringOf(c, "alsoWrittenBy"),
 				RemoteStatus:  c["remoteStatus"],
 				Health:        parseHealth(c["health"]),
+				Autoscaling:   parseAutoscaling(c["autoscaling"]),
 			})
 		}
 	}

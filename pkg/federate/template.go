@@ -84,8 +84,9 @@ func (r *Renderer) resolveType(base map[string]any, target schema.GroupVersionKi
 }
 
 // finish makes the object from the base or a patched base: it sets what no
-// template or override may decide and drops what is never sent. tree is not modified.
-func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
+// template or override may decide and drops what is never sent. left: the replicas are the
+// cluster's. tree is not modified.
+func (r *Renderer) finish(tree map[string]any, left bool) (Rendered, *RenderError) {
 	object := maps.Clone(tree)
 	version, err := r.versionOf(object["apiVersion"])
 	if err != nil {
@@ -118,13 +119,14 @@ func (r *Renderer) finish(tree map[string]any) (Rendered, *RenderError) {
 	complete(r.gvk.GroupKind(), object)
 
 	rendered, encodeErr := newRendered(object)
-	if r.retain && encodeErr == nil {
-		rendered, encodeErr = withholdReplicas(object, rendered)
+	replicas := replicasIn(object)
+	if left && encodeErr == nil {
+		rendered, encodeErr = withholdReplicas(object, rendered, replicas != nil)
 	}
 	if encodeErr != nil {
 		return Rendered{}, templateFault(templateField, "cannot be written as JSON: "+encodeErr.Error())
 	}
-	rendered.Version = version
+	rendered.Version, rendered.Replicas, rendered.LeavesReplicas = version, replicas, left
 	rendered.Vanishes = removesItself(r.gvk.GroupKind(), object)
 	return rendered, nil
 }
@@ -143,25 +145,31 @@ func (r *Renderer) versionOf(raw any) (string, *RenderError) {
 	return gv.Version, nil
 }
 
-// withholdReplicas leaves spec.replicas to the member.
-func withholdReplicas(object map[string]any, whole Rendered) (Rendered, error) {
+// replicasIn are spec.replicas of an object; nil if there are none, or nothing that is a number.
+func replicasIn(object map[string]any) *int64 {
+	spec, _ := object["spec"].(map[string]any)
+	switch n := spec["replicas"].(type) {
+	case int64:
+		return &n
+	case float64:
+		whole := int64(n)
+		return &whole
+	}
+	return nil
+}
+
+// withholdReplicas leaves spec.replicas to the cluster. some: there are some that an object
+// is to begin with.
+func withholdReplicas(object map[string]any, whole Rendered, some bool) (Rendered, error) {
 	spec, ok := object["spec"].(map[string]any)
 	if !ok {
 		return whole, nil
 	}
 	spec = maps.Clone(spec)
-	value := spec["replicas"]
 	delete(spec, "replicas")
 	object["spec"] = spec // object is finish's own copy
 	rendered, err := newRendered(object)
-	switch n := value.(type) {
-	case int64:
-		rendered.Replicas = &n
-	case float64:
-		whole := int64(n)
-		rendered.Replicas = &whole
-	}
-	if rendered.Replicas != nil {
+	if some {
 		rendered.Initial = whole.JSON
 	}
 	return rendered, err

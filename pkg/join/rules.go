@@ -9,6 +9,9 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
+
+	backupv1alpha1 "github.com/fedctl/fedctl/pkg/api/backup/v1alpha1"
+	"github.com/fedctl/fedctl/pkg/autoscaler"
 )
 
 // RBACMode says how much the controller may do in a member.
@@ -48,6 +51,7 @@ var usualTypes = []groupResource{
 	{"", "services"},
 	{"apps", "deployments"},
 	{"apps", "replicasets"},
+	{"autoscaling", "horizontalpodautoscalers"},
 	{"backup.fedctl.io", "backups"},
 	{"batch", "jobs"},
 	{"networking.k8s.io", "ingresses"},
@@ -107,7 +111,7 @@ func rulesFor(mode RBACMode, scope apiextensionsv1.ResourceScope, types []fedcor
 	case mode == RBACAdmin:
 		return memberRules{Cluster: []rbacv1.PolicyRule{everythingRule, allPathsRule}, mode: mode}
 	case mode == RBACNamespaces:
-		reads := append(resourceRules(namespaced, readVerbs), podsRules(namespaced)...)
+		reads := slices.Concat(resourceRules(namespaced, readVerbs), podsRules(namespaced), autoscalersRules(namespaced))
 		return memberRules{
 			Cluster: slices.Concat(inventory, rulesOf(others, allVerbs), reads),
 			Bound:   append(resourceRules(namespaced, writeVerbs), grantingRules(namespaced)...), mode: mode,
@@ -144,7 +148,7 @@ func targetsOf(mode RBACMode, types []fedcorev1beta1.FederatedTypeConfig) (names
 
 // rulesOf lists the rules for types, then what some types need besides.
 func rulesOf(targets []groupResource, verbs []string) []rbacv1.PolicyRule {
-	return slices.Concat(resourceRules(targets, verbs), podsRules(targets), grantingRules(targets))
+	return slices.Concat(resourceRules(targets, verbs), podsRules(targets), autoscalersRules(targets), grantingRules(targets))
 }
 
 // resourceRules lists one rule per API group, sorted.
@@ -162,6 +166,35 @@ func resourceRules(targets []groupResource, verbs []string) []rbacv1.PolicyRule 
 		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{t.group}, Resources: []string{t.resource}, Verbs: verbs})
 	}
 	return rules
+}
+
+// autoscalersRules let what scales objects of the types be read: a number of an autoscaler is
+// not undone.
+func autoscalersRules(targets []groupResource) []rbacv1.PolicyRule {
+	if !slices.ContainsFunc(targets, maybeScaled) {
+		return nil
+	}
+	var scaling []groupResource
+	for _, kind := range autoscaler.Kinds() {
+		if resource := (groupResource{kind.Group, kind.Resource}); !slices.Contains(targets, resource) {
+			scaling = append(scaling, resource)
+		}
+	}
+	return resourceRules(scaling, readVerbs)
+}
+
+// maybeScaled says whether objects of a type may have replicas. Of Kubernetes' own types it is
+// known; of those of others it is not.
+func maybeScaled(t groupResource) bool {
+	switch t.group {
+	case "":
+		return t.resource == "replicationcontrollers"
+	case "apps":
+		return hasReplicas(t) || t.resource == "statefulsets"
+	case backupv1alpha1.GroupVersion.Group:
+		return false
+	}
+	return strings.Contains(t.group, ".") && !strings.HasSuffix(t.group, ".k8s.io")
 }
 
 // podsRules let the pods of types with replicas be looked at, and the devices that they

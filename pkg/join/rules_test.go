@@ -48,12 +48,16 @@ func TestRulesFor(t *testing.T) {
 	usual := []string{
 		": configmaps,namespaces,secrets,serviceaccounts,services" + all,
 		"apps: deployments,replicasets" + all,
+		"autoscaling: horizontalpodautoscalers" + all,
 		"backup.fedctl.io: backups" + all,
 		"batch: jobs" + all,
 		"networking.k8s.io: ingresses" + all,
 	}
 	health := []string{"paths: get", ": nodes" + read, "resource.k8s.io: deviceclasses,resourceslices" + read, "karpenter.sh: nodepools" + read, ": namespaces/kube-system: get", "apiextensions.k8s.io: customresourcedefinitions: get"}
 	pods, claims := ": pods"+read, "resource.k8s.io: resourceclaims"+read
+	// Beside HorizontalPodAutoscalers, which are one of the usual types.
+	others := []string{"autoscaling.k8s.io: verticalpodautoscalers" + read, "keda.sh: scaledobjects" + read}
+	scaling := append([]string{"autoscaling: horizontalpodautoscalers" + read}, others...)
 	concat := func(lists ...[]string) (all []string) {
 		for _, list := range lists {
 			all = append(all, list...)
@@ -77,7 +81,7 @@ func TestRulesFor(t *testing.T) {
 				typeConfig("rolebindings.rbac.authorization.k8s.io", apiextensionsv1.NamespaceScoped, true),
 				typeConfig("configmaps", apiextensionsv1.NamespaceScoped, false),
 			},
-			cluster: concat(health, []string{": namespaces" + all, ": secrets" + read, "apps: deployments" + read, "rbac.authorization.k8s.io: rolebindings" + read, pods, claims}),
+			cluster: concat(health, []string{": namespaces" + all, ": secrets" + read, "apps: deployments" + read, "rbac.authorization.k8s.io: rolebindings" + read, pods, claims}, scaling),
 			bound: []string{": secrets" + write, "apps: deployments" + write, "rbac.authorization.k8s.io: rolebindings" + write,
 				"rbac.authorization.k8s.io: clusterroles,roles: bind"},
 		},
@@ -101,11 +105,11 @@ func TestRulesFor(t *testing.T) {
 		{
 			name: "a type with replicas", mode: RBACTypes, scope: apiextensionsv1.ClusterScoped,
 			types:   []fedcorev1beta1.FederatedTypeConfig{typeConfig("deployments.apps", apiextensionsv1.NamespaceScoped, true)},
-			cluster: concat(health, []string{"apps: deployments" + all, pods, claims}),
+			cluster: concat(health, []string{"apps: deployments" + all, pods, claims}, scaling),
 		},
 		{
 			name: "no types, but the usual ones", mode: RBACUsual, scope: apiextensionsv1.ClusterScoped,
-			cluster: concat(health, usual, []string{pods, claims}),
+			cluster: concat(health, usual, []string{pods, claims}, others),
 		},
 		{
 			name: "types of known and other groups; disabled ones do not count", mode: RBACUsual, scope: apiextensionsv1.ClusterScoped,
@@ -116,9 +120,9 @@ func TestRulesFor(t *testing.T) {
 				typeConfig("gadgets.example.com", apiextensionsv1.NamespaceScoped, false),
 			},
 			cluster: concat(health, []string{
-				usual[0], "apps: daemonsets,deployments,replicasets" + all, usual[2], usual[3],
-				"example.com: widgets" + all, usual[4], pods, claims,
-			}),
+				usual[0], "apps: daemonsets,deployments,replicasets" + all, usual[2], usual[3], usual[4],
+				"example.com: widgets" + all, usual[5], pods, claims,
+			}, others),
 		},
 		{
 			name: "roles and bindings need the right to grant", mode: RBACUsual, scope: apiextensionsv1.ClusterScoped,
@@ -132,6 +136,7 @@ func TestRulesFor(t *testing.T) {
 				": configmaps,namespaces,pods,secrets,serviceaccounts,services" + all,
 			}, usual[1:], []string{
 				"rbac.authorization.k8s.io: clusterrolebindings,clusterroles,rolebindings" + all, claims,
+			}, others, []string{
 				"rbac.authorization.k8s.io: clusterroles: bind,escalate",
 				"rbac.authorization.k8s.io: clusterroles,roles: bind",
 			}),
@@ -149,7 +154,7 @@ func TestRulesFor(t *testing.T) {
 			name: "a control plane of one namespace, the usual types", mode: RBACUsual, scope: apiextensionsv1.NamespaceScoped,
 			types:      []fedcorev1beta1.FederatedTypeConfig{typeConfig("clusterroles.rbac.authorization.k8s.io", apiextensionsv1.ClusterScoped, true)},
 			cluster:    health,
-			namespaced: concat([]string{": configmaps,secrets,serviceaccounts,services" + all}, usual[1:], []string{pods, claims}),
+			namespaced: concat([]string{": configmaps,secrets,serviceaccounts,services" + all}, usual[1:], []string{pods, claims}, others),
 		},
 		{
 			name: "admin", mode: RBACAdmin, scope: apiextensionsv1.ClusterScoped,

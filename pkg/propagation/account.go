@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fedctl/fedctl/pkg/federate"
@@ -27,13 +28,20 @@ type account struct {
 	notes map[string]string
 	// told are the problems that an event was sent of.
 	told string
+	// scaling is what autoscalers mean for the object. The host's item alone replaces it, and
+	// what follows is its own: the replicas in clusters, of an intent.
+	scaling    atomic.Pointer[scaling]
+	replicas   map[string]*int64
+	replicasOf federate.Revision
 	// delivery is how far the last change has come, and change is what is traced of it.
 	delivery delivery
 	change   *tracedChange
 }
 
 func newAccount(fed *federated, settings *ledger.Settings) *account {
-	return &account{ledger: ledger.New(fed.UID, fed.Status, settings)}
+	a := &account{ledger: ledger.New(fed.UID, fed.Status, settings)}
+	a.scaling.Store(scalingOf(fed.Status))
+	return a
 }
 
 // keep lets f work on the ledger, under the lock.

@@ -22,7 +22,7 @@ func (w *memberWorker) apply(ctx context.Context, a *attempt) (reconcile.Result,
 	sent, start := false, w.now()
 	result := a.client.applier.Apply(ctx, w.desired(a), a.known(), member.Journal{
 		Sending: func(*member.Live) bool {
-			a.acc.keep(func(l *ledger.Ledger) { sent = l.Sending(a.task, a.fed.RetainReplicas) })
+			a.acc.keep(func(l *ledger.Ledger) { sent = l.Sending(a.task, a.manifest.LeavesReplicas) })
 			start = w.now()
 			return sent
 		},
@@ -35,7 +35,7 @@ func (w *memberWorker) apply(ctx context.Context, a *attempt) (reconcile.Result,
 
 // fight says what somebody does again and again, and how to end it.
 func (a *attempt) fight() string {
-	if added := a.seen.says(a.fed.RetainReplicas); added != "" && a.t.isExact(a.fed) {
+	if added := a.seen.says(a.manifest.LeavesReplicas); added != "" && a.t.isExact(a.fed) {
 		return fmt.Sprintf("cluster %s: others keep writing fields (%s); leave them out of the template where it sets them, or else name them there, or set the annotation %s to %s",
 			a.cluster(), added, federate.OwnershipAnnotation, federate.Shared)
 	}
@@ -48,7 +48,7 @@ func (w *memberWorker) desired(a *attempt) member.Desired {
 	return member.Desired{
 		Ref:            member.Ref{Resource: a.manifest.resource, Key: a.target},
 		Rendered:       a.manifest.Rendered,
-		RetainReplicas: a.fed.RetainReplicas,
+		RetainReplicas: a.manifest.LeavesReplicas,
 		Adopt:          w.adopt || a.situation.Keeps, // the host's namespace is always there already
 		Exact:          a.t.isExact(a.fed),
 		Protected:      w.protected,
@@ -91,7 +91,7 @@ func (a *attempt) reportedByKubeFed() bool {
 
 // applied tells the ledger what has become of an apply.
 func (w *memberWorker) applied(a *attempt, result member.ApplyResult) (reconcile.Result, error) {
-	retained := a.fed.RetainReplicas
+	retained := a.manifest.LeavesReplicas
 	switch r := result.(type) {
 	case member.Applied:
 		return w.confirm(a, r.Object, ledger.Holding{Unknown: r.Unknown, ServedAs: r.Version, Retained: retained})

@@ -24,6 +24,8 @@ type memberWorker struct {
 	metrics *metricsSet
 	tracing *tracing
 	events  *eventSender
+	// autoscalers are those of the members.
+	autoscalers *autoscalers
 	// adopt says that objects that exist already are taken over.
 	adopt bool
 	// protected are prefixes of labels and annotations that are never taken over by force.
@@ -72,6 +74,10 @@ func (w *memberWorker) carryOut(ctx context.Context, t *runningType, item Item) 
 	case ledger.Wait:
 		return reconcile.Result{RequeueAfter: a.task.Wait()}, nil
 	case ledger.Apply, ledger.Repair:
+		if w.meetsAutoscaler(a) {
+			w.work.decide(t, item.Object)
+			return reconcile.Result{}, nil
+		}
 		return w.apply(ctx, a)
 	case ledger.Remove, ledger.Unlabel:
 		return w.remove(ctx, a)
@@ -86,7 +92,7 @@ func (w *memberWorker) begin(a *attempt, info membership.Info) {
 		// Read under the lock: the host's item may have decided about a newer one by now.
 		a.fed = a.t.federated.Get(a.item.Object)
 		a.situation, a.seen = w.lookout.situation(a.t, a.item.Object, info)
-		intent := w.placer.intent(a.t, a.fed)
+		intent := w.placer.intent(a.t, a.fed).LeavingReplicas(a.acc.scaling.Load().left)
 		namespace := ledger.NamespaceThere
 		if !w.placer.isSystemNamespace(a.target.Namespace) {
 			namespace = w.lookout.namespace(a.t, a.target, info)

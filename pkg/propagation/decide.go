@@ -33,6 +33,8 @@ type hostWorker struct {
 	// lookAtPolicies has the policies' statuses looked at.
 	lookAtPolicies func()
 	tracing        *tracing
+	// scaling decides whose the replicas are.
+	scaling *scalingDecider
 }
 
 // decide works on the host's item of a federated object.
@@ -90,6 +92,8 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 		// Nothing is touched on the strength of a placement that cannot be read.
 		return w.status.write(ctx, t, key, fed, acc, where)
 	}
+	w.scaling.decide(t, key, fed, acc, intent, where.Clusters)
+	intent = intent.LeavingReplicas(acc.scaling.Load().left)
 	var plan ledger.Work
 	var wait time.Duration
 	var found []ledger.Found

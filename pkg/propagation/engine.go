@@ -10,6 +10,7 @@ import (
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -39,6 +40,9 @@ type Options struct {
 	// Rollups add up what the members say of the objects of a target, where their
 	// status is collected.
 	Rollups map[schema.GroupKind]federate.Rollup
+	// OnAutoscaling is told of a federated object of a type where the replicas have become a
+	// cluster's, or no longer are; nil: nobody is.
+	OnAutoscaling func(typeName string, key types.NamespacedName)
 	// ReportLeftovers is given who knows what is kept in each cluster that nobody has
 	// selected; nil: nobody is told.
 	ReportLeftovers func(in func(cluster string) membership.Leftovers)
@@ -72,8 +76,10 @@ type Engine struct {
 	// workloadKinds say more of them.
 	workloadKinds *kindStore
 	triggers      *triggers
-	rights        *rights
-	bindings      *bindings
+	// autoscalers are those of the members.
+	autoscalers *autoscalers
+	rights      *rights
+	bindings    *bindings
 	// namespaces are the FederatedNamespaces, whose placement bounds that of what is in them.
 	namespaces *namespaceStore
 	// policies change what members get.
@@ -130,6 +136,8 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	}
 	e.members = newMemberSet(e.triggers, e.kinds, opts.TargetNamespace, log)
 	e.triggers.members = e.members
+	e.autoscalers = newAutoscalers(e.triggers.autoscalersChanged, e.triggers.autoscalersKnown, opts.TargetNamespace, log)
+	e.triggers.autoscalers = e.autoscalers
 	e.rights = &rights{members: e.members, inventory: inventory}
 	e.triggers.rightsChanged = e.rights.changed
 	e.namespaces = &namespaceStore{host: host}
@@ -167,12 +175,13 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 	}
 	e.hostWorker = &hostWorker{
 		settings: times, now: time.Now, work: e.work, placer: place, lookout: look, host: host,
-		status:        &statusWriter{now: time.Now, work: e.work, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups, tracing: traces},
+		status:        &statusWriter{now: time.Now, work: e.work, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups, onScaling: opts.OnAutoscaling, tracing: traces},
 		statusObjects: e.statusObjects, records: e.records, leftovers: e.leftovers, tracing: traces,
 		lookAtPolicies: e.policies.lookAtStatuses,
+		scaling:        &scalingDecider{autoscalers: e.autoscalers, lookout: look, placer: place},
 	}
 	e.memberWorker = &memberWorker{
-		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, tracing: traces, events: sender,
+		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, tracing: traces, events: sender, autoscalers: e.autoscalers,
 		adopt: opts.AdoptResources, protected: opts.ProtectedKeys,
 	}
 	return e
@@ -240,6 +249,7 @@ func (e *Engine) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	client.applier.Served().OnReturn(func() { e.triggers.versionReturned(name.String()) })
 	go client.applier.FollowSchemas(ctx, func(gvr schema.GroupVersionResource) { e.triggers.schemaChanged(name.String(), gvr.GroupResource()) })
 	e.members.Engage(ctx, name.String(), client)
+	e.autoscalers.engage(ctx, name.String(), client)
 	e.bindings.engage(ctx, name.String(), client)
 	return nil
 }

@@ -24,8 +24,12 @@ type eventSender struct {
 type warning struct{ cluster, reason, message string }
 
 // severity is that of an event: to wait for an object to go is nothing wrong, and neither
-// is one that is done.
+// is one that is done, or that an autoscaler scales.
 func (w warning) severity() string {
+	switch w.reason {
+	case reasonLeft, reasonGone, reasonFromAgainOn:
+		return corev1.EventTypeNormal
+	}
 	switch federate.PropagationStatus(w.reason) {
 	case federate.WaitingForRemoval, federate.Completed:
 		return corev1.EventTypeNormal

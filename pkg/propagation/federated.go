@@ -49,6 +49,7 @@ func (f *federated) asksTheSame(other *federated) bool {
 		f.Ownership == other.Ownership &&
 		maps.Equal(f.Labels, other.Labels) &&
 		f.Consumed == other.Consumed &&
+		f.AfterAutoscaler == other.AfterAutoscaler &&
 		f.ProgressDeadline == other.ProgressDeadline &&
 		reflect.DeepEqual(f.DeleteOptions, other.DeleteOptions) &&
 		reflect.DeepEqual(f.DeleteOptionsError, other.DeleteOptionsError) &&

@@ -57,7 +57,7 @@ func membershipOf(info membership.Info) string { return ledger.MembershipOf(info
 func (o *lookout) look(t *runningType, key types.NamespacedName, cluster string) (ledger.Sighting, *live) {
 	_, watch := o.members.Get(cluster, t.Name)
 	known, listed := watch.Look(t.TargetKey(key))
-	s := sightingOf(known, t.retainsReplicas(key))
+	s := sightingOf(known, t.leavesReplicas(key, cluster))
 	s.Listed, s.Unserved, s.Undefined = listed, watch.Unserved(), watch.Undefined()
 	if err := watch.Problem(); err != nil {
 		s.Problem = errtext.InMember(err, cluster)

@@ -28,6 +28,7 @@ type memberClient struct {
 	applier  *member.Applier
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
+	paths    rest.Interface
 }
 
 // newMemberClient returns a client on a member's connection. timeout bounds
@@ -52,7 +53,7 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 		return nil, fmt.Errorf("discovery client: %w", err)
 	}
 	return &memberClient{
-		applier: member.New(meta, dyn, disco.RESTClient(), timeout, pace), metadata: meta, dynamic: dyn,
+		applier: member.New(meta, dyn, disco.RESTClient(), timeout, pace), metadata: meta, dynamic: dyn, paths: disco.RESTClient(),
 	}, nil
 }
 
@@ -83,17 +84,22 @@ func (c *memberClient) managed(t typeconfig.Type, whole bool, namespace string) 
 		served.Revisit(ctx, t.Target) // a watch ends when what the member serves changes
 		return requested(ctx, c, t.Target, func() (watch.Interface, error) { return inVersion().Watch(ctx, options) })
 	}
-	source.WhyNotFound = func(ctx context.Context, notFound error) fleet.Absence {
+	source.WhyNotFound = c.whyNotFound(t.Target)
+	return source
+}
+
+// whyNotFound explains that a resource was not found in the member.
+func (c *memberClient) whyNotFound(r typeconfig.Resource) func(context.Context, error) fleet.Absence {
+	return func(ctx context.Context, notFound error) fleet.Absence {
 		if !member.Astray(notFound) {
 			return fleet.Absence{Why: notFound}
 		}
-		found := served.Look(ctx, t.Target)
+		found := c.applier.Served().Look(ctx, r)
 		if found.Why == nil || found.Version != "" {
 			return fleet.Absence{Why: notFound} // it is served by now
 		}
 		return fleet.Absence{Why: found.Why, Unserved: true, Undefined: found.Undefined}
 	}
-	return source
 }
 
 // requested makes a request for a resource, and again if it turns out that the member

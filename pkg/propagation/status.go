@@ -30,6 +30,8 @@ type statusWriter struct {
 	// rollups add up what the members say of the objects of a target.
 	rollups map[schema.GroupKind]federate.Rollup
 	tracing *tracing
+	// onScaling is told that the replicas have become a cluster's, or no longer are; may be nil.
+	onScaling func(typeName string, key types.NamespacedName)
 }
 
 // write brings the status of an object up to date, and sends an event for each cluster
@@ -60,8 +62,11 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	w.judge(t, key, outcomes)
 	deadline := t.progressDeadline(fed)
 	w.sayForeign(t, key, fed, outcomes)
+	previous := previousStatus(fed, written)
+	scaling := sayScaling(acc.scaling.Load(), outcomes, previous)
+	warnings = append(warnings, scaling...)
 	next, changed := federate.Fold(federate.FoldInput{
-		Previous:      previousStatus(fed, written),
+		Previous:      previous,
 		Generation:    fed.Generation,
 		Reason:        where.reason,
 		Message:       where.message,
@@ -86,6 +91,9 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 			return again(fmt.Errorf("writing the status: %w", err))
 		}
 		w.metrics.statusWrites.WithLabelValues(t.Name).Inc()
+	}
+	if len(scaling) > 0 && w.onScaling != nil {
+		w.onScaling(t.Name, key)
 	}
 	if took, delivered := acc.reported(&next, changed, text, w.now()); delivered {
 		w.metrics.delivery.WithLabelValues(t.Name).Observe(took.Seconds())
@@ -160,12 +168,13 @@ func (t *runningType) misread(fed *federated) (m misreading) {
 	_, ownership := t.ownership(fed)
 	_, consumption := federate.ConsumptionOf(fed.Consumed)
 	_, deadline := federate.ProgressDeadlineOf(fed.ProgressDeadline, 0)
+	_, scaling := federate.AfterAutoscalerOf(fed.AfterAutoscaler)
 	deletion := ""
 	if fed.DeleteOptionsError != nil { // said while there is time to mend it
 		deletion = fed.DeleteOptionsError.Error()
 	}
 	for _, f := range []struct{ fault, reason string }{
-		{ownership, "InvalidOwnership"}, {consumption, "InvalidConsumption"}, {deletion, "InvalidDeletion"}, {deadline, "InvalidProgressDeadline"},
+		{ownership, "InvalidOwnership"}, {consumption, "InvalidConsumption"}, {deletion, "InvalidDeletion"}, {deadline, "InvalidProgressDeadline"}, {scaling, "InvalidReplicasAfterAutoscaler"},
 	} {
 		if f.fault != "" {
 			m.faults, m.reason = append(m.faults, f.fault), cmp.Or(m.reason, f.reason)

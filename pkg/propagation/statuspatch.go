@@ -25,6 +25,7 @@ func shows(status, written federate.Status) bool {
 		return true
 	}
 	for _, drop := range []func(*federate.ClusterStatus){
+		func(c *federate.ClusterStatus) { c.Autoscaling = federate.Autoscaling{} },
 		func(c *federate.ClusterStatus) { c.Health = nil },
 		func(c *federate.ClusterStatus) { c.AlsoWrittenBy = "" },
 	} {
@@ -53,7 +54,7 @@ func kubeFedPart(s federate.Status) federate.Status {
 		part.Conditions = append(part.Conditions, c)
 	}
 	for _, c := range s.Clusters {
-		c.Message, c.Version, c.AlsoWrittenBy, c.Health = "", "", "", nil
+		c.Message, c.Version, c.AlsoWrittenBy, c.Health, c.Autoscaling = "", "", "", nil, federate.Autoscaling{}
 		part.Clusters = append(part.Clusters, c)
 	}
 	return part

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fedctl/fedctl/pkg/autoscaler"
 	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/policy"
 	"github.com/fedctl/fedctl/pkg/propagation/ledger"
@@ -32,6 +33,8 @@ type triggers struct {
 	lookAtPolicies func()
 	// rightsChanged is told of a type that can be read in a member again, or no longer.
 	rightsChanged func(typeName string)
+	// autoscalers are those of the members.
+	autoscalers *autoscalers
 	// namespaceThere is told of a namespace that has appeared in a member.
 	namespaceThere func(cluster string)
 }
@@ -96,6 +99,7 @@ func (g *triggers) clusterChanged(name string) {
 	}
 	if change.Recovered {
 		g.members.Relist(name) // no drift survives an outage
+		g.autoscalers.members.Relist(name)
 	}
 	for _, t := range g.types.all() {
 		g.work.decideAll(t)
@@ -158,6 +162,34 @@ func (g *triggers) versionReturned(cluster string) {
 	}
 }
 
+// autoscalersChanged is called when others scale an object in a member than before.
+func (g *triggers) autoscalersChanged(namespace string, target autoscaler.Target) {
+	for _, t := range g.types.all() {
+		key := types.NamespacedName{Namespace: namespace, Name: target.Name}
+		if t.Target.GVK.GroupKind() == target.GroupKind && t.federated.Get(t.federatedKey(key)) != nil {
+			g.work.decide(t, t.federatedKey(key))
+		}
+	}
+}
+
+// autoscalersKnown is called when all autoscalers of a kind in a member are known, and when
+// they no longer are. Of each one there is, autoscalersChanged is told; so what is left are
+// the objects of which something else was said, or may have to be.
+func (g *triggers) autoscalersKnown(cluster string) {
+	for _, t := range g.types.all() {
+		if !g.autoscalers.follows(t.Name) {
+			continue
+		}
+		_, watch := g.members.Get(cluster, t.Name)
+		for _, key := range t.federated.Keys("") {
+			known, acc := watch.Get(t.TargetKey(key)), t.account(key)
+			if known != nil && known.Scaled || acc != nil && acc.scaling.Load().concerns(cluster) {
+				g.work.decide(t, key)
+			}
+		}
+	}
+}
+
 // schemaChanged is called when a member may know fields of a resource by now that it did not.
 func (g *triggers) schemaChanged(cluster string, resource schema.GroupResource) {
 	for _, t := range g.types.all() {
@@ -197,7 +229,7 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 		}
 		if acc := t.account(key); acc != nil {
 			expected := false
-			acc.keep(func(l *ledger.Ledger) { expected = l.Seen(cluster, sightingOf(after, t.retainsReplicas(key))) })
+			acc.keep(func(l *ledger.Ledger) { expected = l.Seen(cluster, sightingOf(after, t.leavesReplicas(key, cluster))) })
 			if expected {
 				return
 			}
@@ -229,7 +261,7 @@ func (g *triggers) memberDeleted(cluster, typeName string, target types.Namespac
 	}
 	key := t.federatedKey(target)
 	if acc := t.account(key); acc != nil {
-		acc.keep(func(l *ledger.Ledger) { l.Deleted(cluster, sightingOf(last, t.retainsReplicas(key))) })
+		acc.keep(func(l *ledger.Ledger) { l.Deleted(cluster, sightingOf(last, t.leavesReplicas(key, cluster))) })
 	}
 }
 

@@ -57,10 +57,10 @@ func (t *runningType) isExact(fed *federated) bool {
 	return ownership == federate.Exact
 }
 
-// retainsReplicas says whether the replicas of an object are the members'.
-func (t *runningType) retainsReplicas(key types.NamespacedName) bool {
-	fed := t.federated.Get(key)
-	return fed != nil && fed.RetainReplicas
+// leavesReplicas says whether the replicas of an object are a member's.
+func (t *runningType) leavesReplicas(key types.NamespacedName, cluster string) bool {
+	fed, acc := t.federated.Get(key), t.account(key)
+	return fed != nil && (fed.RetainReplicas || acc != nil && acc.scaling.Load().leaves(cluster))
 }
 
 // account returns what is kept of a federated object, nil if nothing was decided yet.
@@ -194,6 +194,7 @@ func (e *Engine) Unregister(ctx context.Context, name string) error {
 		return nil
 	}
 	e.members.RemoveType(name)
+	e.autoscalers.forget(name)
 	t.cancel()
 	idle := make(chan struct{})
 	go func() {

@@ -135,15 +135,21 @@ func number(value any) (int64, bool) {
 // present returns the replicas that the overrides of a federated object give to a
 // cluster; 0 if they say nothing, or nothing that can be read.
 func present(fed *federate.Object, cluster string) int64 {
+	replicas, _ := overridden(fed, cluster)
+	return replicas
+}
+
+// overridden is present, and whether the overrides say anything.
+func overridden(fed *federate.Object, cluster string) (replicas int64, named bool) {
 	for _, entry := range fed.Overrides {
 		if entry.ClusterName != cluster {
 			continue
 		}
 		for _, override := range entry.Overrides {
 			if replicas, ok := number(override.Value); ok && override.Path == replicasPath {
-				return max(0, replicas)
+				return max(0, replicas), true
 			}
 		}
 	}
-	return 0
+	return 0, false
 }

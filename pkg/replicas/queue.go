@@ -32,6 +32,12 @@ func (c *Controller) enqueueSoon(key types.NamespacedName, typeName string) {
 	}
 }
 
+// LookAgain has the preference of a federated object of a type looked at again, if there is
+// one: its status says otherwise whose the replicas are.
+func (c *Controller) LookAgain(typeName string, key types.NamespacedName) {
+	c.enqueueSoon(key, typeName)
+}
+
 // enqueueNamespace queues the preferences of a namespace.
 func (c *Controller) enqueueNamespace(namespace string) {
 	for _, key := range c.preferences.Keys(namespace) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,21 +84,17 @@ func (c *Controller) schedule(ctx context.Context, key types.NamespacedName, p *
 	}
 	states := c.observe(ctx, t, fed, clusters.ready)
 	result = outcome{Wait: waitOf(states)}
-	inputs := make([]planner.Cluster, 0, len(states))
-	for i := range states {
-		if states[i].unknown {
-			return result, nil
-		}
-		inputs = append(inputs, states[i].Cluster)
+	if slices.ContainsFunc(states, func(s clusterState) bool { return s.unknown }) {
+		return result, nil
 	}
-	plan := planner.Spread(p.preferences(), inputs, key.String())
-	if err := c.write(ctx, t, u, p, plan.Scheduled()); err != nil {
+	plan, left := planAround(p.preferences(), states, key.String())
+	if err := c.write(ctx, t, u, p, written(fed, plan.Scheduled(), left)); err != nil {
 		if apierrors.IsConflict(err) {
 			return outcome{}, err
 		}
 		return failed(ReasonWriteFailed, "%v", err), err
 	}
-	result.tell(plan, states, clusters.unready, p.spec.TotalReplicas)
+	result.tell(plan, left, states, clusters.unready, p.spec.TotalReplicas)
 	return result, nil
 }
 
@@ -195,11 +193,15 @@ func (c *Controller) write(ctx context.Context, t typeconfig.Type, u *unstructur
 }
 
 // tell adds to an outcome what was planned.
-func (o *outcome) tell(plan planner.Plan, states []clusterState, unready []string, total int32) {
+func (o *outcome) tell(plan planner.Plan, left map[string]int64, states []clusterState, unready []string, total int32) {
 	scheduled := plan.Scheduled()
+	maps.Copy(scheduled, left)
 	var notes []string
 	for i := range states {
 		name := states[i].Name
+		if n, isLeft := left[name]; isLeft {
+			notes = append(notes, fmt.Sprintf("%s has %d, which its autoscaler decides on", name, n))
+		}
 		o.Clusters = append(o.Clusters, ClusterStatus{Name: name, Replicas: scheduled[name], Unschedulable: states[i].unschedulable})
 		if n := states[i].unschedulable; n > 0 {
 			notes = append(notes, fmt.Sprintf("the nodes of %s have no room for %d", name, n))

@@ -24,6 +24,9 @@ type clusterState struct {
 	unschedulable int64
 	// wait is when to look again; 0: when something changes.
 	wait time.Duration
+	// left says that an autoscaler there decides on the replicas, or has: Current is the
+	// number that it has set.
+	left bool
 	// unknown: the member's workloads are still being listed; wait is how long
 	// that is waited for.
 	unknown bool
@@ -54,6 +57,10 @@ func (c *Controller) observeCluster(ctx context.Context, t typeconfig.Type, fed 
 		return state
 	}
 	w := watch.Get(fed.NamespacedName())
+	if c := fed.Status.Cluster(name); c != nil && c.Autoscaling.LeavesReplicas() && w != nil {
+		state.left, state.Current = true, w.replicas
+		return state // its pods are not ours to move
+	}
 	switch {
 	case w == nil:
 		state.Current = 0

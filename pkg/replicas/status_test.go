@@ -16,7 +16,7 @@ func TestOutcomeIsWrittenOnce(t *testing.T) {
 	p.meta.Generation = 2
 	began := time.Now().Truncate(time.Second)
 	o := outcome{}
-	o.tell(planner.Plan{Replicas: map[string]int64{"a": 3, "b": 1}}, []clusterState{
+	o.tell(planner.Plan{Replicas: map[string]int64{"a": 3, "b": 1}}, nil, []clusterState{
 		{Cluster: planner.Cluster{Name: "a"}},
 		{Cluster: planner.Cluster{Name: "b"}, unschedulable: 2},
 	}, []string{"c"}, 4)

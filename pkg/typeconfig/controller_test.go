@@ -148,7 +148,7 @@ func stopped(ctx context.Context, name string) func() bool {
 
 var defaultTypes = []string{
 	"backups.backup.fedctl.io", "clusterroles.rbac.authorization.k8s.io", "configmaps", "deployments.apps",
-	"ingresses.networking.k8s.io", "jobs.batch", "namespaces", "replicasets.apps", "secrets", "serviceaccounts", "services",
+	"horizontalpodautoscalers.autoscaling", "ingresses.networking.k8s.io", "jobs.batch", "namespaces", "replicasets.apps", "secrets", "serviceaccounts", "services",
 }
 
 var _ = Describe("the controller", Ordered, func() {

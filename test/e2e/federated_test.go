@@ -18,17 +18,18 @@ type list = []any
 
 // kinds are the default types: the target's group and version by its kind.
 var kinds = map[string]schema.GroupVersion{
-	"ConfigMap":      {Version: "v1"},
-	"Secret":         {Version: "v1"},
-	"Service":        {Version: "v1"},
-	"ServiceAccount": {Version: "v1"},
-	"Namespace":      {Version: "v1"},
-	"Deployment":     {Group: "apps", Version: "v1"},
-	"ReplicaSet":     {Group: "apps", Version: "v1"},
-	"Job":            {Group: "batch", Version: "v1"},
-	"Ingress":        {Group: "networking.k8s.io", Version: "v1"},
-	"ClusterRole":    {Group: "rbac.authorization.k8s.io", Version: "v1"},
-	"Backup":         {Group: "backup.fedctl.io", Version: "v1alpha1"},
+	"ConfigMap":               {Version: "v1"},
+	"Secret":                  {Version: "v1"},
+	"Service":                 {Version: "v1"},
+	"ServiceAccount":          {Version: "v1"},
+	"Namespace":               {Version: "v1"},
+	"Deployment":              {Group: "apps", Version: "v1"},
+	"ReplicaSet":              {Group: "apps", Version: "v1"},
+	"HorizontalPodAutoscaler": {Group: "autoscaling", Version: "v2"},
+	"Job":                     {Group: "batch", Version: "v1"},
+	"Ingress":                 {Group: "networking.k8s.io", Version: "v1"},
+	"ClusterRole":             {Group: "rbac.authorization.k8s.io", Version: "v1"},
+	"Backup":                  {Group: "backup.fedctl.io", Version: "v1alpha1"},
 }
 
 // ref names an object in some cluster.

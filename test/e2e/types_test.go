@@ -55,6 +55,12 @@ var typeCases = []typeCase{
 	{"Secret", fields{"type": "Opaque", "data": fields{"main": "b25l", "extra": "eA=="}}, "/data/main", "b25l", "dHdv", "dGhyZWU=", "/data/extra"},
 	{"Deployment", workload(fields{"replicas": 1, "minReadySeconds": 5}), "/spec/replicas", 1, 2, 3, "/spec/minReadySeconds"},
 	{"ReplicaSet", workload(fields{"replicas": 1, "minReadySeconds": 5}), "/spec/replicas", 1, 2, 3, "/spec/minReadySeconds"},
+	{
+		"HorizontalPodAutoscaler", noted(fields{"spec": fields{
+			"scaleTargetRef": fields{"apiVersion": "apps/v1", "kind": "Deployment", "name": "none"}, "minReplicas": 2, "maxReplicas": 5,
+		}}),
+		"/spec/maxReplicas", 5, 6, 7, "/metadata/annotations/example.com~1extra",
+	},
 	{"Job", jobTemplate(), "/spec/parallelism", 1, 2, 3, "/spec/activeDeadlineSeconds"},
 	{
 		"Service", fields{"spec": fields{"ports": list{fields{"name": "http", "port": 80, "targetPort": 8001}}, "publishNotReadyAddresses": true}},

@@ -166,7 +166,7 @@ func (m *members) apply(ctx context.Context, p *preview.Preview, cluster *previe
 	}
 	desired := member.Desired{
 		Ref:      member.Ref{Resource: p.Type.Target, Key: p.TargetKey()},
-		Rendered: cluster.Rendered, RetainReplicas: p.RetainReplicas, Exact: p.Exact,
+		Rendered: cluster.Rendered, RetainReplicas: cluster.Rendered.LeavesReplicas, Exact: p.Exact,
 		Adopt: m.settings.AdoptResources || p.Type.IsNamespace, Protected: m.settings.ProtectedKeys,
 	}
 	before, after, outcome := d.dry.Apply(ctx, desired)
@@ -178,10 +178,10 @@ func (m *members) apply(ctx context.Context, p *preview.Preview, cluster *previe
 		c.err = d.explain(err, desired.Ref)
 		return
 	}
-	c.before, c.after = withoutNoise(before), withoutNoise(after)
+	c.before, c.after, c.note = withoutNoise(before), withoutNoise(after), cluster.Autoscaling.Says()
 	if after != nil && p.Exact {
 		gk := p.Type.Target.GVK.GroupKind()
-		if taken := federate.ForeignOf(gk, after.GetManagedFields()).Text(p.RetainReplicas); taken != "" {
+		if taken := federate.ForeignOf(gk, after.GetManagedFields()).Text(cluster.Rendered.LeavesReplicas); taken != "" {
 			c.note = "would be taken back, beside what is shown: " + taken
 		}
 	}

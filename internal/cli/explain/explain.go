@@ -116,8 +116,8 @@ func (o *Options) explain(p *preview.Preview) explanation {
 		case cluster.Err != nil:
 			row.Error = cluster.Err.Error()
 		case cluster.Object != nil:
-			row.Changes, row.Notes, row.Replicas = o.changes(p, cluster.Cluster), cluster.Notes, replicas(p, cluster.Object)
-			row.Pods = cluster.Pods
+			row.Changes, row.Notes, row.Replicas = o.changes(p, cluster.Cluster), cluster.Notes, replicas(&cluster)
+			row.Pods, row.ReplicasLeft = cluster.Pods, string(cluster.Autoscaling.Replicas)
 		}
 		e.Clusters = append(e.Clusters, row)
 	}
@@ -125,9 +125,9 @@ func (o *Options) explain(p *preview.Preview) explanation {
 }
 
 // replicas are what is asked of a cluster; nil where they are the member's.
-func replicas(p *preview.Preview, object *unstructured.Unstructured) *int64 {
-	n, found, err := unstructured.NestedInt64(object.Object, "spec", "replicas")
-	if !found || err != nil || p.RetainReplicas {
+func replicas(cluster *preview.Cluster) *int64 {
+	n, found, err := unstructured.NestedInt64(cluster.Object.Object, "spec", "replicas")
+	if !found || err != nil || cluster.Rendered.LeavesReplicas {
 		return nil
 	}
 	return &n

@@ -36,8 +36,12 @@ spec:
 func typesSpecs() {
 	It("keeps the version and the group of a type that is enabled again", func(ctx context.Context) {
 		const name = "horizontalpodautoscalers.autoscaling"
+		mustFedctl(ctx, "disable", name, "--delete-crd", "--wait", "0") // as it is by default
 		mustFedctl(ctx, "enable", name, "--version", "v1", "--federated-group", "fed.example.com", "--wait", "0")
-		DeferCleanup(func(ctx context.Context) { mustFedctl(ctx, "disable", name, "--delete-crd", "--wait", "0") })
+		DeferCleanup(func(ctx context.Context) {
+			mustFedctl(ctx, "disable", name, "--delete-crd", "--wait", "0")
+			mustFedctl(ctx, "enable", name, "--wait", "0")
+		})
 		_, said, err := fedctl(ctx, "enable", name, "--wait", "0")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(said).To(ContainSubstring("kept version v1 of the type"))

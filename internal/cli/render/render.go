@@ -109,6 +109,9 @@ func (o *Options) items(p *preview.Preview) ([]item, error) {
 			items = append(items, item{Cluster: cluster.Cluster, Error: cluster.Err.Error()})
 			errs = append(errs, fmt.Errorf("%s: %w", name, named(cluster)))
 		default:
+			if says := cluster.Autoscaling.Says(); says != "" {
+				_, _ = fmt.Fprintf(o.factory.ErrOut, "%s: cluster %s: %s\n", name, cluster.Cluster, says)
+			}
 			items = append(items, item{Cluster: cluster.Cluster, Object: cluster.Object.Object})
 		}
 	}

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"bytes"
 	"encoding/json"
 	"hash/fnv"
 	"io"
@@ -79,9 +80,14 @@ func writersHash(entries []metav1.ManagedFieldsEntry) (hash uint64) {
 
 // contentHash returns a hash that differs where the content may differ, as far as the
 // metadata tells. A generation stays as it is when only the status or the metadata changes:
-// controllers note in annotations what they have done, several times in a second.
+// controllers note in annotations what they have done, several times in a second. Of an object
+// that was scaled it tells nothing: who scales again changes the content, and API servers leave
+// the time in managedFields as it was (k8s.io/apimachinery, ScaleHandler.ToParent).
 func contentHash(object metav1.Object) uint64 {
 	h := fnv.New64a()
+	if slices.ContainsFunc(object.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return e.Subresource == "scale" }) {
+		return h.Sum64()
+	}
 	generation := object.GetGeneration()
 	_, _ = h.Write([]byte(strconv.FormatInt(generation, 10)))
 	if generation == 0 {
@@ -115,18 +121,51 @@ func wroteByKubeFed(entries []metav1.ManagedFieldsEntry) bool {
 
 // ownsReplicas says whether spec.replicas is among the fields that we applied.
 func ownsReplicas(entries []metav1.ManagedFieldsEntry) bool {
-	for _, entry := range entries {
-		if entry.Manager != federate.FieldManager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {
-			continue
+	for i := range entries {
+		if e := &entries[i]; isApply(e) && e.FieldsV1 != nil {
+			holds, err := holdsReplicas(e)
+			return holds || err != nil // better one write too many than the replicas lost
 		}
-		var fields struct {
-			Spec map[string]json.RawMessage `json:"f:spec"`
-		}
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
-			return true // better one write too many than the replicas lost
-		}
-		_, ok := fields.Spec["f:replicas"]
-		return ok
 	}
 	return false
+}
+
+// scaled says whether others than we hold spec.replicas, or we for the member.
+func scaled(entries []metav1.ManagedFieldsEntry) bool {
+	found := false
+	for i := range entries {
+		e := &entries[i]
+		if e.Subresource == "status" || e.FieldsV1 == nil {
+			continue
+		}
+		holds, err := holdsReplicas(e)
+		switch {
+		case err != nil || !holds:
+		case isApply(e) || kubeFedManagers.Has(e.Manager):
+			return false // an earlier KubeFed is not an autoscaler
+		default:
+			found = true
+		}
+	}
+	return found
+}
+
+func isApply(e *metav1.ManagedFieldsEntry) bool {
+	return e.Manager == federate.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply
+}
+
+// holdsReplicas says whether spec.replicas is among the fields of an entry.
+func holdsReplicas(e *metav1.ManagedFieldsEntry) (bool, error) {
+	raw := e.FieldsV1.GetRawBytes()
+	if !bytes.Contains(raw, []byte(`"f:replicas"`)) { // most have not
+		return false, nil
+	}
+	var fields struct {
+		Spec map[string]json.RawMessage `json:"f:spec"`
+	}
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return false, err
+	}
+	_, holds := fields.Spec["f:replicas"]
+	return holds, nil
 }

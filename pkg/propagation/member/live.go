@@ -38,6 +38,8 @@ type Live struct {
 	// Created says that it was not there before the federation, of a type for which that
 	// is remembered.
 	Created bool
+	// Scaled says that spec.replicas are held by others than us, or by us for the member.
+	Scaled bool
 	// KubeFeds says that KubeFed's controller owns fields of it, or that we have
 	// written some by an update.
 	KubeFeds bool
@@ -61,6 +63,7 @@ func LiveOf(object metav1.Object) Live {
 		Managed:    isManaged(object),
 		Deleting:   object.GetDeletionTimestamp() != nil,
 		Created:    object.GetAnnotations()[federate.CreatedAnnotation] != "",
+		Scaled:     scaled(object.GetManagedFields()),
 		KubeFeds:   wroteByKubeFed(object.GetManagedFields()),
 	}
 }

@@ -26,6 +26,10 @@ func Lacks(crd *apiextensionsv1.CustomResourceDefinition, version string) []stri
 	if _, health := property(crd, version, "status", "clusters").Properties["health"]; !health {
 		lacks = append(lacks, "how the object fares in each cluster (only the condition Ready tells)")
 	}
+	_, scalable := property(crd, version, "spec").Properties["retainReplicas"]
+	if _, autoscaling := property(crd, version, "status", "clusters").Properties["autoscaling"]; scalable && !autoscaling {
+		lacks = append(lacks, "which autoscalers the replicas are left to (when one has gone, a restart of the controller brings the template's number back)")
+	}
 	return lacks
 }
 

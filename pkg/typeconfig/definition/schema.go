@@ -26,7 +26,7 @@ func federatedSchema(in Input, limits templateLimits) *apiextensionsv1.JSONSchem
 		"kind":       text(""),
 		"metadata":   object("", nil),
 		"spec":       spec,
-		"status":     statusSchema(in.Rollup),
+		"status":     statusSchema(in.Rollup, scalable),
 	})
 	// Required even when empty, as KubeFed has it: a federated ConfigMap without a
 	// spec is a ConfigMap that somebody renamed.
@@ -80,7 +80,7 @@ func overridesSchema() apiextensionsv1.JSONSchemaProps {
 	}))
 }
 
-func statusSchema(rollup *Rollup) apiextensionsv1.JSONSchemaProps {
+func statusSchema(rollup *Rollup, scalable bool) apiextensionsv1.JSONSchemaProps {
 	condition := object("", properties{
 		"type":               text("Propagation: whether the clusters have what they should. Ready: whether it works there. Stalled, only while it has failed in a cluster. Accepted, only while something in the spec cannot be carried out."),
 		"status":             text("True, False or Unknown."),
@@ -103,6 +103,9 @@ func statusSchema(rollup *Rollup) apiextensionsv1.JSONSchemaProps {
 		"remoteStatus":  {Type: "object", XPreserveUnknownFields: ptr.To(true), Description: "Status of the object in the cluster, for types whose status is collected."},
 		"health":        health,
 	}, "name")
+	if scalable {
+		cluster.Properties["autoscaling"] = autoscalingSchema()
+	}
 	status := object("What has been propagated. Written by the controller.", properties{
 		"observedGeneration": {Type: "integer", Format: "int64", Description: "Generation of this object that the status is about."},
 		"summary":            text("Clusters that are up to date, of the clusters of the placement: 2/3."),
@@ -113,6 +116,16 @@ func statusSchema(rollup *Rollup) apiextensionsv1.JSONSchemaProps {
 		status.Properties["rollup"] = rollup.Schema
 	}
 	return status
+}
+
+func autoscalingSchema() apiextensionsv1.JSONSchemaProps {
+	return object("What autoscalers in the cluster mean for the object there; absent where there are none.", properties{
+		"replicas":         text("Why spec.replicas are the cluster's: Autoscaled, Kept (the last number stays when the autoscaler has gone) or Unreadable (somebody there has set them, and its autoscalers cannot be read)."),
+		"by":               text("The autoscalers that decide on the replicas."),
+		"templateReplicas": {Type: "integer", Format: "int64", Description: "What the template said last while there was an autoscaler. When it says another number and there is none, it counts again."},
+		"requestsBy":       text("The autoscalers that decide on what the object's pods ask for."),
+		"message":          text("Why it is not known which autoscalers there are."),
+	})
 }
 
 type properties = map[string]apiextensionsv1.JSONSchemaProps
