@@ -48,7 +48,7 @@ func TestBuild(t *testing.T) {
 		}
 	}
 	for kind, want := range map[string]int{
-		"Namespace": 1, "ServiceAccount": 1, "Deployment": 1, "KubeFedConfig": 1, "FederatedTypeConfig": 11, "CustomResourceDefinition": 25,
+		"Namespace": 1, "ServiceAccount": 1, "Deployment": 1, "KubeFedConfig": 1, "FederatedTypeConfig": 12, "CustomResourceDefinition": 26,
 	} {
 		if got := len(byKind[kind]); got != want {
 			t.Errorf("%d objects of kind %s, want %d", got, kind, want)
