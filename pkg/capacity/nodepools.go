@@ -18,7 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/rest"
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
@@ -65,25 +64,11 @@ func followNodePools(ctx context.Context, client dynamic.Interface, served disco
 	})}
 	nodePools := karpenterVersion.WithResource("nodepools")
 	source := fleet.Objects(client, typeconfig.Resource{GVR: nodePools, GVK: karpenterVersion.WithKind("NodePool")}, "")
-	source.List = servedList(source.List, served.paths)
+	source.List = fleet.WhereServed(source.List, served.paths, karpenterVersion)
 	source.Name, source.Log, source.OnTrouble = "member "+cluster+": nodepools", log, changed
 	source.RetryMax, source.WhyNotFound = unservedRetry, served.whyNotFound(nodePools)
 	k.watch = fleet.Follow(ctx, source, k.pools)
 	return k
-}
-
-// servedList tells that the NodePools may not be read from that there is no Karpenter: who
-// may not read what is not served hears the former.
-func servedList(list func(context.Context, metav1.ListOptions) (runtime.Object, error), paths rest.Interface) func(context.Context, metav1.ListOptions) (runtime.Object, error) {
-	return func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		listed, err := list(ctx, options)
-		if apierrors.IsForbidden(err) {
-			if unserved := paths.Get().AbsPath("/apis", karpenterVersion.Group, karpenterVersion.Version).Do(ctx).Error(); apierrors.IsNotFound(unserved) {
-				return nil, unserved
-			}
-		}
-		return listed, err
-	}
 }
 
 // unserved says that the member has no Karpenter, as far as that is known.

@@ -183,7 +183,7 @@ var _ = Describe("All members at once", func() {
 		for _, place := range places(list.Items) {
 			Expect(place).To(HavePrefix("member-1/"))
 		}
-		Expect(warnings.lines[len(warnings.lines)-1]).To(ContainSubstring("1 clusters are missing, which the host does not let you read (get clusters/proxy): member-2"))
+		Expect(warnings.lines[len(warnings.lines)-1]).To(ContainSubstring("missing, since the host does not let you read them (get clusters/proxy), 1 in all: member-2"))
 
 		By("with a token that names the other, and a version that does")
 		admin, _ := everywhere(administrator(ctx, "all-tokens"))

@@ -52,10 +52,10 @@ func Warnings(missing []Missing) (lines []string) {
 		}
 	}
 	if len(together) > 0 {
-		lines = append(lines, fmt.Sprintf("%d clusters are missing, which the host does not let you read (get clusters/proxy): %s", len(together), enumerated(together)))
+		lines = append(lines, fmt.Sprintf("missing, since the host does not let you read them (get clusters/proxy), %d in all: %s", len(together), enumerated(together)))
 	}
 	if len(more) > 0 {
-		lines = append(lines, fmt.Sprintf("%d more clusters are missing: %s", len(more), enumerated(more)))
+		lines = append(lines, fmt.Sprintf("missing as well, %d more: %s", len(more), enumerated(more)))
 	}
 	return lines
 }

@@ -315,7 +315,7 @@ func TestWhatIsListedIsComparedWithWhatWasTold(t *testing.T) {
 
 func TestMissingClustersAreNamed(t *testing.T) {
 	missing := []Missing{{"b", Failed, "it\nfails"}, {"a", Forbidden, ""}, {"c", Forbidden, ""}}
-	if got := Warnings(missing); !slices.Equal(got, []string{"cluster b is missing (Failed): it fails", "2 clusters are missing, which the host does not let you read (get clusters/proxy): a, c"}) {
+	if got := Warnings(missing); !slices.Equal(got, []string{"cluster b is missing (Failed): it fails", "missing, since the host does not let you read them (get clusters/proxy), 2 in all: a, c"}) {
 		t.Errorf("got %q", got)
 	}
 	var many []Missing
