@@ -92,8 +92,23 @@ func runOf(ctx context.Context, c client.Client, of *v1alpha1.Backup, scheduledF
 	GinkgoHelper()
 	run := &v1alpha1.BackupRun{Spec: v1alpha1.BackupRunSpec{BackupRef: v1alpha1.LocalReference{Name: of.Name}, ScheduledFor: scheduledFor}}
 	run.Namespace, run.GenerateName = of.Namespace, of.Name+"-run-"
+	waitOutSecond(ctx, c, of)
 	Expect(c.Create(ctx, run)).To(Succeed())
 	return run
+}
+
+// waitOutSecond waits until the second is over in which a run of the Backup has ended: which of
+// two is the newer one, nobody can tell that end in the same.
+func waitOutSecond(ctx context.Context, c client.Client, of *v1alpha1.Backup) {
+	GinkgoHelper()
+	runs := &v1alpha1.BackupRunList{}
+	Expect(c.List(ctx, runs, client.InNamespace(of.Namespace))).To(Succeed())
+	now := time.Now()
+	if slices.ContainsFunc(runs.Items, func(run v1alpha1.BackupRun) bool {
+		return run.Status.CompletionTime != nil && run.Status.CompletionTime.Unix() == now.Unix()
+	}) {
+		time.Sleep(time.Until(now.Truncate(time.Second).Add(time.Second)))
+	}
 }
 
 // current reads an object again.
