@@ -173,6 +173,9 @@ func (p *controlPlane) setUpPropagation() error {
 		Rollups:          rollups.Functions(),
 		ReportLeftovers:  p.members.ReportLeftovers,
 		Tracer:           p.tracer,
+		Scheduled: func(typeName string, key types.NamespacedName) bool {
+			return p.preferences != nil && p.preferences.Schedules(typeName, key)
+		},
 		OnAutoscaling: func(typeName string, key types.NamespacedName) {
 			if p.preferences != nil {
 				p.preferences.LookAgain(typeName, key)

@@ -64,7 +64,8 @@ func (a Autoscaling) LeavesReplicas() bool { return a.Replicas != "" }
 // longestAutoscalers and longestUnreadable bound what is said of one cluster.
 const longestAutoscalers, longestUnreadable = 200, 240
 
-func (a Autoscaling) bounded() Autoscaling {
+// Bounded is as much of it as a status has.
+func (a Autoscaling) Bounded() Autoscaling {
 	a.By, a.RequestsBy = errtext.Bounded(a.By, longestAutoscalers), errtext.Bounded(a.RequestsBy, longestAutoscalers)
 	a.Message = errtext.Bounded(a.Message, longestUnreadable)
 	return a

@@ -116,7 +116,7 @@ func foldClusters(outcomes []Outcome) []ClusterStatus {
 		o := &outcomes[i]
 		clusters = append(clusters, ClusterStatus{
 			Name: o.Cluster, Status: o.Status, Message: o.Message, Version: o.Version,
-			AlsoWrittenBy: o.AlsoWrittenBy, RemoteStatus: o.RemoteStatus, Health: healthOf(o.Health), Autoscaling: o.Autoscaling.bounded(),
+			AlsoWrittenBy: o.AlsoWrittenBy, RemoteStatus: o.RemoteStatus, Health: healthOf(o.Health), Autoscaling: o.Autoscaling.Bounded(),
 		})
 	}
 	slices.SortStableFunc(clusters, compareClusters)

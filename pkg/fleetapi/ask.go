@@ -103,7 +103,7 @@ func (e *everywhere) ask(ctx context.Context, cluster, path, accept string, quer
 	r.Reader, r.body = response.Body, response.Body
 	if response.StatusCode != http.StatusOK {
 		defer r.Close()
-		return nil, c.refused(request, response)
+		return nil, c.refused(response.Request, response) // which has the token that may be quoted
 	}
 	if response.Header.Get("Content-Encoding") == "gzip" {
 		if r.Reader, err = gzip.NewReader(response.Body); err != nil {
@@ -172,6 +172,7 @@ func together(refusals []*refusal) error {
 	if status.Code < http.StatusBadRequest || status.Code >= http.StatusInternalServerError {
 		return unavailableTogether(why)
 	}
+	status.Details = nil // when to ask again is not for a member to say
 	status.Status, status.Message = metav1.StatusFailure, errtext.Bounded(why, 4*errtext.Cluster)
 	return &apierrors.StatusError{ErrStatus: status}
 }

@@ -1,8 +1,10 @@
 package fleetapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +25,8 @@ const (
 	discoveryType   = "application/json;g=apidiscovery.k8s.io;v=v2;as=" + discoveryKind
 	olderDiscovery  = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=" + discoveryKind
 	mostOfDiscovery = 16 << 20
+	// mostDiscovered are the objects in that, of which a type is about five.
+	mostDiscovered = 50_000
 	// discoveryTimeout is how long a member may take to say what it serves: clients ask
 	// for it before anything else, and give it half a minute.
 	discoveryTimeout = 5 * time.Second
@@ -129,7 +133,11 @@ func (e *everywhere) askFor(ctx context.Context, cluster, path, accept string, i
 	}
 	defer r.Close()
 	text, err := io.ReadAll(io.LimitReader(r, mostOfDiscovery))
-	if err == nil {
+	switch {
+	case err != nil:
+	case bytes.Count(text, []byte("{")) > mostDiscovered:
+		err = errors.New("it serves more than is looked at")
+	default:
 		err = json.Unmarshal(text, into)
 	}
 	if err != nil {

@@ -61,17 +61,25 @@ func (e *everywhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	clusters, err := e.choose(ctx)
-	if err != nil {
-		e.responder.Error(err)
-		return
-	}
-	leave, err := e.occupy(len(clusters))
+	leave, err := e.occupy(1) // also while the host is asked about each cluster
 	if err != nil {
 		e.responder.Error(err)
 		return
 	}
 	defer leave()
+	clusters, err := e.choose(ctx)
+	if err != nil {
+		e.responder.Error(err)
+		return
+	}
+	if e.Watch { // it stays in each cluster; anything else is over soon
+		leaveOthers, err := e.occupy(len(clusters) - 1)
+		if err != nil {
+			e.responder.Error(err)
+			return
+		}
+		defer leaveOthers()
+	}
 	switch {
 	case e.target.discovery:
 		err = e.discover(ctx, w, clusters)
@@ -86,19 +94,15 @@ func (e *everywhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// occupy takes the places of the request: a watch stays in each cluster, anything else is
-// over soon.
-func (e *everywhere) occupy(clusters int) (leave func(), err error) {
-	if !e.Watch {
-		clusters = 1
-	}
+// occupy takes so many places.
+func (e *everywhere) occupy(places int) (leave func(), err error) {
 	var taken []func()
 	leave = func() {
 		for _, leave := range taken {
 			leave()
 		}
 	}
-	for range clusters {
+	for range places {
 		one, err := e.places.take(e.user.GetName())
 		if err != nil {
 			leave()

@@ -83,9 +83,23 @@ func (f *following) run(ctx context.Context) {
 			return
 		case <-time.After(wait/2 + rand.N(wait/2)): //nolint:gosec // so that not all come at once
 		}
-		if allowed, err := f.mayRead(ctx, f.cluster); err == nil && !allowed {
+		if !f.stillAllowed(ctx) {
 			f.say(ctx, told{lost: &refusal{Missing: union.Missing{Cluster: f.cluster, Reason: union.Forbidden}}})
 			return
+		}
+	}
+}
+
+// stillAllowed asks the host again, until it answers: a right that cannot be looked up is none.
+func (f *following) stillAllowed(ctx context.Context) bool {
+	for {
+		allowed, err := f.mayRead(ctx, f.cluster)
+		if err == nil || ctx.Err() != nil {
+			return allowed
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(leastWait):
 		}
 	}
 }
@@ -269,6 +283,9 @@ func (f *following) tellAll(ctx context.Context) *refusal {
 			return refused
 		}
 		f.head, f.version = p.Head, p.ResourceVersion
+		if p.Continue != "" && p.Continue == token {
+			return errorOf(f.cluster, errEndless)
+		}
 		if token = p.Continue; token == "" || f.silent {
 			break
 		}

@@ -90,7 +90,7 @@ func (l *listing) end() {
 func (e *everywhere) nowhere() error {
 	if refused := e.notFound.Load(); refused != nil {
 		status := refused.status
-		status.Status = metav1.StatusFailure
+		status.Status, status.Details = metav1.StatusFailure, nil
 		return &apierrors.StatusError{ErrStatus: status}
 	}
 	return apierrors.NewNotFound(e.target.GroupResource(), e.target.name)
@@ -179,6 +179,7 @@ func (l *listing) start(ctx context.Context) error {
 
 var (
 	errOtherKind = errors.New("what it serves is of another kind than in the clusters before it")
+	errEndless   = errors.New("its list has no end: each page is followed by itself")
 	errInvalid   = errors.New("an item that cannot be written")
 )
 
@@ -192,7 +193,7 @@ func (l *listing) fits(h union.Head) bool {
 
 // missing notes that a cluster is missing. The error is for what a client is to begin anew.
 func (l *listing) missing(r *refusal) error {
-	if union.Expired(r.status) {
+	if union.Expired(r.status) && (l.Continue != nil || len(l.ResourceVersion) > 0) { // of a first page nothing can be too old
 		status := apierrors.NewResourceExpired("cluster " + r.Cluster + ": " + r.status.Message)
 		return status
 	}
@@ -248,7 +249,10 @@ func (l *listing) cluster(ctx context.Context, cluster string, b *beginning) (fu
 			l.endAt(cluster, token)
 			return true, nil
 		}
-		token, refused, err = l.page(ctx, cluster, l.query(l.left(), token))
+		last := token
+		if token, refused, err = l.page(ctx, cluster, l.query(l.left(), token)); refused == nil && err == nil && token == last {
+			refused = errorOf(cluster, errEndless)
+		}
 	}
 	if refused != nil && err == nil {
 		err = l.lost(refused, mark, count)
@@ -269,6 +273,11 @@ func (l *listing) endAt(cluster, token string) {
 	l.next = &union.Token{Versions: l.versions, At: cluster, Continue: token, Missing: map[string]string{}}
 	for _, m := range l.absent.list() {
 		l.next.Missing[m.Cluster] = m.Reason
+	}
+	for _, c := range l.clusters {
+		if _, missing := l.next.Missing[c]; c > cluster && l.versions[c] == "" && !missing {
+			l.next.Rest = append(l.next.Rest, c)
+		}
 	}
 }
 

@@ -25,6 +25,8 @@ const (
 	// their turn, leastAhead how much of each in any case. What has more is asked again then.
 	mostAhead  = 8 << 20
 	leastAhead = 16 << 10
+	// leastOfItem is what keeping one takes beside its text.
+	leastOfItem = 64
 	// mostOfPage is how much of the first member's page is kept until the others have
 	// answered; the rest is read then.
 	mostOfPage = 2 << 20
@@ -54,7 +56,7 @@ func (p *page) keep(most int) *refusal {
 			return p.reply.failed(err)
 		}
 		p.kept = append(p.kept, slices.Clone(item))
-		size += len(item)
+		size += len(item) + leastOfItem
 	}
 	if !p.whole {
 		p.reply.pause()

@@ -52,7 +52,7 @@ func (e *everywhere) watch(ctx context.Context, w http.ResponseWriter, clusters 
 	if ends == 0 {
 		ends = leastWatch + rand.N(leastWatch) //nolint:gosec // so that not all end at once
 	}
-	ctx, cancel := context.WithTimeout(ctx, ends)
+	ctx, cancel := context.WithTimeout(ctx, min(ends, 2*leastWatch))
 	defer cancel()
 	defer context.AfterFunc(e.streams.over, cancel)()
 	v := &watching{
@@ -221,7 +221,7 @@ func (v *watching) event(t told) error {
 	})
 	if err != nil {
 		v.out.buf = v.out.buf[:before]
-		return v.end(metav1.Status{Code: http.StatusBadGateway, Reason: metav1.StatusReasonUnknown, Message: errorOf(t.cluster, err).Error()})
+		return v.lost(told{cluster: t.cluster, lost: errorOf(t.cluster, err)})
 	}
 	v.told, v.news = true, true
 	return nil

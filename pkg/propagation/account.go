@@ -138,6 +138,10 @@ func (a *account) setWritten(status *federate.Status) {
 	a.written = status
 }
 
+// left are the clusters whose replicas are theirs. What the ledger is asked about is always an
+// object that leaves them: one that does not is another revision.
+func (a *account) left() []string { return a.scaling.Load().left }
+
 // owes says whether the status does not tell yet what has become of a revision. One that waits
 // for clusters that have not answered says what was so before.
 func (a *account) owes(revision federate.Revision) bool {

@@ -52,6 +52,7 @@ func (w *memberWorker) desired(a *attempt) member.Desired {
 		Adopt:          w.adopt || a.situation.Keeps, // the host's namespace is always there already
 		Exact:          a.t.isExact(a.fed),
 		Protected:      w.protected,
+		MayBeScaled:    w.mayBeScaled(a),
 	}
 }
 

@@ -74,9 +74,11 @@ func (w *memberWorker) carryOut(ctx context.Context, t *runningType, item Item) 
 	case ledger.Wait:
 		return reconcile.Result{RequeueAfter: a.task.Wait()}, nil
 	case ledger.Apply, ledger.Repair:
-		if w.meetsAutoscaler(a) {
+		if meets, wait := w.meetsAutoscaler(a); meets {
 			w.work.decide(t, item.Object)
 			return reconcile.Result{}, nil
+		} else if wait > 0 {
+			return reconcile.Result{RequeueAfter: wait}, nil
 		}
 		return w.apply(ctx, a)
 	case ledger.Remove, ledger.Unlabel:
@@ -92,7 +94,7 @@ func (w *memberWorker) begin(a *attempt, info membership.Info) {
 		// Read under the lock: the host's item may have decided about a newer one by now.
 		a.fed = a.t.federated.Get(a.item.Object)
 		a.situation, a.seen = w.lookout.situation(a.t, a.item.Object, info)
-		intent := w.placer.intent(a.t, a.fed).LeavingReplicas(a.acc.scaling.Load().left)
+		intent := w.placer.intent(a.t, a.fed).LeavingReplicas(a.acc.left())
 		namespace := ledger.NamespaceThere
 		if !w.placer.isSystemNamespace(a.target.Namespace) {
 			namespace = w.lookout.namespace(a.t, a.target, info)

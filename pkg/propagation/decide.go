@@ -93,7 +93,8 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 		return w.status.write(ctx, t, key, fed, acc, where)
 	}
 	w.scaling.decide(t, key, fed, acc, intent, where.Clusters)
-	intent = intent.LeavingReplicas(acc.scaling.Load().left)
+	said := intent.Revision() // whose the replicas are is no change that anybody asks for
+	intent = intent.LeavingReplicas(acc.left())
 	var plan ledger.Work
 	var wait time.Duration
 	var found []ledger.Found
@@ -104,7 +105,7 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 		}, w.now())
 		wait, found = l.Waits(w.now()), l.Found()
 		seen := fed.Status.ObservedGeneration == fed.Generation
-		begun := acc.delivery.wants(intent.Revision(), seen, wait > 0 || len(plan.Queue) > 0, w.now())
+		begun := acc.delivery.wants(said, seen, wait > 0 || len(plan.Queue) > 0, w.now())
 		acc.change = w.tracing.decided(acc.change, begun, t, key, fed, w.now())
 		w.tracing.deciding(acc.change, plan.Queue, start, w.now())
 	})
@@ -122,7 +123,7 @@ func (w *hostWorker) propagate(ctx context.Context, t *runningType, key types.Na
 		w.work.decideAfter(t, key, wait)
 		return reconcile.Result{}, nil
 	}
-	owed := acc.owes(intent.Revision())
+	owed := acc.owes(said)
 	result, err := w.status.write(ctx, t, key, fed, acc, where)
 	if err != nil || !result.IsZero() {
 		return result, err

@@ -43,6 +43,9 @@ type Options struct {
 	// OnAutoscaling is told of a federated object of a type where the replicas have become a
 	// cluster's, or no longer are; nil: nobody is.
 	OnAutoscaling func(typeName string, key types.NamespacedName)
+	// Scheduled says whether a ReplicaSchedulingPreference shares out the replicas of a federated
+	// object of a type: where an autoscaler has gone, they are its own again. nil: none does.
+	Scheduled func(typeName string, key types.NamespacedName) bool
 	// ReportLeftovers is given who knows what is kept in each cluster that nobody has
 	// selected; nil: nobody is told.
 	ReportLeftovers func(in func(cluster string) membership.Leftovers)
@@ -178,7 +181,7 @@ func newEngine(opts Options, log logr.Logger, inventory fleet.Inventory, host *h
 		status:        &statusWriter{now: time.Now, work: e.work, lookout: look, host: host, events: sender, metrics: metrics, rollups: opts.Rollups, onScaling: opts.OnAutoscaling, tracing: traces},
 		statusObjects: e.statusObjects, records: e.records, leftovers: e.leftovers, tracing: traces,
 		lookAtPolicies: e.policies.lookAtStatuses,
-		scaling:        &scalingDecider{autoscalers: e.autoscalers, lookout: look, placer: place},
+		scaling:        &scalingDecider{autoscalers: e.autoscalers, lookout: look, placer: place, scheduled: opts.Scheduled},
 	}
 	e.memberWorker = &memberWorker{
 		now: time.Now, log: log, work: e.work, placer: place, lookout: look, metrics: metrics, tracing: traces, events: sender, autoscalers: e.autoscalers,

@@ -71,7 +71,7 @@ func (w *memberWorker) sendingRemoval(a *attempt, known *member.Live) (verdict l
 	w.tell(a, func(l *ledger.Ledger) (next ledger.Next) {
 		fed := a.t.federated.Get(a.item.Object)
 		info, _ := w.lookout.inventory.Info(a.cluster())
-		wanted := fed.wanted(w.placer.intent(a.t, fed), membershipOf(info))
+		wanted := fed.wanted(w.placer.intent(a.t, fed).LeavingReplicas(a.acc.left()), membershipOf(info))
 		verdict, next = l.SendingRemoval(a.task, wanted, sightingOfLive(known), w.now())
 		return next
 	})

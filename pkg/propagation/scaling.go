@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -58,6 +59,7 @@ type scalingDecider struct {
 	autoscalers *autoscalers
 	lookout     *lookout
 	placer      *placer
+	scheduled   func(typeName string, key types.NamespacedName) bool // may be nil
 }
 
 // decide decides for an object whose intent is its own, as it is to be in these clusters.
@@ -70,6 +72,7 @@ func (d *scalingDecider) decide(t *runningType, key types.NamespacedName, fed *f
 		return
 	}
 	back, _ := federate.AfterAutoscalerOf(fed.AfterAutoscaler)
+	back = back || d.scheduled != nil && d.scheduled(t.Name, key)
 	in, left := map[string]federate.Autoscaling{}, []string(nil)
 	for _, cluster := range clusters {
 		next, leaves := d.inCluster(t, key, acc, intent, cluster, before, back)
@@ -116,18 +119,43 @@ func (d *scalingDecider) inCluster(t *runningType, key types.NamespacedName, acc
 		return was, before.leaves(cluster) // nothing is sent
 	}
 	input.Template = number
-	return autoscaler.Decide(input)
+	next, leave = autoscaler.Decide(input)
+	return next.Bounded(), leave
 }
+
+// listingPause is after how long it is looked again whether a member's autoscalers are listed.
+const listingPause = 250 * time.Millisecond
 
 // meetsAutoscaler says whether an apply would set replicas that may be an autoscaler's by now:
 // the watch on the objects may tell what it has done before another tells of it. The host's item
-// decides then, that they are.
-func (w *memberWorker) meetsAutoscaler(a *attempt) bool {
-	if a.manifest.Replicas == nil || a.manifest.LeavesReplicas || a.seen == nil || !w.autoscalers.follows(a.t.Name) {
-		return false
+// decides then, that they are. wait: it is not known yet of an object that the watch does not
+// show, which may be there to be taken over. A list that fails is a problem, and no wait.
+func (w *memberWorker) meetsAutoscaler(a *attempt) (meets bool, wait time.Duration) {
+	found, some := w.foundFor(a)
+	switch {
+	case !some:
+		return false, 0
+	case len(found.Replicas) > 0:
+		return true, 0
+	case a.seen == nil && found.Listing:
+		return false, listingPause
 	}
-	found := w.autoscalers.of(a.cluster(), a.t.Target.GVK.GroupKind(), a.target)
-	return len(found.Replicas) > 0 || a.seen.Scaled && (found.Listing || found.Unreadable != "")
+	return a.seen != nil && a.seen.Scaled && (found.Listing || found.Unreadable != ""), 0
+}
+
+// mayBeScaled says whether an object that the watch does not show, and that may be there to be
+// taken over, may have an autoscaler: nobody can tell where they cannot be read.
+func (w *memberWorker) mayBeScaled(a *attempt) bool {
+	found, some := w.foundFor(a)
+	return some && a.seen == nil && found.Unreadable != ""
+}
+
+// foundFor are the autoscalers of what is to be applied, where that has replicas.
+func (w *memberWorker) foundFor(a *attempt) (found autoscaler.Found, some bool) {
+	if a.manifest.Replicas == nil || a.manifest.LeavesReplicas || !w.autoscalers.follows(a.t.Name) {
+		return found, false
+	}
+	return w.autoscalers.of(a.cluster(), a.t.Target.GVK.GroupKind(), a.target), true
 }
 
 // templateReplicas are the replicas in a cluster as the template and the overrides have them.

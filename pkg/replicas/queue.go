@@ -38,6 +38,13 @@ func (c *Controller) LookAgain(typeName string, key types.NamespacedName) {
 	c.enqueueSoon(key, typeName)
 }
 
+// Schedules says whether a preference shares out the replicas of a federated object of a type.
+func (c *Controller) Schedules(typeName string, key types.NamespacedName) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wants[key] == typeName
+}
+
 // enqueueNamespace queues the preferences of a namespace.
 func (c *Controller) enqueueNamespace(namespace string) {
 	for _, key := range c.preferences.Keys(namespace) {

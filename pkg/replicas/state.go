@@ -57,7 +57,7 @@ func (c *Controller) observeCluster(ctx context.Context, t typeconfig.Type, fed 
 		return state
 	}
 	w := watch.Get(fed.NamespacedName())
-	if c := fed.Status.Cluster(name); c != nil && c.Autoscaling.LeavesReplicas() && w != nil {
+	if c := fed.Status.Cluster(name); c != nil && w != nil && c.Autoscaling.LeavesReplicas() && c.Autoscaling.Replicas != federate.ReplicasKept {
 		state.left, state.Current = true, w.replicas
 		return state // its pods are not ours to move
 	}

@@ -34,6 +34,17 @@ var _ = Describe("A federated autoscaler", func() {
 		Expect(replicas(ctx, idle, web(ns))()).To(Equal(int64(2)))
 		Expect(applies(ctx, busy).Since(before)).To(BeEmpty(), "what an autoscaler does costs no write")
 
+		By("a policy, which is applied though nobody sends replicas")
+		policy := kit.Named("policy.fedctl.io/v1alpha1", "OverridePolicy", ns, "tier")
+		createIn(ctx, host, `{apiVersion: policy.fedctl.io/v1alpha1, kind: OverridePolicy, metadata: {name: tier, namespace: %s}, spec: {
+			selectors: [{kind: Deployment}], rules: [{labels: {tier: front}}]}}`, ns)
+		Eventually(ctx, func() any { return kit.At(kit.Found(ctx, busy, web(ns)).Object, "/metadata/labels/tier") }).Should(Equal("front"))
+		Eventually(ctx, func() any {
+			conditions, _ := kit.At(kit.Found(ctx, host, policy).Object, "/status/conditions").([]any)
+			return conditions
+		}).Should(ContainElement(And(HaveKeyWithValue("type", "Applied"), HaveKeyWithValue("status", "True"))))
+		before = quiet(ctx, busy)
+
 		By("a load that falls again")
 		loads[busy.Name].set(ns, 50)
 		Eventually(ctx, replicas(ctx, busy, web(ns))).Should(Equal(int64(1)))
@@ -51,6 +62,18 @@ var _ = Describe("A federated autoscaler", func() {
 		Expect(replicas(ctx, idle, web(ns))()).To(Equal(int64(2)))
 		Expect(eventsOf(ctx, federatedWeb(ns), "ReplicasLeftToAutoscaler", busy)).To(HaveLen(1))
 
+		By("a member that is taken out of the placement, and put back")
+		places := func(in ...any) {
+			GinkgoHelper()
+			kit.Change(ctx, host, federatedWeb(ns), func(u *unstructured.Unstructured) { kit.Set(u.Object, "/spec/placement/clusters", in) })
+		}
+		places(kit.Fields{"name": busy.Name})
+		kit.ExpectGone(ctx, idle, web(ns))
+		Expect(replicas(ctx, busy, web(ns))()).To(Equal(int64(1)))
+		places(kit.Fields{"name": busy.Name}, kit.Fields{"name": idle.Name})
+		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), idle)).Should(HaveKeyWithValue("replicas", "Autoscaled"))
+		Eventually(ctx, replicas(ctx, idle, web(ns))).Should(BeNumerically("<", 4), "its autoscaler has it")
+
 		By("the end of the autoscaler")
 		Expect(host.Delete(ctx, scaler.Empty())).To(Succeed())
 		for _, c := range members {
@@ -59,7 +82,6 @@ var _ = Describe("A federated autoscaler", func() {
 			Eventually(ctx, func() []string { return eventsOf(ctx, federatedWeb(ns), "AutoscalerGone", c) }).Should(HaveLen(1))
 		}
 		Consistently(ctx, replicas(ctx, busy, web(ns)), 3*time.Second).Should(Equal(int64(1)))
-		Expect(replicas(ctx, idle, web(ns))()).To(Equal(int64(2)))
 
 		By("a template that says another number")
 		kit.Change(ctx, host, federatedWeb(ns), func(u *unstructured.Unstructured) { kit.Set(u.Object, "/spec/template/spec/replicas", 3) })

@@ -11,6 +11,26 @@ import (
 	"k8s.io/client-go/rest"
 )
 
+var _ = Describe("What several members answer", func() {
+	It("quotes no token", func(ctx SpecContext) {
+		quoting := enlist(ctx, "quoting", fine)
+		for _, code := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusInternalServerError} {
+			quoting.become(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(code)
+				_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"message":"you sent %s"}`, code, r.Header.Get("Authorization"))
+			})
+			for _, clusters := range []string{"quoting", "member-1,quoting"} {
+				for _, path := range []string{"/api/v1/namespaces", "/api/v1/namespaces/default", "/api", "/version"} {
+					got := throughHost(ctx, http.MethodGet, proxyPath("-", path+"?clusters="+clusters), nil)
+					Expect(got.Body+everything(got.Header)).NotTo(ContainSubstring(secretToken), "%d for %s of %s", code, path, clusters)
+				}
+			}
+		}
+		Expect(quoting.last().Header.Get("Authorization")).To(ContainSubstring(secretToken), "what could be quoted")
+	}, NodeTimeout(3*time.Minute))
+})
+
 var _ = Describe("What reaches a member", func() {
 	It("has nothing of the host's credentials, nor of what the client pretends", func(ctx SpecContext) {
 		member := enlist(ctx, "listener", fine)

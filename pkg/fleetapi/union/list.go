@@ -258,7 +258,9 @@ func ParseColumns(definitions []byte) (columns Columns) {
 				column.Format = textOf(value)
 			}
 		}
-		columns = append(columns, column)
+		if columns = append(columns, column); len(columns) == mostColumns {
+			break
+		}
 	}
 	return columns
 }

@@ -64,6 +64,9 @@ func IdentityOf(object []byte) (id Identity, err error) {
 			}
 		}
 	}
+	if max(len(id.Namespace), len(id.Name), len(id.UID), len(id.ResourceVersion)) > mostOfName {
+		return Identity{}, errors.New("an object with a name, a uid or a version that is none")
+	}
 	return id, nil
 }
 

@@ -27,6 +27,8 @@ type Token struct {
 	At string
 	// Continue is that cluster's own token; empty: from its first object on.
 	Continue string
+	// Rest are clusters that are still to come and have said no version.
+	Rest []string
 	// Missing are the clusters that were not in the list before, with the reason.
 	Missing map[string]string
 }
@@ -36,12 +38,13 @@ type encodedToken struct {
 	Versions string            `json:"v,omitempty"`
 	At       string            `json:"a"`
 	Continue string            `json:"c,omitempty"`
+	Rest     []string          `json:"r,omitempty"`
 	Missing  map[string]string `json:"m,omitempty"`
 }
 
 // String is what a client is given.
 func (t Token) String() string {
-	text, err := json.Marshal(encodedToken{tokenFormat, t.Versions.String(), t.At, t.Continue, t.Missing})
+	text, err := json.Marshal(encodedToken{tokenFormat, t.Versions.String(), t.At, t.Continue, t.Rest, t.Missing})
 	if err != nil {
 		return "" // strings only: there is none
 	}
@@ -58,7 +61,7 @@ func ParseToken(text string) (*Token, error) {
 		return nil, errToken
 	}
 	var e encodedToken
-	if json.Unmarshal(decoded, &e) != nil || e.Format != tokenFormat || !isName(e.At) || len(e.Continue) > mostOfContinue || len(e.Missing) > mostClusters {
+	if json.Unmarshal(decoded, &e) != nil || e.Format != tokenFormat || !isName(e.At) || len(e.Continue) > mostOfContinue || len(e.Missing) > mostClusters || len(e.Rest) > mostClusters || !all(e.Rest, isName) {
 		return nil, errToken
 	}
 	for cluster, reason := range e.Missing {
@@ -70,7 +73,7 @@ func ParseToken(text string) (*Token, error) {
 	if err != nil {
 		return nil, errToken
 	}
-	return &Token{Versions: versions, At: e.At, Continue: e.Continue, Missing: e.Missing}, nil
+	return &Token{Versions: versions, At: e.At, Continue: e.Continue, Rest: e.Rest, Missing: e.Missing}, nil
 }
 
 // Left are those of the clusters that may be read of which the list has not come to the end:
@@ -79,6 +82,9 @@ func ParseToken(text string) (*Token, error) {
 func (t Token) Left(readable []string) (left, gone []string) {
 	all := map[string]bool{t.At: true}
 	for cluster := range t.Versions {
+		all[cluster] = cluster >= t.At
+	}
+	for _, cluster := range t.Rest {
 		all[cluster] = cluster >= t.At
 	}
 	for cluster, is := range all {
@@ -93,4 +99,8 @@ func (t Token) Left(readable []string) (left, gone []string) {
 	slices.Sort(left)
 	slices.Sort(gone)
 	return left, gone
+}
+
+func all(texts []string, is func(string) bool) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !is(text) })
 }

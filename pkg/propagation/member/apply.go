@@ -61,6 +61,9 @@ type Desired struct {
 	Exact bool
 	// Protected are prefixes of labels and annotations that are never taken over by force.
 	Protected []string
+	// MayBeScaled says that an object that is taken over may have an autoscaler: replicas that
+	// others have set are not taken from them.
+	MayBeScaled bool
 }
 
 // Known is what is known of the object in the member, to be told by the caller. All of
@@ -270,6 +273,11 @@ func (w *application) forceOnRead(ctx context.Context) (applied *metav1.PartialO
 		}
 		if keptOut(existing) {
 			return ErrKeptOut
+		}
+		if w.MayBeScaled && scaled(existing.ManagedFields) {
+			if err := w.leaveReplicas(); err != nil {
+				return err
+			}
 		}
 		applied, err = w.force(ctx, existing.ResourceVersion, w.onlyThis(existing.UID))
 		return err

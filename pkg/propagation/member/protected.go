@@ -63,6 +63,17 @@ func (w *application) setByOthers(err error) (theirs []key) {
 	return theirs
 }
 
+// leaveReplicas takes the replicas out of what is sent.
+func (w *application) leaveReplicas() error {
+	object, err := w.object()
+	if err != nil {
+		return err
+	}
+	unstructured.RemoveNestedField(object.Object, "spec", "replicas")
+	w.Rendered.JSON, err = object.MarshalJSON()
+	return err
+}
+
 // leaveTo takes keys out of what is sent: they are left to the member.
 func (w *application) leaveTo(theirs []key) error {
 	for _, body := range []*[]byte{&w.Rendered.JSON, &w.Rendered.Initial} {
