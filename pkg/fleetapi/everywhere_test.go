@@ -302,6 +302,10 @@ func TestClustersThatAreMissingAreNamed(t *testing.T) {
 		"lying about metadata": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprint(w, `{"kind":"ConfigMapList","apiVersion":"v1","items":[{"metadata":{"name":"x"},"metadata":{"name":"y"}}]}`)
 		}, "Invalid"},
+		"too old for a first page": {status(410, metav1.StatusReasonExpired), "Failed"},
+		"without an end": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = fmt.Fprint(w, `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"1","continue":"again"},"items":[]}`)
+		}, "Invalid"},
 		"redirecting": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound)
 		}, "Failed"},

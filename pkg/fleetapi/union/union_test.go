@@ -53,7 +53,14 @@ func TestTokensLeadToWhatIsLeftAndMayBeRead(t *testing.T) {
 	if !slices.Equal(left, []string{"b", "d"}) || !slices.Equal(gone, []string{"c"}) {
 		t.Errorf("left %v, gone %v", left, gone)
 	}
-	for _, text := range []string{"x", "{}", "e30", "eyJmIjoyLCJhIjoiYSJ9", strings.Repeat("a", mostOfToken+1), token.String()[1:]} {
+	read, err = ParseToken(Token{Versions: Version{"a": "1"}, At: "b", Rest: []string{"c", "d"}}.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, gone := read.Left([]string{"a", "b", "d", "new"}); !slices.Equal(left, []string{"b", "d"}) || !slices.Equal(gone, []string{"c"}) {
+		t.Errorf("of clusters that say no version: left %v, gone %v", left, gone)
+	}
+	for _, text := range []string{Token{At: "b", Rest: []string{"no/name"}}.String(), "x", "{}", "e30", "eyJmIjoyLCJhIjoiYSJ9", strings.Repeat("a", mostOfToken+1), token.String()[1:]} {
 		if read, err := ParseToken(text); err == nil {
 			t.Errorf("%.30q is read as %v", text, read)
 		}
