@@ -312,7 +312,7 @@ status:
 		t.Error("which kinds are recorded")
 	}
 	portable := exported.Portable(job)
-	exported.Record(portable, job)
+	exported.Record(schema.GroupKind{Group: "batch", Kind: "Job"}, portable, job)
 	got := exported.RecordFor(portable, func(cluster string) string {
 		return map[string]string{"a": "aaaaaaaa", "b": "bbbbbbbb"}[cluster]
 	})
@@ -327,6 +327,34 @@ status:
 		t.Error("records")
 	}
 	if !exported.Same(portable, job) {
+		t.Error("what is recorded makes an object another one")
+	}
+}
+
+// Where an autoscaler has gone and its last number stays, only the status tells.
+func TestRecordsSayWhoseTheReplicasAre(t *testing.T) {
+	web := object(t, `
+apiVersion: types.kubefed.io/v1beta1
+kind: FederatedDeployment
+metadata: {name: web, namespace: shop}
+spec: {}
+status:
+  clusters:
+  - {name: a, version: 00aa.00000000000000bb.11111111, autoscaling: {replicas: Kept, templateReplicas: 2}}
+  - {name: b, version: 00aa.00000000000000bb.22222222}
+  - {name: c, autoscaling: {requestsBy: VerticalPodAutoscaler web}}
+  - {name: d, autoscaling: {replicas: Autoscaled, by: HorizontalPodAutoscaler web, templateReplicas: 2}}
+`)
+	portable := exported.Portable(web)
+	exported.Record(schema.GroupKind{Group: "apps", Kind: "Deployment"}, portable, web)
+	got := exported.RecordFor(portable, func(cluster string) string { return map[string]string{"a": "aaaaaaaa", "b": "bbbbbbbb"}[cluster] })
+	want := map[string]any{"status": map[string]any{"clusters": []any{
+		map[string]any{"name": "a", "autoscaling": map[string]any{"replicas": "Kept", "templateReplicas": int64(2)}},
+	}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if !exported.Same(portable, web) {
 		t.Error("what is recorded makes an object another one")
 	}
 }

@@ -10,34 +10,46 @@ import (
 
 // A Job that has ended and is gone from its cluster would be made again by a host that does
 // not know that it was there, and would run again. So of what ends by itself, or is consumed,
-// goes with it what the status says of it. Of everything else a host finds out by looking.
+// goes with it what the status says of it. So does whose the replicas are: where an autoscaler
+// has gone and its last number stays, nothing in the cluster tells. Of everything else a host
+// finds out by looking.
 
-// Recorded says whether the status of the federated objects of a kind tells what looking at
-// the clusters does not.
+// Recorded says whether the status of the federated objects of a kind tells what was done in
+// clusters that looking at them does not.
 func Recorded(target schema.GroupKind, u *unstructured.Unstructured) bool {
 	return federate.Ends(target) || u.GetAnnotations()[federate.ConsumedAnnotation] == "true"
 }
 
-// Record puts into the portable form of a federated object what its status says was done in
-// clusters.
-func Record(portable, u *unstructured.Unstructured) {
+// Record puts into the portable form of a federated object what its status says of clusters that
+// looking at them does not tell.
+func Record(target schema.GroupKind, portable, u *unstructured.Unstructured) {
+	recorded := Recorded(target, u)
 	var kept []any
 	for _, c := range clustersOf(u) {
+		entry := map[string]any{}
 		version, _ := c["version"].(string)
 		status, _ := c["status"].(string)
-		if ledger.Moved(version, "") == "" || status != "" && status != string(federate.Completed) {
-			continue
+		if recorded && ledger.Moved(version, "") != "" && (status == "" || status == string(federate.Completed)) {
+			entry["version"] = version
+			if status != "" {
+				entry["status"] = status
+			}
 		}
-		entry := map[string]any{"name": c["name"], "version": version}
-		if status != "" {
-			entry["status"] = status
+		if left, _ := c[autoscalingField].(map[string]any); left["replicas"] != nil {
+			entry[autoscalingField] = left
 		}
-		kept = append(kept, entry)
+		if len(entry) > 0 {
+			entry["name"] = c["name"]
+			kept = append(kept, entry)
+		}
 	}
 	if len(kept) > 0 {
 		portable.Object["status"] = map[string]any{"clusters": kept}
 	}
 }
+
+// autoscalingField is that of a cluster's status with whose the replicas are there.
+const autoscalingField = "autoscaling"
 
 // RecordFor is the status with which a federated object begins on another host; nil for
 // none. membership is that of a cluster there, empty where there is no such cluster.
@@ -45,16 +57,25 @@ func RecordFor(u *unstructured.Unstructured, membership func(cluster string) str
 	var moved []any
 	for _, c := range clustersOf(u) {
 		name, _ := c["name"].(string)
-		version, _ := c["version"].(string)
 		of := membership(name)
-		if version = ledger.Moved(version, of); of == "" || version == "" {
+		if of == "" {
 			continue
 		}
-		entry := map[string]any{"name": name, "version": version}
-		if status, said := c["status"]; said {
-			entry["status"] = status
+		entry := map[string]any{}
+		version, _ := c["version"].(string)
+		if version = ledger.Moved(version, of); version != "" {
+			entry["version"] = version
+			if status, said := c["status"]; said {
+				entry["status"] = status
+			}
 		}
-		moved = append(moved, entry)
+		if left, said := c[autoscalingField]; said {
+			entry[autoscalingField] = left
+		}
+		if len(entry) > 0 {
+			entry["name"] = name
+			moved = append(moved, entry)
+		}
 	}
 	if len(moved) == 0 {
 		return nil

@@ -362,9 +362,7 @@ func (g *gathering) federated(ctx context.Context) error {
 				if isSecret(t) {
 					g.contents.Secrets = exported.Included
 				}
-				if exported.Recorded(t.Target.GVK.GroupKind(), u) {
-					exported.Record(out, u)
-				}
+				exported.Record(t.Target.GVK.GroupKind(), out, u)
 				return out, nil
 			})
 		})
