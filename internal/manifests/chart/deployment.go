@@ -48,20 +48,62 @@ func openDeployment(object *unstructured.Unstructured, h *holes) (*defaults, err
 		return nil, err
 	}
 	d.topologySpread = pod["topologySpreadConstraints"]
-	pod["imagePullSecrets"] = h.block("$.Values.image.pullSecrets")
-	for _, field := range []string{"affinity", "nodeSelector", "tolerations", "topologySpreadConstraints"} {
-		pod[field] = h.block("$.Values." + field)
-	}
-	pod["priorityClassName"] = h.optional("$.Values.priorityClassName")
+	pod["topologySpreadConstraints"] = h.block("$.Values.topologySpreadConstraints")
+	openPod(pod, h)
 	if err := openVolumes(pod, h, d); err != nil {
 		return nil, err
 	}
+	container, err := onlyContainer(pod)
+	if err != nil {
+		return nil, err
+	}
+	return d, openContainer(container, h, d)
+}
+
+// openPod puts values into a Pod's template that all Pods of the chart have alike: where they
+// run, and with what their image is pulled.
+func openPod(pod map[string]any, h *holes) {
+	pod["imagePullSecrets"] = h.block("$.Values.image.pullSecrets")
+	for _, field := range []string{"affinity", "nodeSelector", "tolerations"} {
+		pod[field] = h.block("$.Values." + field)
+	}
+	pod["priorityClassName"] = h.optional("$.Values.priorityClassName")
+}
+
+func onlyContainer(pod map[string]any) (map[string]any, error) {
 	containers, _ := pod["containers"].([]any)
 	if len(containers) != 1 {
-		return nil, fmt.Errorf("the controller's Deployment has %d containers, not one", len(containers))
+		return nil, fmt.Errorf("the Deployment has %d containers, not one", len(containers))
 	}
 	container, _ := containers[0].(map[string]any)
-	return d, openContainer(container, h, d)
+	return container, nil
+}
+
+// openImage puts the image, which is one for all, and what it may use into a container.
+// group is that of the values: with a dot behind it, if there is one.
+func openImage(container map[string]any, h *holes, group string) (resources any, goMemLimit string, err error) {
+	container["image"] = h.scalar(`include "fedctl.image" $ | quote`)
+	container["imagePullPolicy"] = h.optional("$.Values.image.pullPolicy")
+	resources = container["resources"]
+	container["resources"] = h.block("$.Values." + group + "resources")
+	limit := "$.Values." + group + "goMemLimit"
+	env, _ := container["env"].([]any)
+	var opened []any
+	for _, item := range env {
+		variable, _ := item.(map[string]any)
+		if variable["name"] != memoryLimit {
+			opened = append(opened, item)
+			continue
+		}
+		goMemLimit, _ = variable["value"].(string)
+		variable["value"] = h.scalar(limit + " | quote")
+		opened = append(opened, h.action("if "+limit), item, h.action("end"))
+	}
+	if goMemLimit == "" {
+		return nil, "", fmt.Errorf("the Deployment sets no %s", memoryLimit)
+	}
+	container["env"] = opened
+	return resources, goMemLimit, nil
 }
 
 func openVolumes(pod map[string]any, h *holes, d *defaults) error {
@@ -80,34 +122,18 @@ func openVolumes(pod map[string]any, h *holes, d *defaults) error {
 	return nil
 }
 
-func openContainer(container map[string]any, h *holes, d *defaults) error {
+func openContainer(container map[string]any, h *holes, d *defaults) (err error) {
 	image, _ := container["image"].(string)
 	d.imageRepository, _, _ = strings.Cut(image, ":")
-	d.resources = container["resources"]
-	container["image"] = h.scalar(`include "fedctl.image" $ | quote`)
-	container["imagePullPolicy"] = h.optional("$.Values.image.pullPolicy")
-	container["resources"] = h.block("$.Values.resources")
+	if d.resources, d.goMemLimit, err = openImage(container, h, ""); err != nil {
+		return err
+	}
+	env, _ := container["env"].([]any)
+	container["env"] = append(env, h.entries("$.Values.extraEnv"))
 	mounts, _ := container["volumeMounts"].([]any)
 	container["volumeMounts"] = append(mounts, h.entries("$.Values.extraVolumeMounts"))
 	container["args"] = openArgs(container, h)
 	container["ports"] = openPorts(container["ports"], "name", h)
-
-	env, _ := container["env"].([]any)
-	var opened []any
-	for _, item := range env {
-		variable, _ := item.(map[string]any)
-		if variable["name"] != memoryLimit {
-			opened = append(opened, item)
-			continue
-		}
-		d.goMemLimit, _ = variable["value"].(string)
-		variable["value"] = h.scalar("$.Values.goMemLimit | quote")
-		opened = append(opened, h.action("if $.Values.goMemLimit"), item, h.action("end"))
-	}
-	if d.goMemLimit == "" {
-		return fmt.Errorf("the controller's Deployment sets no %s", memoryLimit)
-	}
-	container["env"] = append(opened, h.entries("$.Values.extraEnv"))
 	return nil
 }
 

@@ -86,35 +86,13 @@ func openFleetDeployment(object *unstructured.Unstructured, h *holes, d *fleetDe
 	}
 	d.replicas, _ = spec["replicas"].(int64)
 	spec["replicas"] = h.scalar("$.Values.fleetAPI.replicas")
-	pod["imagePullSecrets"] = h.block("$.Values.image.pullSecrets")
-	for _, field := range []string{"affinity", "nodeSelector", "tolerations"} {
-		pod[field] = h.block("$.Values." + field)
+	openPod(pod, h)
+	container, err := onlyContainer(pod)
+	if err != nil {
+		return err
 	}
-	pod["priorityClassName"] = h.optional("$.Values.priorityClassName")
-	containers, _ := pod["containers"].([]any)
-	if len(containers) != 1 {
-		return fmt.Errorf("the Deployment has %d containers, not one", len(containers))
-	}
-	container, _ := containers[0].(map[string]any)
-	container["image"] = h.scalar(`include "fedctl.image" $ | quote`)
-	container["imagePullPolicy"] = h.optional("$.Values.image.pullPolicy")
-	d.resources = container["resources"]
-	container["resources"] = h.block("$.Values.fleetAPI.resources")
 	args, _ := container["args"].([]any)
 	container["args"] = append(slices.Clone(args), h.entries("$.Values.fleetAPI.extraArgs"))
-	return openMemoryLimit(container, h, d)
-}
-
-// openMemoryLimit lets a value say when Go gives memory back: another limit of memory makes
-// that of the manifests wrong.
-func openMemoryLimit(container map[string]any, h *holes, d *fleetDefaults) error {
-	env, _ := container["env"].([]any)
-	for _, item := range env {
-		if variable, _ := item.(map[string]any); variable["name"] == memoryLimit {
-			d.goMemLimit, _ = variable["value"].(string)
-			variable["value"] = h.scalar("$.Values.fleetAPI.goMemLimit | quote")
-			return nil
-		}
-	}
-	return fmt.Errorf("the Deployment sets no %s", memoryLimit)
+	d.resources, d.goMemLimit, err = openImage(container, h, "fleetAPI.")
+	return err
 }

@@ -92,7 +92,7 @@ func fleetValues(d *fleetDefaults) []Value {
 		{path("fleetAPI.enabled"), false, anyBool(), "Serve the API of the fleet, through which users of the host reach the members that let them (fedctl join --fleet-access). A cluster has one."},
 		{path("fleetAPI.replicas"), d.replicas, map[string]any{"type": "integer", "minimum": 0}, "Pods of it, which all serve."},
 		{path("fleetAPI.resources"), d.resources, anyMap(), "What they ask for and may use."},
-		{path("fleetAPI.goMemLimit"), d.goMemLimit, matching("^([0-9]+([KMGT]i)?B)?$"), "Go gives memory back before this: nine tenths of their limit."},
+		{path("fleetAPI.goMemLimit"), d.goMemLimit, matching("^([0-9]+([KMGT]i)?B)?$"), "Go gives memory back before this: nine tenths of their limit. Empty for none."},
 		{path("fleetAPI.extraArgs"), []any{}, anyTexts(), "Further flags of it, such as --fleet-api-max-requests=4000."},
 		{path("fleetAPI.issuerRef"), map[string]any{}, anyMap(), "Have cert-manager issue its certificate: {name: NAME, kind: ClusterIssuer}. By default Helm makes one of ten years, and keeps it; for tools that render without asking the cluster (Argo CD), which would make one each time, name an issuer."},
 	}
