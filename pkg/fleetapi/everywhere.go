@@ -61,7 +61,7 @@ func (e *everywhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	leave, err := e.occupy(1) // also while the host is asked about each cluster
+	leave, err := e.places.take(e.user.GetName(), 1) // also while the host is asked about each cluster
 	if err != nil {
 		e.responder.Error(err)
 		return
@@ -73,7 +73,12 @@ func (e *everywhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if e.Watch { // it stays in each cluster; anything else is over soon
-		leaveOthers, err := e.occupy(len(clusters) - 1)
+		err := e.places.suffice(len(clusters))
+		if err != nil {
+			e.responder.Error(err)
+			return
+		}
+		leaveOthers, err := e.places.take(e.user.GetName(), len(clusters)-1)
 		if err != nil {
 			e.responder.Error(err)
 			return
@@ -92,25 +97,6 @@ func (e *everywhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.warn(w.Header())
 		e.responder.Error(err)
 	}
-}
-
-// occupy takes so many places.
-func (e *everywhere) occupy(places int) (leave func(), err error) {
-	var taken []func()
-	leave = func() {
-		for _, leave := range taken {
-			leave()
-		}
-	}
-	for range places {
-		one, err := e.places.take(e.user.GetName())
-		if err != nil {
-			leave()
-			return nil, err
-		}
-		taken = append(taken, one)
-	}
-	return leave, nil
 }
 
 var requestInfo = request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}

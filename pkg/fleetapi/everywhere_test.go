@@ -306,6 +306,10 @@ func TestClustersThatAreMissingAreNamed(t *testing.T) {
 		"without an end": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprint(w, `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"1","continue":"again"},"items":[]}`)
 		}, "Invalid"},
+		"without an end in empty pages": {func(w http.ResponseWriter, r *http.Request) {
+			page, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+			_, _ = fmt.Fprintf(w, `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"1","continue":"%d"},"items":[]}`, page+1)
+		}, "Invalid"},
 		"redirecting": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound)
 		}, "Failed"},
@@ -518,6 +522,68 @@ func TestWatchesTakeAPlaceForEachCluster(t *testing.T) {
 	}
 	if l := get(t, server, configMaps); l.code != http.StatusOK { // the other two are left
 		t.Errorf("got %+v", l)
+	}
+}
+
+func TestAWatchOfMoreClustersThanPlacesIsRefusedForGood(t *testing.T) {
+	t.Parallel()
+	h := &hostOfMany{}
+	for i := range 11 {
+		h.members = append(h.members, newMember(t, fmt.Sprintf("m%02d", i)))
+	}
+	l := get(t, serve(t, h), configMaps+"?watch=1")
+	if l.code != http.StatusBadRequest || !strings.Contains(l.text, "a watch of 11 clusters") || strings.Contains(l.text, "retryAfter") {
+		t.Errorf("got %+v", l)
+	}
+}
+
+func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+func TestAWatchThatEndsSoonDoesNotWaitUntilThenForAMemberThatHangs(t *testing.T) {
+	t.Parallel()
+	a, b := newMember(t, "a", "x"), newMember(t, "b")
+	server := serve(t, &hostOfMany{members: []*standIn{a, b}})
+	get(t, server, configMaps) // connects
+	b.does(hangs)
+	next, warnings := watched(t, server, "timeoutSeconds=8")
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "cluster b is missing (TimedOut)") {
+		t.Error(warnings)
+	}
+	expect(t, next, "ADDED a/x 0")
+}
+
+func TestWaitingForMembersThatHangIsNotTheTimeOfOthers(t *testing.T) {
+	t.Parallel()
+	h := &hostOfMany{members: []*standIn{newMember(t, "m3x", "x")}}
+	for i := range 2 * mostAtOnce {
+		m := newMember(t, fmt.Sprintf("m%02d", i))
+		m.does(hangs)
+		h.members = append(h.members, m)
+	}
+	l := get(t, serve(t, h), configMaps+"?timeout=5s")
+	if l.code != http.StatusOK || !slices.Equal(l.places, []string{"m3x/x"}) {
+		t.Errorf("got %v %v %v", l.code, l.places, l.warnings)
+	}
+}
+
+// What is large of one name is not kept until all have answered.
+func TestLargeObjectsOfOneNameAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	h := &hostOfMany{}
+	object := fmt.Sprintf(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x"},"data":{"a":%q}}`, strings.Repeat("x", mostAhead/2))
+	for i := range 3 {
+		m := newMember(t, fmt.Sprintf("m%d", i))
+		m.does(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, object) })
+		h.members = append(h.members, m)
+	}
+	l := get(t, serve(t, h), configMaps+"/x")
+	if l.code != http.StatusOK || l.err != nil || !slices.Equal(l.places, []string{"m0/x", "m1/x", "m2/x"}) {
+		t.Errorf("got %v %v %v %v", l.code, l.places, l.warnings, l.err)
+	}
+	for i, m := range h.members {
+		if want := min(i, 1) + 1; len(m.asked) != want {
+			t.Errorf("%s was asked %d times, not %d", m.name, len(m.asked), want)
+		}
 	}
 }
 

@@ -261,7 +261,7 @@ func (f *following) beginAnew(ctx context.Context, why string) *refusal {
 
 // tellAll lists, and tells what has changed since what was told before: the first time all.
 func (f *following) tellAll(ctx context.Context) *refusal {
-	listed, token, size := union.NewKnown(), "", pageSize
+	listed, token, size, trail := union.NewKnown(), "", pageSize, trail{}
 	if f.silent {
 		size = 1
 	}
@@ -275,7 +275,11 @@ func (f *following) tellAll(ctx context.Context) *refusal {
 		}
 		f.head, f.columns = p.Head, p.Columns
 		f.works(ctx)
-		refused, err := p.each(func(item []byte) error { return f.compare(ctx, listed, item) })
+		objects := 0
+		refused, err := p.each(func(item []byte) error {
+			objects++
+			return f.compare(ctx, listed, item)
+		})
 		if refused == nil && err != nil {
 			refused = errorOf(f.cluster, err)
 		}
@@ -283,7 +287,7 @@ func (f *following) tellAll(ctx context.Context) *refusal {
 			return refused
 		}
 		f.head, f.version = p.Head, p.ResourceVersion
-		if p.Continue != "" && p.Continue == token {
+		if trail.endless(p.Continue, objects) {
 			return errorOf(f.cluster, errEndless)
 		}
 		if token = p.Continue; token == "" || f.silent {

@@ -2,6 +2,8 @@ package fleetapi
 
 import (
 	"net/http"
+	"slices"
+	"time"
 
 	"k8s.io/klog/v2"
 )
@@ -14,6 +16,9 @@ const (
 	mostHeldOfAll  = 256 << 10
 	// flushed is how much is written at a time after that.
 	flushed = 64 << 10
+	// patience is how long the client of a watch may take to read as much as that. A list
+	// has an end, and the whole time until then.
+	patience = time.Minute
 )
 
 // holding holds an answer back at its beginning.
@@ -22,7 +27,10 @@ type holding struct {
 	buf    []byte
 	most   int
 	header func(http.Header) // called before the answer begins
-	begun  bool
+	// until is when a client that does not read has to have read what is written now: no
+	// end of a context wakes who waits for it.
+	until func() time.Time
+	begun bool
 }
 
 // settle writes what is not to be held any more.
@@ -43,14 +51,24 @@ func (h *holding) flush() error {
 		h.w.WriteHeader(http.StatusOK)
 		h.begun, h.most = true, flushed
 	}
-	_, err := h.w.Write(h.buf)
+	err := h.write()
 	if h.buf = h.buf[:0]; cap(h.buf) > 2*mostHeldOfAll {
 		h.buf = nil
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// write sends what there is, little by little: a slow client is one that reads.
+func (h *holding) write() error {
+	client := http.NewResponseController(h.w)
+	defer client.SetWriteDeadline(time.Time{}) //nolint:errcheck // of HTTP/2 it would end what is quiet
+	for part := range slices.Chunk(h.buf, flushed) {
+		_ = client.SetWriteDeadline(h.until()) // without one it is waited for
+		if _, err := h.w.Write(part); err != nil {
+			return err
+		}
 	}
-	return http.NewResponseController(h.w).Flush()
+	return client.Flush()
 }
 
 // fail returns the error, if it can still be answered. Otherwise the answer is broken off:

@@ -45,11 +45,12 @@ const mostOfList = 10 * time.Minute
 // list answers a list, or one object of each cluster.
 func (e *everywhere) list(ctx context.Context, w http.ResponseWriter, clusters []string) error {
 	l := &listing{everywhere: e, clusters: clusters, slots: make(chan struct{}, mostAtOnce), versions: union.Version{}}
-	l.out = &holding{w: w, most: mostHeldOfAll, header: func(h http.Header) { e.warn(h) }}
+	end := time.Now().Add(mostOfList)
+	l.out = &holding{w: w, most: mostHeldOfAll, header: e.warn, until: func() time.Time { return end }}
 	if e.Limit > 0 {
 		l.out.most = mostHeldOfPage
 	}
-	ctx, cancel := context.WithTimeout(ctx, mostOfList)
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	defer l.close()
 	if e.Continue != nil {
@@ -113,8 +114,6 @@ func (l *listing) beginningOf(i int) (query url.Values, most int) {
 	size, most := beginningSize, max(mostAhead/len(l.clusters), leastAhead)
 	if i == 0 {
 		size, most = pageSize, mostOfPage
-	} else if l.target.name != "" {
-		most = mostOfPage
 	}
 	if l.Limit > 0 {
 		size = min(size, l.Limit)
@@ -142,7 +141,7 @@ func (l *listing) beginningOf(i int) (query url.Values, most int) {
 func (l *listing) askUpTo(ctx context.Context, last int) {
 	for i := len(l.begun); i <= last && i < len(l.clusters); i++ {
 		query, most := l.beginningOf(i)
-		l.begun = append(l.begun, l.begin(ctx, l.slots, l.clusters[i], query, most, i == 0 || l.target.name != ""))
+		l.begun = append(l.begun, l.begin(ctx, l.slots, l.clusters[i], query, most, i == 0))
 	}
 }
 
@@ -179,7 +178,7 @@ func (l *listing) start(ctx context.Context) error {
 
 var (
 	errOtherKind = errors.New("what it serves is of another kind than in the clusters before it")
-	errEndless   = errors.New("its list has no end: each page is followed by itself")
+	errEndless   = errors.New("its list has no end: its pages are followed by themselves, or by empty ones")
 	errInvalid   = errors.New("an item that cannot be written")
 )
 
@@ -244,13 +243,14 @@ func (l *listing) cluster(ctx context.Context, cluster string, b *beginning) (fu
 	default:
 		token, refused, err = l.rest(b.page)
 	}
-	for token != "" && refused == nil && err == nil {
+	for trail := (trail{token: token}); token != "" && refused == nil && err == nil; {
 		if l.left() == 0 {
 			l.endAt(cluster, token)
 			return true, nil
 		}
-		last := token
-		if token, refused, err = l.page(ctx, cluster, l.query(l.left(), token)); refused == nil && err == nil && token == last {
+		before := l.count
+		token, refused, err = l.page(ctx, cluster, l.query(l.left(), token))
+		if refused == nil && err == nil && trail.endless(token, l.count-before) {
 			refused = errorOf(cluster, errEndless)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/fedctl/fedctl/pkg/fleetapi/union"
 )
@@ -37,14 +36,34 @@ type page struct {
 	*union.List
 	reply *reply
 	kept  [][]byte
+	size  int  // of what is kept
 	whole bool // kept are all
 }
 
 func (p *page) close() { p.reply.Close() }
 
+// mostEmpty is how many pages without an object may come one after the other.
+const mostEmpty = 100
+
+// trail follows the tokens of a member's pages.
+type trail struct {
+	token string
+	empty int
+}
+
+// endless takes the token of a page and how many objects it had. True: it leads nowhere.
+func (t *trail) endless(token string, objects int) bool {
+	if t.empty++; objects > 0 {
+		t.empty = 0
+	}
+	again := token != "" && (token == t.token || t.empty > mostEmpty)
+	t.token = token
+	return again
+}
+
 // keep reads items until all are there, or as much as may be kept.
 func (p *page) keep(most int) *refusal {
-	for size := 0; size <= most && !p.whole; {
+	for p.size <= most && !p.whole {
 		item, err := p.Next()
 		switch {
 		case errors.Is(err, io.EOF):
@@ -56,7 +75,7 @@ func (p *page) keep(most int) *refusal {
 			return p.reply.failed(err)
 		}
 		p.kept = append(p.kept, slices.Clone(item))
-		size += len(item) + leastOfItem
+		p.size += len(item) + leastOfItem
 	}
 	if !p.whole {
 		p.reply.pause()
@@ -124,7 +143,7 @@ func (e *everywhere) openObject(ctx context.Context, cluster string, query url.V
 		return nil, r.failed(errors.New("what it says is no object"))
 	}
 	head := union.ListHead(object)
-	return &page{List: &union.List{Head: head}, reply: r, kept: [][]byte{object}, whole: true}, nil
+	return &page{List: &union.List{Head: head}, reply: r, kept: [][]byte{object}, size: len(object), whole: true}, nil
 }
 
 // over is a reply of which nothing comes any more.
@@ -166,7 +185,8 @@ type beginning struct {
 	told    bool // that it is missing
 }
 
-// begin asks for it. Whatever is kept of it is kept within the member's time.
+// begin asks for it. Whatever is kept of it is kept within the member's time. hold: it is kept,
+// or on its way, until it is written.
 func (e *everywhere) begin(ctx context.Context, slots chan struct{}, cluster string, query url.Values, most int, hold bool) *beginning {
 	b := &beginning{done: make(chan struct{})}
 	go func() {
@@ -174,23 +194,24 @@ func (e *everywhere) begin(ctx context.Context, slots chan struct{}, cluster str
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
-		case <-time.After(e.Timeout): // others hang
-			b.refused = late(cluster, e.Timeout)
-			return
-		case <-ctx.Done():
-			b.refused = late(cluster, e.Timeout)
+		case <-ctx.Done(): // waiting for others is not the member's time
+			b.refused = &refusal{Missing: union.Missing{Cluster: cluster, Reason: union.TimedOut, Message: "the time for all clusters is over, and it has not been asked"}}
 			return
 		}
 		if b.page, b.refused = e.open(ctx, cluster, query); b.refused != nil {
 			return
 		}
-		if b.refused = b.page.keep(most); b.refused != nil || b.page.whole || hold {
-			b.head = b.page.Head
+		b.refused = b.page.keep(most)
+		b.head = b.page.Head
+		if b.refused != nil || hold || b.page.whole && b.page.size <= most {
 			return
 		}
 		b.page.close()
+		whole := b.page.whole
 		b.page, b.again = nil, true
-		b.head, b.refused = e.peek(ctx, cluster, query)
+		if !whole {
+			b.head, b.refused = e.peek(ctx, cluster, query)
+		}
 	}()
 	return b
 }

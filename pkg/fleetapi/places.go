@@ -26,29 +26,45 @@ func newPlaces(total, each int) *places {
 	return &places{total: total, each: each, by: map[string]int{}}
 }
 
-// take takes a place for a user; leave gives it back, once. The error is one that a client
-// of the API understands.
-func (p *places) take(user string) (leave func(), err error) {
+// suffice says whether a user may have so many at all. The error does not say when to ask
+// again: that would be in vain.
+func (p *places) suffice(places int) error {
+	most, flag := p.each, "--fleet-api-max-requests-per-user"
+	if p.total < most {
+		most, flag = p.total, "--fleet-api-max-requests"
+	}
+	if places <= most {
+		return nil
+	}
+	return apierrors.NewBadRequest(fmt.Sprintf(
+		"a watch of %d clusters is as many requests to members, and this server lets nobody have more than %d open (%s): watch fewer clusters at once", places, most, flag))
+}
+
+// take takes places for a user, all or none; leave gives them back, once. The error is one
+// that a client of the API understands.
+func (p *places) take(user string, places int) (leave func(), err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.by[user] >= p.each:
+	case places <= 0:
+		return func() {}, nil
+	case p.by[user]+places > p.each:
 		return nil, apierrors.NewTooManyRequests(fmt.Sprintf(
-			"%q has %d requests to members open at this server, and may have no more (--fleet-api-max-requests-per-user)", user, p.each), placeRetryAfter)
-	case p.taken >= p.total:
+			"%q has %d requests to members open at this server, and may have no more than %d (--fleet-api-max-requests-per-user)", user, p.by[user], p.each), placeRetryAfter)
+	case p.taken+places > p.total:
 		return nil, apierrors.NewTooManyRequests(fmt.Sprintf(
-			"%d requests to members are open at this server, and there may be no more (--fleet-api-max-requests)", p.total), placeRetryAfter)
+			"%d requests to members are open at this server, and there may be no more than %d (--fleet-api-max-requests)", p.taken, p.total), placeRetryAfter)
 	}
-	p.taken++
-	p.by[user]++
-	return sync.OnceFunc(func() { p.leave(user) }), nil
+	p.taken += places
+	p.by[user] += places
+	return sync.OnceFunc(func() { p.leave(user, places) }), nil
 }
 
-func (p *places) leave(user string) {
+func (p *places) leave(user string, places int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.taken--
-	if p.by[user]--; p.by[user] == 0 {
+	p.taken -= places
+	if p.by[user] -= places; p.by[user] == 0 {
 		delete(p.by, user)
 	}
 }

@@ -103,7 +103,7 @@ func (p *passage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else if upgrade {
 		to = p.upgrades
 	}
-	leave, err := p.places.take(p.user)
+	leave, err := p.places.take(p.user, 1)
 	if err != nil {
 		p.responder.Error(err)
 		return

@@ -57,12 +57,12 @@ func (e *everywhere) watch(ctx context.Context, w http.ResponseWriter, clusters 
 	defer context.AfterFunc(e.streams.over, cancel)()
 	v := &watching{
 		everywhere: e, clusters: clusters, begins: make(chan told), tells: make(chan told), version: union.Version{},
-		out: &holding{w: w, header: e.warn}, unsynced: map[string]bool{}, initially: e.InitialEnd,
+		out: &holding{w: w, header: e.warn, until: func() time.Time { return time.Now().Add(patience) }}, unsynced: map[string]bool{}, initially: e.InitialEnd,
 	}
 	for _, cluster := range clusters {
 		go v.following(cluster).run(ctx)
 	}
-	if err := v.begin(ctx); err != nil {
+	if err := v.begin(ctx, min(e.Timeout, ends/2)); err != nil {
 		return err
 	}
 	v.serve(ctx)
@@ -86,15 +86,15 @@ func (v *watching) following(cluster string) *following {
 }
 
 // begin waits until all clusters have answered, or their time is over, and begins the
-// answer.
-func (v *watching) begin(ctx context.Context) error {
+// answer. A watch that is to end soon does not spend all of its time on it.
+func (v *watching) begin(ctx context.Context, patience time.Duration) error {
 	waiting := map[string]bool{}
 	for _, cluster := range v.clusters {
 		waiting[cluster] = true
 	}
 	var refusals []*refusal
 	// Nothing else is listened to: it can be written only when the columns of all are known.
-	timer := time.NewTimer(v.Timeout)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for len(waiting) > 0 {
 		select {
@@ -113,7 +113,7 @@ func (v *watching) begin(ctx context.Context) error {
 			v.columns = v.columns.Union(t.columns)
 		case <-timer.C:
 			for cluster := range waiting {
-				r := late(cluster, v.Timeout)
+				r := late(cluster, patience)
 				v.absent.note(r.Missing)
 				refusals = append(refusals, r)
 			}
