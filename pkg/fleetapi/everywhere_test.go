@@ -349,6 +349,60 @@ func TestClustersThatAreMissingAreNamed(t *testing.T) {
 	}
 }
 
+// The first cluster by name does not say what all are of.
+func TestAClusterOfAnotherKindIsTheOneThatIsMissing(t *testing.T) {
+	t.Parallel()
+	for name, head := range map[string]string{
+		"kind":       `"kind":"SecretList","apiVersion":"v1"`,
+		"apiVersion": `"kind":"ConfigMapList","apiVersion":"other/v1"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newMember(t, "a")
+			a.does(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("watch") != "" {
+					hangs(w, r)
+				}
+				_, _ = fmt.Fprintf(w, `{%s,"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"x"}}]}`, head)
+			})
+			server := serve(t, &hostOfMany{members: []*standIn{a, newMember(t, "b", "y", "y2"), newMember(t, "c", "z")}})
+			const missing = "cluster a is missing (Invalid)"
+			first := get(t, server, configMaps+"?limit=2")
+			if !slices.Equal(first.places, []string{"b/y", "b/y2"}) || len(first.warnings) != 1 || !strings.Contains(first.warnings[0], missing) {
+				t.Errorf("got %+v", first)
+			}
+			if l := get(t, server, configMaps+"?continue="+first.next); !slices.Equal(l.places, []string{"c/z"}) {
+				t.Errorf("got %+v", l)
+			}
+			next, warnings := watched(t, server, "")
+			if len(warnings) != 1 || !strings.Contains(warnings[0], missing) {
+				t.Error(warnings)
+			}
+			got := []string{next(), next(), next()}
+			slices.Sort(got)
+			for i, want := range []string{"ADDED b/y ", "ADDED b/y2 ", "ADDED c/z "} {
+				if !strings.HasPrefix(got[i], want) {
+					t.Errorf("got %q", got)
+				}
+			}
+		})
+	}
+}
+
+// On later pages a cluster that had said the right kind does not say another one for all.
+func TestTheKindOfAListIsThatOfItsFirstPage(t *testing.T) {
+	t.Parallel()
+	a := newMember(t, "a", "x", "x2")
+	server := serve(t, &hostOfMany{members: []*standIn{a, newMember(t, "b", "y"), newMember(t, "c", "z")}})
+	first := get(t, server, configMaps+"?limit=1&clusters=a,b,c")
+	a.does(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"kind":"SecretList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"x"}}]}`)
+	})
+	if l := get(t, server, configMaps+"?clusters=a,b,c&continue="+first.next); !slices.Equal(l.places, []string{"b/y", "c/z"}) || len(l.warnings) != 1 {
+		t.Errorf("got %+v", l)
+	}
+}
+
 func TestWhatFailsInTheMiddleBreaksTheAnswerOff(t *testing.T) {
 	t.Parallel()
 	h := &hostOfMany{members: []*standIn{newMember(t, "a", named(5000)...), newMember(t, "b", "y")}}
@@ -554,14 +608,14 @@ func TestAWatchThatEndsSoonDoesNotWaitUntilThenForAMemberThatHangs(t *testing.T)
 
 func TestWaitingForMembersThatHangIsNotTheTimeOfOthers(t *testing.T) {
 	t.Parallel()
-	h := &hostOfMany{members: []*standIn{newMember(t, "m3x", "x")}}
-	for i := range 2 * mostAtOnce {
+	h := &hostOfMany{members: []*standIn{newMember(t, "m8x", "x")}}
+	for i := range 3 * mostAtOnce {
 		m := newMember(t, fmt.Sprintf("m%02d", i))
 		m.does(hangs)
 		h.members = append(h.members, m)
 	}
 	l := get(t, serve(t, h), configMaps+"?timeout=5s")
-	if l.code != http.StatusOK || !slices.Equal(l.places, []string{"m3x/x"}) {
+	if l.code != http.StatusOK || !slices.Equal(l.places, []string{"m8x/x"}) {
 		t.Errorf("got %v %v %v", l.code, l.places, l.warnings)
 	}
 }
@@ -621,5 +675,49 @@ func TestWatchesNameWhoIsMissing(t *testing.T) {
 		} else if got == "end" {
 			t.Fatal("the watch with bookmarks has ended")
 		}
+	}
+}
+
+// A member that answers and then says an error is as lost as one that does not answer.
+func TestWatchesNameMembersThatFailOnceTheyHaveAnswered(t *testing.T) {
+	t.Parallel()
+	items := `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"y","uid":"1"}}`
+	for name, does := range map[string]http.HandlerFunc{
+		"watch": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("watch") != "" {
+				_, _ = fmt.Fprintln(w, `{"type":"ERROR","object":{"kind":"Status","code":500,"message":"no"}}`)
+				return
+			}
+			_, _ = fmt.Fprint(w, items+"]}")
+		},
+		"list": func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, items) },
+		"list no end": func(w http.ResponseWriter, r *http.Request) {
+			page, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+			_, _ = fmt.Fprintf(w, `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"1","continue":"%d"},"items":[]}`, page+1)
+		},
+		"what is no object": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("watch") != "" {
+				_, _ = fmt.Fprintln(w, `{"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"z"},"metadata":{"name":"z"}}}`)
+				return
+			}
+			_, _ = fmt.Fprint(w, items+"]}")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, b := newMember(t, "a"), newMember(t, "b")
+			server := serve(t, &hostOfMany{members: []*standIn{a, b}})
+			get(t, server, configMaps) // connects
+			b.does(does)
+			next, _ := watched(t, server, "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeout=3s")
+			for missing, initial := false, false; !missing || !initial; {
+				got := next()
+				missing = missing || strings.Contains(got, `{"b":{"reason":`)
+				initial = initial || strings.HasSuffix(got, "true")
+				if got == "end" {
+					t.Fatal("the watch has ended")
+				}
+			}
+		})
 	}
 }

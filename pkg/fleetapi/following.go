@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -51,9 +52,14 @@ type following struct {
 	head    union.Head
 	columns union.Columns
 
-	begun, lost bool
-	failing     time.Time
-	over        bool
+	agreed  *agreed
+	scratch []byte // what can be written of an object
+
+	begun, over bool
+	// mu is for what a timer may change: that of a watch which is quiet.
+	mu      sync.Mutex
+	lost    bool
+	failing time.Time
 }
 
 const (
@@ -104,8 +110,8 @@ func (f *following) stillAllowed(ctx context.Context) bool {
 	}
 }
 
-// say tells the watch of all, and waits until it listens.
-func (f *following) say(ctx context.Context, t told) {
+// say tells the watch of all, and waits until it listens. It is false if that is over.
+func (f *following) say(ctx context.Context, t told) bool {
 	t.cluster = f.cluster
 	to := f.tells
 	if t.begun {
@@ -113,21 +119,49 @@ func (f *following) say(ctx context.Context, t told) {
 	}
 	select {
 	case to <- t:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
-// works notes that the cluster has answered.
-func (f *following) works(ctx context.Context) {
-	f.failing = time.Time{}
-	if !f.begun || f.lost {
-		f.say(ctx, told{begun: !f.begun, back: f.lost, columns: f.columns, head: f.head})
-		f.begun, f.lost = true, false
+// answers says that the cluster has answered for the first time.
+func (f *following) answers(ctx context.Context) {
+	if !f.begun {
+		f.say(ctx, told{begun: true, columns: f.columns, head: f.head})
+		f.begun = true
 	}
+}
+
+// works notes that what the cluster has answered is of use: it has told something, or lasts.
+func (f *following) works(ctx context.Context) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failing = time.Time{}
+	if f.lost {
+		f.lost = !f.say(ctx, told{back: true, head: f.head})
+	}
+}
+
+// lasting calls works when the watch has lasted for longer than a member may take. stop
+// waits for it.
+func (f *following) lasting(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var timer sync.WaitGroup
+	timer.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-time.After(f.Timeout):
+			f.works(ctx)
+		}
+	})
+	return func() { cancel(); timer.Wait() }
 }
 
 // failed says that the cluster is lost, if it has failed for as long as a member may take.
 func (f *following) failed(ctx context.Context, r *refusal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.failing.IsZero() {
 		f.failing = time.Now()
 	}
@@ -166,7 +200,8 @@ func (f *following) advance(ctx context.Context) *refusal {
 	}
 	defer r.Close()
 	r.pause()
-	f.works(ctx)
+	f.answers(ctx)
+	defer f.lasting(ctx)()
 	return f.events(ctx, r)
 }
 
@@ -189,13 +224,38 @@ func (f *following) events(ctx context.Context, r *reply) *refusal {
 		case f.form.As == union.Table:
 			err = f.table(ctx, event)
 		default:
-			err = f.object(ctx, event.Type, event.Object, "")
+			head := union.ObjectHead(event.Object)
+			if err = f.fits(ctx, head.Kind, head.APIVersion); err == nil {
+				err = f.object(ctx, event.Type, event.Object, "")
+			}
 		}
 		if err != nil {
 			return r.failed(err)
 		}
 	}
 	return nil
+}
+
+// fits says whether objects are of the kind that all clusters tell of, once that is known. A
+// cluster whose are not is lost at once: nothing of it is told.
+func (f *following) fits(ctx context.Context, kind, apiVersion string) error {
+	if f.form.As != "" || kind == "" && apiVersion == "" {
+		return nil
+	}
+	select {
+	case <-f.agreed.known:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if f.agreed.has(kind, apiVersion) {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.lost {
+		f.lost = f.say(ctx, told{lost: errorOf(f.cluster, errOtherKind)})
+	}
+	return errOtherKind
 }
 
 func (f *following) table(ctx context.Context, event union.Event) error {
@@ -224,13 +284,30 @@ func (f *following) object(ctx context.Context, kind string, object []byte, vers
 		version = id.ResourceVersion
 	}
 	if kind != union.Bookmark {
+		if err := f.writable(object); err != nil {
+			return err
+		}
 		f.known.Note(kind, id)
 	}
+	f.works(ctx)
 	f.say(ctx, told{kind: kind, object: slices.Clone(object), columns: f.columns, version: version})
 	if version != "" {
 		f.version = version
 	}
 	return nil
+}
+
+// writable says whether an object, or row, can be told.
+func (f *following) writable(object []byte) (err error) {
+	if f.form.As == union.Table {
+		f.scratch, err = union.AppendRow(f.scratch[:0], object, union.MappingOf(f.columns, f.columns), union.Mark{})
+	} else {
+		f.scratch, err = union.AppendObject(f.scratch[:0], object, union.Mark{})
+	}
+	if cap(f.scratch) > flushed {
+		f.scratch = nil
+	}
+	return err
 }
 
 func (f *following) identity(object []byte) (union.Identity, error) {
@@ -274,7 +351,11 @@ func (f *following) tellAll(ctx context.Context) *refusal {
 			return refused
 		}
 		f.head, f.columns = p.Head, p.Columns
-		f.works(ctx)
+		f.answers(ctx)
+		if err := f.fits(ctx, p.ItemKind(), p.APIVersion); err != nil {
+			p.close()
+			return errorOf(f.cluster, err)
+		}
 		objects := 0
 		refused, err := p.each(func(item []byte) error {
 			objects++
@@ -304,12 +385,16 @@ func (f *following) tellAll(ctx context.Context) *refusal {
 		f.vanished(ctx, listed)
 	}
 	f.list = false
+	f.works(ctx)
 	f.say(ctx, told{synced: true, version: f.version, head: f.head})
 	return nil
 }
 
 func (f *following) compare(ctx context.Context, listed *union.Known, item []byte) error {
 	id, err := f.identity(item)
+	if err == nil && !f.silent {
+		err = f.writable(item)
+	}
 	if err != nil || f.silent {
 		return err
 	}

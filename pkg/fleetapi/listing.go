@@ -107,6 +107,9 @@ func (l *listing) goOn() {
 		l.absent.note(union.Missing{Cluster: cluster, Reason: union.Gone, Message: "it was in an earlier page, and cannot be read any more"})
 	}
 	l.clusters, l.versions = left, l.Continue.Versions
+	if l.form.As == "" && l.Continue.Kind != "" {
+		l.head = union.Head{Kind: l.Continue.Kind, APIVersion: l.target.GroupVersion().String()}
+	}
 }
 
 // beginningOf is the query for the first objects of a cluster, and how much of them is kept.
@@ -153,8 +156,17 @@ func (l *listing) start(ctx context.Context) error {
 		last = 0
 	}
 	l.askUpTo(ctx, last)
-	for i, b := range l.begun {
+	var right []union.Head
+	for _, b := range l.begun {
 		<-b.done
+		if b.refused == nil && l.right(b.head) {
+			right = append(right, b.head)
+		}
+	}
+	if l.head.Kind == "" {
+		l.head = union.MostSay(right)
+	}
+	for i, b := range l.begun {
 		if b.refused == nil && !l.fits(b.head) {
 			b.refused = errorOf(l.clusters[i], errOtherKind)
 		}
@@ -177,17 +189,26 @@ func (l *listing) start(ctx context.Context) error {
 }
 
 var (
-	errOtherKind = errors.New("what it serves is of another kind than in the clusters before it")
+	errOtherKind = errors.New("what it serves is of another kind than in other clusters")
 	errEndless   = errors.New("its list has no end: its pages are followed by themselves, or by empty ones")
 	errInvalid   = errors.New("an item that cannot be written")
 )
 
-// fits says whether a member's list is of the kind of the others. The first one says which.
+// right says whether a list can be one of what is asked for.
+func (l *listing) right(h union.Head) bool {
+	return l.form.As != "" || h.APIVersion == l.target.GroupVersion().String()
+}
+
+// fits says whether a member's list is of the kind of the others: what most beginnings say,
+// or, where none did, the first one that does.
 func (l *listing) fits(h union.Head) bool {
-	if l.head.Kind == "" {
+	if h.Kind == "" {
+		return true
+	}
+	if l.head.Kind == "" && l.right(h) {
 		l.head = union.Head{Kind: h.Kind, APIVersion: h.APIVersion}
 	}
-	return h.Kind == "" || l.head.Same(h)
+	return l.head.Same(h)
 }
 
 // missing notes that a cluster is missing. The error is for what a client is to begin anew.
@@ -271,6 +292,9 @@ func (l *listing) left() int {
 // endAt ends the page.
 func (l *listing) endAt(cluster, token string) {
 	l.next = &union.Token{Versions: l.versions, At: cluster, Continue: token, Missing: map[string]string{}}
+	if l.form.As == "" {
+		l.next.Kind = l.head.Kind
+	}
 	for _, m := range l.absent.list() {
 		l.next.Missing[m.Cluster] = m.Reason
 	}

@@ -44,6 +44,18 @@ type watching struct {
 	unsynced  map[string]bool
 	ended     bool
 	initially bool // the end of what was there first is still to be said
+	agreed    *agreed
+}
+
+// agreed is the kind of objects that is told, which most clusters say at the beginning; empty
+// if none says it before there is an object.
+type agreed struct {
+	known            chan struct{} // closed when it is
+	kind, apiVersion string
+}
+
+func (a *agreed) has(kind, apiVersion string) bool {
+	return apiVersion == a.apiVersion && (a.kind == "" || kind == a.kind)
 }
 
 // watch answers a watch.
@@ -58,6 +70,7 @@ func (e *everywhere) watch(ctx context.Context, w http.ResponseWriter, clusters 
 	v := &watching{
 		everywhere: e, clusters: clusters, begins: make(chan told), tells: make(chan told), version: union.Version{},
 		out: &holding{w: w, header: e.warn, until: func() time.Time { return time.Now().Add(patience) }}, unsynced: map[string]bool{}, initially: e.InitialEnd,
+		agreed: &agreed{known: make(chan struct{}), apiVersion: e.target.GroupVersion().String()},
 	}
 	for _, cluster := range clusters {
 		go v.following(cluster).run(ctx)
@@ -72,7 +85,7 @@ func (e *everywhere) watch(ctx context.Context, w http.ResponseWriter, clusters 
 // following begins at the version that the client names. A cluster of which it names none,
 // because it has joined since or was missing, is told of as a whole.
 func (v *watching) following(cluster string) *following {
-	f := &following{everywhere: v.everywhere, cluster: cluster, begins: v.begins, tells: v.tells, known: union.NewKnown()}
+	f := &following{everywhere: v.everywhere, cluster: cluster, begins: v.begins, tells: v.tells, known: union.NewKnown(), agreed: v.agreed}
 	f.version = v.ResourceVersion[cluster]
 	if f.version == "" || v.InitialEnd {
 		f.list, f.version = true, ""
@@ -93,6 +106,7 @@ func (v *watching) begin(ctx context.Context, patience time.Duration) error {
 		waiting[cluster] = true
 	}
 	var refusals []*refusal
+	var begun []told
 	// Nothing else is listened to: it can be written only when the columns of all are known.
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -109,7 +123,7 @@ func (v *watching) begin(ctx context.Context, patience time.Duration) error {
 				refusals = append(refusals, t.lost)
 				continue
 			}
-			v.note(t)
+			begun = append(begun, t)
 			v.columns = v.columns.Union(t.columns)
 		case <-timer.C:
 			for cluster := range waiting {
@@ -122,6 +136,7 @@ func (v *watching) begin(ctx context.Context, patience time.Duration) error {
 			return ctx.Err()
 		}
 	}
+	refusals = append(refusals, v.agree(begun)...)
 	if len(refusals) == len(v.clusters) {
 		return together(refusals)
 	}
@@ -129,6 +144,31 @@ func (v *watching) begin(ctx context.Context, patience time.Duration) error {
 		return err
 	}
 	return v.out.fail(v.out.flush())
+}
+
+// agree finds out what the objects are of, and refuses the clusters whose are of another kind.
+func (v *watching) agree(begun []told) (refusals []*refusal) {
+	defer close(v.agreed.known)
+	var right []union.Head
+	for _, t := range begun {
+		if v.form.As != "" || t.head.APIVersion == v.agreed.apiVersion {
+			right = append(right, t.head)
+		}
+	}
+	v.note(told{head: union.MostSay(right)})
+	if v.form.As != "" {
+		return nil
+	}
+	v.agreed.kind = v.head.Kind
+	for _, t := range begun {
+		if t.head.Kind != "" && !v.agreed.has(t.head.ItemKind(), t.head.APIVersion) {
+			r := errorOf(t.cluster, errOtherKind)
+			v.absent.note(r.Missing)
+			delete(v.unsynced, t.cluster)
+			refusals = append(refusals, r)
+		}
+	}
+	return refusals
 }
 
 // serve writes what the clusters tell, until the watch ends.
@@ -199,7 +239,7 @@ func (v *watching) note(t told) {
 	}
 }
 
-// event writes one. What cannot be written is the member's fault, which is lost then.
+// event writes one, of which its follower has found that it can be written.
 func (v *watching) event(t told) error {
 	v.note(t)
 	before, version := len(v.out.buf), ""
@@ -221,7 +261,7 @@ func (v *watching) event(t told) error {
 	})
 	if err != nil {
 		v.out.buf = v.out.buf[:before]
-		return v.lost(told{cluster: t.cluster, lost: errorOf(t.cluster, err)})
+		return v.end(metav1.Status{Code: http.StatusInternalServerError, Reason: metav1.StatusReasonInternalError, Message: errorOf(t.cluster, err).Error()})
 	}
 	v.told, v.news = true, true
 	return nil

@@ -179,6 +179,27 @@ func (h Head) ItemKind() string {
 // Same says whether two lists are of one kind, so that one list can have the items of both.
 func (h Head) Same(other Head) bool { return h.Kind == other.Kind && h.APIVersion == other.APIVersion }
 
+// MostSay is what most lists are of, the first of those that are as many. Those without a kind
+// do not say it yet.
+func MostSay(heads []Head) (most Head) {
+	votes := 0
+	for _, h := range heads {
+		if h.Kind == "" {
+			continue
+		}
+		same := 0
+		for _, other := range heads {
+			if h.Same(other) {
+				same++
+			}
+		}
+		if same > votes {
+			most, votes = Head{Kind: h.Kind, APIVersion: h.APIVersion}, same
+		}
+	}
+	return most
+}
+
 // ListHead is that of a list of an object's kind.
 func ListHead(object []byte) Head {
 	h := ObjectHead(object)

@@ -31,6 +31,8 @@ type Token struct {
 	Rest []string
 	// Missing are the clusters that were not in the list before, with the reason.
 	Missing map[string]string
+	// Kind is that of the list, if it is one of the objects themselves and known.
+	Kind string
 }
 
 type encodedToken struct {
@@ -40,11 +42,12 @@ type encodedToken struct {
 	Continue string            `json:"c,omitempty"`
 	Rest     []string          `json:"r,omitempty"`
 	Missing  map[string]string `json:"m,omitempty"`
+	Kind     string            `json:"k,omitempty"`
 }
 
 // String is what a client is given.
 func (t Token) String() string {
-	text, err := json.Marshal(encodedToken{tokenFormat, t.Versions.String(), t.At, t.Continue, t.Rest, t.Missing})
+	text, err := json.Marshal(encodedToken{tokenFormat, t.Versions.String(), t.At, t.Continue, t.Rest, t.Missing, t.Kind})
 	if err != nil {
 		return "" // strings only: there is none
 	}
@@ -61,7 +64,7 @@ func ParseToken(text string) (*Token, error) {
 		return nil, errToken
 	}
 	var e encodedToken
-	if json.Unmarshal(decoded, &e) != nil || e.Format != tokenFormat || !isName(e.At) || len(e.Continue) > mostOfContinue || len(e.Missing) > mostClusters || len(e.Rest) > mostClusters || !all(e.Rest, isName) {
+	if json.Unmarshal(decoded, &e) != nil || e.Format != tokenFormat || !isName(e.At) || len(e.Continue) > mostOfContinue || len(e.Missing) > mostClusters || len(e.Rest) > mostClusters || !all(e.Rest, isName) || e.Kind != "" && !isOf(e.Kind, mostOfName, "") {
 		return nil, errToken
 	}
 	for cluster, reason := range e.Missing {
@@ -73,7 +76,7 @@ func ParseToken(text string) (*Token, error) {
 	if err != nil {
 		return nil, errToken
 	}
-	return &Token{Versions: versions, At: e.At, Continue: e.Continue, Rest: e.Rest, Missing: e.Missing}, nil
+	return &Token{Versions: versions, At: e.At, Continue: e.Continue, Rest: e.Rest, Missing: e.Missing, Kind: e.Kind}, nil
 }
 
 // Left are those of the clusters that may be read of which the list has not come to the end:

@@ -44,7 +44,7 @@ func TestVersionsAreReadAsTheyAreWritten(t *testing.T) {
 }
 
 func TestTokensLeadToWhatIsLeftAndMayBeRead(t *testing.T) {
-	token := Token{Versions: Version{"a": "1", "b": "2", "c": "3", "d": "4"}, At: "b", Continue: "abc", Missing: map[string]string{"e": NotReady}}
+	token := Token{Versions: Version{"a": "1", "b": "2", "c": "3", "d": "4"}, At: "b", Continue: "abc", Kind: "PodList", Missing: map[string]string{"e": NotReady}}
 	read, err := ParseToken(token.String())
 	if err != nil || read.String() != token.String() || read.Continue != "abc" || read.Missing["e"] != NotReady {
 		t.Fatalf("got %v %v", read, err)
@@ -60,7 +60,7 @@ func TestTokensLeadToWhatIsLeftAndMayBeRead(t *testing.T) {
 	if left, gone := read.Left([]string{"a", "b", "d", "new"}); !slices.Equal(left, []string{"b", "d"}) || !slices.Equal(gone, []string{"c"}) {
 		t.Errorf("of clusters that say no version: left %v, gone %v", left, gone)
 	}
-	for _, text := range []string{Token{At: "b", Rest: []string{"no/name"}}.String(), "x", "{}", "e30", "eyJmIjoyLCJhIjoiYSJ9", strings.Repeat("a", mostOfToken+1), token.String()[1:]} {
+	for _, text := range []string{Token{At: "b", Rest: []string{"no/name"}}.String(), Token{At: "b", Kind: "no kind"}.String(), "x", "{}", "e30", "eyJmIjoyLCJhIjoiYSJ9", strings.Repeat("a", mostOfToken+1), token.String()[1:]} {
 		if read, err := ParseToken(text); err == nil {
 			t.Errorf("%.30q is read as %v", text, read)
 		}
@@ -364,5 +364,24 @@ func TestWhatIsServedAnywhereIsServed(t *testing.T) {
 	}
 	if Resources(all, "apps", "v9") != nil {
 		t.Error("v9 is served")
+	}
+}
+
+func TestMostSay(t *testing.T) {
+	a, b, none := Head{Kind: "AList", APIVersion: "v1"}, Head{Kind: "BList", APIVersion: "v1"}, Head{}
+	for name, test := range map[string]struct {
+		heads []Head
+		want  Head
+	}{
+		"none":                 {nil, none},
+		"none with a kind":     {[]Head{none, none}, none},
+		"one":                  {[]Head{none, none, a}, a},
+		"most":                 {[]Head{a, b, none, b}, b},
+		"the first of as many": {[]Head{b, a, a, b}, b},
+		"of another version":   {[]Head{{Kind: "AList", APIVersion: "v2"}, a, a}, a},
+	} {
+		if got := MostSay(test.heads); !got.Same(test.want) {
+			t.Errorf("%s: got %v", name, got)
+		}
 	}
 }
