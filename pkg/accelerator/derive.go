@@ -140,7 +140,7 @@ func tolerationsOf(pool *v1alpha1.Pool, approvals []Approval) (tolerations []cor
 		case v1alpha1.TaintHardware:
 			tolerations = append(tolerations, corev1.Toleration{Key: taint.Key, Operator: corev1.TolerationOpExists, Effect: taint.Effect})
 		default:
-			i := slices.IndexFunc(approvals, func(a Approval) bool { return opens(a, taint) })
+			i := slices.IndexFunc(approvals, func(a Approval) bool { return Opens(a, taint) })
 			if i < 0 {
 				blocking = append(blocking, taint)
 				continue
@@ -155,8 +155,9 @@ func tolerationsOf(pool *v1alpha1.Pool, approvals []Approval) (tolerations []cor
 	return tolerations, blocking
 }
 
-// opens nothing when key or effect are missing: a toleration without them would open all.
-func opens(a Approval, taint v1alpha1.PoolTaint) bool {
+// Opens says whether an approval is for a taint. It is for nothing when key or effect are
+// missing: a toleration without them would open all.
+func Opens(a Approval, taint v1alpha1.PoolTaint) bool {
 	return a.Key != "" && a.Effect != "" && a.Key == taint.Key && a.Effect == taint.Effect && (a.AnyValue || a.Value == taint.Value)
 }
 

@@ -76,13 +76,18 @@ func meaning(taint corev1.Taint, node *Node) v1alpha1.TaintMeaning {
 	return v1alpha1.TaintRestricted
 }
 
+// Passes says whether a taint of this key means, in any cluster, that the node is broken,
+// starting, draining or about to go.
+func Passes(key string) bool {
+	return slices.ContainsFunc(passing, func(p struct{ key, source string }) bool {
+		return key == p.key || strings.HasSuffix(p.key, "/") && strings.HasPrefix(key, p.key)
+	})
+}
+
 // isPassing says whether a taint means that the node is broken, starting, draining or
 // about to go. What passes is never tolerated, whoever approves it.
 func isPassing(taint corev1.Taint, startup []v1alpha1.StartupTaint) bool {
-	known := slices.ContainsFunc(passing, func(p struct{ key, source string }) bool {
-		return taint.Key == p.key || strings.HasSuffix(p.key, "/") && strings.HasPrefix(taint.Key, p.key)
-	})
-	return known || slices.ContainsFunc(startup, func(s v1alpha1.StartupTaint) bool { return s.Key == taint.Key && s.Effect == taint.Effect })
+	return Passes(taint.Key) || slices.ContainsFunc(startup, func(s v1alpha1.StartupTaint) bool { return s.Key == taint.Key && s.Effect == taint.Effect })
 }
 
 // marksHardware tells whether a taint's whole key is an accelerator that the node offers,

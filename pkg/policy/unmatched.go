@@ -5,18 +5,20 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
 
 // mostUnmatched is how much is told of a policy that no cluster has.
 const mostUnmatched = 5
 
 // Unmatched says what the rules of a policy name that there is none of: clusters that have not
-// joined, and accelerators, products, labels and versions that no member has. Each begins with
-// the field. That is no fault, since clusters come and go, but it may be mistyped. What depends
+// joined, accelerators, products, labels and versions that no member has, and approved taints
+// that no pool has in the rule's clusters. Each begins with the field. That is no fault, since clusters come and go, but it may be mistyped. What depends
 // on clusters that have never been read is not told.
 func (f *Fleet) Unmatched(p *Policy) []string {
 	if p.problem != nil {
@@ -65,6 +67,7 @@ func (f *Fleet) unmatchedBy(r *rule) []string {
 	if len(said) == 0 && r.clusters != nil && f.meetNone(r.clusters.selects) {
 		said = append(said, r.field+".clusters: no cluster has joined that meets all of it")
 	}
+	said = append(said, f.unmatchedApprovals(r)...)
 	for _, list := range []struct {
 		name   string
 		values map[string]any
@@ -104,6 +107,79 @@ func (f *Fleet) unmatchedClusters(r *rule) (said []string) {
 		said = append(said, field+".product: no node of a member offers "+strconv.Quote(s.Product)+" now")
 	}
 	return said
+}
+
+// unmatchedApprovals says which taints the rule approves that open nothing in its clusters; of
+// a rule without clusters that is said already.
+func (f *Fleet) unmatchedApprovals(r *rule) (said []string) {
+	if r.derive == nil || len(r.derive.Approve) == 0 {
+		return nil
+	}
+	taints, certain := f.taintsFor(r.clusters)
+	if !certain {
+		return nil
+	}
+	for i, a := range r.derive.Approve {
+		field := r.field + ".deriveTolerations.approve[" + strconv.Itoa(i) + "]"
+		if accelerator.Passes(a.Key) {
+			said = append(said, field+": "+strconv.Quote(a.Key)+" is a taint of nodes that are broken, starting or about to go, which nothing tolerates")
+			continue
+		}
+		if !slices.ContainsFunc(taints, func(t clusterv1alpha1.PoolTaint) bool { return accelerator.Opens(a, t) }) {
+			said = append(said, field+": no pool of accelerators in the clusters of the rule has the taint "+approvedText(a)+" now"+likely(a, taints))
+		}
+	}
+	return said
+}
+
+// taintsFor are the taints of all pools in the clusters that are selected. certain is false where
+// none is, or not all that counts has been read.
+func (f *Fleet) taintsFor(selector *clusterSelector) (taints []clusterv1alpha1.PoolTaint, certain bool) {
+	for _, name := range f.names {
+		c := f.clusters[name]
+		selected, known := selector.selects(name, c)
+		if !known || selected && (!c.Known || c.DevicesUnread) {
+			return nil, false
+		}
+		if !selected {
+			continue
+		}
+		certain = true
+		for i := range c.Pools {
+			taints = append(taints, c.Pools[i].Taints...)
+		}
+	}
+	return taints, certain
+}
+
+// likely says which taint may have been meant: the first one of the same key, or else of a key
+// that is another only by its case or its prefix.
+func likely(a accelerator.Approval, taints []clusterv1alpha1.PoolTaint) string {
+	name := func(key string) string { return strings.ToLower(key[strings.LastIndexByte(key, '/')+1:]) }
+	for _, alike := range []func(key string) bool{
+		func(key string) bool { return key == a.Key },
+		func(key string) bool { return name(key) == name(a.Key) },
+	} {
+		var texts []string
+		for _, taint := range taints {
+			if alike(taint.Key) {
+				texts = append(texts, accelerator.TaintText(taint))
+			}
+		}
+		if len(texts) > 0 {
+			return "; there is " + slices.Min(texts)
+		}
+	}
+	return ""
+}
+
+// approvedText is a taint as people write it.
+func approvedText(a accelerator.Approval) string {
+	taint := clusterv1alpha1.PoolTaint{Key: a.Key, Value: a.Value, Effect: a.Effect}
+	if a.AnyValue {
+		return accelerator.TaintText(taint) + " with any value"
+	}
+	return accelerator.TaintText(taint)
 }
 
 // meetNone says whether it is certain that no cluster is selected.

@@ -146,6 +146,12 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 			g.Expect(r.Findings).To(ContainElement(finds("unmatched", ns+"/p")))
 		}).Should(Succeed())
 
+		By("a taint that is approved, and that no node has")
+		replaceRules(ctx, p, fields{"replicas": 6, "deriveTolerations": fields{"approve": list{fields{"key": "no-such-taint", "effect": "NoSchedule"}}}})
+		expectCondition(ctx, p, "Accepted", "True", "Unmatched",
+			"spec.rules[0].deriveTolerations.approve[0]: no pool of accelerators in the clusters of the rule has the taint no-such-taint:NoSchedule now")
+		expectField(ctx, first, f.target, "/spec/replicas", 6)
+
 		By("an image that ends without a tag, and a resource that no cluster has")
 		replaceRules(ctx, p, fields{"containers": list{container}, "images": list{fields{"from": "none.example/none", "tag": "1"}}})
 		expectCondition(ctx, p, "Applied", "True", "Applied")
