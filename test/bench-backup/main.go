@@ -17,15 +17,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
 	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/test/benchkit"
 )
 
 type options struct {
@@ -34,14 +33,9 @@ type options struct {
 	profile                        string
 }
 
-func main() {
-	if err := command(); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { benchkit.Main(command) }
 
-func command() error {
+func command(ctx context.Context) error {
 	var o options
 	pflag.IntVar(&o.objects, "objects", 20000, "ConfigMaps to save.")
 	pflag.IntVar(&o.size, "size", 2048, "Bytes of data in each.")
@@ -58,8 +52,6 @@ func command() error {
 		}
 	}
 	pflag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if o.objects < 1 || o.size < 1 || o.changes < 1 || o.rounds < 1 || o.changes > o.objects {
 		return errors.New("--objects, --size, --changes and --rounds must be at least 1, and no more may change than there are")
 	}
@@ -196,12 +188,5 @@ func report(o options, results map[string][]result) error {
 	}
 	fmt.Printf("\nwritten: bytes added to the repository, of those of the first run (%.1f MB for %.1f MB of objects)\n",
 		float64(first.Stored)/1e6, float64(first.Bytes)/1e6)
-	if o.jsonPath == "" {
-		return nil
-	}
-	content, err := json.MarshalIndent(medians, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.jsonPath, append(content, '\n'), 0o644)
+	return benchkit.WriteJSON(o.jsonPath, medians)
 }

@@ -10,16 +10,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
 	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/test/benchkit"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
 
@@ -28,14 +26,9 @@ type options struct {
 	jsonPath                                          string
 }
 
-func main() {
-	if err := command(); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { benchkit.Main(command) }
 
-func command() error {
+func command(ctx context.Context) error {
 	var o options
 	pflag.IntVar(&o.requests, "requests", 1000, "GETs of one object each way.")
 	pflag.IntVar(&o.lists, "lists", 60, "LISTs of all objects each way.")
@@ -48,8 +41,6 @@ func command() error {
 	if min(o.requests, o.lists, o.objects, o.size, o.parallel, o.watches) < 1 {
 		return errors.New("all numbers must be at least 1")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	return run(ctx, o)
 }
 
@@ -86,12 +77,5 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	result.print(os.Stdout)
-	if o.jsonPath == "" {
-		return nil
-	}
-	text, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.jsonPath, append(text, '\n'), 0o600)
+	return benchkit.WriteJSON(o.jsonPath, result)
 }

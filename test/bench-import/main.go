@@ -17,7 +17,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -30,6 +29,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/exported"
 	"github.com/fedctl/fedctl/internal/localcluster"
+	"github.com/fedctl/fedctl/test/benchkit"
 )
 
 const (
@@ -43,14 +43,9 @@ type options struct {
 	delay                time.Duration
 }
 
-func main() {
-	if err := command(); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { benchkit.Main(command) }
 
-func command() error {
+func command(ctx context.Context) error {
 	var o options
 	pflag.IntVar(&o.objects, "objects", 20000, "Federated objects of the export.")
 	pflag.IntVar(&o.size, "size", 1024, "Bytes of data in each.")
@@ -58,8 +53,6 @@ func command() error {
 	pflag.StringVar(&o.fedctl, "fedctl", "bin/fedctl", "The program that is measured.")
 	pflag.DurationVar(&o.delay, "delay", 20*time.Millisecond, "How far away the host is, there and back.")
 	pflag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if o.objects < 1 || o.size < 1 || o.floor < 1 {
 		return errors.New("--objects, --size and --floor must be at least 1")
 	}

@@ -13,7 +13,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -27,6 +27,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/policy"
 	"github.com/fedctl/fedctl/pkg/workload"
+	"github.com/fedctl/fedctl/test/benchkit"
 )
 
 type options struct {
@@ -34,14 +35,9 @@ type options struct {
 	jsonPath, cpuProfile string
 }
 
-func main() {
-	if err := command(); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { benchkit.Main(command) }
 
-func command() error {
+func command(ctx context.Context) error {
 	var o options
 	pflag.IntVar(&o.objects, "objects", 10000, "Federated objects.")
 	pflag.IntVar(&o.clusters, "clusters", 500, "Member clusters; every object is rendered for all of them.")
@@ -67,14 +63,7 @@ func command() error {
 		return err
 	}
 	r.print(os.Stdout)
-	if o.jsonPath == "" {
-		return nil
-	}
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.jsonPath, append(data, '\n'), 0o644)
+	return benchkit.WriteJSON(o.jsonPath, r)
 }
 
 // counted is what something took: processor time, that of the garbage collector included,

@@ -13,13 +13,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/pflag"
+
+	"github.com/fedctl/fedctl/test/benchkit"
 )
 
 type options struct {
@@ -28,14 +27,9 @@ type options struct {
 	verbose                                bool
 }
 
-func main() {
-	if err := command(); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
-	}
-}
+func main() { benchkit.Main(command) }
 
-func command() error {
+func command(ctx context.Context) error {
 	var o options
 	pflag.IntVar(&o.objects, "objects", 1000, "Federated objects to create.")
 	pflag.IntVar(&o.members, "members", 3, "Member clusters; every object goes to all of them.")
@@ -45,8 +39,6 @@ func command() error {
 	pflag.StringVar(&o.jsonPath, "json", "", "File that gets the results as JSON.")
 	pflag.BoolVarP(&o.verbose, "verbose", "v", false, "Show what the clusters and the controller print.")
 	pflag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	return run(ctx, o)
 }
 
@@ -66,12 +58,5 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	report.print(os.Stdout)
-	if o.jsonPath == "" {
-		return nil
-	}
-	content, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(o.jsonPath, append(content, '\n'), 0o644)
+	return benchkit.WriteJSON(o.jsonPath, report)
 }

@@ -22,13 +22,6 @@ const (
 	plane        = framework.KubeFedNamespace
 )
 
-func listOf(ctx context.Context, c *framework.Cluster, empty *unstructured.Unstructured) ([]unstructured.Unstructured, error) {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(empty.GroupVersionKind())
-	err := c.List(ctx, list, client.MatchingLabels{"kubefed.io/managed": "true"})
-	return list.Items, err
-}
-
 // flags have the controllers notice what changes soon.
 var flags = []string{"--cluster-health-check-period=500ms", "--cluster-health-check-timeout=3s", "--cluster-health-check-failure-threshold=2",
 	"--leader-elect-lease-duration=25s", "--leader-elect-renew-deadline=20s", "--leader-elect-retry-period=1s"}
@@ -41,33 +34,21 @@ func controllerOf(ctx context.Context, c *framework.Cluster) *framework.Controll
 	return controller
 }
 
-// expectOK waits until a federated object is in the members as it is wanted.
-func expectOK(ctx context.Context, c *framework.Cluster, kind, namespace, name string, statuses ...any) {
-	GinkgoHelper()
-	Eventually(ctx, func(g Gomega) {
-		u, err := kit.Read(ctx, c, kit.Named(federatedAPI, kind, namespace, name))
-		g.Expect(err).NotTo(HaveOccurred())
-		clusters, _ := kit.At(u.Object, "/status/clusters").(kit.Values)
-		var found []any
-		for _, item := range clusters {
-			found = append(found, kit.At(item, "/status"))
-		}
-		g.Expect(found).To(ConsistOf(statuses...), "%s %s: %v", kind, name, u.Object["status"])
-		g.Expect(kit.At(u.Object, "/status/observedGeneration")).To(Equal(u.GetGeneration()))
-	}).Should(Succeed())
+func federated(kind, namespace, name string) kit.Ref {
+	return kit.Named(federatedAPI, kind, namespace, name)
 }
 
 // expectAllOK waits until everything of the world is in the members.
 func expectAllOK(ctx context.Context, c *framework.Cluster) {
 	GinkgoHelper()
-	expectOK(ctx, c, "FederatedConfigMap", "shop", "golden", nil)
-	expectOK(ctx, c, "FederatedClusterRole", "", "reader", nil, nil)
-	expectOK(ctx, c, "FederatedJob", "shop", "once", "Completed", "Completed")
+	kit.ExpectPropagated(ctx, c, federated("FederatedConfigMap", "shop", "golden"), nil)
+	kit.ExpectPropagated(ctx, c, federated("FederatedClusterRole", "", "reader"), nil, nil)
+	kit.ExpectPropagated(ctx, c, federated("FederatedJob", "shop", "once"), "Completed", "Completed")
 	for _, of := range []struct{ kind, name string }{
 		{"FederatedNamespace", "shop"}, {"FederatedConfigMap", "settings"}, {"FederatedSecret", "password"}, {"FederatedDeployment", "web"}, {"FederatedDeployment", "spread"},
 		{"FederatedJob", "stays"}, {"FederatedService", "web"}, {"FederatedBackup", "nightly"}, {"FederatedWidget", "large"},
 	} {
-		expectOK(ctx, c, of.kind, "shop", of.name, nil, nil)
+		kit.ExpectPropagated(ctx, c, federated(of.kind, "shop", of.name), nil, nil)
 	}
 }
 
@@ -89,10 +70,10 @@ var _ = Describe("A federation whose host is lost", Ordered, func() {
 		dir = filepath.Join(GinkgoT().TempDir(), "federation")
 		mustOn(ctx, host, "install", "--without-controller")
 		for _, c := range []*framework.Cluster{host, members[0], members[1]} {
-			apply(ctx, c, widget)
+			kit.Create(ctx, c, widget)
 		}
 		By("with what is in a member before it is federated")
-		apply(ctx, members[0], "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}")
+		kit.Create(ctx, members[0], "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}")
 		old = controllerOf(ctx, host)
 		Expect(old.Start(ctx)).To(Succeed())
 		mustOn(ctx, host, "enable", "widgets.example.com")
@@ -101,7 +82,7 @@ var _ = Describe("A federation whose host is lost", Ordered, func() {
 			mustOn(ctx, host, "join", c.Name)
 		}
 		mustOn(ctx, host, "join", members[1].Name, "--labels", "tier=gold")
-		apply(ctx, host, world)
+		kit.Create(ctx, host, world)
 		expectAllOK(ctx, host)
 		By("with settings that are not the defaults")
 		config := kit.Named(coreAPI, "KubeFedConfig", plane, "kubefed").Empty()
@@ -223,7 +204,7 @@ var _ = Describe("A federation whose host is lost", Ordered, func() {
 		Expect(out).To(ContainSubstring("was another host's, and goes with its tokens"))
 		new = controllerOf(ctx, successor)
 		Expect(new.Start(ctx)).To(Succeed())
-		expectOK(ctx, successor, "FederatedConfigMap", "shop", "settings", nil, "ClusterNotReady")
+		kit.ExpectPropagated(ctx, successor, federated("FederatedConfigMap", "shop", "settings"), nil, "ClusterNotReady")
 		kit.ExpectField(ctx, successor, kit.Named("scheduling.kubefed.io/v1alpha1", "ReplicaSchedulingPreference", "shop", "spread"), "/status/conditions/0/reason", "ClusterAwaited")
 		Expect(snapshot(ctx)).To(Equal(before))
 		Expect(spread(ctx, successor)).To(Equal(spec))

@@ -63,17 +63,6 @@ func mustOn(ctx context.Context, c *framework.Cluster, args ...string) string {
 	return out
 }
 
-// apply creates the objects of manifests in a cluster.
-func apply(ctx context.Context, c *framework.Cluster, manifests string) {
-	GinkgoHelper()
-	objects, err := framework.ParseYAML(manifests)
-	Expect(err).NotTo(HaveOccurred())
-	for _, object := range objects {
-		// A definition that has just been made is served a moment later.
-		Eventually(ctx, func() error { return c.Create(ctx, object.DeepCopy()) }).Should(Succeed(), "%s %s", object.GetKind(), object.GetName())
-	}
-}
-
 func readFile(path string) string {
 	GinkgoHelper()
 	raw, err := os.ReadFile(path)

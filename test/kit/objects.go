@@ -67,6 +67,34 @@ func Found(ctx context.Context, c *framework.Cluster, r Ref) *unstructured.Unstr
 	return u
 }
 
+// List returns the objects of a kind that a cluster has.
+func List(ctx context.Context, c *framework.Cluster, of Ref, options ...client.ListOption) []unstructured.Unstructured {
+	ginkgo.GinkgoHelper()
+	found := &unstructured.UnstructuredList{}
+	found.SetGroupVersionKind(of.GroupVersionKind)
+	found.SetKind(of.Kind + "List")
+	gomega.Expect(c.List(ctx, found, options...)).To(gomega.Succeed(), "%s in cluster %s", of.Kind, c.Name)
+	return found.Items
+}
+
+// Objects are those of manifests.
+func Objects(manifests string) []*unstructured.Unstructured {
+	ginkgo.GinkgoHelper()
+	objects, err := framework.ParseYAML(manifests)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return objects
+}
+
+// Create creates the objects of manifests in a cluster, in their order. It waits for kinds that
+// are not served yet, as one whose definition has just been made is a moment later.
+func Create(ctx context.Context, c *framework.Cluster, manifests string) {
+	ginkgo.GinkgoHelper()
+	for _, object := range Objects(manifests) {
+		gomega.Eventually(ctx, func() error { return c.Create(ctx, object.DeepCopy()) }).
+			Should(gomega.Succeed(), "%s %s in cluster %s", object.GetKind(), object.GetName(), c.Name)
+	}
+}
+
 // Change reads an object, changes it and writes it, again on a conflict.
 func Change(ctx context.Context, c *framework.Cluster, r Ref, by func(u *unstructured.Unstructured)) *unstructured.Unstructured {
 	ginkgo.GinkgoHelper()
@@ -90,6 +118,23 @@ func ExpectField(ctx context.Context, c *framework.Cluster, r Ref, pointer strin
 		u, err := Read(ctx, c, r)
 		g.Expect(err).NotTo(gomega.HaveOccurred())
 		g.Expect(AsJSON(At(u.Object, pointer))).To(gomega.Equal(AsJSON(want)), "%s of %s in cluster %s", pointer, r, c.Name)
+	}).Should(gomega.Succeed())
+}
+
+// ExpectPropagated waits until a federated object, of which all has been seen, says that of its
+// clusters: the status of each, in any order, where nil is a cluster that is as it should be.
+func ExpectPropagated(ctx context.Context, c *framework.Cluster, r Ref, statuses ...any) {
+	ginkgo.GinkgoHelper()
+	gomega.Eventually(ctx, func(g gomega.Gomega) {
+		u, err := Read(ctx, c, r)
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+		clusters, _ := At(u.Object, "/status/clusters").(Values)
+		var found []any
+		for _, item := range clusters {
+			found = append(found, At(item, "/status"))
+		}
+		g.Expect(found).To(gomega.ConsistOf(statuses...), "%s: %v", r, u.Object["status"])
+		g.Expect(At(u.Object, "/status/observedGeneration")).To(gomega.Equal(u.GetGeneration()))
 	}).Should(gomega.Succeed())
 }
 

@@ -27,6 +27,8 @@ var (
 	controller *framework.Controller // the one that runs
 	// previous and current are the programs of the releases.
 	previous, current *framework.Programs
+	// manifests are what users have written: what the previous release can be given.
+	manifests string
 )
 
 func TestUpgrade(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/fedctl/fedctl/test/e2e/framework"
 	"github.com/fedctl/fedctl/test/kit"
 )
 
@@ -27,9 +26,10 @@ var _ = Describe("A control plane", Ordered, func() {
 	var before map[string]string
 
 	// unchanged expects the members as they were, when the controller has looked at all.
-	unchanged := func(ctx context.Context) {
+	unchanged := func(ctx context.Context, release string) {
 		GinkgoHelper()
-		expectAllDone(ctx)
+		works(ctx, release)
+		expectAllDone(ctx, release)
 		Consistently(ctx, func() map[string]string { return snapshot(ctx) }).Should(Equal(before))
 	}
 
@@ -40,18 +40,17 @@ var _ = Describe("A control plane", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(system.WaitForMember(ctx, c.Name, true)).To(Succeed())
 		}
-		objects, err := framework.ParseYAML(world)
-		Expect(err).NotTo(HaveOccurred())
+		types := defaultTypes(ctx)
+		manifests = manifestsFor(types)
 		kinds := map[string]bool{}
-		for _, object := range objects {
-			kinds[object.GetKind()] = true
-			// A definition that has just been made is served a moment later.
-			Eventually(ctx, func() error { return host.Create(ctx, object.DeepCopy()) }).Should(Succeed(), "%s %s", object.GetKind(), object.GetName())
+		for _, of := range federated() {
+			kinds[of.Kind] = true
 		}
-		for _, t := range list(ctx, host, kit.Named("core.kubefed.io/v1beta1", "FederatedTypeConfig", "", "")) {
-			Expect(kinds).To(HaveKey(kit.At(t.Object, "/spec/federatedType/kind")), "the world has nothing of the default type %s", t.GetName())
+		for kind := range types {
+			Expect(kinds).To(HaveKey(kind), "the world has nothing of a default type")
 		}
-		expectAllDone(ctx)
+		kit.Create(ctx, host, manifests)
+		expectAllDone(ctx, "first")
 		for _, c := range members {
 			for _, name := range []string{"web", "spread"} {
 				kit.ExpectField(ctx, c, kit.Named("apps/v1", "Deployment", "shop", name), "/status/readyReplicas", 2)
@@ -71,19 +70,16 @@ var _ = Describe("A control plane", Ordered, func() {
 
 	It("is upgraded without a change in any member", func(ctx SpecContext) {
 		changeTo(ctx, current)
-		works(ctx, "current")
-		unchanged(ctx)
+		unchanged(ctx, "current")
 	}, SpecTimeout(10*time.Minute))
 
 	It("is downgraded without a change in any member", func(ctx SpecContext) {
 		changeTo(ctx, previous)
-		works(ctx, "previous")
-		unchanged(ctx)
+		unchanged(ctx, "previous")
 	}, SpecTimeout(10*time.Minute))
 
 	It("is upgraded once more, with what both releases have left", func(ctx SpecContext) {
 		changeTo(ctx, current)
-		works(ctx, "current, again")
-		unchanged(ctx)
+		unchanged(ctx, "again")
 	}, SpecTimeout(10*time.Minute))
 })

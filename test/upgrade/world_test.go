@@ -3,25 +3,20 @@ package upgrade
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fedctl/fedctl/test/e2e/framework"
 	"github.com/fedctl/fedctl/test/kit"
 )
 
 const federatedAPI = "types.kubefed.io/v1beta1"
 
 // world has something of every default type, which a spec holds, and policies that change it.
-const world = `
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
+const world = kit.Shop + `---
 apiVersion: policy.fedctl.io/v1alpha1
 kind: OverridePolicy
 metadata: {name: zone, namespace: shop}
@@ -31,30 +26,10 @@ spec:
   - deriveTolerations: {}
 ---
 apiVersion: types.kubefed.io/v1beta1
-kind: FederatedNamespace
-metadata: {name: shop, namespace: shop}
-spec: {placement: {clusterSelector: {}}}
----
-apiVersion: types.kubefed.io/v1beta1
 kind: FederatedConfigMap
 metadata: {name: canary, namespace: shop}
 spec:
   template: {data: {release: none}}
-  placement: {clusterSelector: {}}
----
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedConfigMap
-metadata: {name: settings, namespace: shop}
-spec:
-  template: {metadata: {labels: {app: web}}, data: {currency: EUR, number: "007", text: "yes"}}
-  placement: {clusters: [{name: member-1}, {name: member-2}]}
-  overrides: [{clusterName: member-2, clusterOverrides: [{path: /data/currency, value: USD}]}]
----
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedSecret
-metadata: {name: password, namespace: shop}
-spec:
-  template: {stringData: {password: secret}}
   placement: {clusterSelector: {}}
 ---
 apiVersion: types.kubefed.io/v1beta1
@@ -63,33 +38,6 @@ metadata: {name: web, namespace: shop}
 spec:
   template: {automountServiceAccountToken: false}
   placement: {clusterSelector: {}}
----
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedDeployment
-metadata: {name: web, namespace: shop}
-spec:
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      replicas: 2
-      selector: {matchLabels: {app: web}}
-      template: {metadata: {labels: {app: web}}, spec: {serviceAccountName: default, containers: [{name: main, image: "example.com/web:1"}]}}
-  placement: {clusterSelector: {}}
----
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedDeployment
-metadata: {name: spread, namespace: shop}
-spec:
-  template:
-    spec:
-      selector: {matchLabels: {app: spread}}
-      template: {metadata: {labels: {app: spread}}, spec: {containers: [{name: main, image: "example.com/spread:1"}]}}
-  placement: {clusterSelector: {}}
----
-apiVersion: scheduling.kubefed.io/v1alpha1
-kind: ReplicaSchedulingPreference
-metadata: {name: spread, namespace: shop}
-spec: {targetKind: FederatedDeployment, totalReplicas: 4}
 ---
 apiVersion: types.kubefed.io/v1beta1
 kind: FederatedReplicaSet
@@ -104,77 +52,62 @@ spec:
   retainReplicas: true
 ---
 apiVersion: types.kubefed.io/v1beta1
-kind: FederatedJob
-metadata: {name: once, namespace: shop}
-spec:
-  template:
-    spec:
-      ttlSecondsAfterFinished: 1
-      template: {spec: {restartPolicy: Never, containers: [{name: main, image: "example.com/once:1"}]}}
-  placement: {clusterSelector: {}}
----
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedJob
-metadata: {name: stays, namespace: shop}
-spec:
-  template: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: "example.com/stays:1"}]}}}}
-  placement: {clusterSelector: {}}
----
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedService
-metadata: {name: web, namespace: shop}
-spec:
-  template: {spec: {type: NodePort, selector: {app: web}, ports: [{port: 80}]}}
-  placement: {clusterSelector: {}}
----
-apiVersion: types.kubefed.io/v1beta1
 kind: FederatedIngress
 metadata: {name: web, namespace: shop}
 spec:
   template: {spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}
   placement: {clusterSelector: {}}
----
+`
+
+// autoscaler is of a type that releases have since they leave replicas to autoscalers. What it
+// scales has replicas that are not the federation's in any release.
+const autoscaler = `
 apiVersion: types.kubefed.io/v1beta1
-kind: FederatedClusterRole
-metadata: {name: reader}
+kind: FederatedHorizontalPodAutoscaler
+metadata: {name: bare, namespace: shop}
 spec:
-  template: {rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]}
-  placement: {clusterSelector: {}}
----
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedBackup
-metadata: {name: nightly, namespace: shop}
-spec:
-  template: {spec: {schedule: "0 3 * * *", repositoryRef: {name: store}, source: {namespaces: [shop]}}}
+  template: {spec: {scaleTargetRef: {apiVersion: apps/v1, kind: ReplicaSet, name: bare}, minReplicas: 1, maxReplicas: 3}}
   placement: {clusterSelector: {}}
 `
+
+// defaultTypes are the kinds that the release which is installed federates.
+func defaultTypes(ctx context.Context) map[string]bool {
+	GinkgoHelper()
+	kinds := map[string]bool{}
+	for _, t := range kit.List(ctx, host, kit.Named("core.kubefed.io/v1beta1", "FederatedTypeConfig", "", "")) {
+		kind, _ := kit.At(t.Object, "/spec/federatedType/kind").(string)
+		kinds[kind] = true
+	}
+	return kinds
+}
+
+// manifestsFor are what a release with those default types can be given.
+func manifestsFor(types map[string]bool) string {
+	if types["FederatedHorizontalPodAutoscaler"] {
+		return world + "---" + autoscaler
+	}
+	return world
+}
 
 // inMembers are the kinds of which a member holds something that is federated.
 var inMembers = []kit.Ref{
 	kit.Named("v1", "Namespace", "", ""), kit.Named("v1", "ConfigMap", "", ""), kit.Named("v1", "Secret", "", ""), kit.Named("v1", "ServiceAccount", "", ""),
 	kit.Named("v1", "Service", "", ""), kit.Named("apps/v1", "Deployment", "", ""), kit.Named("apps/v1", "ReplicaSet", "", ""), kit.Named("batch/v1", "Job", "", ""),
 	kit.Named("networking.k8s.io/v1", "Ingress", "", ""), kit.Named("rbac.authorization.k8s.io/v1", "ClusterRole", "", ""), kit.Named("backup.fedctl.io/v1alpha1", "Backup", "", ""),
-}
-
-func list(ctx context.Context, c *framework.Cluster, of kit.Ref, options ...client.ListOption) []unstructured.Unstructured {
-	GinkgoHelper()
-	found := &unstructured.UnstructuredList{}
-	found.SetGroupVersionKind(of.GroupVersionKind)
-	found.SetKind(of.Kind + "List")
-	Expect(c.List(ctx, found, options...)).To(Succeed(), "%s in cluster %s", of.Kind, c.Name)
-	return found.Items
+	kit.Named("autoscaling/v2", "HorizontalPodAutoscaler", "", ""),
 }
 
 // snapshot is what must not change: which objects the members hold, and in which version.
-// The status of a Backup is fedctl's own word, and may be another one in another release.
+// The status of a Backup is fedctl's own word, and may be another one in another release; that
+// of a HorizontalPodAutoscaler is written whenever its controller looks.
 func snapshot(ctx context.Context) map[string]string {
 	GinkgoHelper()
 	all := map[string]string{}
 	for _, c := range members {
 		for _, of := range inMembers {
-			for _, u := range list(ctx, c, of, client.MatchingLabels{"kubefed.io/managed": "true"}) {
+			for _, u := range kit.List(ctx, c, of, client.MatchingLabels{"kubefed.io/managed": "true"}) {
 				version := u.GetResourceVersion()
-				if of.Kind == "Backup" {
+				if of.Kind == "Backup" || of.Kind == "HorizontalPodAutoscaler" {
 					version = fmt.Sprint(u.GetGeneration(), kit.AsJSON(u.GetLabels()), kit.AsJSON(u.GetAnnotations()))
 				}
 				if u.GetName() != "canary" {
@@ -182,40 +115,42 @@ func snapshot(ctx context.Context) map[string]string {
 				}
 			}
 		}
-		for _, of := range []string{"ReplicaSet", "Pod"} {
-			apiVersion := map[string]string{"ReplicaSet": "apps/v1", "Pod": "v1"}[of]
-			for _, u := range list(ctx, c, kit.Named(apiVersion, of, "", ""), client.InNamespace("shop")) {
-				all[c.Name+" made "+of+" "+u.GetName()] = string(u.GetUID())
-			}
+		maps.Copy(all, kit.ShopPods(ctx, c))
+	}
+	return all
+}
+
+// federated are the federated objects that there are.
+func federated() []kit.Ref {
+	GinkgoHelper()
+	var all []kit.Ref
+	for _, object := range kit.Objects(manifests) {
+		if strings.HasPrefix(object.GetKind(), "Federated") {
+			all = append(all, kit.Named(federatedAPI, object.GetKind(), object.GetNamespace(), object.GetName()))
 		}
 	}
 	return all
 }
 
 // expectAllDone waits until every federated object says that it is in the members as it
-// should be, and works, as the controller that runs now sees it.
-func expectAllDone(ctx context.Context) {
+// should be, and works, as the controller that runs now sees it: each has a change that
+// concerns no member, which only that controller can have observed.
+func expectAllDone(ctx context.Context, release string) {
 	GinkgoHelper()
-	objects, err := framework.ParseYAML(world)
-	Expect(err).NotTo(HaveOccurred())
-	for _, object := range objects {
-		if !strings.HasPrefix(object.GetKind(), "Federated") {
-			continue
+	for _, of := range federated() {
+		kit.Change(ctx, host, of, func(u *unstructured.Unstructured) {
+			overrides, _ := kit.At(u.Object, "/spec/overrides").(kit.Values)
+			kit.Set(u.Object, "/spec/overrides", append(overrides, kit.Fields{
+				"clusterName":      "none-" + release,
+				"clusterOverrides": kit.Values{kit.Fields{"path": "/metadata/labels", "value": kit.Fields{"release": release}}},
+			}))
+		})
+	}
+	for _, of := range federated() {
+		statuses := []any{nil, nil}
+		if of.Name == "once" {
+			statuses = []any{"Completed", "Completed"}
 		}
-		Eventually(ctx, func(g Gomega) {
-			u, err := kit.Read(ctx, host, kit.Named(federatedAPI, object.GetKind(), object.GetNamespace(), object.GetName()))
-			g.Expect(err).NotTo(HaveOccurred())
-			clusters, _ := kit.At(u.Object, "/status/clusters").(kit.Values)
-			var said []any
-			for _, item := range clusters {
-				said = append(said, kit.At(item, "/status"))
-			}
-			want := []any{nil, nil}
-			if u.GetName() == "once" {
-				want = []any{"Completed", "Completed"}
-			}
-			g.Expect(said).To(ConsistOf(want...), "%s %s: %v", u.GetKind(), u.GetName(), u.Object["status"])
-			g.Expect(kit.At(u.Object, "/status/observedGeneration")).To(Equal(u.GetGeneration()))
-		}).Should(Succeed())
+		kit.ExpectPropagated(ctx, host, of, statuses...)
 	}
 }
