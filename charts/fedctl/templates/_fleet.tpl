@@ -1,3 +1,9 @@
+{{/* The Secret that has the certificate. cert-manager's is another one than Helm's, so that a release can
+change from one to the other: neither takes over what the other has made. */}}
+{{- define "fedctl.fleetSecret" -}}
+fedctl-fleet-api{{ if .Values.fleetAPI.issuerRef }}-issued{{ end }}
+{{- end -}}
+
 {{/* What proves to the host's API server that the fleet's is the one, as YAML: the Secret's data and
 their authority, or what has cert-manager tell it. A certificate that is there stays; where no API server
 is asked (helm template), there is a new one each time. */}}
@@ -39,7 +45,7 @@ metadata:
     app.kubernetes.io/part-of: fedctl
 {{- with $root.Values.fleetAPI.issuerRef }}
 spec:
-  secretName: fedctl-fleet-api
+  secretName: {{ include "fedctl.fleetSecret" $root }}
   dnsNames:
   - {{ printf "fedctl-fleet-api.%s.svc" $root.Release.Namespace | quote }}
   issuerRef:

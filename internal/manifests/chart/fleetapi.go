@@ -87,6 +87,9 @@ func openFleetDeployment(object *unstructured.Unstructured, h *holes, d *fleetDe
 	d.replicas, _ = spec["replicas"].(int64)
 	spec["replicas"] = h.scalar("$.Values.fleetAPI.replicas")
 	openPod(pod, h)
+	if err := openSecretOf(pod, h); err != nil {
+		return err
+	}
 	container, err := onlyContainer(pod)
 	if err != nil {
 		return err
@@ -95,4 +98,19 @@ func openFleetDeployment(object *unstructured.Unstructured, h *holes, d *fleetDe
 	container["args"] = append(slices.Clone(args), h.entries("$.Values.fleetAPI.extraArgs"))
 	d.resources, d.goMemLimit, err = openImage(container, h, "fleetAPI.")
 	return err
+}
+
+// openSecretOf leaves open which Secret has the server's certificate.
+func openSecretOf(pod map[string]any, h *holes) error {
+	volumes, _ := pod["volumes"].([]any)
+	if len(volumes) != 1 {
+		return fmt.Errorf("the server's Pods have %d volumes, and not the certificate's alone", len(volumes))
+	}
+	volume, _ := volumes[0].(map[string]any)
+	secret, err := mapAt(volume, "secret")
+	if err != nil {
+		return err
+	}
+	secret["secretName"] = h.scalar(`include "fedctl.fleetSecret" $`)
+	return nil
 }
