@@ -2,6 +2,8 @@ package federate
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -75,6 +77,69 @@ func keepsCompletions(live, desired map[string]any) bool {
 	wanted, _, _ := unstructured.NestedFieldNoCopy(desired, "spec", "completions")
 	parallelism, _, _ := unstructured.NestedFieldNoCopy(desired, "spec", "parallelism")
 	return is != nil && wanted == nil && parallelism != nil
+}
+
+// KeptByAdmission says which field of an object in a member, as it is after desired was applied
+// to it, stands against what is wanted although one that is created has it: the cluster's
+// admission keeps it, as that of a kind does which nobody may change. created is what would
+// be created of desired. Empty if none does: what admission makes of every object is its own.
+func KeptByAdmission(live, created, desired map[string]any) string {
+	at := keptIn("", withoutMetadata(live), withoutMetadata(created), withoutMetadata(desired))
+	if at == "" {
+		return ""
+	}
+	return at + ", which is not what the template says: the cluster's admission keeps it; delete the object and make it anew, or take the change back"
+}
+
+// MayDiffer says whether an object in a member holds something else than desired, as far as
+// KeptByAdmission would look.
+func MayDiffer(live, desired map[string]any) bool {
+	desired = withoutMetadata(desired)
+	return keptIn("", withoutMetadata(live), desired, desired) != ""
+}
+
+func withoutMetadata(object map[string]any) map[string]any {
+	content := maps.Clone(object)
+	for _, field := range []string{"apiVersion", "kind", "metadata", "status"} {
+		delete(content, field)
+	}
+	return content
+}
+
+// keptIn looks for a value of desired that created has and live has not; it returns its path,
+// and what stands there. Of a list only what is missing counts: others may have added to it.
+func keptIn(path string, live, created, desired any) string {
+	switch want := desired.(type) {
+	case map[string]any:
+		is, _ := live.(map[string]any)
+		would, _ := created.(map[string]any)
+		for _, field := range slices.Sorted(maps.Keys(want)) {
+			if at := keptIn(path+"."+field, is[field], would[field], want[field]); at != "" {
+				return at
+			}
+		}
+	case []any:
+		is, _ := live.([]any)
+		would, _ := created.([]any)
+		for _, item := range want {
+			if contains(would, item) && !contains(is, item) {
+				return strings.TrimPrefix(path, ".") + ": stays without an item"
+			}
+		}
+	default:
+		if want == nil || !reflect.DeepEqual(created, want) || reflect.DeepEqual(live, want) {
+			return ""
+		}
+		if live == nil {
+			live = "unset"
+		}
+		return fmt.Sprintf("%s: stays %v", strings.TrimPrefix(path, "."), live)
+	}
+	return ""
+}
+
+func contains(list []any, item any) bool {
+	return slices.ContainsFunc(list, func(other any) bool { return reflect.DeepEqual(other, item) })
 }
 
 func othersOwn(entries []metav1.ManagedFieldsEntry, path []string) bool {

@@ -48,6 +48,35 @@ func TestKept(t *testing.T) {
 	}
 }
 
+func TestKeptByAdmission(t *testing.T) {
+	const advice = ", which is not what the template says: the cluster's admission keeps it; delete the object and make it anew, or take the change back"
+	for name, test := range map[string]struct{ live, created, desired, want string }{
+		"as wanted":                     {`{spec: {a: 1, b: x}}`, `{spec: {a: 1, b: x}}`, `{spec: {a: 1}}`, ""},
+		"kept":                          {`{spec: {a: x}}`, `{spec: {a: y}}`, `{spec: {a: y}}`, `spec.a: stays x` + advice},
+		"kept, no text":                 {`{spec: {a: 1}}`, `{spec: {a: 2}}`, `{spec: {a: 2}}`, `spec.a: stays 1` + advice},
+		"kept away":                     {`{spec: {}}`, `{spec: {a: y}}`, `{spec: {a: y}}`, `spec.a: stays unset` + advice},
+		"a whole that is kept away":     {`{}`, `{spec: {a: y}}`, `{spec: {a: y}}`, `spec.a: stays unset` + advice},
+		"made another by any write":     {`{spec: {a: "1"}}`, `{spec: {a: "1"}}`, `{spec: {a: 1000m}}`, ""},
+		"made another each time":        {`{spec: {a: p}}`, `{spec: {a: q}}`, `{spec: {a: r}}`, ""},
+		"only beside it":                {`{spec: {a: x, b: 1}}`, `{spec: {a: x, b: 2}}`, `{spec: {a: x}}`, ""},
+		"a list with more":              {`{spec: {a: [x, y]}}`, `{spec: {a: [x]}}`, `{spec: {a: [x]}}`, ""},
+		"a list that is kept":           {`{spec: {a: [x]}}`, `{spec: {a: [x, y]}}`, `{spec: {a: [x, y]}}`, `spec.a: stays without an item` + advice},
+		"items that creation completes": {`{spec: {a: [{b: 1, c: 2}]}}`, `{spec: {a: [{b: 1, c: 2}]}}`, `{spec: {a: [{b: 1}]}}`, ""},
+		"null":                          {`{spec: {a: x}}`, `{spec: {}}`, `{spec: {a: null}}`, ""},
+		"metadata and status":           {`{metadata: {labels: {a: x}}, status: {b: x}}`, `{metadata: {labels: {a: y}}, status: {b: y}}`, `{metadata: {labels: {a: y}}, status: {b: y}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live, created, desired := object(t, test.live).Object, object(t, test.created).Object, object(t, test.desired).Object
+			if got := KeptByAdmission(live, created, desired); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if test.want != "" && !MayDiffer(live, desired) {
+				t.Error("it is not looked at")
+			}
+		})
+	}
+}
+
 func TestEmptied(t *testing.T) {
 	for name, test := range map[string]struct {
 		live, desired string

@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 )
@@ -25,7 +27,11 @@ func (w *application) send(ctx context.Context, body []byte, force bool) (*metav
 	mayLose := w.Live != nil && (bytes.Contains(body, []byte(":{}")) || bytes.Contains(body, []byte(":[]")))
 	mayWrap := hasLargeNumber(body)
 	if !mayLose && !mayWrap && !federate.MayKeep(w.Resource.GVK.GroupKind()) {
-		return w.apply(ctx, w.Ref, body, federate.FieldManager, force)
+		applied, err := w.apply(ctx, w.Ref, body, federate.FieldManager, force)
+		if err != nil {
+			return nil, err
+		}
+		return applied, w.unmoved(ctx, applied)
 	}
 	desired, err := w.object()
 	if err == nil && mayWrap {
@@ -44,7 +50,43 @@ func (w *application) send(ctx context.Context, body []byte, force bool) (*metav
 	if field := federate.Kept(w.Resource.GVK.GroupKind(), applied, desired.Object); field != "" {
 		return nil, keptError{field}
 	}
-	return metadataOf(applied), nil
+	written := metadataOf(applied)
+	return written, w.unmoved(ctx, written)
+}
+
+// unmoved is an error if the member's admission has kept a custom resource as it was, without
+// a word: nobody but its API server knows which of its fields may be changed. Only where the
+// generation has not moved can that be, and then the object is read; whether one that is
+// created would be another is found out by a dry run, under a name that nobody has. A member
+// that does not answer that has kept nothing as far as is known.
+func (w *application) unmoved(ctx context.Context, applied *metav1.PartialObjectMetadata) error {
+	if w.dry != nil || w.Live == nil || w.Live.Generation == 0 || w.Live.Generation != applied.Generation ||
+		scheme.Scheme.IsGroupRegistered(w.Resource.GVK.Group) {
+		return nil
+	}
+	desired, err := w.object()
+	if err != nil {
+		return err
+	}
+	live, err := w.read(ctx, w.Ref)
+	if err != nil || !federate.MayDiffer(live.Object, desired.Object) {
+		return nil //nolint:nilerr // it was applied, and the watch tells of what becomes of it
+	}
+	another := w.Ref
+	another.Key.Name = "fedctl-" + string(uuid.NewUUID())
+	desired.SetName(another.Key.Name)
+	body, err := desired.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	created, err := w.try(ctx, another, body, false)
+	if err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	if field := federate.KeptByAdmission(live.Object, created.Object, desired.Object); field != "" {
+		return keptError{field}
+	}
+	return nil
 }
 
 // hasLargeNumber says whether JSON has a whole number that may not fit into 32 bits: ten
