@@ -27,6 +27,7 @@ include hack/generate.mk
 include hack/e2e.mk
 include hack/backup.mk
 include hack/kubefed.mk
+include hack/catalog.mk
 include hack/differential.mk
 include hack/fleet.mk
 include hack/release.mk
@@ -67,12 +68,12 @@ test-unit: ## vet, unit tests and fuzz seeds: no cluster needed
 	cd hack/helm && go vet ./... && go test .
 	cd hack/monitoring && go vet . && go test .
 	cd hack/release && go vet . && go test .
-test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager $(BACKUP_TOOLS) ## the suites on real control planes
+test-clusters: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager bin/test-broker $(BACKUP_TOOLS) ## the suites on real control planes
 	FEDCTL_E2E_PROGRAMS=$(CURDIR)/bin go test -count=1 -p 3 -timeout 40m $(addprefix ./,$(SUITES))
 
 # The packages whose tests start control planes, those first that take longest. They
 # wait more than they compute: three at a time keep two cores busy.
-SUITES := test/e2e test/backup test/deletion internal/cli/install test/kubefed test/controlplane test/hostlost test/fencing test/hostile test/fleetapi test/autoscaling \
+SUITES := test/e2e test/backup test/deletion internal/cli/install test/kubefed test/controlplane test/hostlost test/fencing test/hostile test/fleetapi test/autoscaling test/servicecatalog \
 	pkg/backup/restore pkg/membership pkg/join internal/localcluster pkg/backup/capture pkg/backup/repository \
 	internal/cli/migrate internal/cli/federate pkg/typeconfig pkg/propagation/member test/convergence
 empty :=
