@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -46,6 +47,8 @@ type attempt struct {
 	seen      *live
 	task      ledger.Task
 	manifest  manifest // for a task that applies
+	// change is the one that the task belongs to.
+	change trace.SpanContext
 }
 
 func (a *attempt) cluster() string { return a.item.ClusterName.String() }
@@ -107,6 +110,9 @@ func (w *memberWorker) begin(a *attempt, info membership.Info) {
 				return a.manifest.rendering(), err
 			},
 		}, w.now())
+		if a.task.Action() != ledger.Repair { // which is no part of a change, though one may be under way elsewhere
+			a.change = w.tracing.underWay(a.acc)
+		}
 		return next
 	})
 }

@@ -159,6 +159,7 @@ func (w *hostWorker) misnamed(ctx context.Context, t *runningType, key types.Nam
 
 // gone has the label taken off what a federated object that is gone has left in members.
 func (w *hostWorker) gone(t *runningType, key types.NamespacedName) {
+	w.tracing.dropped(t.account(key), w.now())
 	t.forget(key)
 	w.leftovers.note(t, key, nil)
 	for _, s := range w.lookout.situations(t, key, nil) {

@@ -98,7 +98,7 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	if took, delivered := acc.reported(&next, changed, text, w.now()); delivered {
 		w.metrics.delivery.WithLabelValues(t.Name).Observe(took.Seconds())
 	}
-	w.tracing.told(acc, w.now())
+	w.tracing.told(acc, where, w.now())
 	w.events.warn(t, fed, warnings)
 	if ends := next.ProgressEnds(deadline, w.now()); ends > 0 {
 		w.work.decideAfter(t, key, ends)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/federate"
 )
 
 // tracing makes spans of the way of a change: from when the host's watch tells of it to the
@@ -90,12 +91,9 @@ func (s *tracing) deleting(acc *account, t *runningType, key types.NamespacedNam
 	}
 }
 
-// step makes the span of something that belongs to a change, or stands for itself.
-func (s *tracing) step(change *tracedChange, name string, start, end time.Time, err string, attributes ...attribute.KeyValue) {
-	ctx := context.Background()
-	if change != nil {
-		ctx = trace.ContextWithSpanContext(ctx, change.of)
-	}
+// step makes the span of something that belongs to a change, or stands for itself if that is none.
+func (s *tracing) step(change trace.SpanContext, name string, start, end time.Time, err string, attributes ...attribute.KeyValue) {
+	ctx := trace.ContextWithSpanContext(context.Background(), change)
 	_, span := s.tracer.Start(ctx, name, trace.WithTimestamp(start), trace.WithAttributes(attributes...))
 	if err != "" {
 		span.SetStatus(codes.Error, err)
@@ -108,25 +106,29 @@ func (s *tracing) deciding(change *tracedChange, queued []string, start, end tim
 	if s == nil || change == nil || change.span == nil {
 		return
 	}
-	s.step(change, "decide", start, end, "", attribute.StringSlice("fedctl.clusters", queued))
+	s.step(change.of, "decide", start, end, "", attribute.StringSlice("fedctl.clusters", queued))
 }
 
-// wrote makes the span of a write to a member.
+// underWay is the change that a write to a member belongs to which is begun now; none if what was
+// changed last is in all clusters. The caller holds the account's lock.
+func (s *tracing) underWay(acc *account) (change trace.SpanContext) {
+	if s == nil || acc.change == nil {
+		return change
+	}
+	return acc.change.of
+}
+
+// wrote makes the span of a write to a member. While it was on its way, the change that it belongs
+// to may have been told of, and another one begun.
 func (s *tracing) wrote(a *attempt, operation string, err error, start, end time.Time) {
 	if s == nil {
 		return
-	}
-	var change *tracedChange
-	if a.acc != nil {
-		a.acc.mu.Lock()
-		change = a.acc.change
-		a.acc.mu.Unlock()
 	}
 	text := ""
 	if err != nil {
 		text = errtext.InMember(err, a.cluster())
 	}
-	s.step(change, operation, start, end, text, attribute.String(clusterAttribute, a.cluster()),
+	s.step(a.change, operation, start, end, text, attribute.String(clusterAttribute, a.cluster()),
 		attribute.String(typeAttribute, a.t.Name), attribute.String(namespaceAttribute, a.target.Namespace), attribute.String(nameAttribute, a.target.Name))
 }
 
@@ -142,12 +144,12 @@ func (s *tracing) wroteStatus(acc *account, err error, start, end time.Time) {
 		if err != nil {
 			text = errtext.Stable(err)
 		}
-		s.step(change, "write status", start, end, text)
+		s.step(change.of, "write status", start, end, text)
 	}
 }
 
-// told ends the span of a change whose status tells of all clusters.
-func (s *tracing) told(acc *account, now time.Time) {
+// told ends the span of a change whose status tells of all clusters, or why it is for none.
+func (s *tracing) told(acc *account, where placed, now time.Time) {
 	if s == nil {
 		return
 	}
@@ -156,25 +158,29 @@ func (s *tracing) told(acc *account, now time.Time) {
 	if acc.change == nil {
 		return
 	}
-	s.ends(acc.change, acc.delivery.since.IsZero() && !acc.change.deletion, acc.delivery.behind, now)
+	lacks := missing(acc.delivery.behind)
+	if lacks == "" && where.reason != federate.AggregateSuccess {
+		lacks = string(where.reason) + ": " + where.message
+	}
+	s.ends(acc.change, acc.delivery.since.IsZero() && !acc.change.deletion, lacks, now)
 }
 
-// ends ends the span of a change: it is in all clusters, or behind names those that lack it.
-func (s *tracing) ends(change *tracedChange, delivered bool, behind map[string]lacking, now time.Time) {
-	if !change.of.IsValid() || !delivered && len(behind) == 0 {
+// ends ends the span of a change: it is in all clusters, or lacks says why not.
+func (s *tracing) ends(change *tracedChange, delivered bool, lacks string, now time.Time) {
+	if !change.of.IsValid() || !delivered && lacks == "" {
 		return
 	}
 	switch {
 	case change.span != nil:
 		if !delivered {
 			change.late = now
-			change.span.SetStatus(codes.Error, missing(behind))
+			change.span.SetStatus(codes.Error, lacks)
 		}
 		change.span.SetAttributes(attribute.Bool("fedctl.delivered", delivered))
 		change.span.End(trace.WithTimestamp(now))
 		change.span = nil
 	case delivered:
-		s.step(change, "catch up", change.late, now, "")
+		s.step(change.of, "catch up", change.late, now, "")
 	}
 	if delivered {
 		change.of = trace.SpanContext{} // what is repaired later is no part of it
@@ -203,6 +209,19 @@ func (s *tracing) gone(acc *account, now time.Time) {
 	acc.mu.Lock()
 	defer acc.mu.Unlock()
 	if change := acc.change; change != nil && change.deletion {
-		s.ends(change, true, nil, now)
+		s.ends(change, true, "", now)
+	}
+}
+
+// dropped ends the span of a change of which nothing is told any more: the object has gone, or its
+// type is switched off. acc may be nil.
+func (s *tracing) dropped(acc *account, now time.Time) {
+	if s == nil || acc == nil {
+		return
+	}
+	acc.mu.Lock()
+	defer acc.mu.Unlock()
+	if change := acc.change; change != nil && change.span != nil {
+		s.ends(change, false, "nothing is told of it any more", now)
 	}
 }

@@ -23,6 +23,7 @@ type traced struct {
 	key      types.NamespacedName
 	acc      *account
 	recorder *tracetest.SpanRecorder
+	where    placed
 }
 
 func newTraced() *traced {
@@ -48,7 +49,15 @@ func (s *traced) decide(generation, arrived, now int64, begun, deletion bool) {
 }
 
 func (s *traced) write(operation string, err error, start, end int64) {
-	s.wrote(&attempt{item: Item{ClusterName: "paris"}, t: s.t, target: s.key, acc: s.acc}, operation, err, second(start), second(end))
+	s.begin()(operation, err, start, end)
+}
+
+// begin begins a write, and returns what ends it.
+func (s *traced) begin() func(operation string, err error, start, end int64) {
+	a := &attempt{item: Item{ClusterName: "paris"}, t: s.t, target: s.key, acc: s.acc, change: s.underWay(s.acc)}
+	return func(operation string, err error, start, end int64) {
+		s.wrote(a, operation, err, second(start), second(end))
+	}
 }
 
 func (s *traced) tell(delivered bool, now int64, behind ...string) {
@@ -60,7 +69,7 @@ func (s *traced) tell(delivered bool, now int64, behind ...string) {
 	if delivered {
 		s.acc.delivery.since = time.Time{}
 	}
-	s.told(s.acc, second(now))
+	s.told(s.acc, s.where, second(now))
 }
 
 // spans are those that have ended since the last call, as "name start-end", in the order of
@@ -140,6 +149,57 @@ func TestNoSpanWithoutAChange(t *testing.T) {
 	s.expect(t, "  decide 40-40", "  write status 41-41", "propagate 40-41")
 }
 
+// A write belongs to the change that it was begun for, whatever has become of that meanwhile.
+func TestSpanOfAWriteThatTakesLong(t *testing.T) {
+	s := newTraced()
+	s.decide(1, 10, 11, true, false)
+	finish := s.begin()
+	s.tell(false, 12, "paris")
+	s.decide(2, 13, 14, true, false)
+	finish("apply", errors.New("late"), 11, 15)
+	var first, late, second sdktrace.ReadOnlySpan
+	for _, span := range s.recorder.Ended() {
+		switch {
+		case span.Name() == "propagate":
+			first = span
+		case span.Name() == "apply":
+			late = span
+		case span.Name() == "decide":
+			second = span
+		}
+	}
+	if late.Parent().SpanID() != first.SpanContext().SpanID() || second.Parent().SpanID() == late.Parent().SpanID() {
+		t.Errorf("the write is below %v", late.Parent().SpanID())
+	}
+	s.recorder.Reset()
+
+	finish = s.begin()
+	s.tell(true, 16) // by another write
+	s.recorder.Reset()
+	if finish("apply", nil, 15, 17); !s.recorder.Ended()[0].Parent().IsValid() {
+		t.Error("the write is below none")
+	}
+}
+
+// A change that is for no cluster has been told of as well, and so has one of an object that has
+// gone by itself.
+func TestSpanOfWhatIsNotPropagated(t *testing.T) {
+	s := newTraced()
+	s.decide(1, 10, 11, true, false)
+	s.where = placed{reason: federate.NamespaceNotFederated, message: "it is not"}
+	s.tell(false, 12)
+	s.tell(false, 13)
+	s.expect(t, "  decide 11-11", "  write status 12-12", "  write status 13-13", "propagate 10-12: NamespaceNotFederated: it is not")
+	s.where = placed{}
+	s.tell(true, 14)
+	s.expect(t, "  catch up 12-14", "  write status 14-14")
+
+	s.decide(2, 20, 21, true, false)
+	s.dropped(s.acc, second(22))
+	s.dropped(nil, second(23))
+	s.expect(t, "  decide 21-21", "propagate 20-22: nothing is told of it any more")
+}
+
 func TestTracingThatIsOffCostsNothing(t *testing.T) {
 	var off *tracing
 	s := newTraced()
@@ -152,7 +212,9 @@ func TestTracingThatIsOffCostsNothing(t *testing.T) {
 		off.wrote(a, "apply", refused, fed.arrived, fed.arrived)
 		off.wroteStatus(s.acc, refused, fed.arrived, fed.arrived)
 		off.deleting(s.acc, s.t, s.key, fed, fed.arrived)
-		off.told(s.acc, fed.arrived)
+		off.told(s.acc, placed{}, fed.arrived)
+		off.dropped(s.acc, fed.arrived)
+		a.change = off.underWay(s.acc)
 		off.gone(s.acc, fed.arrived)
 	}); allocations != 0 || s.acc.change != nil || newTracing(nil) != nil {
 		t.Errorf("%v allocations", allocations)

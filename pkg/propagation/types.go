@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -205,6 +206,9 @@ func (e *Engine) Unregister(ctx context.Context, name string) error {
 	select {
 	case <-idle: // nothing puts a finalizer on anything any more
 		e.leftovers.forget(name)
+		for _, acc := range t.everyAccount() {
+			e.hostWorker.tracing.dropped(acc, time.Now())
+		}
 	case <-ctx.Done():
 		return fmt.Errorf("type %s: its work has not ended: %w", name, ctx.Err())
 	}
