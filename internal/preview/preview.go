@@ -100,7 +100,7 @@ func (f *Facts) Of(object *unstructured.Unstructured) (*Preview, error) {
 		p.Problem = err.Error()
 	}
 	if renderer != nil {
-		p.Warnings = renderer.Warnings()
+		p.Warnings = append(p.Warnings, renderer.Warnings()...)
 	}
 	p.Warnings = append(p.Warnings, f.overridesInVain(parsed)...)
 	for _, verdict := range decision.Verdicts {

@@ -48,9 +48,22 @@ func TestDecide(t *testing.T) {
 			says{Replicas: federate.ReplicasAutoscaled, By: hpa, TemplateReplicas: 3, Message: "no"}, true},
 		"unreadable, gone before": {autoscaler.Input{Found: autoscaler.Found{Unreadable: "no"}, Before: kept, There: true},
 			says{Replicas: federate.ReplicasKept, TemplateReplicas: 3, Message: "no"}, true},
-		"readable again, and there is none": {autoscaler.Input{Before: unreadable, There: true, Scaled: true}, says{}, false},
-		"readable again, and there is one":  {autoscaler.Input{Before: unreadable, Found: by(hpa), There: true}, scaled, true},
-		"requests while others are read":    {autoscaler.Input{Found: autoscaler.Found{Unreadable: "no"}, Before: says{RequestsBy: vpa}, There: true}, says{RequestsBy: vpa}, false},
+		"readable again, and there is none":                      {autoscaler.Input{Before: unreadable, There: true, Scaled: true}, says{}, false},
+		"readable again, and there is one":                       {autoscaler.Input{Before: unreadable, Found: by(hpa), There: true}, scaled, true},
+		"unreadable since, and the template says another number": {autoscaler.Input{Found: autoscaler.Found{Unreadable: "no"}, Before: unreadable, There: true, Scaled: true, Template: ptr.To(int64(5))}, unreadable, true},
+		"unreadable since, and it says the same":                 {autoscaler.Input{Found: autoscaler.Found{Unreadable: "no"}, Before: unreadable, There: true, Scaled: true}, unreadable, true},
+		"unreadable, autoscaled before, and it says another one": {autoscaler.Input{Found: autoscaler.Found{Unreadable: "no"}, Before: scaled, There: true, Template: ptr.To(int64(5))},
+			says{Replicas: federate.ReplicasAutoscaled, By: hpa, TemplateReplicas: 5, Message: "no"}, true},
+		"unreadable, gone before, and it says another one": {autoscaler.Input{Found: autoscaler.Found{Unreadable: "no"}, Before: kept, There: true, Template: ptr.To(int64(5))},
+			says{Replicas: federate.ReplicasKept, TemplateReplicas: 3, Message: "no"}, true},
+		"unreadable, the number is the template's by now": {autoscaler.Input{Found: autoscaler.Found{Unreadable: "no"}, Before: unreadable, There: true}, says{}, false},
+		"being read, one of two is found": {autoscaler.Input{Found: autoscaler.Found{Listing: true, Replicas: []string{hpa}}, Before: says{Replicas: federate.ReplicasAutoscaled, By: hpa + ", ScaledObject web", TemplateReplicas: 3}, There: true},
+			says{Replicas: federate.ReplicasAutoscaled, By: hpa + ", ScaledObject web", TemplateReplicas: 3}, true},
+		"two of the same name":                    {autoscaler.Input{Found: by("ScaledObject web", "ScaledObject web"), There: true}, says{Replicas: federate.ReplicasAutoscaled, By: "ScaledObject web", TemplateReplicas: 3}, true},
+		"no requests any more":                    {autoscaler.Input{Before: says{RequestsBy: vpa}, There: true}, says{}, false},
+		"no requests, while replicas are read":    {autoscaler.Input{Found: autoscaler.Found{Listing: true}, Before: says{RequestsBy: vpa}, There: true}, says{}, false},
+		"requests that are being read":            {autoscaler.Input{Found: autoscaler.Found{RequestsUnknown: true}, Before: says{RequestsBy: vpa}, There: true}, says{RequestsBy: vpa}, false},
+		"requests that are being read, and found": {autoscaler.Input{Found: autoscaler.Found{RequestsUnknown: true, Requests: []string{vpa}}, There: true}, says{RequestsBy: vpa}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			switch {
@@ -59,9 +72,13 @@ func TestDecide(t *testing.T) {
 			case *test.in.Template < 0:
 				test.in.Template = nil
 			}
-			got, leave := autoscaler.Decide(test.in)
-			if diff := cmp.Diff(test.says, got); diff != "" || leave != test.leave {
-				t.Errorf("left: %v (-want +got):\n%s", leave, diff)
+			got := autoscaler.Decide(test.in)
+			if diff := cmp.Diff(test.says, got.Says); diff != "" || got.Leave != test.leave {
+				t.Errorf("left: %v (-want +got):\n%s", got.Leave, diff)
+			}
+			withheld := test.in.Unreadable != "" && got.Leave && *test.in.Template != got.Says.TemplateReplicas
+			if got.Withheld != withheld {
+				t.Errorf("withheld: %v", got.Withheld)
 			}
 		})
 	}

@@ -5,7 +5,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
 )
@@ -31,21 +30,27 @@ type Kind struct {
 	Target    []string
 	Otherwise schema.GroupVersionKind
 	Owns      Owns
+	// MadeBy is the kind of autoscalers that have such ones made for them, and are named in
+	// their place: the user knows them, and they are there also while the other is not.
+	MadeBy schema.GroupKind
 	// Off is the value of a field with which an autoscaler decides nothing.
 	Off map[string]string
 	// Source says who says all this.
 	Source string
 }
 
+// scaledObject is KEDA's kind.
+var scaledObject = schema.GroupKind{Group: "keda.sh", Kind: "ScaledObject"}
+
 // Kinds are those that are known.
 func Kinds() []Kind {
 	return []Kind{{
 		GroupVersionResource: schema.GroupVersionResource{Group: "autoscaling", Version: "v1", Resource: "horizontalpodautoscalers"}, // in every cluster
-		Kind:                 "HorizontalPodAutoscaler", Target: []string{"spec", "scaleTargetRef"}, Owns: Replicas,
-		Source: "Kubernetes API, autoscaling/v1, CrossVersionObjectReference",
+		Kind:                 "HorizontalPodAutoscaler", Target: []string{"spec", "scaleTargetRef"}, Owns: Replicas, MadeBy: scaledObject,
+		Source: "Kubernetes API, autoscaling/v1, CrossVersionObjectReference; kedacore/keda, controllers/keda/hpa.go, which sets the controller reference",
 	}, {
-		GroupVersionResource: schema.GroupVersionResource{Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"},
-		Kind:                 "ScaledObject", Target: []string{"spec", "scaleTargetRef"}, Owns: Replicas,
+		GroupVersionResource: schema.GroupVersionResource{Group: scaledObject.Group, Version: "v1alpha1", Resource: "scaledobjects"},
+		Kind:                 scaledObject.Kind, Target: []string{"spec", "scaleTargetRef"}, Owns: Replicas,
 		Otherwise: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"},
 		Source:    "kedacore/keda, apis/keda/v1alpha1/scaledobject_types.go: it scales to zero itself, and has no HorizontalPodAutoscaler while it is paused",
 	}, {
@@ -98,12 +103,13 @@ func (k *Kind) TargetOf(object map[string]any) Target {
 	return Target{GroupKind: schema.GroupKind{Group: group, Kind: kind}, Name: name}
 }
 
-// Title is how one autoscaler is called.
+// Title is how one autoscaler is called: by whoever has it made.
 func (k *Kind) Title(object metav1.Object) string {
-	return k.Kind + " " + errtext.Bounded(object.GetName(), longestName)
-}
-
-// Scales says whether a target is an object of a kind.
-func (t Target) Scales(gk schema.GroupKind, key types.NamespacedName) bool {
-	return t.Name == key.Name && t.GroupKind == gk
+	kind, name := k.Kind, object.GetName()
+	if owner := metav1.GetControllerOf(object); owner != nil && owner.Name != "" && k.MadeBy.Kind != "" && owner.Kind == k.MadeBy.Kind {
+		if gv, err := schema.ParseGroupVersion(owner.APIVersion); err == nil && gv.Group == k.MadeBy.Group {
+			kind, name = owner.Kind, owner.Name
+		}
+	}
+	return kind + " " + errtext.Bounded(name, longestName)
 }

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/pkg/autoscaler"
@@ -56,17 +56,33 @@ func TestTargets(t *testing.T) {
 			if got != test.want {
 				t.Errorf("got %v", got)
 			}
-			if key := (types.NamespacedName{Namespace: "shop", Name: "web"}); got.Scales(web.GroupKind, key) != (test.want == web) {
-				t.Errorf("scales: %v", test.want != web)
-			}
 		})
 	}
 }
 
 func TestTitles(t *testing.T) {
-	u := &unstructured.Unstructured{}
-	u.SetName("web")
-	if got := kind(t, "ScaledObject").Title(u); got != "ScaledObject web" {
-		t.Errorf("got %q", got)
+	const keda, by = "keda.sh/v1alpha1", "ScaledObject"
+	for name, test := range map[string]struct {
+		kind  string
+		owner metav1.OwnerReference
+		want  string
+	}{
+		"by itself":                {"ScaledObject", metav1.OwnerReference{}, "ScaledObject web"},
+		"made by another":          {"HorizontalPodAutoscaler", metav1.OwnerReference{APIVersion: keda, Kind: by, Name: "queue", Controller: new(true)}, "ScaledObject queue"},
+		"of another version":       {"HorizontalPodAutoscaler", metav1.OwnerReference{APIVersion: "keda.sh/v2", Kind: by, Name: "queue", Controller: new(true)}, "ScaledObject queue"},
+		"that does not make it":    {"HorizontalPodAutoscaler", metav1.OwnerReference{APIVersion: keda, Kind: by, Name: "queue"}, "HorizontalPodAutoscaler web"},
+		"of another group":         {"HorizontalPodAutoscaler", metav1.OwnerReference{APIVersion: "example.com/v1", Kind: by, Name: "queue", Controller: new(true)}, "HorizontalPodAutoscaler web"},
+		"of another kind":          {"HorizontalPodAutoscaler", metav1.OwnerReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "queue", Controller: new(true)}, "HorizontalPodAutoscaler web"},
+		"of a group that is none":  {"HorizontalPodAutoscaler", metav1.OwnerReference{APIVersion: "a/b/c", Kind: by, Name: "queue", Controller: new(true)}, "HorizontalPodAutoscaler web"},
+		"a kind that nobody makes": {"VerticalPodAutoscaler", metav1.OwnerReference{APIVersion: "v1", Kind: "", Name: "queue", Controller: new(true)}, "VerticalPodAutoscaler web"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &unstructured.Unstructured{}
+			u.SetName("web")
+			u.SetOwnerReferences([]metav1.OwnerReference{test.owner})
+			if got := kind(t, test.kind).Title(u); got != test.want {
+				t.Errorf("got %q", got)
+			}
+		})
 	}
 }

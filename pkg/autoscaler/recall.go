@@ -4,7 +4,7 @@ import "github.com/fedctl/fedctl/pkg/federate"
 
 // Recall decides by what the status of a federated object says of a cluster, for who does not
 // see the cluster: what there was counts as there.
-func Recall(said federate.Autoscaling, template *int64, back bool) (federate.Autoscaling, bool) {
+func Recall(said federate.Autoscaling, template *int64, back bool) Decision {
 	in := Input{Before: said, Template: template, There: true, Back: back}
 	if said.RequestsBy != "" {
 		in.Requests = []string{said.RequestsBy}

@@ -32,7 +32,7 @@ type drivers struct {
 	classes *fleet.Table[devices.Class]
 	watches []interface {
 		Problem() error
-		Unserved() bool
+		Lacks() bool
 		Age() time.Duration
 	}
 	judge *devices.Judge
@@ -56,7 +56,7 @@ const unservedRetry = 30 * time.Second
 // followDrivers begins to follow what drivers offer in a member, until ctx ends.
 func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) *drivers {
 	d := newDrivers()
-	served := discovery{client.RESTClient(), timeout}
+	served := fleet.Discovery{Paths: client.RESTClient(), Timeout: timeout}
 	slicesSource := devicesSource(served, cluster, "resourceslices", &resourcev1.ResourceSlice{}, log, changed,
 		func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return client.ResourceSlices().List(ctx, o)
@@ -141,19 +141,19 @@ func read[O any, V any](keep func(*O) *V) func(metav1.Object) (*V, error) {
 }
 
 // devicesSource is what is watched of resource.k8s.io/v1, which not every member serves.
-func devicesSource(served discovery, cluster, resource string, example runtime.Object, log logr.Logger, changed func(),
+func devicesSource(served fleet.Discovery, cluster, resource string, example runtime.Object, log logr.Logger, changed func(),
 	list func(context.Context, metav1.ListOptions) (runtime.Object, error), follow func(context.Context, metav1.ListOptions) (watch.Interface, error),
 ) fleet.Source {
-	return fleet.Source{
+	return served.Explain(fleet.Source{
 		List: list, Watch: follow, Example: example, Type: resource, Name: "member " + cluster + ": " + resource, Log: log, OnTrouble: changed,
-		RetryMax: unservedRetry, WhyNotFound: served.whyNotFound(resourcev1.SchemeGroupVersion.WithResource(resource)),
-	}
+		RetryMax: unservedRetry,
+	}, resourcev1.SchemeGroupVersion.WithResource(resource))
 }
 
 // followClaims follows the devices that a member's ResourceClaims have been given.
 func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) (*fleet.Table[devices.Claim], *fleet.Watch[devices.Claim]) {
 	claims := newClaims(changed)
-	return claims, fleet.Follow(ctx, devicesSource(discovery{client.RESTClient(), timeout}, cluster, "resourceclaims", &resourcev1.ResourceClaim{}, log, changed,
+	return claims, fleet.Follow(ctx, devicesSource(fleet.Discovery{Paths: client.RESTClient(), Timeout: timeout}, cluster, "resourceclaims", &resourcev1.ResourceClaim{}, log, changed,
 		func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return client.ResourceClaims("").List(ctx, o)
 		}, client.ResourceClaims("").Watch), claims)
@@ -172,7 +172,7 @@ func newClaims(changed func()) *fleet.Table[devices.Claim] {
 // unserved says that the member serves no devices, as far as that is known.
 func (d *drivers) unserved() bool {
 	for _, w := range d.watches {
-		if w.Unserved() {
+		if w.Lacks() {
 			return true
 		}
 	}

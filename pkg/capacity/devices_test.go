@@ -28,7 +28,7 @@ type aWatch struct {
 }
 
 func (w *aWatch) Problem() error     { return w.problem }
-func (w *aWatch) Unserved() bool     { return w.unserved }
+func (w *aWatch) Lacks() bool        { return w.unserved }
 func (w *aWatch) Age() time.Duration { return w.age }
 
 // imagined are drivers whose lists a test delivers.

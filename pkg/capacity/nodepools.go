@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -51,7 +50,7 @@ type karpenter struct {
 
 // followNodePools begins to follow a member's NodePools, until ctx ends. Not every member
 // has any.
-func followNodePools(ctx context.Context, client dynamic.Interface, served discovery, cluster string, log logr.Logger, changed func()) *karpenter {
+func followNodePools(ctx context.Context, client dynamic.Interface, served fleet.Discovery, cluster string, log logr.Logger, changed func()) *karpenter {
 	same := func(before, after *nodePool) bool { return reflect.DeepEqual(before, after) }
 	k := &karpenter{pools: fleet.NewTable(fleet.Rules[nodePool]{
 		Read: nodePoolOf, Same: same,
@@ -64,17 +63,14 @@ func followNodePools(ctx context.Context, client dynamic.Interface, served disco
 	})}
 	nodePools := karpenterVersion.WithResource("nodepools")
 	source := fleet.Objects(client, typeconfig.Resource{GVR: nodePools, GVK: karpenterVersion.WithKind("NodePool")}, "")
-	source.List = fleet.WhereServed(source.List, served.paths, karpenterVersion)
 	source.Name, source.Log, source.OnTrouble = "member "+cluster+": nodepools", log, changed
-	source.RetryMax, source.WhyNotFound = unservedRetry, served.whyNotFound(nodePools)
-	k.watch = fleet.Follow(ctx, source, k.pools)
+	source.RetryMax = unservedRetry
+	k.watch = fleet.Follow(ctx, served.Explain(source, nodePools), k.pools)
 	return k
 }
 
 // unserved says that the member has no Karpenter, as far as that is known.
-func (k *karpenter) unserved() bool {
-	return k.watch.Unserved() && !apierrors.IsForbidden(k.watch.Problem())
-}
+func (k *karpenter) unserved() bool { return k.watch.Lacks() }
 
 // written is what is read of a NodePool.
 type written struct {

@@ -142,7 +142,7 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 		OnTrouble: changed,
 	}, m.nodes)
 	m.drivers = followDrivers(ctx, devices, r.opts.RequestTimeout, cluster, r.log.WithValues("cluster", cluster), changed)
-	m.karpenter = followNodePools(ctx, pools, discovery{core.RESTClient(), r.opts.RequestTimeout}, cluster, r.log.WithValues("cluster", cluster), changed)
+	m.karpenter = followNodePools(ctx, pools, fleet.Discovery{Paths: core.RESTClient(), Timeout: r.opts.RequestTimeout}, cluster, r.log.WithValues("cluster", cluster), changed)
 	r.mu.Lock()
 	r.members[cluster] = m
 	r.mu.Unlock()

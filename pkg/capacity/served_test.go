@@ -1,7 +1,6 @@
 package capacity
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +11,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	resourcev1client "k8s.io/client-go/kubernetes/typed/resource/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/fedctl/fedctl/pkg/fleet"
 )
 
 // A resource is not served where an API server says so. Another 404 says nothing: it would take
@@ -55,50 +56,20 @@ func TestNotServed(t *testing.T) {
 			config := &rest.Config{Host: server.URL}
 			devices, pools := resourcev1client.NewForConfigOrDie(config), dynamic.NewForConfigOrDie(config)
 			d := followDrivers(t.Context(), devices, time.Minute, "m", logr.Discard(), func() {})
-			k := followNodePools(t.Context(), pools, discovery{devices.RESTClient(), time.Minute}, "m", logr.Discard(), func() {})
+			k := followNodePools(t.Context(), pools, fleet.Discovery{Paths: devices.RESTClient(), Timeout: time.Minute}, "m", logr.Discard(), func() {})
 			for _, w := range append(d.watches, k.watch) {
 				for began := time.Now(); w.Problem() == nil; time.Sleep(10 * time.Millisecond) {
 					if time.Since(began) > time.Minute {
 						t.Fatal("nothing is wrong")
 					}
 				}
-				if w.Unserved() != tt.unserved {
-					t.Errorf("unserved is %t: %v", w.Unserved(), w.Problem())
+				if w.Lacks() != tt.unserved {
+					t.Errorf("lacks is %t: %v", w.Lacks(), w.Problem())
 				}
 			}
 			if d.unserved() != tt.unserved || k.unserved() != tt.unserved {
 				t.Errorf("unserved: %t, %t", d.unserved(), k.unserved())
 			}
 		})
-	}
-}
-
-// What nobody can say now is as it was said last: a member without devices has none while a
-// load balancer answers in its place.
-func TestNotServedBefore(t *testing.T) {
-	answer := ""
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/apis" || answer == "" {
-			http.NotFound(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(answer))
-	}))
-	t.Cleanup(server.Close)
-	client := resourcev1client.NewForConfigOrDie(&rest.Config{Host: server.URL})
-	why := discovery{client.RESTClient(), time.Minute}.whyNotFound(karpenterVersion.WithResource("nodepools"))
-	for _, then := range []struct {
-		answer   string
-		unserved bool
-	}{
-		{"", false},
-		{`{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"apps","versions":[{"groupVersion":"apps/v1","version":"v1"}]}]}`, true},
-		{"", true},
-	} {
-		answer = then.answer
-		if got := why(t.Context(), errors.New("not found")); got.Unserved != then.unserved || got.Undefined != then.unserved {
-			t.Errorf("after %q: got %+v", answer, got)
-		}
 	}
 }

@@ -50,7 +50,8 @@ type Autoscaling struct {
 	Replicas ReplicasLeft
 	// By are the autoscalers that decide on them, such as "HorizontalPodAutoscaler web".
 	By string
-	// TemplateReplicas are what the template said last while there was an autoscaler.
+	// TemplateReplicas are what the template said last while there was an autoscaler, or when the
+	// number that somebody has set was left.
 	TemplateReplicas int64
 	// RequestsBy are the autoscalers that decide on what the object's pods ask for.
 	RequestsBy string
@@ -112,4 +113,11 @@ func (a Autoscaling) Says() string {
 		return "the replicas were set in the cluster and are left as they are, since it is not known whether by an autoscaler: " + a.Message
 	}
 	return ""
+}
+
+// Withheld says that the template has another number than it had when the replicas were left,
+// which is not sent as long as nobody can tell whether there is an autoscaler.
+func (a Autoscaling) Withheld(template int64) string {
+	return fmt.Sprintf("spec.replicas: %d of the template is not sent, which was %d when the replicas were left: it is not known whether an autoscaler decides on them: %s",
+		template, a.TemplateReplicas, a.Message)
 }

@@ -67,7 +67,7 @@ func (t *Table[V]) exchange(fresh map[types.NamespacedName]*V, version uint64, e
 
 // adopt makes fresh all that the table holds. The caller holds the lock.
 func (t *Table[V]) adopt(fresh map[types.NamespacedName]*V) {
-	if t.names == nil && t.rules.Weigh == nil {
+	if t.names == nil && t.index == nil && t.rules.Weigh == nil {
 		t.objects = fresh
 		return
 	}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"unique"
@@ -34,6 +35,8 @@ type Rules[V any] struct {
 	SilentLists bool
 	// ByNamespace makes Keys of one namespace cheap.
 	ByNamespace bool
+	// Index returns what Table.At finds an object by; nil for an object that is not to be found.
+	Index func(key types.NamespacedName, value *V) any
 	// Weigh returns how many bytes of a value can be done without, and MostWeight how
 	// many of them the table keeps. Lighten returns a value without them: it is kept in
 	// place of one that would be too much.
@@ -64,6 +67,7 @@ type Table[V any] struct {
 	objects map[types.NamespacedName]*V
 	weight  int                            // of the objects, if the rules say so
 	names   map[string]map[string]struct{} // by namespace, if the rules say so
+	index   map[any][]*V                   // if the rules have one
 	seen    uint64                         // the newest resource version the watch has delivered
 	synced  bool
 }
@@ -90,6 +94,9 @@ func (t *Table[V]) reset(size int) {
 	if t.rules.ByNamespace {
 		t.names = map[string]map[string]struct{}{}
 	}
+	if t.rules.Index != nil {
+		t.index = map[any][]*V{}
+	}
 }
 
 // Get returns what is known of an object, nil if there is none.
@@ -104,6 +111,13 @@ func (t *Table[V]) Look(key types.NamespacedName) (value *V, synced bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.objects[key], t.synced
+}
+
+// At returns the objects that the rules' Index has there, in no order.
+func (t *Table[V]) At(index any) []*V {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Clone(t.index[index])
 }
 
 // Synced says whether the table holds a complete list, taken since the last Unsync.
@@ -161,11 +175,13 @@ func (t *Table[V]) Keys(namespace string) []types.NamespacedName {
 
 // set holds value for the object, or nothing for nil. The caller holds the lock.
 func (t *Table[V]) set(key types.NamespacedName, value *V) {
-	if value = t.weighed(t.objects[key], value); value == nil {
+	before := t.objects[key]
+	if value = t.weighed(before, value); value == nil {
 		delete(t.objects, key)
 	} else {
 		t.objects[key] = value
 	}
+	t.enter(key, before, value)
 	if t.names == nil {
 		return
 	}
@@ -180,6 +196,25 @@ func (t *Table[V]) set(key types.NamespacedName, value *V) {
 		t.names[key.Namespace] = map[string]struct{}{key.Name: {}}
 	default:
 		names[key.Name] = struct{}{}
+	}
+}
+
+// enter has the index follow an object; either value may be nil. The caller holds the lock.
+func (t *Table[V]) enter(key types.NamespacedName, before, after *V) {
+	if t.rules.Index == nil {
+		return
+	}
+	if before != nil {
+		at := t.rules.Index(key, before)
+		if t.index[at] = slices.DeleteFunc(t.index[at], func(v *V) bool { return v == before }); len(t.index[at]) == 0 {
+			delete(t.index, at)
+		}
+	}
+	if after == nil {
+		return
+	}
+	if at := t.rules.Index(key, after); at != nil {
+		t.index[at] = append(t.index[at], after)
 	}
 }
 

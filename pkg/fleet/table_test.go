@@ -258,3 +258,44 @@ func TestTableKeepsNoMoreThanItMay(t *testing.T) {
 		t.Errorf("%d bytes are counted, want 1", table.weight)
 	}
 }
+
+// What the index finds are the objects that the table holds there, whatever has become of them.
+func TestIndex(t *testing.T) {
+	type at struct{ namespace, text string }
+	table := NewTable(versioned(Rules[value]{Index: func(key types.NamespacedName, v *value) any {
+		if v.text == "" {
+			return nil
+		}
+		return at{key.Namespace, v.text}
+	}}))
+	w := NewWatch(t.Context(), table)
+	expect := func(text string, versions ...uint64) {
+		t.Helper()
+		var got []uint64
+		for _, v := range w.At(at{"n", text}) {
+			got = append(got, v.version)
+		}
+		if slices.Sort(got); !slices.Equal(got, versions) {
+			t.Errorf("at %q: got %v, want %v", text, got, versions)
+		}
+	}
+	must(t, w.Replace([]any{object("a", "1", "x"), object("b", "2", "x"), object("c", "3", "")}, "3"))
+	expect("x", 1, 2)
+	must(t, w.Update(object("b", "4", "y")), w.Update(object("c", "5", "x")))
+	expect("x", 1, 5)
+	expect("y", 4)
+	must(t, w.Delete(object("a", "6", "x")), w.Update(object("c", "7", "")))
+	expect("x")
+	must(t, w.Replace([]any{object("d", "8", "y")}, "9"))
+	expect("y", 8)
+	w.Swap(types.NamespacedName{Namespace: "n", Name: "d"}, w.At(at{"n", "y"})[0], &value{version: 9, text: "x"})
+	expect("y")
+	expect("x", 9)
+	must(t, w.Replace(nil, "10"))
+	if expect("x"); len(table.index) != 0 {
+		t.Errorf("%d entries stay in the index", len(table.index))
+	}
+	if (*Watch[value])(nil).At(at{}) != nil {
+		t.Error("no watch finds something")
+	}
+}

@@ -122,6 +122,14 @@ func (w *Watch[V]) Keys(namespace string) []types.NamespacedName {
 	return w.table.Keys(namespace)
 }
 
+// At returns the objects that the rules' Index has there, in no order.
+func (w *Watch[V]) At(index any) []*V {
+	if w == nil {
+		return nil
+	}
+	return w.table.At(index)
+}
+
 // Synced says whether what is known is complete.
 func (w *Watch[V]) Synced() bool { return w != nil && w.table.Synced() }
 

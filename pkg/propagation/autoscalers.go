@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -27,7 +26,8 @@ type autoscalers struct {
 	members *fleet.Members[*memberClient, scaler]
 
 	mu sync.Mutex
-	// types are those whose objects have replicas, by name.
+	// types are those for which autoscalers are followed, by name, and whether they were found
+	// to be needed since that was looked at last.
 	types map[string]bool
 }
 
@@ -36,6 +36,15 @@ type scaler struct {
 	target autoscaler.Target
 	title  string
 }
+
+// scaled is what autoscalers are found by.
+type scaled struct {
+	namespace string
+	target    autoscaler.Target
+}
+
+// unneededInterval is how often it is looked whether any object needs autoscalers to be followed.
+const unneededInterval = 5 * time.Minute
 
 // unservedRetry is how often it is asked whether a member has come to serve a kind of autoscalers.
 const unservedRetry = 30 * time.Second
@@ -53,9 +62,7 @@ func newAutoscalers(changed func(namespace string, target autoscaler.Target), kn
 		source.Name, source.OnTrouble = "member "+cluster+": "+t.Name, known
 		source.Log = log.WithValues("cluster", cluster, "autoscalers", t.Name)
 		source.RetryMax = unservedRetry
-		source.List = fleet.WhereServed(source.List, client.paths, kind.GroupVersion())
-		source.WhyNotFound = client.whyNotFound(t.Target)
-		return fleet.Follow(ctx, source, table)
+		return fleet.Follow(ctx, client.serves.Explain(source, t.Target.GVR), table)
 	})
 	return a
 }
@@ -74,7 +81,12 @@ func scalerRules(kind *autoscaler.Kind, changed func(namespace string, target au
 			}
 			return &scaler{target: kind.TargetOf(u.Object), title: kind.Title(u)}, nil
 		},
-		Same: same, ByNamespace: true,
+		Same: same, Index: func(key types.NamespacedName, s *scaler) any {
+			if s.target == (autoscaler.Target{}) {
+				return nil
+			}
+			return scaled{key.Namespace, s.target}
+		},
 		OnChange: func(key types.NamespacedName, before, after *scaler) {
 			if before != nil && after != nil && same(before, after) {
 				return // most of what is told of autoscalers is what they measure
@@ -98,10 +110,18 @@ func (a *autoscalers) engage(ctx context.Context, cluster string, client *member
 func (a *autoscalers) follows(typeName string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	_, follows := a.types[typeName]
+	return follows
+}
+
+// needed says whether it is known that a type needs them.
+func (a *autoscalers) needed(typeName string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	return a.types[typeName]
 }
 
-// follow has autoscalers followed for a type, which they are until forget.
+// follow has autoscalers followed for a type that needs them.
 func (a *autoscalers) follow(typeName string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -118,13 +138,33 @@ func (a *autoscalers) follow(typeName string) {
 	}
 }
 
+// unneeded notes that no object of a type has replicas. When that was so before, and nothing has
+// been decided otherwise since, the type is forgotten.
+func (a *autoscalers) unneeded(typeName string) (forgotten bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	needed, follows := a.types[typeName]
+	if !needed && follows {
+		a.remove(typeName)
+		return true
+	}
+	if follows {
+		a.types[typeName] = false
+	}
+	return false
+}
+
 // forget a type. When it was the last, nothing is followed any more.
 func (a *autoscalers) forget(typeName string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.types[typeName] {
-		return
+	if _, follows := a.types[typeName]; follows {
+		a.remove(typeName)
 	}
+}
+
+// remove a type that is followed. The caller holds mu.
+func (a *autoscalers) remove(typeName string) {
 	if delete(a.types, typeName); len(a.types) > 0 {
 		return
 	}
@@ -135,31 +175,33 @@ func (a *autoscalers) forget(typeName string) {
 
 // of returns what is known of the autoscalers of an object in a cluster.
 func (a *autoscalers) of(cluster string, gk schema.GroupKind, key types.NamespacedName) (found autoscaler.Found) {
+	at := scaled{key.Namespace, autoscaler.Target{GroupKind: gk, Name: key.Name}}
 	for i := range a.kinds {
 		kind := &a.kinds[i]
 		_, watch := a.members.Get(cluster, kind.Name())
-		for _, at := range watch.Keys(key.Namespace) {
-			s := watch.Get(at)
-			switch {
-			case s == nil || !s.target.Scales(gk, key):
-			case kind.Owns == autoscaler.Replicas:
-				found.Replicas = append(found.Replicas, s.title)
-			default:
-				found.Requests = append(found.Requests, s.title)
-			}
-		}
+		titles, problem := titlesOf(watch.At(at)), watch.Problem()
+		known := watch.Lacks() || watch.Synced() && problem == nil
 		if kind.Owns != autoscaler.Replicas {
+			found.Requests = append(found.Requests, titles...)
+			found.RequestsUnknown = found.RequestsUnknown || !known
 			continue
 		}
-		problem := watch.Problem()
+		found.Replicas = append(found.Replicas, titles...)
 		switch {
-		case watch.Unserved() && !apierrors.IsForbidden(problem): // there are none
-		case problem != nil && found.Unreadable != "":
-		case problem != nil:
-			found.Unreadable = kind.Name() + " cannot be read: " + errtext.InMember(problem, cluster)
-		case !watch.Synced():
+		case known:
+		case problem == nil:
 			found.Listing = true
+		case found.Unreadable == "":
+			found.Unreadable = kind.Name() + " cannot be read: " + errtext.InMember(problem, cluster)
 		}
 	}
 	return found
+}
+
+func titlesOf(scalers []*scaler) []string {
+	titles := make([]string, 0, len(scalers))
+	for _, s := range scalers {
+		titles = append(titles, s.title)
+	}
+	return titles
 }

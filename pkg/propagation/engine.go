@@ -222,9 +222,24 @@ func (e *Engine) Start(ctx context.Context) error {
 	e.policies.follow(ctx)
 	close(e.starting)
 	go e.policies.report(ctx, e.types, e.hostWorker.placer.intent)
+	go e.forgetAutoscalers(ctx)
 	e.records.follow(ctx)
 	<-ctx.Done()
 	return nil
+}
+
+// forgetAutoscalers has those forgotten that no object needs any more, until ctx ends.
+func (e *Engine) forgetAutoscalers(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(unneededInterval):
+		}
+		for _, t := range e.hostWorker.scaling.forgetUnneeded(e.types.all()) {
+			e.work.decideAll(t) // what was said of autoscalers is said no longer
+		}
+	}
 }
 
 // kindsChanged is called when something else is known of what the objects of kinds look like:

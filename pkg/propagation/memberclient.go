@@ -28,7 +28,8 @@ type memberClient struct {
 	applier  *member.Applier
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
-	paths    rest.Interface
+	// serves asks for what not every member serves.
+	serves fleet.Discovery
 }
 
 // newMemberClient returns a client on a member's connection. timeout bounds
@@ -53,7 +54,8 @@ func newMemberClient(cl cluster.Cluster, timeout time.Duration) (*memberClient, 
 		return nil, fmt.Errorf("discovery client: %w", err)
 	}
 	return &memberClient{
-		applier: member.New(meta, dyn, disco.RESTClient(), timeout, pace), metadata: meta, dynamic: dyn, paths: disco.RESTClient(),
+		applier: member.New(meta, dyn, disco.RESTClient(), timeout, pace), metadata: meta, dynamic: dyn,
+		serves: fleet.Discovery{Paths: disco.RESTClient(), Timeout: timeout},
 	}, nil
 }
 

@@ -18,28 +18,30 @@ type scaling struct {
 	in map[string]federate.Autoscaling
 	// left are the clusters whose replicas are theirs, sorted.
 	left []string
-}
-
-func newScaling(in map[string]federate.Autoscaling, left []string) *scaling {
-	slices.Sort(left)
-	return &scaling{in: in, left: left}
+	// withheld are the template's numbers that wait for an answer, by cluster.
+	withheld map[string]int64
 }
 
 // scalingOf is what a status tells.
 func scalingOf(status federate.Status) *scaling {
-	in := map[string]federate.Autoscaling{}
-	var left []string
+	s := &scaling{in: map[string]federate.Autoscaling{}}
 	for i := range status.Clusters {
 		c := &status.Clusters[i]
 		if c.Autoscaling == (federate.Autoscaling{}) {
 			continue
 		}
-		in[c.Name] = c.Autoscaling
+		s.in[c.Name] = c.Autoscaling
 		if c.Autoscaling.LeavesReplicas() {
-			left = append(left, c.Name)
+			s.left = append(s.left, c.Name)
 		}
 	}
-	return newScaling(in, left)
+	slices.Sort(s.left)
+	return s
+}
+
+// same says whether two decisions are alike.
+func (s *scaling) same(other *scaling) bool {
+	return maps.Equal(s.in, other.in) && slices.Equal(s.left, other.left) && maps.Equal(s.withheld, other.withheld)
 }
 
 // leaves says whether the replicas are a cluster's.
@@ -54,6 +56,14 @@ func (s *scaling) concerns(cluster string) bool {
 	return said || s.leaves(cluster)
 }
 
+// notSent says of which clusters the template has a number that they are not sent.
+func (s *scaling) notSent() (faults []string) {
+	for _, cluster := range slices.Sorted(maps.Keys(s.withheld)) {
+		faults = append(faults, "cluster "+cluster+": "+s.in[cluster].Withheld(s.withheld[cluster]))
+	}
+	return faults
+}
+
 // scalingDecider decides whose the replicas of objects are.
 type scalingDecider struct {
 	autoscalers *autoscalers
@@ -64,63 +74,110 @@ type scalingDecider struct {
 
 // decide decides for an object whose intent is its own, as it is to be in these clusters.
 func (d *scalingDecider) decide(t *runningType, key types.NamespacedName, fed *federated, acc *account, intent federate.Intent, clusters []string) {
-	before := acc.scaling.Load()
-	if fed.RetainReplicas || !d.concerns(t, fed) {
-		if len(before.in) > 0 {
-			acc.scaling.Store(newScaling(nil, nil))
-		}
-		return
+	before, after := acc.scaling.Load(), &scaling{}
+	if !fed.RetainReplicas && d.concerns(t, fed) {
+		after = d.among(t, key, fed, acc, intent, clusters)
 	}
+	if !before.same(after) {
+		acc.scaling.Store(after)
+	}
+}
+
+// among decides for the clusters that have the object.
+func (d *scalingDecider) among(t *runningType, key types.NamespacedName, fed *federated, acc *account, intent federate.Intent, clusters []string) *scaling {
 	back, _ := federate.AfterAutoscalerOf(fed.AfterAutoscaler)
 	back = back || d.scheduled != nil && d.scheduled(t.Name, key)
-	in, left := map[string]federate.Autoscaling{}, []string(nil)
+	before, after := acc.scaling.Load(), &scaling{in: map[string]federate.Autoscaling{}, withheld: map[string]int64{}}
+	template := acc.templateReplicas(t, intent)
 	for _, cluster := range clusters {
-		next, leaves := d.inCluster(t, key, acc, intent, cluster, before, back)
-		if next != (federate.Autoscaling{}) {
-			in[cluster] = next
+		in, decides := d.inCluster(t, key, cluster, before)
+		if decides {
+			number, err := template(cluster)
+			in.Template, in.Back = number, back
+			decides = err == nil // otherwise nothing is sent
 		}
-		if leaves {
-			left = append(left, cluster)
+		if !decides {
+			after.keep(cluster, before)
+			continue
+		}
+		decision := autoscaler.Decide(in)
+		if says := decision.Says.Bounded(); says != (federate.Autoscaling{}) {
+			after.in[cluster] = says
+		}
+		if decision.Leave {
+			after.left = append(after.left, cluster)
+		}
+		if decision.Withheld {
+			after.withheld[cluster] = *in.Template
 		}
 	}
-	if after := newScaling(in, left); !maps.Equal(before.in, after.in) || !slices.Equal(before.left, after.left) {
-		acc.scaling.Store(after)
+	slices.Sort(after.left)
+	return after
+}
+
+// keep leaves a cluster as it was decided before.
+func (s *scaling) keep(cluster string, before *scaling) {
+	if says, said := before.in[cluster]; said {
+		s.in[cluster] = says
+	}
+	if before.leaves(cluster) {
+		s.left = append(s.left, cluster)
+	}
+	if number, withheld := before.withheld[cluster]; withheld {
+		s.withheld[cluster] = number
 	}
 }
 
 // concerns says whether autoscalers are followed for a type, or are from now on, because
 // replicas of the object are sent.
 func (d *scalingDecider) concerns(t *runningType, fed *federated) bool {
-	if d.autoscalers.follows(t.Name) {
+	if d.autoscalers.needed(t.Name) {
 		return true
 	}
-	if !fed.SetsReplicas() && (!t.kinds.get().Has(t.Target.GVK.GroupKind()) || !d.placer.policies.selected(t, fed)) {
-		return false
+	if d.needs(t, fed) {
+		d.autoscalers.follow(t.Name)
+		return true
 	}
-	d.autoscalers.follow(t.Name)
-	return true
+	return d.autoscalers.follows(t.Name)
 }
 
-func (d *scalingDecider) inCluster(t *runningType, key types.NamespacedName, acc *account, intent federate.Intent, cluster string, before *scaling, back bool) (next federate.Autoscaling, leave bool) {
-	was, target := before.in[cluster], t.TargetKey(key)
-	if info, joined := d.lookout.inventory.Info(cluster); !joined || !info.Ready {
-		return was, before.leaves(cluster) // what is there nobody knows
+// needs says whether replicas of an object are sent, or may be.
+func (d *scalingDecider) needs(t *runningType, fed *federated) bool {
+	return !fed.RetainReplicas && (fed.SetsReplicas() || t.kinds.get().Has(t.Target.GVK.GroupKind()) && d.placer.policies.selected(t, fed))
+}
+
+// forgetUnneeded is called from time to time. Autoscalers are no longer followed for a type of
+// which, twice in a row, there is no object that has replicas; it returns those types.
+func (d *scalingDecider) forgetUnneeded(all []*runningType) (forgotten []*runningType) {
+	for _, t := range all {
+		if !d.autoscalers.follows(t.Name) || !t.federated.Synced() {
+			continue
+		}
+		needed := slices.ContainsFunc(t.federated.Keys(""), func(key types.NamespacedName) bool {
+			fed := t.federated.Get(key)
+			return fed != nil && d.needs(t, fed)
+		})
+		if !needed && d.autoscalers.unneeded(t.Name) {
+			forgotten = append(forgotten, t)
+		}
 	}
-	input := autoscaler.Input{Found: d.autoscalers.of(cluster, t.Target.GVK.GroupKind(), target), Before: was, Back: back}
+	return forgotten
+}
+
+// inCluster gathers what is known of an object in a cluster; decides is unset where it stays as
+// it was decided before.
+func (d *scalingDecider) inCluster(t *runningType, key types.NamespacedName, cluster string, before *scaling) (in autoscaler.Input, decides bool) {
+	in.Before = before.in[cluster]
+	if info, joined := d.lookout.inventory.Info(cluster); !joined || !info.Ready {
+		return in, false // what is there nobody knows
+	}
+	target := t.TargetKey(key)
+	in.Found = d.autoscalers.of(cluster, t.Target.GVK.GroupKind(), target)
 	_, watch := d.lookout.members.Get(cluster, t.Name)
 	known, listed := watch.Look(target)
-	input.There = known != nil || !listed
-	input.Scaled = known != nil && known.Scaled
-	if was == (federate.Autoscaling{}) && len(input.Replicas)+len(input.Requests) == 0 && !input.Scaled {
-		return next, false
-	}
-	number, err := acc.templateReplicas(t, intent, cluster)
-	if err != nil {
-		return was, before.leaves(cluster) // nothing is sent
-	}
-	input.Template = number
-	next, leave = autoscaler.Decide(input)
-	return next.Bounded(), leave
+	in.There = known != nil || !listed
+	in.Scaled = known != nil && known.Scaled
+	return in, in.Before != (federate.Autoscaling{}) || len(in.Replicas)+len(in.Requests) > 0 || in.Scaled || before.leaves(cluster)
 }
 
 // listingPause is after how long it is looked again whether a member's autoscalers are listed.
@@ -158,25 +215,37 @@ func (w *memberWorker) foundFor(a *attempt) (found autoscaler.Found, some bool) 
 	return w.autoscalers.of(a.cluster(), a.t.Target.GVK.GroupKind(), a.target), true
 }
 
-// templateReplicas are the replicas in a cluster as the template and the overrides have them.
-// It is called for the host's item.
-func (a *account) templateReplicas(t *runningType, intent federate.Intent, cluster string) (*int64, error) {
+// templateReplicas returns what says of clusters which replicas they have as the template and
+// the overrides have it. It is called for the host's item.
+func (a *account) templateReplicas(t *runningType, intent federate.Intent) func(cluster string) (*int64, error) {
 	if a.replicasOf != intent.Revision() {
 		a.replicas, a.replicasOf = map[string]*int64{}, intent.Revision()
 	}
-	if number, known := a.replicas[cluster]; known {
-		return number, nil
+	var renderer *federate.Renderer // of all clusters, while it is needed
+	return func(cluster string) (*int64, error) {
+		if number, known := a.replicas[cluster]; known {
+			return number, nil
+		}
+		if renderer == nil {
+			made, err := intent.Renderer(t.RenderTarget())
+			if err != nil {
+				return nil, err
+			}
+			renderer = made
+		}
+		rendered, err := renderer.For(cluster)
+		if err != nil {
+			return nil, err
+		}
+		a.replicas[cluster] = rendered.Replicas
+		return rendered.Replicas, nil
 	}
-	renderer, err := intent.Renderer(t.RenderTarget())
-	if err != nil {
-		return nil, err
-	}
-	rendered, err := renderer.For(cluster)
-	if err != nil {
-		return nil, err
-	}
-	a.replicas[cluster] = rendered.Replicas
-	return rendered.Replicas, nil
+}
+
+// sendsReplicas says whether the template's number is sent to a cluster of which it was decided
+// what is sent. It is called for the host's item.
+func (a *account) sendsReplicas(cluster string) bool {
+	return a.replicas[cluster] != nil && !a.scaling.Load().leaves(cluster)
 }
 
 // Reasons of events about autoscalers.
@@ -187,9 +256,16 @@ const (
 	reasonFromAgainOn = "ReplicasOfTemplate"
 )
 
-// sayScaling adds to the outcomes what autoscalers mean, and returns an event for each
-// cluster where that is news.
-func sayScaling(s *scaling, outcomes []federate.Outcome, before federate.Status) (news []warning) {
+// reasonNotSent is that of the condition Accepted where a number of the template waits until
+// autoscalers can be read.
+const reasonNotSent = "ReplicasNotSent"
+
+// sayScaling adds to the outcomes what autoscalers mean, and returns an event for each cluster
+// where that is news. changed says that replicas have become a cluster's, or no longer are;
+// sends, that the template's are what a cluster is sent. Where the replicas are no longer an
+// autoscaler's because the object has left the cluster, or keeps its replicas in all of them, or
+// has none, there is nothing to tell: whoever has done that knows it.
+func sayScaling(s *scaling, outcomes []federate.Outcome, before federate.Status, sends func(cluster string) bool) (news []warning, changed bool) {
 	for i := range outcomes {
 		o := &outcomes[i]
 		o.Autoscaling = s.in[o.Cluster]
@@ -200,6 +276,7 @@ func sayScaling(s *scaling, outcomes []federate.Outcome, before federate.Status)
 		if was.Replicas == o.Autoscaling.Replicas && was.By == o.Autoscaling.By {
 			continue
 		}
+		changed = true
 		says := o.Autoscaling.Says()
 		switch o.Autoscaling.Replicas {
 		case federate.ReplicasAutoscaled:
@@ -209,8 +286,10 @@ func sayScaling(s *scaling, outcomes []federate.Outcome, before federate.Status)
 		case federate.ReplicasUnreadable:
 			news = append(news, warning{o.Cluster, reasonUnreadable, fmt.Sprintf("cluster %s: %s", o.Cluster, says)})
 		default:
-			news = append(news, warning{o.Cluster, reasonFromAgainOn, fmt.Sprintf("cluster %s: the replicas are the template's again", o.Cluster)})
+			if sends(o.Cluster) {
+				news = append(news, warning{o.Cluster, reasonFromAgainOn, fmt.Sprintf("cluster %s: the replicas are the template's again", o.Cluster)})
+			}
 		}
 	}
-	return news
+	return news, changed
 }

@@ -52,7 +52,7 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 		written, told = acc.written, acc.told
 	})
 
-	faults, faultReason := faultsOf(problems(where.Unknown), t.misread(fed), refusals, versions, unknown)
+	faults, faultReason := faultsOf(problems(where.Unknown), t.misread(fed), acc.scaling.Load().notSent(), refusals, versions, unknown)
 	warnings := warningsOf(outcomes, fed.Status)
 	text := strings.Join(slices.Concat(faults, ignored), "; ")
 	if text != told && text != "" {
@@ -63,7 +63,9 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	deadline := t.progressDeadline(fed)
 	w.sayForeign(t, key, fed, outcomes)
 	previous := previousStatus(fed, written)
-	scaling := sayScaling(acc.scaling.Load(), outcomes, previous)
+	scaling, scaled := sayScaling(acc.scaling.Load(), outcomes, previous, func(cluster string) bool {
+		return !fed.RetainReplicas && slices.Contains(where.Clusters, cluster) && acc.sendsReplicas(cluster)
+	})
 	warnings = append(warnings, scaling...)
 	next, changed := federate.Fold(federate.FoldInput{
 		Previous:      previous,
@@ -92,7 +94,7 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 		}
 		w.metrics.statusWrites.WithLabelValues(t.Name).Inc()
 	}
-	if len(scaling) > 0 && w.onScaling != nil {
+	if scaled && w.onScaling != nil {
 		w.onScaling(t.Name, key)
 	}
 	if took, delivered := acc.reported(&next, changed, text, w.now()); delivered {
@@ -140,12 +142,14 @@ func (w *statusWriter) rollup(t *runningType) federate.Rollup {
 
 // faultsOf is all that is wrong with an object that is propagated all the same, and the
 // reason of what comes first.
-func faultsOf(problems []string, misread misreading, refusals, versions, unknown []string) (faults []string, reason string) {
+func faultsOf(problems []string, misread misreading, notSent, refusals, versions, unknown []string) (faults []string, reason string) {
 	switch {
 	case len(problems) > 0:
 		reason = "ClusterNotFound"
 	case len(misread.faults) > 0:
 		reason = misread.reason
+	case len(notSent) > 0:
+		reason = reasonNotSent
 	case len(refusals) > 0:
 		reason = ledger.ReasonApplyRefused
 	case len(versions) > 0:
@@ -155,7 +159,7 @@ func faultsOf(problems []string, misread misreading, refusals, versions, unknown
 	default:
 		reason = ledger.ReasonUnknownFields
 	}
-	return slices.Concat(problems, misread.faults, refusals, versions, unknown), reason
+	return slices.Concat(problems, misread.faults, notSent, refusals, versions, unknown), reason
 }
 
 // misreading is what annotations say that nobody knows, and the reason of what comes first.

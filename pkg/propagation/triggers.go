@@ -162,12 +162,13 @@ func (g *triggers) versionReturned(cluster string) {
 	}
 }
 
-// autoscalersChanged is called when others scale an object in a member than before.
+// autoscalersChanged is called when others scale an object in a member than before. One that comes
+// and goes all the time is not answered each time; what is written meanwhile asks by itself.
 func (g *triggers) autoscalersChanged(namespace string, target autoscaler.Target) {
 	for _, t := range g.types.all() {
 		key := types.NamespacedName{Namespace: namespace, Name: target.Name}
 		if t.Target.GVK.GroupKind() == target.GroupKind && t.federated.Get(t.federatedKey(key)) != nil {
-			g.work.decide(t, t.federatedKey(key))
+			g.work.decideAfter(t, t.federatedKey(key), g.interval)
 		}
 	}
 }
