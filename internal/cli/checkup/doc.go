@@ -1,9 +1,10 @@
-// Package checkup examines a federation: it reads the host, asks the members three
+// Package checkup examines a federation: it reads the host, asks the members a few
 // questions, and has package diagnosis judge. It is what doctor and support dump share,
 // and it writes nothing anywhere. It knows no command.
 //
 //	gather.go   what is read of the host
 //	members.go  what the members are asked
+//	autoscalers.go  whether their autoscalers can be read
 //	shipped.go  whether what is installed is what fedctl brings
 package checkup
 

@@ -85,7 +85,9 @@ func (g *gatherer) ask(ctx context.Context, c *diagnosis.Cluster) {
 	c.Everything, c.Skew = review.Status.Allowed, memberClock.ahead()-g.clock.ahead()
 	if c.Others, err = g.otherHosts(ctx, asked, kfc); err != nil {
 		c.Silent = reach.Describe(err, kfc.Spec.APIEndpoint, patience)
+		return
 	}
+	c.AutoscalersUnread = g.autoscalers(ctx, config, asked.Discovery().RESTClient(), kfc.Name)
 }
 
 // otherHosts are the accounts of other hosts in the namespace where a member has this

@@ -44,6 +44,7 @@ func (d *diagnosis) clusters() {
 				Message: "another host has joined it, with ServiceAccount " + listed(c.Others) + ": two control planes take each other's objects there for their own",
 				Do:      "let one of the hosts end its membership: fedctl unjoin " + c.Object.Name + " --host-cluster-context HOST --cluster-context CONTEXT; where that host is lost: fedctl join " + c.Object.Name + " --cluster-context CONTEXT --take-over"})
 		}
+		d.autoscalers(c)
 		if c.Skew.Abs() > mostSkew {
 			ahead := "ahead of"
 			if c.Skew < 0 {
@@ -53,6 +54,17 @@ func (d *diagnosis) clusters() {
 				Message: fmt.Sprintf("its API server's clock is %s %s the host's", c.Skew.Abs().Round(time.Second), ahead), Do: "set the clocks by NTP"})
 		}
 	}
+}
+
+// autoscalers tells of a member where nobody can tell an autoscaler's number from another, if it
+// has objects with replicas.
+func (d *diagnosis) autoscalers(c *Cluster) {
+	if c.AutoscalersUnread == "" || d.in.Troubles == nil || !d.in.Troubles.replicated[c.Object.Name] {
+		return
+	}
+	d.cluster(c, finding.Finding{Level: finding.Warning, Code: "autoscalers-unreadable",
+		Message: c.AutoscalersUnread + ": replicas that somebody sets there are left as they are, and no other number of the template's is sent after that",
+		Do:      "fedctl join " + c.Object.Name + " --cluster-context CONTEXT"})
 }
 
 // capacities are what is not known of members that are ready: what was known last is gone by,

@@ -238,6 +238,40 @@ func TestDiagnoseObjects(t *testing.T) {
 	}
 }
 
+// Autoscalers that cannot be read matter where there is something to scale.
+func TestDiagnoseAutoscalers(t *testing.T) {
+	const subject = " federateddeployments.types.kubefed.io "
+	typ := &typeconfig.Type{Name: "deployments.apps", Federated: typeconfig.Resource{
+		GVK: schema.GroupVersionKind{Group: "types.kubefed.io", Version: "v1beta1", Kind: "FederatedDeployment"},
+		GVR: schema.GroupVersionResource{Group: "types.kubefed.io", Version: "v1beta1", Resource: "federateddeployments"}}}
+	for name, test := range map[string]struct {
+		spec, autoscaling map[string]any
+		want              []string
+	}{
+		"with replicas":    {map[string]any{"replicas": int64(2)}, nil, []string{"warning autoscalers-unreadable kubefedcluster berlin"}},
+		"without replicas": {map[string]any{}, nil, nil},
+		"that somebody has set": {map[string]any{"replicas": int64(2)}, map[string]any{"replicas": "Unreadable", "templateReplicas": int64(2), "message": "no right"},
+			[]string{"warning autoscalers-unreadable" + subject + "shop/web", "warning autoscalers-unreadable kubefedcluster berlin"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := sound()
+			in.Clusters[0].AutoscalersUnread = "horizontalpodautoscalers.autoscaling cannot be read: no right"
+			u := federated("web", "", false)
+			u.Object["spec"] = map[string]any{"template": map[string]any{"spec": test.spec}}
+			status := map[string]any{"name": "berlin"}
+			if test.autoscaling != nil {
+				status["autoscaling"] = test.autoscaling
+			}
+			u.Object["status"] = map[string]any{"observedGeneration": int64(2), "clusters": []any{status},
+				"conditions": []any{map[string]any{"type": "Propagation", "status": "True"}}}
+			in.Troubles.Add(typ, u, now)
+			if diff := cmp.Diff(test.want, lines(Diagnose(in))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // policyConditions are those of a policy, in their order.
 func policyConditions(accepted, applied, contested string) (conditions []metav1.Condition) {
 	for i, said := range []string{accepted, applied, contested} {

@@ -65,6 +65,8 @@ type Cluster struct {
 	Others []string
 	// Skew is how far the member's clock is ahead of the host's.
 	Skew time.Duration
+	// AutoscalersUnread is why the control plane cannot read its autoscalers; empty if it can.
+	AutoscalersUnread string
 	// Silent is why it has not answered just now.
 	Silent string
 }

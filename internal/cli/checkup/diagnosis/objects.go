@@ -32,6 +32,8 @@ type Troubles struct {
 
 	mu     sync.Mutex
 	groups map[cause]*group
+	// replicated are the clusters that hold objects whose replicas are sent.
+	replicated map[string]bool
 }
 
 // cause is what the objects of a group have in common.
@@ -76,9 +78,29 @@ func (t *Troubles) Add(typ *typeconfig.Type, u *unstructured.Unstructured, now t
 			note(c.Status, c.Name, c.Message, level)
 		}
 	}
+	t.autoscaled(u, note)
 	if row.Problem != nil {
 		since = sinceOf(u, federate.ConditionAccepted)
 		note(row.Problem.Reason, "", row.Problem.Message, finding.Warning)
+	}
+}
+
+// autoscaled looks at whose the replicas of an object are, and tells of the clusters where nobody
+// knows. The caller holds mu.
+func (t *Troubles) autoscaled(u *unstructured.Unstructured, note func(word, cluster, message string, level finding.Level)) {
+	parsed, err := federate.Parse(u)
+	if parsed == nil || err != nil || parsed.RetainReplicas || !parsed.SetsReplicas() {
+		return // where it cannot be read, that is what is wrong
+	}
+	if t.replicated == nil {
+		t.replicated = map[string]bool{}
+	}
+	for i := range parsed.Status.Clusters {
+		c := &parsed.Status.Clusters[i]
+		t.replicated[c.Name] = true
+		if c.Autoscaling.Message != "" {
+			note("AutoscalersUnreadable", c.Name, c.Autoscaling.Says(), finding.Warning)
+		}
 	}
 }
 
