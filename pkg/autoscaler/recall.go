@@ -6,15 +6,15 @@ import "github.com/fedctl/fedctl/pkg/federate"
 // see the cluster: what there was counts as there.
 func Recall(said federate.Autoscaling, template *int64, back bool) Decision {
 	in := Input{Before: said, Template: template, There: true, Back: back}
+	in.Unreadable = said.Message
 	if said.RequestsBy != "" {
 		in.Requests = []string{said.RequestsBy}
 	}
-	switch said.Replicas {
-	case federate.ReplicasAutoscaled:
+	switch {
+	case said.Replicas == federate.ReplicasAutoscaled && said.Message == "":
 		in.Replicas = []string{said.By}
-	case federate.ReplicasUnreadable:
-		in.Unreadable, in.Scaled = said.Message, true
-	case federate.ReplicasKept:
+	case said.Replicas == federate.ReplicasUnreadable:
+		in.Scaled = true
 	}
 	return Decide(in)
 }

@@ -101,6 +101,23 @@ func autoscaling(ctx context.Context, r kit.Ref, c *framework.Cluster) func() ki
 	}
 }
 
+// accepted is the condition Accepted of a federated object; nil if there is none.
+func accepted(ctx context.Context, r kit.Ref) func() kit.Fields {
+	return func() kit.Fields {
+		u, err := kit.Read(ctx, host, r)
+		if err != nil {
+			return kit.Fields{"error": err.Error()}
+		}
+		conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+		for _, item := range conditions {
+			if condition, _ := item.(kit.Fields); condition["type"] == "Accepted" {
+				return condition
+			}
+		}
+		return nil
+	}
+}
+
 func replicas(ctx context.Context, c *framework.Cluster, r kit.Ref) func() any {
 	return func() any {
 		u, err := kit.Read(ctx, c, r)

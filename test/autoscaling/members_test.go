@@ -1,7 +1,12 @@
 package autoscaling
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -10,6 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fedctl/fedctl/internal/cli/checkup/diagnosis"
+	"github.com/fedctl/fedctl/internal/finding"
+	"github.com/fedctl/fedctl/test/e2e/framework"
 	"github.com/fedctl/fedctl/test/kit"
 )
 
@@ -121,11 +129,159 @@ var _ = Describe("A member whose autoscalers cannot be read", Serial, func() {
 		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), c)).Should(And(
 			HaveKeyWithValue("replicas", "Unreadable"), HaveKeyWithValue("message", ContainSubstring("fedctl join "+c.Name))))
 		Expect(replicas(ctx, c, web(ns))()).To(Equal(int64(5)))
+		Expect(accepted(ctx, federatedWeb(ns))()).To(BeNil())
+
+		By("a template that changes then, of which its number is not sent, and is told of")
+		kit.Change(ctx, host, federatedWeb(ns), func(u *unstructured.Unstructured) {
+			kit.Set(u.Object, "/spec/template/spec/minReadySeconds", 1)
+			kit.Set(u.Object, "/spec/template/spec/replicas", 3)
+		})
+		kit.ExpectField(ctx, c, web(ns), "/spec/minReadySeconds", 1)
+		Eventually(ctx, accepted(ctx, federatedWeb(ns))).Should(And(HaveKeyWithValue("status", "False"), HaveKeyWithValue("reason", "ReplicasNotSent"),
+			HaveKeyWithValue("message", ContainSubstring("cluster "+c.Name+": spec.replicas: 3 of the template is not sent, which was 2"))))
+		before := quiet(ctx, c)
+		Consistently(ctx, replicas(ctx, c, web(ns)), 3*time.Second).Should(Equal(int64(5)))
+		Expect(applies(ctx, c).Since(before)).To(BeEmpty())
+		var report diagnosis.Report
+		Eventually(ctx, func() []finding.Finding {
+			out, _ := system.Run(ctx, "doctor", "-o", "json") // its exit code says whether there are failures
+			report = diagnosis.Report{}
+			Expect(json.Unmarshal([]byte(out), &report)).To(Succeed(), out)
+			return report.Findings
+		}).Should(ContainElements(
+			And(HaveField("Code", "autoscalers-unreadable"), HaveField("Objects", Equal([]string{c.Name}))),
+			And(HaveField("Code", "autoscalers-unreadable"), HaveField("Objects", ContainElement(ns+"/web"))),
+			And(HaveField("Code", "replicas-not-sent"), HaveField("Objects", ContainElement(ns+"/web")))))
+		Expect(report.Findings).NotTo(ContainElement(And(HaveField("Code", "autoscalers-unreadable"), HaveField("Objects", ContainElement(members[1].Name)))))
 
 		By("giving it back, and there is no autoscaler")
 		Expect(system.Join(ctx, c.Name)).To(Succeed())
-		Eventually(ctx, replicas(ctx, c, web(ns))).Should(Equal(int64(2)))
+		Eventually(ctx, replicas(ctx, c, web(ns))).Should(Equal(int64(3)))
 		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), c)).Should(BeEmpty())
+		Eventually(ctx, accepted(ctx, federatedWeb(ns))).Should(BeNil())
+	})
+})
+
+var _ = Describe("An autoscaler made by mistake", func() {
+	It("means nothing where its target is none", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx, members...)
+		c := members[0]
+		deployment(ctx, ns, "web", 2, "", members...)
+		kit.ExpectField(ctx, c, web(ns), "/spec/replicas", 2)
+		hpa := autoscalerIn(ctx, c, ns, "mistaken")
+		target := func(name string) {
+			GinkgoHelper()
+			kit.Change(ctx, c, hpa, func(u *unstructured.Unstructured) { kit.Set(u.Object, "/spec/scaleTargetRef/name", name) })
+		}
+		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), c)).Should(HaveKeyWithValue("replicas", "Autoscaled"))
+		target("wbe")
+		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), c)).Should(HaveKeyWithValue("replicas", "Kept"))
+		kit.Change(ctx, host, federatedWeb(ns), func(u *unstructured.Unstructured) { kit.Set(u.Object, "/spec/template/spec/replicas", 3) })
+		for _, in := range members {
+			kit.ExpectField(ctx, in, web(ns), "/spec/replicas", 3)
+		}
+		scale(ctx, c, web(ns), 5)
+		Eventually(ctx, replicas(ctx, c, web(ns))).Should(Equal(int64(3)), "what is scaled by hand is put right")
+		Expect(autoscaling(ctx, federatedWeb(ns), c)()).To(BeEmpty())
+
+		By("an object of the name coming later")
+		target("web")
+		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), c)).Should(HaveKeyWithValue("by", "HorizontalPodAutoscaler mistaken"))
+	})
+})
+
+// cutOff has the control plane not reach a member, and returns what ends that. Another address
+// alone would not do: the connection that works is kept up.
+func cutOff(ctx SpecContext, c *framework.Cluster) (mend func(SpecContext)) {
+	GinkgoHelper()
+	var passed atomic.Bool
+	proxy, err := framework.StartProxy(c, func(r *http.Response) error {
+		if strings.HasSuffix(r.Request.URL.Path, "/horizontalpodautoscalers") && r.Request.URL.Query().Get("watch") != "" {
+			passed.Store(true)
+		}
+		return nil
+	})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(proxy.Close)
+	member := kit.Ref{GroupVersionKind: framework.KubeFedCluster, Namespace: framework.KubeFedNamespace, Name: c.Name}
+	connect := func(ctx SpecContext, endpoint, caBundle any) {
+		GinkgoHelper()
+		kit.Change(ctx, host, member, func(u *unstructured.Unstructured) {
+			kit.Set(u.Object, "/spec/apiEndpoint", endpoint)
+			kit.Set(u.Object, "/spec/caBundle", caBundle)
+		})
+	}
+	own := kit.Found(ctx, host, member).Object
+	mend = func(ctx SpecContext) {
+		GinkgoHelper()
+		connect(ctx, kit.At(own, "/spec/apiEndpoint"), kit.At(own, "/spec/caBundle"))
+		Expect(system.WaitForMember(ctx, c.Name, true)).To(Succeed())
+	}
+	DeferCleanup(mend)
+	connect(ctx, proxy.Endpoint(), base64.StdEncoding.EncodeToString(proxy.CABundle()))
+	Eventually(ctx, passed.Load).Should(BeTrue(), "the control plane goes through the proxy")
+	proxy.Close()
+	Expect(system.WaitForMember(ctx, c.Name, false)).To(Succeed())
+	return mend
+}
+
+var _ = Describe("A member that cannot be reached", Serial, func() {
+	It("has the number of its autoscaler when it can be again, also where that came meanwhile", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx, members...)
+		c := members[0]
+		loads[c.Name].set(ns, 150)
+		deployment(ctx, ns, "web", 1, "", members...)
+		kit.ExpectField(ctx, c, web(ns), "/status/readyReplicas", 1)
+
+		By("an autoscaler that comes, and a template that changes, while it is away")
+		mend := cutOff(ctx, c)
+		hpa := autoscalerIn(ctx, c, ns, "web")
+		Eventually(ctx, replicas(ctx, c, web(ns))).Should(Equal(int64(3)))
+		kit.Change(ctx, host, federatedWeb(ns), func(u *unstructured.Unstructured) {
+			kit.Set(u.Object, "/spec/template/spec/minReadySeconds", 1)
+			kit.Set(u.Object, "/spec/template/spec/replicas", 5)
+		})
+		kit.ExpectField(ctx, members[1], web(ns), "/spec/replicas", 5)
+		mend(ctx)
+		kit.ExpectField(ctx, c, web(ns), "/spec/minReadySeconds", 1)
+		Consistently(ctx, replicas(ctx, c, web(ns)), 3*sync).Should(Equal(int64(3)))
+		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), c)).Should(And(HaveKeyWithValue("replicas", "Autoscaled"), HaveKeyWithValue("templateReplicas", int64(5))))
+
+		By("an autoscaler that scales, and goes, while it is away")
+		before := quiet(ctx, c)
+		mend = cutOff(ctx, c)
+		loads[c.Name].set(ns, 200)
+		Eventually(ctx, replicas(ctx, c, web(ns))).Should(Equal(int64(4)))
+		Expect(c.Delete(ctx, hpa.Empty())).To(Succeed())
+		Consistently(ctx, autoscaling(ctx, federatedWeb(ns), c), 2*time.Second).Should(HaveKeyWithValue("replicas", "Autoscaled"), "what is there now nobody knows")
+		mend(ctx)
+		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), c)).Should(And(HaveKeyWithValue("replicas", "Kept"), HaveKeyWithValue("templateReplicas", int64(5))))
+		Consistently(ctx, replicas(ctx, c, web(ns)), 3*sync).Should(Equal(int64(4)))
+		Expect(applies(ctx, c).Since(before)).To(BeEmpty())
+	})
+
+	It("has its share taken over by the others, and counts again with what its autoscaler has", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx, members...)
+		scaled, other := members[0], members[1]
+		loads[scaled.Name].set(ns, 100)
+		deployment(ctx, ns, "web", 1, "", members...)
+		createIn(ctx, host, `{apiVersion: scheduling.kubefed.io/v1alpha1, kind: ReplicaSchedulingPreference, metadata: {name: web, namespace: %s},
+			spec: {targetKind: FederatedDeployment, totalReplicas: 8, rebalance: true}}`, ns)
+		for _, c := range members {
+			kit.ExpectField(ctx, c, web(ns), "/status/readyReplicas", 4)
+		}
+		autoscalerIn(ctx, scaled, ns, "web")
+		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(2)))
+		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(6)))
+
+		mend := cutOff(ctx, scaled)
+		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(8)))
+		loads[scaled.Name].set(ns, 250)
+		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(5)))
+		mend(ctx)
+		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(3)))
+		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), scaled)).Should(HaveKeyWithValue("replicas", "Autoscaled"))
+		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(5)), "also where it was made again, as the member had been taken out")
 	})
 })
 

@@ -44,12 +44,17 @@ const sync = time.Second
 func autoscaled(o *localcluster.Options) {
 	o.GPUMembers = 0
 	o.Controllers = append([]string{"horizontal-pod-autoscaler-controller"}, localcluster.DefaultControllers...)
-	o.ExtraArgs = map[string][]string{localcluster.ControllerManager: {
-		"--horizontal-pod-autoscaler-sync-period=" + sync.String(),
-		"--horizontal-pod-autoscaler-cpu-initialization-period=0s",
-		"--horizontal-pod-autoscaler-initial-readiness-delay=0s",
-		"--horizontal-pod-autoscaler-downscale-stabilization=1s",
-	}}
+	const toZero = "--feature-gates=HPAScaleToZero=true"
+	o.ExtraArgs = map[string][]string{
+		localcluster.APIServer: {toZero},
+		localcluster.ControllerManager: {
+			toZero,
+			"--horizontal-pod-autoscaler-sync-period=" + sync.String(),
+			"--horizontal-pod-autoscaler-cpu-initialization-period=0s",
+			"--horizontal-pod-autoscaler-initial-readiness-delay=0s",
+			"--horizontal-pod-autoscaler-downscale-stabilization=1s",
+		},
+	}
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
