@@ -6,15 +6,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
+	"github.com/fedctl/fedctl/internal/cli/members"
 )
 
 const (
 	long = `List member clusters, and what decides about objects; or, with --clusters, objects of
 any type in the members.
 
-What is in members is read through the API of the fleet in the host (fedctl install
---fleet-api), as the user of the host's context: who may not read a member there, or
-has no rights in it, does not see it. Members that are missing are named in warnings.`
+` + members.WaysHelp + ` A watch takes the API of the fleet.`
 
 	example = `  # The member clusters
   fedctl get clusters

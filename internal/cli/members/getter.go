@@ -1,0 +1,54 @@
+package members
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Getter is a member as kubectl's code takes it, with the namespace that is meant there.
+// What the member serves is asked once, and kept in memory.
+func Getter(config *rest.Config, namespace string) genericclioptions.RESTClientGetter {
+	return &getter{config: config, namespace: namespace}
+}
+
+type getter struct {
+	config    *rest.Config
+	namespace string
+	cached    discovery.CachedDiscoveryInterface
+}
+
+// ToRESTConfig implements genericclioptions.RESTClientGetter.
+func (g *getter) ToRESTConfig() (*rest.Config, error) { return rest.CopyConfig(g.config), nil }
+
+// ToDiscoveryClient implements genericclioptions.RESTClientGetter.
+func (g *getter) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
+	if g.cached == nil {
+		client, err := discovery.NewDiscoveryClientForConfig(g.config)
+		if err != nil {
+			return nil, err
+		}
+		g.cached = memory.NewMemCacheClient(client)
+	}
+	return g.cached, nil
+}
+
+// ToRESTMapper implements genericclioptions.RESTClientGetter.
+func (g *getter) ToRESTMapper() (meta.RESTMapper, error) {
+	client, err := g.ToDiscoveryClient()
+	if err != nil {
+		return nil, err
+	}
+	return restmapper.NewShortcutExpander(restmapper.NewDeferredDiscoveryRESTMapper(client), client, nil), nil
+}
+
+// ToRawKubeConfigLoader implements genericclioptions.RESTClientGetter.
+func (g *getter) ToRawKubeConfigLoader() clientcmd.ClientConfig {
+	overrides := &clientcmd.ConfigOverrides{Context: clientcmdapi.Context{Namespace: g.namespace}}
+	return clientcmd.NewDefaultClientConfig(*clientcmdapi.NewConfig(), overrides)
+}
