@@ -20,6 +20,8 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/disable"
 	"github.com/fedctl/fedctl/internal/cli/doctor"
 	"github.com/fedctl/fedctl/internal/cli/enable"
+	"github.com/fedctl/fedctl/internal/cli/events"
+	"github.com/fedctl/fedctl/internal/cli/exec"
 	"github.com/fedctl/fedctl/internal/cli/explain"
 	"github.com/fedctl/fedctl/internal/cli/export"
 	"github.com/fedctl/fedctl/internal/cli/federate"
@@ -30,6 +32,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/join"
 	"github.com/fedctl/fedctl/internal/cli/kubeconfig"
 	"github.com/fedctl/fedctl/internal/cli/kubectl"
+	"github.com/fedctl/fedctl/internal/cli/logs"
 	"github.com/fedctl/fedctl/internal/cli/migrate"
 	"github.com/fedctl/fedctl/internal/cli/orphaning"
 	"github.com/fedctl/fedctl/internal/cli/prune"
@@ -37,6 +40,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/status"
 	"github.com/fedctl/fedctl/internal/cli/support"
 	"github.com/fedctl/fedctl/internal/cli/top"
+	"github.com/fedctl/fedctl/internal/cli/tree"
 	"github.com/fedctl/fedctl/internal/cli/uninstall"
 	"github.com/fedctl/fedctl/internal/cli/unjoin"
 	"github.com/fedctl/fedctl/internal/cli/version"
@@ -70,7 +74,7 @@ work; fedctl needs only kubeconfig contexts.`,
 	root.AddCommand(federate.NewCommand(factory), orphaning.NewCommand(factory), status.NewCommand(factory))
 	root.AddCommand(migrate.NewCommand(factory), diff.NewCommand(factory), doctor.NewCommand(factory), explain.NewCommand(factory), render.NewCommand(factory), support.NewCommand(factory), top.NewCommand(factory))
 	root.AddCommand(localCommands(factory)...)
-	root.AddCommand(export.NewCommand(factory), importing.NewCommand(factory), kubeconfig.NewCommand(factory), kubectl.NewCommand(factory))
+	root.AddCommand(export.NewCommand(factory), importing.NewCommand(factory), kubeconfig.NewCommand(factory), kubectl.NewCommand(factory), logs.NewCommand(factory), exec.NewCommand(factory), events.NewCommand(factory), tree.NewCommand(factory))
 	_ = root.RegisterFlagCompletionFunc("kubefed-namespace", fedtypes.CompleteNamespaces(factory))
 	completeNoFiles(root)
 	explainUsage(root)

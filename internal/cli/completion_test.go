@@ -14,8 +14,8 @@ import (
 // freeText are flags whose values nothing can propose: names that are made up,
 // numbers, durations, selectors, addresses.
 var freeText = []string{
-	"api-endpoint", "federated-group", "federated-version", "field", "fleet-api-address", "from-cluster", "gpu-members", "host-cluster-name", "image", "labels",
-	"members", "namespace-mapping", "namespaces", "ports", "protected-keys", "request-timeout", "resources", "secret-name", "selector", "tail", "time", "timeout", "token-lifetime", "v", "wait",
+	"api-endpoint", "container", "federated-group", "federated-version", "field", "fleet-api-address", "from-cluster", "gpu-members", "host-cluster-name", "image", "labels",
+	"max-log-requests", "members", "namespace-mapping", "namespaces", "pod-running-timeout", "ports", "protected-keys", "request-timeout", "resources", "secret-name", "selector", "since", "since-time", "tail", "time", "timeout", "token-lifetime", "v", "wait",
 }
 
 // commands calls visit with every command that does something.
@@ -72,8 +72,8 @@ func TestEverythingThatCanBeCompletedIs(t *testing.T) {
 // Whatever prints takes -o; what changes something takes --dry-run, but for what
 // runs on this machine, or is carried out later by somebody else.
 func TestFlagsThatAllCommandsShare(t *testing.T) {
-	withoutOutput := []string{"backup describe", "diff", "kubeconfig", "kubectl", "support dump"} // a kubeconfig has one format, and kubectl its own
-	withoutDryRun := []string{"diff", "export", "kubeconfig", "kubectl", "doctor", "explain", "get clusters", "get facts", "render", "status", "support dump", "top accelerators", "top clusters", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
+	withoutOutput := []string{"backup describe", "diff", "exec", "kubeconfig", "kubectl", "logs", "support dump"} // a kubeconfig has one format, kubectl its own, and what pods say none
+	withoutDryRun := []string{"diff", "export", "kubeconfig", "kubectl", "doctor", "events", "exec", "explain", "get clusters", "get facts", "logs", "render", "status", "support dump", "top accelerators", "top clusters", "top pods", "tree", "version", "migrate check", "backup status", "backup list", "backup describe", "backup run", "backup verify",
 		"backup repository check", "backup repository change-password"}
 	commands(NewCommand("fedctl", genericiooptions.NewTestIOStreamsDiscard()), func(command *cobra.Command) {
 		name := strings.TrimPrefix(command.CommandPath(), "fedctl ")

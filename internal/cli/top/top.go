@@ -1,8 +1,10 @@
-// Package top is the command that shows what members' nodes offer, and what is free.
+// Package top is the command that shows what members' nodes offer, what is free, and what
+// pods use.
 //
 //	top.go           the command
 //	clusters.go      ... a row for each cluster
 //	accelerators.go  ... and for each pool of nodes with accelerators
+//	pods.go          what pods use, as the members say
 //	capacities.go    the ClusterCapacities of the host, with what pods ask for
 package top
 
@@ -16,9 +18,9 @@ import (
 func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "top",
-		Short: "Show what members' nodes offer, and what is free",
+		Short: "Show what members' nodes offer, what is free, and what pods use",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newClustersCommand(f), newAcceleratorsCommand(f))
+	cmd.AddCommand(newClustersCommand(f), newAcceleratorsCommand(f), newPodsCommand(f))
 	return cmd
 }

@@ -1,0 +1,78 @@
+package lines
+
+import (
+	"bytes"
+	"io"
+	"sync"
+	"time"
+)
+
+// Writer writes lines of sources that come at once, each with one call.
+type Writer struct {
+	style Style
+	// timestamps has lines bear their times.
+	timestamps bool
+
+	mu  sync.Mutex
+	to  io.Writer
+	buf []byte
+}
+
+// NewWriter writes lines in a style, with their times if that is asked for.
+func NewWriter(to io.Writer, style Style, timestamps bool) *Writer {
+	return &Writer{to: to, style: style, timestamps: timestamps}
+}
+
+// Write writes one line.
+func (w *Writer) Write(from Source, line Line) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := line.Text
+	if w.timestamps && !line.Time.IsZero() {
+		text = append(append(line.Time.AppendFormat(nil, time.RFC3339Nano), ' '), text...)
+	}
+	w.buf = w.style.Append(w.buf[:0], from, text)
+	_, err := w.to.Write(w.buf)
+	if cap(w.buf) > Longest {
+		w.buf = nil
+	}
+	return err
+}
+
+// Of is a writer of one source: what is written to it comes out in whole lines. Close writes
+// what has no end.
+func (w *Writer) Of(from Source) io.WriteCloser { return &sourceWriter{w: w, from: from} }
+
+type sourceWriter struct {
+	w    *Writer
+	from Source
+	rest []byte
+}
+
+// Write implements io.Writer.
+func (s *sourceWriter) Write(text []byte) (int, error) {
+	s.rest = append(s.rest, text...)
+	for {
+		end := bytes.IndexByte(s.rest, '\n')
+		next := end + 1
+		if end < 0 && len(s.rest) >= Longest {
+			end, next = Longest, Longest
+		}
+		if end < 0 {
+			return len(text), nil
+		}
+		if err := s.w.Write(s.from, Line{Text: s.rest[:end]}); err != nil {
+			return 0, err
+		}
+		s.rest = s.rest[next:]
+	}
+}
+
+// Close implements io.Closer.
+func (s *sourceWriter) Close() error {
+	if len(s.rest) == 0 {
+		return nil
+	}
+	defer func() { s.rest = nil }()
+	return s.w.Write(s.from, Line{Text: s.rest})
+}
