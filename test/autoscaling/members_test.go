@@ -321,3 +321,20 @@ var _ = Describe("A member that was away", Serial, func() {
 		Expect(replicas(ctx, c, web(ns))()).To(Equal(int64(4)))
 	})
 })
+
+var _ = Describe("fedctl top pods", func() {
+	It("shows what pods use in all members, by contexts where the host has no API of the fleet", func(ctx SpecContext) {
+		const app = "used"
+		for i, member := range members {
+			pod := kit.Parse(`{apiVersion: v1, kind: Pod, metadata: {name: ` + app + `, namespace: default, labels: {app: ` + app + `}}, spec: {containers: [{name: main, image: none}]}}`)
+			Expect(member.Create(ctx, pod)).To(Succeed())
+			DeferCleanup(func(ctx SpecContext) { Expect(member.Delete(ctx, pod)).To(Succeed()) }, NodeTimeout(time.Minute))
+			loads[member.Name].set("default", int64(100*(i+1)))
+			DeferCleanup(func() { loads[member.Name].set("default", 0) })
+		}
+		out, errOut, err := kit.FedctlWith(ctx, []string{"--kubeconfig", system.Kubeconfig(), "--context", "host"}, "top", "pods", "-n", "default", "-l", "app="+app, "--sort-by", "cpu")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(errOut).To(Equal("Reading members by contexts of your kubeconfig, since the host has no API of the fleet.\n"))
+		Expect(out).To(MatchRegexp(`^CLUSTER +NAME +CPU\(CORES\) +MEMORY\(BYTES\)\n` + members[1].Name + ` +` + app + ` +200m +1Mi\n` + members[0].Name + ` +` + app + ` +100m +1Mi\n$`))
+	}, NodeTimeout(2*time.Minute))
+})
