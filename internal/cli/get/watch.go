@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/cli-runtime/pkg/resource"
@@ -28,7 +27,7 @@ import (
 const (
 	// takenUp is how long is waited before a watch that has ended is taken up again.
 	takenUp = time.Second
-	// patience is how long that is tried, where it is the way there that fails.
+	// patience is how long that is tried.
 	patience = 30 * time.Second
 )
 
@@ -70,7 +69,7 @@ func (o *MembersOptions) watch(ctx context.Context, f kubectlutil.Factory, args 
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil, !begun && temporary(err) && time.Since(ended) < patience:
+		case err == nil, !begun && !apierrors.IsResourceExpired(err) && time.Since(ended) < patience: // the way there begins anew
 		default:
 			return fmt.Errorf("the watch has ended: %w", err)
 		}
@@ -80,12 +79,6 @@ func (o *MembersOptions) watch(ctx context.Context, f kubectlutil.Factory, args 
 		case <-time.After(takenUp):
 		}
 	}
-}
-
-// temporary says whether an error may be over soon: a server begins anew, or a connection.
-func temporary(err error) bool {
-	return apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err) ||
-		utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) || utilnet.IsTimeout(err)
 }
 
 // cmpOr is the first error that there is.

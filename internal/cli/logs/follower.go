@@ -35,6 +35,9 @@ type follower struct {
 	client kubernetes.Interface
 	logs   kubernetes.Interface
 
+	// last is what was meant when it was there.
+	last *target
+
 	mu       sync.Mutex
 	standing state
 	ever     bool // there was something
@@ -79,18 +82,10 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// gone notes that there is nothing of what is meant, or nothing any more.
+// gone notes that there is nothing of what is meant.
 func (f *follower) gone() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, s := range f.streams {
-		if s.running() {
-			return // its end is still to come
-		}
-	}
-	if f.standing = absent; !f.ever {
-		f.notes.Once("note: %s is not in %s (yet).", f.what(), f.member.Name)
-	}
+	f.stand(absent)
+	f.notes.Once("note: %s is not in %s (yet).", f.what(), f.member.Name)
 }
 
 // wait returns when no stream writes any more.
@@ -118,9 +113,14 @@ func (f *follower) round(ctx context.Context) error {
 		}
 	}
 	t, err := f.resolve(ctx, f.member)
+	if apierrors.IsNotFound(err) && f.last != nil { // it is gone, and its pods go
+		t, err = *f.last, nil
+		t.ends = true
+	}
 	if err != nil {
 		return err
 	}
+	f.last = &t
 	pods, version, err := t.list(ctx, f.client, f.Namespace)
 	if err != nil {
 		return err

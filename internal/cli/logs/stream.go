@@ -31,6 +31,8 @@ type stream struct {
 	// log was read to its end.
 	wanted, read string
 	live, gone   bool
+	// end ends the reading; nil while nothing is read.
+	end context.CancelFunc
 
 	place place
 }
@@ -64,17 +66,40 @@ func (p *place) advance(line lines.Line) {
 	}
 }
 
+func (s *stream) isGone() bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.gone
+}
+
 func (s *stream) running() bool {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return s.runs
 }
 
-// podGone ends the reading when the log does.
+// lastWords is how long the end of a log may take when its pod is gone.
+const lastWords = 5 * time.Second
+
+// podGone ends the reading when the log ends, or does not although its pod is gone.
 func (s *stream) podGone() {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.gone, s.live = true, false
+	if s.live, s.gone = false, true; s.end != nil {
+		time.AfterFunc(lastWords, s.end)
+		s.end = nil
+	}
+}
+
+// begin is the context of one reading.
+func (s *stream) begin(ctx context.Context) (reading context.Context, end context.CancelFunc) {
+	reading, end = context.WithCancel(ctx)
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.end = end; s.gone {
+		time.AfterFunc(lastWords, end)
+	}
+	return reading, end
 }
 
 // consider reads the log of a container that has begun, unless that was done.
@@ -123,6 +148,7 @@ func (s *stream) run(ctx context.Context) {
 			return
 		case apierrors.IsNotFound(err):
 			s.podGone()
+		case err != nil && s.isGone(): // it was ended
 		case err != nil:
 			read = ""
 			s.notes.Once("Warning: the log of %s: %s; it is tried again", s.from, errtext.Stable(err))
@@ -164,6 +190,8 @@ func (s *stream) readOnce(ctx context.Context) error {
 	if !s.place.at.IsZero() {
 		options.TailLines, options.SinceSeconds, options.SinceTime = nil, nil, &metav1.Time{Time: s.place.at}
 	}
+	ctx, end := s.begin(ctx)
+	defer end()
 	log, err := openLog(ctx, s.logs, s.Namespace, s.pod, options)
 	if err != nil {
 		return err
