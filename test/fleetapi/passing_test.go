@@ -126,18 +126,13 @@ var _ = Describe("Through to a member", func() {
 			Expect(err).To(MatchError(directly.Error()), "the exit code is that of the command, as the member tells it")
 		}
 		By("following the log, which commands write here")
-		log := func(line string) {
-			GinkgoHelper()
-			out, err := kubectl(ctx, admin, "member-2", "exec", "shell", "--", "sh", "-c", `echo "$(date -u +%Y-%m-%dT%H:%M:%S.000000000Z) stdout F $1" >>logs/pods.log`, "log", line)
-			Expect(err).NotTo(HaveOccurred(), out)
-		}
-		log("the first line")
+		writeLog(ctx, admin, "member-2", "shell", "the first line")
 		follow, err := clientOf(through(admin, "member-2")).CoreV1().Pods("default").GetLogs("shell", &corev1.PodLogOptions{Follow: true}).Stream(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		defer follow.Close() //nolint:errcheck // only read
 		lines := bufio.NewReader(follow)
 		Expect(lines.ReadString('\n')).To(Equal("the first line\n"))
-		log("the second line")
+		writeLog(ctx, admin, "member-2", "shell", "the second line")
 		Expect(lines.ReadString('\n')).To(Equal("the second line\n"))
 
 		By("forwarding a port")

@@ -54,7 +54,7 @@ func TestFleetAPI(t *testing.T) {
 var _ = BeforeSuite(func(ctx SpecContext) {
 	ctrl.SetLogger(logr.Discard())
 	var err error
-	system, err = framework.Prepare(ctx, GinkgoWriter, 2, func(o *localcluster.Options) { o.Exec = true })
+	system, err = framework.Prepare(ctx, GinkgoWriter, 2, func(o *localcluster.Options) { o.Exec = true }, audited)
 	Expect(err).NotTo(HaveOccurred())
 	host, members = system.Host(), system.Members()
 	Expect(system.StartControlPlane(ctx)).To(Succeed())
