@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -152,6 +153,28 @@ func TestDescribe(t *testing.T) {
 		if got := Describe(tc.err, "https://m:6443", 3*time.Second); !strings.HasPrefix(got, tc.want) {
 			t.Errorf("Describe(%v) = %q, want %q", tc.err, got, tc.want)
 		}
+	}
+}
+
+// A DNS server that does not answer is told from a member that does not.
+func TestANameThatIsNotResolvedIsSaid(t *testing.T) {
+	silent, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close() //nolint:errcheck // only read
+	before := net.DefaultResolver
+	defer func() { net.DefaultResolver = before }()
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", silent.LocalAddr().String())
+	}}
+	p, err := NewProber(Access{Endpoint: "https://member-1.example.com:6443", Token: "t"}, "fed/s", "", 200*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `the host name "member-1.example.com" of spec.apiEndpoint was not resolved within 200ms: no DNS server has answered`
+	if o := p.Healthz(t.Context()); o.Verdict != Offline || o.Detail != want {
+		t.Errorf("%s: %s, want %s: %s", o.Verdict, o.Detail, Offline, want)
 	}
 }
 

@@ -40,6 +40,8 @@ func describe(err error, endpoint string, timeout time.Duration) string {
 	switch {
 	case errors.As(err, &refused):
 		return refused.Error()
+	case errors.As(err, &dns) && dns.IsTimeout:
+		return fmt.Sprintf("the host name %q of spec.apiEndpoint was not resolved within %s: no DNS server has answered", dns.Name, timeout)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
 		return fmt.Sprintf("no answer from %s within %s", host, timeout)
 	case errors.As(err, &dns):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"time"
 
@@ -118,9 +119,10 @@ func (p *Prober) get(ctx context.Context, path string) (code int, body []byte, e
 		return 0, nil, err
 	}
 	request.Header.Set("Accept", "application/json, */*")
-	response, err := p.http.Do(request)
+	name := &resolution{}
+	response, err := p.http.Do(request.WithContext(httptrace.WithClientTrace(ctx, name.trace())))
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, name.explain(err)
 	}
 	defer response.Body.Close() //nolint:errcheck // read to its end or given up
 	body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20))
