@@ -3,7 +3,7 @@
 # sigs.k8s.io/kubefed imports a package that controller-runtime has removed,
 # which tidy reports although nothing here needs it.
 set -euo pipefail
-for module in . hack/kubernetes hack/kubefed hack/backup hack/catalog hack/image hack/helm hack/monitoring hack/release; do
+for module in . hack/kubernetes hack/kubefed hack/backup hack/catalog hack/image hack/helm hack/monitoring hack/release hack/kind/node-image; do
   if ! (cd "$module" && go mod tidy -e -diff 2>/tmp/fedctl-tidy.$$); then
     cat /tmp/fedctl-tidy.$$ >&2
     rm -f /tmp/fedctl-tidy.$$

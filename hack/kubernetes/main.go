@@ -5,19 +5,19 @@
 //
 // One binary, because the six share nearly all of their code: linked apart
 // they would take five times the disk and the link time.
+//
+// Built with the tag "node" it is what runs on a kind node: kubelet, kubeadm and
+// kube-proxy are in it, and kwok, which plays kubelets, is not (hack/kind/node-image).
 package main
 
 import (
-	"context"
 	"fmt"
+	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
-	"github.com/spf13/pflag"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
@@ -29,13 +29,10 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
-	kwokconfig "sigs.k8s.io/kwok/pkg/config"
-	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
-	kwoklog "sigs.k8s.io/kwok/pkg/log"
 )
 
 // commands maps each program's name to the function that runs it with
-// os.Args and returns its exit code.
+// os.Args and returns its exit code. What depends on what is built is in nodePrograms.
 var commands = map[string]func() int{
 	"etcd": func() int {
 		etcdmain.Main(os.Args)
@@ -44,9 +41,10 @@ var commands = map[string]func() int{
 	"kube-apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
 	"kube-controller-manager": func() int { return cli.Run(controllermanager.NewControllerManagerCommand()) },
 	"kube-scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
-	"kwok":                    runKwok,
 	"kubectl":                 runKubectl,
 }
+
+func init() { maps.Copy(commands, nodePrograms) }
 
 func main() {
 	name := filepath.Base(os.Args[0])
@@ -74,31 +72,6 @@ func programs() string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
-}
-
-// runKwok reads --config itself, before kwok's command is built: kwok's command
-// takes its configuration and the stages from the context only.
-func runKwok() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	flags := pflag.NewFlagSet("global", pflag.ContinueOnError)
-	flags.ParseErrorsAllowlist.UnknownFlags = true
-	flags.Usage = func() {}
-	ctx, _ = kwoklog.InitFlags(ctx, flags)
-	ctx, err := kwokconfig.InitFlags(ctx, flags)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "kwok: reading the configuration:", err)
-		return 1
-	}
-	command := kwok.NewCommand(ctx)
-	command.PersistentFlags().AddFlagSet(flags)
-	// The global --version flag of the other programs is not the one cobra would expect.
-	command.Version = ""
-	if err := command.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "kwok:", err)
-		return 1
-	}
-	return 0
 }
 
 func runKubectl() int {
