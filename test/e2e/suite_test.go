@@ -1,7 +1,8 @@
 // Package e2e tests the whole of fedctl on real clusters: the programs as they
 // are built, installed and joined as a user would, with the rights that an
 // installation grants. Specs labelled "local" break clusters or restart the
-// controller, which only local clusters allow.
+// controller, which only local clusters allow. Those labelled "kubelet" need pods that
+// run, and the control plane as Pods: hack/kind/e2e.sh gives them that.
 package e2e
 
 import (
@@ -21,6 +22,9 @@ import (
 
 // localOnly labels specs that need local clusters and the controller as a process.
 var localOnly = Label("local")
+
+// kubeletOnly labels specs that need real kubelets and the controller as Pods.
+var kubeletOnly = Label("kubelet")
 
 var (
 	system  *framework.System
@@ -53,9 +57,12 @@ var _ = AfterSuite(func(ctx SpecContext) {
 }, NodeTimeout(3*time.Minute))
 
 var _ = BeforeEach(func() {
-	local := system.Faults() != nil && system.Controller != nil
-	if !local && slices.Contains(CurrentSpecReport().Labels(), "local") {
+	labels := CurrentSpecReport().Labels()
+	switch local := system.Controller != nil; {
+	case !local && slices.Contains(labels, "local"):
 		Skip("needs local clusters")
+	case local && slices.Contains(labels, "kubelet"):
+		Skip("needs kubelets")
 	}
 })
 

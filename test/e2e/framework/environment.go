@@ -18,6 +18,7 @@ const (
 	// KubeconfigEnv names a kubeconfig of clusters that are joined and run the
 	// control plane; HostEnv is the context of the host and MembersEnv those of the
 	// members, separated by commas. The contexts are named like the KubeFedClusters.
+	// ContainersEnv may say where their nodes run.
 	KubeconfigEnv = "FEDCTL_E2E_KUBECONFIG"
 	HostEnv       = "FEDCTL_E2E_HOST"
 	MembersEnv    = "FEDCTL_E2E_MEMBERS"

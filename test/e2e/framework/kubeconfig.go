@@ -41,6 +41,6 @@ func fromKubeconfig(path, host string, members []string) (Environment, error) {
 func (r *remote) Host() *Cluster              { return r.host }
 func (r *remote) Members() []*Cluster         { return r.members }
 func (r *remote) Kubeconfig() string          { return r.kubeconfig }
-func (r *remote) Faults() Faults              { return nil }
+func (r *remote) Faults() Faults              { return containers() }
 func (r *remote) Installed() bool             { return true }
 func (r *remote) Close(context.Context) error { return nil }
