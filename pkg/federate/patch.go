@@ -100,6 +100,28 @@ func patchAll(doc any, overrides []Override, secret bool, check func(path string
 	return doc, hits, nil
 }
 
+// CheckPatch says which operation can be carried out on no object at all, whatever it holds, as an
+// error as Patch's; nil if there is none.
+func CheckPatch(overrides []Override) error { return checkPatch(overrides, isOfObject) }
+
+// CheckDocumentPatch is CheckPatch of operations on a document.
+func CheckDocumentPatch(overrides []Override) error {
+	return checkPatch(overrides, func(string, []string, bool) string { return "" })
+}
+
+func checkPatch(overrides []Override, check func(path string, tokens []string, secret bool) (fault string)) error {
+	for i := range overrides {
+		tokens, message := splitPointer(overrides[i].Path, false)
+		if message == "" {
+			message = check(overrides[i].Path, tokens, false)
+		}
+		if message != "" {
+			return &ModifyError{Field: "[" + strconv.Itoa(i) + "].path", Message: message}
+		}
+	}
+	return nil
+}
+
 // PatchDocument carries out overrides on a document of any kind, an object or a list, which is
 // not modified. The error is as Patch's. secret says that it is of a Secret: all in it is the
 // Secret's value, its keys too, so the error says only which operation is at fault.

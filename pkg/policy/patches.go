@@ -44,7 +44,34 @@ func compilePatches(list []v1alpha1.Patch, field string) ([]patches, error) {
 		last := &all[len(all)-1]
 		last.operations = append(last.operations, o)
 	}
-	return all, nil
+	return all, checkPatches(all, field)
+}
+
+// checkPatches refuses paths that are none in any object: otherwise each object would say so.
+func checkPatches(all []patches, field string) error {
+	for i := range all {
+		p := &all[i]
+		check := federate.CheckPatch
+		if p.in != nil {
+			if err := federate.CheckPatch([]federate.Override{{Path: p.in.Path}}); err != nil {
+				return at(err, func(string) string { return field + ".patches" + p.fieldOf("[0].in.path") })
+			}
+			check = federate.CheckDocumentPatch
+		}
+		if err := check(p.operations); err != nil {
+			return at(err, func(of string) string { return field + ".patches" + p.fieldOf(of) })
+		}
+	}
+	return nil
+}
+
+// at is a fault whose field is another one, as its own is within that.
+func at(err error, field func(of string) string) error {
+	var bad *federate.ModifyError
+	if errors.As(err, &bad) {
+		return fault(field(bad.Field), bad.Message)
+	}
+	return err
 }
 
 func sameDocument(a, b *v1alpha1.Document) bool {
@@ -64,12 +91,8 @@ func (w *work) patch(tree map[string]any) (map[string]any, error) {
 		} else {
 			tree, err = w.patchDocument(p, tree)
 		}
-		var bad *federate.ModifyError
-		if errors.As(err, &bad) {
-			return nil, fault(w.field+".patches"+p.fieldOf(bad.Field), bad.Message)
-		}
 		if err != nil {
-			return nil, err
+			return nil, at(err, func(of string) string { return w.field + ".patches" + p.fieldOf(of) })
 		}
 	}
 	return tree, nil

@@ -232,6 +232,24 @@ func TestABrokenPolicyHoldsWhatItSelects(t *testing.T) {
 	}
 }
 
+// A path that no object can have is told of the policy, once, and not of each object.
+func TestPathsThatAreNone(t *testing.T) {
+	for patches, want := range map[string]string{
+		"[{path: /spec/paused, value: true}, {path: spec/replicas, value: 1}]": `spec.rules[0].patches[1].path: "spec/replicas" must start with /, e.g. /spec/replicas`,
+		"[{path: /kind, value: Pod}]":                                          "spec.rules[0].patches[0].path: /kind cannot be overridden: the type is the same in every cluster",
+		"[{path: /metadata/name, value: a}]":                                   "spec.rules[0].patches[0].path: /metadata/name cannot be overridden",
+		"[{path: /metadata, value: {}}]":                                       "spec.rules[0].patches[0].path: /metadata cannot be overridden as a whole",
+		"[{path: /a, in: {path: /kind, format: YAML}}]":                        "spec.rules[0].patches[0].in.path: /kind cannot be overridden",
+		"[{path: /spec/a}, {path: /b, in: {path: /c, format: YAML}}, {path: x, in: {path: /c, format: YAML}}]": `spec.rules[0].patches[2].path: "x" must start with /`,
+		"[{path: /kind, value: a, in: {path: /data/a, format: YAML}}, {op: remove, path: /spec/nothing}]":      "",
+	} {
+		problem := policyOf(t, "rules: [{patches: "+patches+"}]").Problem()
+		if (want == "") != (problem == nil) || want != "" && !strings.HasPrefix(problem.Error(), want) {
+			t.Errorf("%s: got %v", patches, problem)
+		}
+	}
+}
+
 // The revision changes with what the object depends on, and with nothing else.
 func TestRevision(t *testing.T) {
 	p := policyOf(t, "rules: [{deriveTolerations: {}}]")
@@ -355,7 +373,7 @@ func TestADocumentIsFoundAsByPatches(t *testing.T) {
 	const object = `{data: {list: ["{}", "{\"a\": 1}"], "a/b": "{\"a\": 1}"}}`
 	for path, fault := range map[string]string{
 		"/data/list/-1": "", "/data/list/1": "", "/data/a~1b": "", "/data/list/2": "leads to no string", "/data/list/x": "leads to no string",
-		"/data/list": "leads to no string", "/data/none": "leads to no string", "data/list/1": "leads to no string", "": "leads to no string",
+		"/data/list": "leads to no string", "/data/none": "leads to no string", "data/list/1": `"data/list/1" must start with /`, "": "is empty",
 	} {
 		p := policyOf(t, `{rules: [{patches: [{op: replace, path: /a, value: 2, in: {path: "`+path+`", format: JSON}}]}]}`)
 		_, _, err := made(t, p, object, "one")

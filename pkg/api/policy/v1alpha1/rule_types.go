@@ -170,6 +170,7 @@ type Patch struct {
 	// +kubebuilder:validation:Enum=add;remove;replace
 	Op string `json:"op,omitempty"`
 	// Path is a JSON pointer into the object, or into the document that In names.
+	// +kubebuilder:validation:Pattern=`^/`
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Path string `json:"path"`
@@ -184,6 +185,7 @@ type Patch struct {
 // changed: keys are sorted, and comments are lost.
 type Document struct {
 	// Path is a JSON pointer to the string, such as /data/config.yaml.
+	// +kubebuilder:validation:Pattern=`^/`
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Path string `json:"path"`
