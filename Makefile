@@ -85,6 +85,9 @@ bench: build bin/kubernetes ## measure the engine; ARGS="--objects 2000 --member
 .PHONY: bench-render
 bench-render: ## measure rendering with policies, in memory; ARGS="--objects 1000 --clusters 100"
 	go run ./test/bench-render $(ARGS)
+.PHONY: bench-capacity
+bench-capacity: build bin/kubernetes ## measure what a member of 5,000 nodes and 100,000 pods takes in the controller; ARGS="--nodes 1000 --pods 20000"
+	go run ./test/bench-capacity $(ARGS)
 .PHONY: bench-import
 bench-import: build bin/kubernetes ## measure fedctl import and export on a real control plane; ARGS="--objects 20000"
 	go run ./test/bench-import $(ARGS)
