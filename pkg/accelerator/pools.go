@@ -33,6 +33,8 @@ type Node struct {
 	// its new nodes have for a while.
 	NodePool string
 	Startup  []v1alpha1.StartupTaint
+	// Machines is the cluster of Cluster API's that the node is of.
+	Machines string
 	// Missing is an accelerator that it should offer and does not, and Plugin how far that is;
 	// FindMissing notes both.
 	Missing string

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
 	resourcev1client "k8s.io/client-go/kubernetes/typed/resource/v1"
 
 	"github.com/fedctl/fedctl/pkg/accelerator"
@@ -30,7 +31,10 @@ import (
 type drivers struct {
 	slices  *fleet.Table[devices.Slice]
 	classes *fleet.Table[devices.Class]
-	watches []interface {
+	// rules taint devices of any driver; few members serve them. rulesWatch is theirs.
+	rules      *fleet.Table[devices.TaintRule]
+	rulesWatch *fleet.Watch[devices.TaintRule]
+	watches    []interface {
 		Problem() error
 		Lacks() bool
 		Age() time.Duration
@@ -42,10 +46,11 @@ type drivers struct {
 }
 
 // What is held of a member's devices, in bytes: of 5,000 nodes with 16 devices each, and of
-// more classes than are judged; and of 100,000 ResourceClaims. What a list tells of them is more, and let go one by one.
+// more classes and DeviceTaintRules than are judged; and of 100,000 ResourceClaims. What a list tells of them is more, and let go one by one.
 const (
 	mostOfSlices  = 12 << 20
 	mostOfClasses = 1 << 20
+	mostOfRules   = 1 << 20
 	mostOfClaims  = 16 << 20
 	mostToldOf    = 512 << 20
 )
@@ -54,9 +59,8 @@ const (
 const unservedRetry = 30 * time.Second
 
 // followDrivers begins to follow what drivers offer in a member, until ctx ends.
-func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) *drivers {
+func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interface, objects dynamic.Interface, served fleet.Discovery, cluster string, log logr.Logger, changed func()) *drivers {
 	d := newDrivers()
-	served := fleet.Discovery{Paths: client.RESTClient(), Timeout: timeout}
 	slicesSource := devicesSource(served, cluster, "resourceslices", &resourcev1.ResourceSlice{}, log, changed,
 		func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return client.ResourceSlices().List(ctx, o)
@@ -67,6 +71,10 @@ func followDrivers(ctx context.Context, client resourcev1client.ResourceV1Interf
 			func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 				return client.DeviceClasses().List(ctx, o)
 			}, client.DeviceClasses().Watch), d.classes))
+	d.rulesWatch = followTaintRules(ctx, objects, served, cluster, log, d.rules, func() {
+		d.told() // they may be judged without rules now, or are not any more
+		changed()
+	})
 	go d.keepJudging(ctx, changed)
 	return d
 }
@@ -84,6 +92,7 @@ func newDrivers() *drivers {
 		Weigh: (*devices.Class).Weight, MostWeight: mostOfClasses, Lighten: (*devices.Class).Light,
 		OnChange: func(types.NamespacedName, *devices.Class, *devices.Class) { d.told() }, OnSynced: d.told,
 	})
+	d.rules = newTaintRules(d.told)
 	return d
 }
 
@@ -122,10 +131,10 @@ func (d *drivers) keepJudging(ctx context.Context, changed func()) {
 
 // judgeAll judges what is known now; false while not all has been read.
 func (d *drivers) judgeAll() bool {
-	if !d.slices.Synced() || !d.classes.Synced() {
+	if !d.slices.Synced() || !d.classes.Synced() || !d.rules.Synced() && d.rulesWatch.Problem() == nil {
 		return false
 	}
-	d.judged.Store(d.judge.Judge(valuesOf(d.classes), valuesOf(d.slices)))
+	d.judged.Store(d.judge.Judge(valuesOf(d.classes), valuesOf(d.slices), valuesOf(d.rules)))
 	return true
 }
 
@@ -151,9 +160,9 @@ func devicesSource(served fleet.Discovery, cluster, resource string, example run
 }
 
 // followClaims follows the devices that a member's ResourceClaims have been given.
-func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interface, timeout time.Duration, cluster string, log logr.Logger, changed func()) (*fleet.Table[devices.Claim], *fleet.Watch[devices.Claim]) {
+func followClaims(ctx context.Context, client resourcev1client.ResourceV1Interface, served fleet.Discovery, cluster string, log logr.Logger, changed func()) (*fleet.Table[devices.Claim], *fleet.Watch[devices.Claim]) {
 	claims := newClaims(changed)
-	return claims, fleet.Follow(ctx, devicesSource(fleet.Discovery{Paths: client.RESTClient(), Timeout: timeout}, cluster, "resourceclaims", &resourcev1.ResourceClaim{}, log, changed,
+	return claims, fleet.Follow(ctx, devicesSource(served, cluster, "resourceclaims", &resourcev1.ResourceClaim{}, log, changed,
 		func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return client.ResourceClaims("").List(ctx, o)
 		}, client.ResourceClaims("").Watch), claims)
@@ -272,6 +281,9 @@ func (d *drivers) offer(s *seen, q *requests, previous v1alpha1.ClusterCapacityS
 		return devicesNot(reason, why)
 	case unclaimed != nil:
 		return devicesNot(v1alpha1.ReasonClaimsUnreadable, "it is not known which devices are free: "+errtext.Stable(unclaimed))
+	}
+	if left := d.withoutRules(count); left != "" {
+		return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTaintRulesUnreadable, Message: left}
 	}
 	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFollowed, Message: "devices are followed"}
 }

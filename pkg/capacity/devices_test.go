@@ -41,7 +41,7 @@ func imagined(watch *aWatch) *drivers {
 // list has drivers read and judge classes and slices.
 func (d *drivers) list(t *testing.T, classes, slices []any) *drivers {
 	t.Helper()
-	for _, err := range []error{fleet.NewWatch(t.Context(), d.classes).Replace(classes, "1"), fleet.NewWatch(t.Context(), d.slices).Replace(slices, "1")} {
+	for _, err := range []error{fleet.NewWatch(t.Context(), d.classes).Replace(classes, "1"), fleet.NewWatch(t.Context(), d.slices).Replace(slices, "1"), fleet.NewWatch(t.Context(), d.rules).Replace(nil, "1")} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,13 +143,66 @@ func TestDevicesThatCannotBeReadStay(t *testing.T) {
 	}
 }
 
+// taintRule is a DeviceTaintRule for a device of any driver.
+func taintRule(name, device string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+		"deviceSelector": map[string]any{"device": device}, "taint": map[string]any{"key": "broken", "effect": "NoExecute"},
+	}}}
+	u.SetName(name)
+	return u
+}
+
+// Devices that a rule taints are none. Nobody judges before it is known whether there are rules,
+// and where they cannot be read, devices are still known.
+func TestTaintRules(t *testing.T) {
+	d := imagined(&aWatch{})
+	d.rulesWatch = fleet.NewWatch(t.Context(), d.rules)
+	for _, err := range []error{
+		fleet.NewWatch(t.Context(), d.classes).Replace([]any{deviceClass("gpu", "true")}, "1"), fleet.NewWatch(t.Context(), d.slices).Replace([]any{deviceSlice("n", "0", "1", "2")}, "1"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d.judgeAll() {
+		t.Fatal("it is judged, and the rules are being read")
+	}
+	expect := func(devices int64, reason, message string) {
+		t.Helper()
+		if !d.judgeAll() {
+			t.Fatal("it is not synced")
+		}
+		got := surveyed(d, nil, v1alpha1.ClusterCapacityStatus{}, "n")
+		condition := meta.FindStatusCondition(got.Conditions, v1alpha1.ConditionDevicesKnown)
+		if got.Pools[0].Allocatable.Value() != devices || condition.Status != "True" || condition.Reason != reason || !strings.Contains(condition.Message, message) || !accelerator.DevicesRead(condition) {
+			t.Errorf("got %+v, %+v", got.Pools[0], condition)
+		}
+	}
+	for _, step := range []struct {
+		rules   []any
+		devices int64
+		reason  string
+		message string
+	}{
+		{[]any{taintRule("a", "0"), taintRule("b", "9")}, 2, v1alpha1.ReasonFollowed, "devices are followed"},
+		{[]any{taintRule("a", "0"), taintRule("b", "1")}, 1, v1alpha1.ReasonFollowed, "devices are followed"},
+		{[]any{taintRule("a", "0"), taintRule("too-long", strings.Repeat("1", 300))}, 2, v1alpha1.ReasonTaintRulesUnreadable, "1 DeviceTaintRules are left out, and devices that they taint count, such as of too-long"},
+		{nil, 3, v1alpha1.ReasonFollowed, ""},
+	} {
+		if err := d.rulesWatch.Replace(step.rules, "1"); err != nil {
+			t.Fatal(err)
+		}
+		expect(step.devices, step.reason, step.message)
+	}
+}
+
 // Nobody waits until devices are judged: who publishes says what was known last, and is told when
 // they are.
 func TestJudgingIsNotWaitedFor(t *testing.T) {
 	d, told := imagined(&aWatch{age: time.Hour}), make(chan struct{}, 1)
 	deliver := func(slices ...any) {
 		t.Helper()
-		for _, err := range []error{fleet.NewWatch(t.Context(), d.classes).Replace([]any{deviceClass("gpu", "true")}, "1"), fleet.NewWatch(t.Context(), d.slices).Replace(slices, "1")} {
+		for _, err := range []error{fleet.NewWatch(t.Context(), d.classes).Replace([]any{deviceClass("gpu", "true")}, "1"), fleet.NewWatch(t.Context(), d.slices).Replace(slices, "1"), fleet.NewWatch(t.Context(), d.rules).Replace(nil, "1")} {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,8 +6,11 @@
 //	reader.go   a thin watch on the nodes of each engaged member
 //	requests.go ... and on its pods, while somebody wants to know what is free
 //	devices.go  ... and on the devices that drivers offer there
+//	taintrules.go ... and on the rules that taint them
 //	nodepools.go ... and on Karpenter's NodePools, which say how far the member can grow
-//	served.go   whether a member serves what is not in every one
+//	nodegroups.go ... and on the node groups of Cluster API and OpenShift, which say so, too
+//	nodegroupkinds.go what their kinds are, and what is read of each: data
+//	served.go   in which version a member serves what is not in every one
 //	publish.go  the ClusterCapacities: who writes them
 //	pace.go     ... and how often
 //

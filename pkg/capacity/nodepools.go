@@ -234,12 +234,22 @@ func nodePoolsUnreadable(problem error) *metav1.Condition {
 		Message: "NodePools cannot be read, and what is said of them is what was known last: " + errtext.Stable(problem)}
 }
 
-// nodePoolsKnown is a condition that says as well how many rows of growth have no place in
+// leftOut is how many rows of growth by a source have no place in the status.
+func leftOut(rows []v1alpha1.Growth, source v1alpha1.GrowthSource) (n int) {
+	for i := range rows {
+		if rows[i].Source == source {
+			n++
+		}
+	}
+	return n
+}
+
+// growthKnown is a condition that says as well how many rows of growth by these have no place in
 // the status.
-func nodePoolsKnown(condition *metav1.Condition, left int) *metav1.Condition {
+func growthKnown(condition *metav1.Condition, left int, these string) *metav1.Condition {
 	if condition == nil || left == 0 || condition.Status != metav1.ConditionTrue {
 		return condition
 	}
 	return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTooManyPools,
-		Message: fmt.Sprintf("%d more rows of growth are left out: there are more NodePools than fit", left)}
+		Message: fmt.Sprintf("%d more rows of growth are left out: there are more %s than fit", left, these)}
 }

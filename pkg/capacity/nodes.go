@@ -39,6 +39,7 @@ func nodeOf(obj metav1.Object) (*accelerator.Node, error) {
 	ready, since := readiness(n)
 	kept := &accelerator.Node{Name: n.Name, Ready: ready && !n.Spec.Unschedulable, ReadySince: since, Allocatable: amountsOf(n.Status.Allocatable), Lost: lostBy(n)}
 	kept.NodePool = shared(errtext.Bounded(n.Labels[nodePoolLabel], mostOfName))
+	kept.Machines = machinesOf(n.Annotations)
 	label, product := accelerator.Product(n.Labels)
 	kept.ProductLabel, kept.Product = label, shared(errtext.Bounded(product, mostOfProduct))
 	kept.Taints = taintsOf(n.Spec.Taints)
@@ -129,6 +130,10 @@ type seen struct {
 	// is known of them; nil where there are none.
 	limited   []v1alpha1.Growth
 	nodePools *metav1.Condition
+	// grouped is how far node groups let it grow, and nodeGroups says what is known of them; nil
+	// where there are none.
+	grouped    []v1alpha1.Growth
+	nodeGroups *metav1.Condition
 	// starting are the NodePools whose nodes have taints that pass.
 	starting []v1alpha1.StartingNodePool
 	// scalable is what people say of how far the cluster can grow.
@@ -158,16 +163,17 @@ func statusOf(s seen, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1
 		plugins = meta.FindStatusCondition(previous.Conditions, v1alpha1.ConditionPluginsRun).DeepCopy()
 	}
 	declared, scalable := declaredBy(s)
-	growth := slices.Concat(declared, s.limited)
+	growth := slices.Concat(declared, s.limited, s.grouped)
 	status.Growth, status.Resources = fitting(growth), accelerator.Totals(pools, growth)
 	status.Resources = status.Resources[:min(len(status.Resources), v1alpha1.MostPools)]
 	for name, condition := range map[string]*metav1.Condition{
-		v1alpha1.ConditionKnown:          known(len(pools) - len(status.Pools)),
-		v1alpha1.ConditionRequestsKnown:  &s.requested,
-		v1alpha1.ConditionPluginsRun:     plugins,
-		v1alpha1.ConditionScalable:       scalable,
-		v1alpha1.ConditionDevicesKnown:   s.devices,
-		v1alpha1.ConditionNodePoolsKnown: nodePoolsKnown(s.nodePools, len(growth)-len(status.Growth)),
+		v1alpha1.ConditionKnown:           known(len(pools) - len(status.Pools)),
+		v1alpha1.ConditionRequestsKnown:   &s.requested,
+		v1alpha1.ConditionPluginsRun:      plugins,
+		v1alpha1.ConditionScalable:        scalable,
+		v1alpha1.ConditionDevicesKnown:    s.devices,
+		v1alpha1.ConditionNodePoolsKnown:  growthKnown(s.nodePools, leftOut(growth[len(status.Growth):], v1alpha1.GrowthNodePool), "NodePools"),
+		v1alpha1.ConditionNodeGroupsKnown: growthKnown(s.nodeGroups, leftOut(growth[len(status.Growth):], v1alpha1.GrowthNodeGroup), "node groups"),
 	} {
 		setCondition(&status.Conditions, name, condition, now)
 	}
@@ -237,8 +243,9 @@ func fitting[T any](rows []T) []T {
 // does not have, nothing is said, and of devices it stays known whether they were ever read.
 func unreadable(why string, previous v1alpha1.ClusterCapacityStatus, now time.Time) v1alpha1.ClusterCapacityStatus {
 	status := *previous.DeepCopy()
-	for _, name := range []string{v1alpha1.ConditionKnown, v1alpha1.ConditionRequestsKnown, v1alpha1.ConditionDevicesKnown, v1alpha1.ConditionNodePoolsKnown} {
-		optional, reason := name == v1alpha1.ConditionDevicesKnown || name == v1alpha1.ConditionNodePoolsKnown, v1alpha1.ReasonUnreadable
+	optionals := []string{v1alpha1.ConditionDevicesKnown, v1alpha1.ConditionNodePoolsKnown, v1alpha1.ConditionNodeGroupsKnown}
+	for _, name := range append([]string{v1alpha1.ConditionKnown, v1alpha1.ConditionRequestsKnown}, optionals...) {
+		optional, reason := slices.Contains(optionals, name), v1alpha1.ReasonUnreadable
 		before := meta.FindStatusCondition(status.Conditions, name)
 		if optional && before == nil {
 			continue

@@ -211,10 +211,11 @@ func (m *followed) status(stored *v1alpha1.ClusterCapacity, scalable string) (st
 	}
 	s := seen{nodes: m.all(), startup: stored.Spec.StartupTaints, scalable: scalable}
 	var listing bool
-	if s.requested, listing = m.requests.known(); listing || m.karpenter.listing() || m.drivers.listing() {
+	if s.requested, listing = m.requests.known(); listing || m.karpenter.listing() || m.groups.listing() || m.drivers.listing() {
 		wait = settle
 	}
 	m.karpenter.describe(&s, stored.Status)
+	m.groups.describe(&s, stored.Status)
 	survey := func(asked *requests) {
 		again = s.survey(m.drivers, asked, stored.Status)
 		said = statusOf(s, stored.Status, time.Now())

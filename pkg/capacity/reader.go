@@ -61,8 +61,11 @@ type followed struct {
 	// devices asks for what drivers offer, and drivers is that.
 	devices resourcev1client.ResourceV1Interface
 	drivers *drivers
-	// karpenter are the NodePools.
+	// served says what the member serves of what not every one does.
+	served fleet.Discovery
+	// karpenter are the NodePools, and groups the node groups of other autoscalers.
 	karpenter *karpenter
+	groups    nodeGroups
 	nodes     *fleet.Table[accelerator.Node]
 	// watch is that of the nodes; nil while the member is not engaged, and all else with it.
 	watch *fleet.Watch[accelerator.Node]
@@ -123,12 +126,13 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 	if err != nil {
 		return fmt.Errorf("cluster %q: client of devices: %w", name, err)
 	}
-	pools, err := dynamic.NewForConfigAndClient(cl.GetConfig(), cl.GetHTTPClient())
+	objects, err := dynamic.NewForConfigAndClient(cl.GetConfig(), cl.GetHTTPClient())
 	if err != nil {
-		return fmt.Errorf("cluster %q: client of NodePools: %w", name, err)
+		return fmt.Errorf("cluster %q: client of what may not be there: %w", name, err)
 	}
 	cluster := name.String()
-	m := &followed{name: cluster, ctx: ctx, core: core, devices: devices}
+	m := &followed{name: cluster, ctx: ctx, core: core, devices: devices, served: fleet.NewDiscovery(core.RESTClient(), r.opts.RequestTimeout)}
+	log := r.log.WithValues("cluster", cluster)
 	changed := func() { r.changedMore(cluster) }
 	m.nodes = newNodes(changed)
 	m.watch = fleet.Follow(ctx, fleet.Source{
@@ -138,11 +142,12 @@ func (r *Reader) Engage(ctx context.Context, name multicluster.ClusterName, cl c
 		Watch: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			return core.Nodes().Watch(ctx, options)
 		},
-		Example: &corev1.Node{}, Type: "nodes", Name: "member " + cluster + ": nodes", Log: r.log.WithValues("cluster", cluster),
+		Example: &corev1.Node{}, Type: "nodes", Name: "member " + cluster + ": nodes", Log: log,
 		OnTrouble: changed,
 	}, m.nodes)
-	m.drivers = followDrivers(ctx, devices, r.opts.RequestTimeout, cluster, r.log.WithValues("cluster", cluster), changed)
-	m.karpenter = followNodePools(ctx, pools, fleet.Discovery{Paths: core.RESTClient(), Timeout: r.opts.RequestTimeout}, cluster, r.log.WithValues("cluster", cluster), changed)
+	m.drivers = followDrivers(ctx, devices, objects, m.served, cluster, log, changed)
+	m.karpenter = followNodePools(ctx, objects, m.served, cluster, log, changed)
+	m.groups = followNodeGroups(ctx, objects, m.served, cluster, log, changed)
 	r.mu.Lock()
 	r.members[cluster] = m
 	r.mu.Unlock()

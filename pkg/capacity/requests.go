@@ -75,7 +75,7 @@ func (r *Reader) followPods(m *followed) *requests {
 		Example: &corev1.Pod{}, Type: "pods", Fields: podsWithRequests, Streams: mostOfPods,
 		Name: "member " + m.name + ": pods", Log: r.log.WithValues("cluster", m.name), OnTrouble: changed,
 	}, q.pods)
-	q.claims, q.claimsWatch = followClaims(m.ctx, m.devices, r.opts.RequestTimeout, m.name, r.log.WithValues("cluster", m.name), changed)
+	q.claims, q.claimsWatch = followClaims(m.ctx, m.devices, m.served, m.name, r.log.WithValues("cluster", m.name), changed)
 	return q
 }
 

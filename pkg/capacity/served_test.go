@@ -37,7 +37,7 @@ func TestNotServed(t *testing.T) {
 		"an API server without the groups":        {map[string]string{"/apis": groups("apps/v1")}, true},
 		"an API server with other versions":       {map[string]string{"/apis": groups("resource.k8s.io/v1beta1", "karpenter.sh/v1beta1")}, true},
 		"an API server with other resources":      {map[string]string{"/apis": served, "/apis/resource.k8s.io/v1": resources("resource.k8s.io/v1", "x"), "/apis/karpenter.sh/v1": resources("karpenter.sh/v1", "nodeclaims")}, true},
-		"an API server that serves it after all":  {map[string]string{"/apis": served, "/apis/resource.k8s.io/v1": resources("resource.k8s.io/v1", "resourceslices", "deviceclasses"), "/apis/karpenter.sh/v1": resources("karpenter.sh/v1", "nodepools")}, false},
+		"an API server that serves it after all":  {map[string]string{"/apis": served, "/apis/resource.k8s.io/v1": resources("resource.k8s.io/v1", "resourceslices", "deviceclasses", "devicetaintrules"), "/apis/karpenter.sh/v1": resources("karpenter.sh/v1", "nodepools")}, false},
 		"one of which more is not known":          {map[string]string{"/apis": served}, false},
 		"a load balancer without anything behind": {nil, false},
 		"something that says yes to everything":   {map[string]string{"/apis": `{}`}, false},
@@ -55,9 +55,9 @@ func TestNotServed(t *testing.T) {
 			t.Cleanup(server.Close)
 			config := &rest.Config{Host: server.URL}
 			devices, pools := resourcev1client.NewForConfigOrDie(config), dynamic.NewForConfigOrDie(config)
-			d := followDrivers(t.Context(), devices, time.Minute, "m", logr.Discard(), func() {})
-			k := followNodePools(t.Context(), pools, fleet.Discovery{Paths: devices.RESTClient(), Timeout: time.Minute}, "m", logr.Discard(), func() {})
-			for _, w := range append(d.watches, k.watch) {
+			d := followDrivers(t.Context(), devices, pools, fleet.NewDiscovery(devices.RESTClient(), time.Minute), "m", logr.Discard(), func() {})
+			k := followNodePools(t.Context(), pools, fleet.NewDiscovery(devices.RESTClient(), time.Minute), "m", logr.Discard(), func() {})
+			for _, w := range append(d.watches, d.rulesWatch, k.watch) {
 				for began := time.Now(); w.Problem() == nil; time.Sleep(10 * time.Millisecond) {
 					if time.Since(began) > time.Minute {
 						t.Fatal("nothing is wrong")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,7 +23,30 @@ type Discovery struct {
 	Paths rest.Interface
 	// Timeout bounds each answer.
 	Timeout time.Duration
+
+	// recent are the groups that were told last, for all who ask at about the same time; nil
+	// where each asks for himself.
+	recent *recentGroups
 }
+
+// NewDiscovery returns a discovery for all who follow what not every cluster serves.
+func NewDiscovery(paths rest.Interface, timeout time.Duration) Discovery {
+	return Discovery{Paths: paths, Timeout: timeout, recent: &recentGroups{}}
+}
+
+// recentGroups are the groups that a cluster has told last.
+type recentGroups struct {
+	mu     sync.Mutex
+	groups []metav1.APIGroup
+	told   time.Time
+}
+
+// recentFor is how long they count: shorter than the time after which it is asked again. That
+// there was no answer counts for failedFor: for those who have waited for it as well.
+const (
+	recentFor = 15 * time.Second
+	failedFor = time.Second
+)
 
 // Explain has a source tell where there are no objects, because the cluster does not serve the
 // resource in this version.
@@ -63,17 +87,70 @@ func (d Discovery) WhyNotFound(resource schema.GroupVersionResource) func(contex
 	}
 }
 
+// Version is the first of those versions in which the cluster serves a resource; empty where it
+// serves it in none. said is false where an API server says neither.
+func (d Discovery) Version(ctx context.Context, resource schema.GroupResource, versions []string) (version string, said bool) {
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	groups := d.groups(ctx)
+	if groups == nil {
+		return "", false
+	}
+	for _, version := range versions {
+		lacks, said := d.lacksIn(ctx, groups, resource.WithVersion(version))
+		switch {
+		case !said:
+			return "", false
+		case !lacks:
+			return version, true
+		}
+	}
+	return "", true
+}
+
 // lacks says whether the cluster does not serve a resource, if an API server says that or the
 // contrary.
 func (d Discovery) lacks(ctx context.Context, resource schema.GroupVersionResource) (lacks, said bool) {
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
+	groups := d.groups(ctx)
+	if groups == nil {
+		return false, false
+	}
+	return d.lacksIn(ctx, groups, resource)
+}
+
+// groups are those that the cluster serves; nil where nobody can say.
+func (d Discovery) groups(ctx context.Context) []metav1.APIGroup {
+	if d.recent == nil {
+		return d.ask(ctx)
+	}
+	d.recent.mu.Lock()
+	defer d.recent.mu.Unlock()
+	lasts := recentFor
+	if d.recent.groups == nil {
+		lasts = failedFor
+	}
+	if time.Since(d.recent.told) > lasts {
+		d.recent.groups = d.ask(ctx)
+		d.recent.told = time.Now()
+	}
+	return d.recent.groups
+}
+
+// ask asks the cluster for its groups.
+func (d Discovery) ask(ctx context.Context) []metav1.APIGroup {
 	groups := &metav1.APIGroupList{}
 	// Every API server has groups: what names none is none.
 	if err := d.Paths.Get().AbsPath("/apis").Do(ctx).Into(groups); err != nil || len(groups.Groups) == 0 {
-		return false, false
+		return nil
 	}
-	if !slices.ContainsFunc(groups.Groups, func(g metav1.APIGroup) bool {
+	return groups.Groups
+}
+
+// lacksIn is lacks of a cluster that serves these groups.
+func (d Discovery) lacksIn(ctx context.Context, groups []metav1.APIGroup, resource schema.GroupVersionResource) (lacks, said bool) {
+	if !slices.ContainsFunc(groups, func(g metav1.APIGroup) bool {
 		return slices.ContainsFunc(g.Versions, func(v metav1.GroupVersionForDiscovery) bool {
 			return v.GroupVersion == resource.GroupVersion().String()
 		})

@@ -70,12 +70,18 @@ var (
 	// Whether a type that is not served any more is still defined: its objects may be there.
 	definitionsRule = rbacv1.PolicyRule{APIGroups: []string{apiextensionsv1.GroupName}, Resources: []string{"customresourcedefinitions"}, Verbs: []string{"get"}}
 	nodesRule       = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: readVerbs}
-	// What drivers offer on nodes: nothing of it is any user's.
-	devicesRule = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"deviceclasses", "resourceslices"}, Verbs: readVerbs}
+	// What drivers offer on nodes, and what taints it: nothing of it is any user's.
+	devicesRule = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"deviceclasses", "devicetaintrules", "resourceslices"}, Verbs: readVerbs}
 	// How far a member can grow, where Karpenter is there.
 	nodePoolsRule = rbacv1.PolicyRule{APIGroups: []string{"karpenter.sh"}, Resources: []string{"nodepools"}, Verbs: readVerbs}
-	claimsRule    = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"resourceclaims"}, Verbs: readVerbs}
-	identityRule  = rbacv1.PolicyRule{
+	// ... and where Cluster API or OpenShift's Machine API are: by the kinds of pkg/capacity.
+	nodeGroupsRules = []rbacv1.PolicyRule{
+		{APIGroups: []string{"cluster.x-k8s.io"}, Resources: []string{"machinedeployments", "machinepools", "machinesets"}, Verbs: readVerbs},
+		{APIGroups: []string{"infrastructure.cluster.x-k8s.io"}, Resources: []string{"awsmachinepools", "awsmanagedmachinepools"}, Verbs: readVerbs},
+		{APIGroups: []string{"machine.openshift.io"}, Resources: []string{"machinesets"}, Verbs: readVerbs},
+	}
+	claimsRule   = rbacv1.PolicyRule{APIGroups: []string{"resource.k8s.io"}, Resources: []string{"resourceclaims"}, Verbs: readVerbs}
+	identityRule = rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{metav1.NamespaceSystem}, Verbs: []string{"get"},
 	}
 	everythingRule = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
@@ -101,7 +107,7 @@ type memberRules struct {
 // Namespaced control plane they hold in the KubeFed namespace only, but for the
 // cluster's health, nodes and identity.
 func rulesFor(mode RBACMode, scope apiextensionsv1.ResourceScope, types []fedcorev1beta1.FederatedTypeConfig) memberRules {
-	inventory := []rbacv1.PolicyRule{healthRule, nodesRule, devicesRule, nodePoolsRule, identityRule, definitionsRule}
+	inventory := slices.Concat([]rbacv1.PolicyRule{healthRule, nodesRule, devicesRule, nodePoolsRule}, nodeGroupsRules, []rbacv1.PolicyRule{identityRule, definitionsRule})
 	namespaced, others := targetsOf(mode, types)
 	switch {
 	case scope == apiextensionsv1.NamespaceScoped && mode == RBACAdmin:

@@ -53,7 +53,8 @@ func TestRulesFor(t *testing.T) {
 		"batch: jobs" + all,
 		"networking.k8s.io: ingresses" + all,
 	}
-	health := []string{"paths: get", ": nodes" + read, "resource.k8s.io: deviceclasses,resourceslices" + read, "karpenter.sh: nodepools" + read, ": namespaces/kube-system: get", "apiextensions.k8s.io: customresourcedefinitions: get"}
+	health := []string{"paths: get", ": nodes" + read, "resource.k8s.io: deviceclasses,devicetaintrules,resourceslices" + read, "karpenter.sh: nodepools" + read,
+		"cluster.x-k8s.io: machinedeployments,machinepools,machinesets" + read, "infrastructure.cluster.x-k8s.io: awsmachinepools,awsmanagedmachinepools" + read, "machine.openshift.io: machinesets" + read, ": namespaces/kube-system: get", "apiextensions.k8s.io: customresourcedefinitions: get"}
 	pods, claims := ": pods"+read, "resource.k8s.io: resourceclaims"+read
 	// Beside HorizontalPodAutoscalers, which are one of the usual types.
 	others := []string{"autoscaling.k8s.io: verticalpodautoscalers" + read, "keda.sh: scaledobjects" + read}

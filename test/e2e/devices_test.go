@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -19,6 +20,16 @@ const (
 	deviceDriver = "gpu.example.com"
 	deviceClass  = "gpu.example.com"
 )
+
+// deviceTaintRule is for the device that the scheduler does not allocate first.
+const deviceTaintRule = `
+apiVersion: resource.k8s.io/v1beta2
+kind: DeviceTaintRule
+metadata: {name: broken}
+spec:
+  deviceSelector: {driver: gpu.example.com, device: gpu-1}
+  taint: {key: example.com/broken, effect: NoSchedule}
+`
 
 // provide creates an object that goes with the spec.
 func provide(ctx context.Context, c *framework.Cluster, object client.Object) {
@@ -43,9 +54,9 @@ func deviceSlice(node string) *resourcev1.ResourceSlice {
 }
 
 // nodeWithDevices adds a node of a cluster that has no others with devices.
-func nodeWithDevices(ctx context.Context, c *framework.Cluster) *corev1.Node {
+func nodeWithDevices(ctx context.Context, c *framework.Cluster, taints ...corev1.Taint) *corev1.Node {
 	GinkgoHelper()
-	node := addNode(ctx, c, "devices", func(*corev1.Node) {})
+	node := addNode(ctx, c, "devices", func(node *corev1.Node) { node.Spec.Taints = taints })
 	class := &resourcev1.DeviceClass{Spec: resourcev1.DeviceClassSpec{Selectors: []resourcev1.DeviceSelector{
 		{CEL: &resourcev1.CELDeviceSelector{Expression: `device.driver == "` + deviceDriver + `"`}},
 	}}}
@@ -92,6 +103,13 @@ var _ = Describe("Devices of a member that are claimed", localOnly, Serial, func
 		}
 		expectDevices("1", "1")
 		Expect(row(fedctl(ctx, "top", "accelerators", member.Name), member.Name, resource, "Imagined-1", "1", "1", "2", "1", "1", "1")).NotTo(BeNil())
+
+		By("a DeviceTaintRule for one of them, and one that taints nothing")
+		rule := manifest(ctx, member, deviceTaintRule)
+		manifest(ctx, member, "%s", strings.NewReplacer("name: broken", "name: noted", "NoSchedule", "None").Replace(deviceTaintRule))
+		Eventually(ctx, pools(ctx, member, resource, "Imagined-1")).Should(ConsistOf(And(HaveKeyWithValue("allocatable", "1"), HaveKeyWithValue("free", "0"))))
+		Expect(member.Delete(ctx, rule)).To(Succeed())
+		expectDevices("1", "1")
 
 		By("a claim that is released")
 		Expect(member.Delete(ctx, pod, client.GracePeriodSeconds(0))).To(Succeed())

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -47,6 +48,41 @@ spec:
     spec:
       taints: [{key: nvidia.com/gpu, effect: NoSchedule}]
       startupTaints: [{key: example.com/driver, effect: NoSchedule}]
+`
+
+// machineDeployments has of Cluster API's definition what the API server needs.
+const machineDeployments = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: machinedeployments.cluster.x-k8s.io, annotations: {api-approved.kubernetes.io: "unapproved, for a test"}}
+spec:
+  group: cluster.x-k8s.io
+  scope: Namespaced
+  names: {plural: machinedeployments, kind: MachineDeployment}
+  versions:
+  - name: v1beta1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`
+
+var machineDeploymentKind = schema.GroupVersionKind{Group: "cluster.x-k8s.io", Version: "v1beta1", Kind: "MachineDeployment"}
+
+const machineDeployment = `
+apiVersion: cluster.x-k8s.io/v1beta1
+kind: MachineDeployment
+metadata:
+  namespace: default
+  name: %s
+  annotations:
+    cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size: "0"
+    cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size: "4"
+    capacity.cluster-autoscaler.kubernetes.io/cpu: "16"
+    capacity.cluster-autoscaler.kubernetes.io/gpu-type: nvidia.com/gpu
+    capacity.cluster-autoscaler.kubernetes.io/gpu-count: "8"
+    capacity.cluster-autoscaler.kubernetes.io/labels: nvidia.com/gpu.product=H100
+    capacity.cluster-autoscaler.kubernetes.io/taints: nvidia.com/gpu=present:NoSchedule
+spec: {clusterName: %s, replicas: 1}
 `
 
 // withoutRight takes the rules for resources of a group from the controller's account in a
@@ -166,4 +202,65 @@ var _ = Describe("How far a member can grow", localOnly, Serial, func() {
 		Eventually(ctx, pools(ctx, member, "cpu", "B200")).Should(HaveLen(1), node.Name)
 		Expect(conditionOf(found(ctx, host, capacityOf(member)), clusterv1alpha1.ConditionNodePoolsKnown)).To(BeEmpty())
 	}, SpecTimeout(5*time.Minute))
+
+	It("is what the node groups of its own machines allow", func(ctx SpecContext) {
+		member := members[1]
+		growth := func(g Gomega) []string {
+			u, err := read(ctx, host, capacityOf(member))
+			g.Expect(err).NotTo(HaveOccurred())
+			var said []string
+			rows, _ := at(u.Object, "/status/growth").(list)
+			for _, row := range rows {
+				said = append(said, fmt.Sprint(at(row, "/source"), " ", at(row, "/name"), " ", at(row, "/resource"), " ", at(row, "/more"), " ", at(row, "/product")))
+			}
+			return said
+		}
+		known := func(g Gomega) fields {
+			u, err := read(ctx, host, capacityOf(member))
+			g.Expect(err).NotTo(HaveOccurred())
+			return conditionOf(u, clusterv1alpha1.ConditionNodeGroupsKnown)
+		}
+		Eventually(ctx, known).Should(BeEmpty(), "there is no Cluster API")
+		addNode(ctx, member, "of-a-machine", func(node *corev1.Node) {
+			node.Annotations = map[string]string{"cluster.x-k8s.io/cluster-name": "prod", "cluster.x-k8s.io/cluster-namespace": "default"}
+		})
+		definition := manifest(ctx, member, machineDeployments)
+		knows(ctx, member, machineDeploymentKind)
+		group := manifest(ctx, member, machineDeployment, "gpus", "prod")
+		manifest(ctx, member, machineDeployment, "others", "staging")
+		Eventually(ctx, growth).Should(ConsistOf("NodeGroup MachineDeployment default/gpus cpu 48 H100", "NodeGroup MachineDeployment default/gpus nvidia.com/gpu 24 H100"))
+		Eventually(ctx, known).Should(And(HaveKeyWithValue("reason", clusterv1alpha1.ReasonFollowed), HaveKeyWithValue("message", ContainSubstring("1 are of other clusters"))))
+		Expect(row(fedctl(ctx, "top", "clusters", "-o", "wide"), member.Name)).To(ContainElement("cpu=48,nvidia.com/gpu=24"))
+
+		By("an annotation that is mistyped, and one that is mended")
+		gpus := ref{GroupVersionKind: machineDeploymentKind, Namespace: "default", Name: "gpus"}
+		annotate := func(value string) {
+			GinkgoHelper()
+			tamper(ctx, member, gpus, func(u *unstructured.Unstructured) {
+				annotations := u.GetAnnotations()
+				annotations["capacity.cluster-autoscaler.kubernetes.io/gpu-count"] = value
+				u.SetAnnotations(annotations)
+			})
+		}
+		annotate("eight")
+		Eventually(ctx, known).Should(And(HaveKeyWithValue("reason", clusterv1alpha1.ReasonInvalidNodeGroup),
+			HaveKeyWithValue("message", `MachineDeployment default/gpus: annotation capacity.cluster-autoscaler.kubernetes.io/gpu-count: "eight" is not an amount`)))
+		Eventually(ctx, growth).Should(BeEmpty())
+		annotate("4")
+		Eventually(ctx, growth).Should(ContainElement("NodeGroup MachineDeployment default/gpus nvidia.com/gpu 12 H100"))
+
+		By("a controller that may not read it: what was known stays")
+		allow := withoutRight(ctx, member, machineDeploymentKind.Group, "machinedeployments")
+		Expect(system.Controller.Restart(ctx)).To(Succeed())
+		Eventually(ctx, known).Should(And(HaveKeyWithValue("reason", clusterv1alpha1.ReasonNodeGroupsUnreadable), HaveKeyWithValue("message", ContainSubstring("forbidden"))))
+		Eventually(ctx, growth).Should(ContainElement("NodeGroup MachineDeployment default/gpus nvidia.com/gpu 12 H100"))
+		allow()
+		Eventually(ctx, known).Should(HaveKeyWithValue("status", "True"))
+
+		By("a group that is removed, and the definition after it")
+		Expect(member.Delete(ctx, group)).To(Succeed())
+		Eventually(ctx, growth).Should(BeEmpty())
+		Expect(member.Delete(ctx, definition)).To(Succeed())
+		Eventually(ctx, known).Should(BeEmpty())
+	}, SpecTimeout(10*time.Minute))
 })

@@ -125,6 +125,10 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 		expectStatus(ctx, f, "CheckClusters", map[string]string{first.Name: "ApplyOverridesFailed", second.Name: "ApplyOverridesFailed"})
 		expectField(ctx, first, f.target, "/spec/replicas", 1)
 
+		By("a path that no object has, which is told of the policy alone")
+		replaceRules(ctx, p, fields{"replicas": 7, "patches": list{fields{"path": "/kind", "value": "Pod"}}})
+		expectCondition(ctx, p, "Accepted", "False", "Invalid", "spec.rules[0].patches[0].path: /kind cannot be overridden")
+
 		By("a rule for a version, which all members have")
 		replaceRules(ctx, p, fields{"replicas": 5, "clusters": fields{"kubernetesVersion": ">=1.20"}})
 		expectField(ctx, first, f.target, "/spec/replicas", 5)
@@ -173,6 +177,7 @@ var _ = Describe("What policies say of themselves", Serial, func() {
 		}{
 			{fields{"rules": list{}}, "spec.rules"},
 			{fields{"rules": list{fields{"images": list{fields{"from": "a"}}}}}, "set one of registry, repository, tag and digest"},
+			{fields{"rules": list{fields{"patches": list{fields{"path": "spec/replicas", "value": 1}}}}}, "spec.rules[0].patches[0].path in body should match '^/'"},
 			{fields{"rules": list{fields{"deriveTolerations": fields{"approve": list{fields{"key": "a", "value": "b", "anyValue": true, "effect": "NoSchedule"}}}}}}, "value and anyValue exclude each other"},
 			{fields{"rules": list{fields{"deriveTolerations": fields{"approve": list{fields{"key": "a", "effect": "PreferNoSchedule"}}}}}}, "Unsupported value"},
 			{fields{"rules": list{fields{"patches": list{fields{"op": "copy", "path": "/a"}}}}}, "Unsupported value"},

@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/fedctl/fedctl/internal/localcluster"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 	"github.com/fedctl/fedctl/test/kit"
 )
@@ -42,10 +43,18 @@ func TestEndToEnd(t *testing.T) {
 	RunSpecs(t, "fedctl on real clusters")
 }
 
+// servingTaintRules has clusters serve DeviceTaintRules, which is not on by default.
+func servingTaintRules(o *localcluster.Options) {
+	const gate = "--feature-gates=DRADeviceTaintRules=true"
+	o.ExtraArgs = map[string][]string{
+		localcluster.APIServer: {"--runtime-config=resource.k8s.io/v1beta2=true", gate}, localcluster.Scheduler: {gate},
+	}
+}
+
 var _ = BeforeSuite(func(ctx SpecContext) {
 	ctrl.SetLogger(klog.NewKlogr())
 	var err error
-	system, err = framework.Setup(ctx, GinkgoWriter)
+	system, err = framework.Setup(ctx, GinkgoWriter, servingTaintRules)
 	Expect(err).NotTo(HaveOccurred())
 	host, members = system.Host(), system.Members()
 }, NodeTimeout(10*time.Minute))

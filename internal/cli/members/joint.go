@@ -52,9 +52,7 @@ const (
 // RoundTrip implements http.RoundTripper.
 func (j *joint) RoundTrip(r *http.Request) (*http.Response, error) {
 	found := &Reached{Way: j.reached.Way, Members: j.reached.Members, Missing: slices.Clone(j.reached.Missing)}
-	var body []byte
-	var err error
-	contentType := "application/json"
+	body, contentType, err := []byte(nil), "application/json", error(nil)
 	switch {
 	case r.Method != http.MethodGet || r.URL.Query().Get("watch") != "":
 		return nil, errors.New("members that are reached by contexts are listed, not watched or changed together")
@@ -94,12 +92,12 @@ func (j *joint) ask(ctx context.Context, m Member, path, accept string, query ur
 	}
 	to := base.JoinPath(path)
 	to.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody) //nolint:gosec // where the user's own context leads
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Accept", accept)
-	response, err := j.clients[m.Name].Do(request) //nolint:gosec // the same
+	response, err := j.clients[m.Name].Do(request)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package devices
 
 import (
 	"slices"
+	"strings"
 
 	resourcev1 "k8s.io/api/resource/v1"
 
@@ -20,15 +21,17 @@ type Count struct {
 	Incomplete map[string]bool
 	// Problems say what was left out, and why.
 	Problems []string
+	// Rules says which DeviceTaintRules are not carried out: what they taint is offered.
+	Rules []string
 }
 
 // Count counts the devices of each class on each node. Devices with a taint that keeps
-// claims away are none. A device of two classes is counted in both. taken may be nil where
+// claims away, their own or a rule's, are none. A device of two classes is counted in both. taken may be nil where
 // nobody wants to know.
 func (j *Judged) Count(taken []ID) Count {
 	count := Count{
 		Offered: map[string]map[string]int64{}, Taken: map[string]map[string]int64{}, Products: map[string]string{},
-		Drivers: map[string][]string{}, Incomplete: make(map[string]bool, len(j.incomplete)), Problems: slices.Clone(j.problems),
+		Drivers: map[string][]string{}, Incomplete: make(map[string]bool, len(j.incomplete)), Problems: slices.Clone(j.problems), Rules: j.rules,
 	}
 	for _, class := range j.incomplete {
 		count.Incomplete[v1alpha1.DeviceClassPrefix+class] = true
@@ -50,9 +53,15 @@ func (count *Count) add(slice *judgedSlice, taken map[ID]bool) {
 	if slice.product != "" && (count.Products[slice.node] == "" || slice.product < count.Products[slice.node]) {
 		count.Products[slice.node] = slice.product
 	}
-	for _, device := range slice.devices {
+	for i, device := range slice.devices {
+		if slice.closed != nil && slice.closed[i] {
+			continue
+		}
 		gone := taken[ID{slice.driver, slice.pool, device.name}]
 		for _, class := range device.classes {
+			if strings.HasPrefix(class, criterionPrefix) {
+				break // what rules ask for comes last
+			}
 			increase(count.Offered, slice.node, v1alpha1.DeviceClassPrefix+class)
 			if gone {
 				increase(count.Taken, slice.node, v1alpha1.DeviceClassPrefix+class)

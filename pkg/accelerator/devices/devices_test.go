@@ -11,6 +11,7 @@ import (
 	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
 
 	"github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 )
@@ -36,12 +37,40 @@ var (
 	big  = &Class{Name: "big", Expressions: []string{`device.driver == "gpu.example.com"`, `device.attributes["gpu.example.com"].productName == "A100"`}}
 )
 
+const leftOut = "1 DeviceTaintRules are left out, and devices that they taint count, such as of rule: there are too many, or the selector cannot be read or names a DeviceClass that is none"
+
+// ruleOf is a DeviceTaintRule with a spec in YAML.
+func ruleOf(t *testing.T, spec string) *TaintRule {
+	t.Helper()
+	read := map[string]any{}
+	if err := yaml.Unmarshal([]byte("spec: "+spec), &read); err != nil {
+		t.Fatal(err)
+	}
+	return TaintRuleOf("rule", read)
+}
+
+// TestManyRules: what a member may have of them costs no more than time.
+func TestManyRules(t *testing.T) {
+	var rules []*TaintRule
+	for i := range mostRules + 1 {
+		rules = append(rules, ruleOf(t, fmt.Sprintf("{deviceSelector: {device: %q}, taint: {effect: NoSchedule}}", fmt.Sprint(i))))
+	}
+	for i := range mostCriteria + 1 {
+		rules[i] = ruleOf(t, fmt.Sprintf("{deviceSelector: {selectors: [{cel: {expression: 'device.driver == \"%d\"'}}]}, taint: {effect: NoSchedule}}", i))
+	}
+	count := NewJudge().Judge([]*Class{gpus}, []*Slice{slice("a", "a", 1, 1, device("0", "T4"), device("100", "T4"))}, rules).Count(nil)
+	if got := count.Offered["a"][v1alpha1.DeviceClassPrefix+"gpu"]; got != 1 || len(count.Rules) != 1 || !strings.HasPrefix(count.Rules[0], "2 DeviceTaintRules") {
+		t.Errorf("%d devices, %q", got, count.Rules)
+	}
+}
+
 func TestCount(t *testing.T) {
 	none, hard, running := resourcev1.DeviceTaintEffectNone, resourcev1.DeviceTaintEffectNoSchedule, resourcev1.DeviceTaintEffectNoExecute
 	tests := []struct {
 		name    string
 		classes []*Class
 		slices  []*Slice
+		rules   []*TaintRule
 		taken   []ID
 		want    string // node/class=taken/offered
 		problem string
@@ -61,11 +90,35 @@ func TestCount(t *testing.T) {
 			want: "a/gpu=0/1", problem: "DeviceClass broken: spec.selectors[0].cel.expression cannot be read"},
 		{name: "an attribute that a device lacks", classes: []*Class{{Name: "lacking", Expressions: []string{`device.attributes["gpu.example.com"].memory == "1"`}}}, slices: []*Slice{slice("a", "a", 1, 1, device("0", "T4"))}, want: ""},
 	}
+	two := []*Slice{slice("a", "pool-a", 1, 1, device("0", "A100"), device("1", "T4")), slice("b", "pool-b", 1, 1, device("0", "A100"), device("1", "T4"))}
+	for name, tt := range map[string]struct{ rules, want, problem string }{
+		"no selector selects none":        {`{taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", ""},
+		"an empty one all":                {`{deviceSelector: {}, taint: {effect: NoExecute}}`, "", ""},
+		"an effect that is none":          {`{deviceSelector: {}, taint: {effect: None}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", ""},
+		"an effect that nobody knows":     {`{deviceSelector: {}, taint: {effect: Sometimes}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", ""},
+		"of another driver":               {`{deviceSelector: {driver: other, pool: pool-a}, taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", ""},
+		"a pool":                          {`{deviceSelector: {driver: ` + driver + `, pool: pool-a}, taint: {effect: NoSchedule}}`, "b/big=0/1 b/gpu=0/2", ""},
+		"a device of a pool":              {`{deviceSelector: {pool: pool-a, device: "0"}, taint: {effect: NoSchedule}}`, "a/gpu=0/1 b/big=0/1 b/gpu=0/2", ""},
+		"a device of all pools":           {`{deviceSelector: {device: "1"}, taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/1 b/big=0/1 b/gpu=0/1", ""},
+		"a class":                         {`{deviceSelector: {pool: pool-b, deviceClassName: big}, taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/2 b/gpu=0/1", ""},
+		"a class that there is not":       {`{deviceSelector: {deviceClassName: bigger}, taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", leftOut},
+		"an expression":                   {`{deviceSelector: {selectors: [{cel: {expression: 'device.attributes["gpu.example.com"].productName == "T4"'}}]}, taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/1 b/big=0/1 b/gpu=0/1", ""},
+		"an expression that is none":      {`{deviceSelector: {selectors: [{cel: {expression: 'device.driver =='}}]}, taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", leftOut},
+		"a selector that nobody knows":    {`{deviceSelector: {selectors: [{wasm: {module: x}}]}, taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", leftOut},
+		"what cannot be read":             {`{deviceSelector: everything}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", leftOut},
+		"what is too long":                {`{deviceSelector: {pool: ` + strings.Repeat("a", 300) + `}, taint: {effect: NoSchedule}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", leftOut},
+		"what is too long and closes not": {`{deviceSelector: {pool: ` + strings.Repeat("a", 300) + `}, taint: {effect: None}}`, "a/big=0/1 a/gpu=0/2 b/big=0/1 b/gpu=0/2", ""},
+	} {
+		test := tests[0]
+		test.name, test.slices, test.want, test.problem = "a rule: "+name, two, tt.want, tt.problem
+		test.rules = []*TaintRule{ruleOf(t, "{taint: {effect: NoExecute}}"), ruleOf(t, tt.rules)}
+		tests = append(tests, test)
+	}
 	judge := NewJudge() // one for all: what it remembers is of slices and classes as they are
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 2 {
-				count := judge.Judge(tt.classes, tt.slices).Count(tt.taken)
+				count := judge.Judge(tt.classes, tt.slices, tt.rules).Count(tt.taken)
 				var got []string
 				for _, node := range slices.Sorted(maps.Keys(count.Offered)) {
 					for _, class := range []string{"big", "gpu", "lacking", "broken"} {
@@ -75,8 +128,8 @@ func TestCount(t *testing.T) {
 						}
 					}
 				}
-				if strings.Join(got, " ") != tt.want || strings.Join(count.Problems, ";") != tt.problem {
-					t.Errorf("got %q, %q", strings.Join(got, " "), count.Problems)
+				if strings.Join(got, " ") != tt.want || strings.Join(slices.Concat(count.Problems, count.Rules), ";") != tt.problem {
+					t.Errorf("got %q, %q, %q", strings.Join(got, " "), count.Problems, count.Rules)
 				}
 			}
 		})
@@ -124,7 +177,7 @@ func TestWhatAMemberMayCost(t *testing.T) {
 		"devices": slice("b", "b", 1, 1, many...), "names": slice(long, "b", 1, 1, device("0", "A100")), "names of devices": slice("b", "b", 1, 1, device(long, "A100")),
 		"values": slice("b", "b", 1, 1, device("0", long)), "attributes": slice("b", "b", 1, 1, loud), "held": slice("b", "b", 1, 1, device("0", "A100")).Light(),
 	} {
-		count := NewJudge().Judge([]*Class{gpus}, []*Slice{excessive, fine}).Count(nil)
+		count := NewJudge().Judge([]*Class{gpus}, []*Slice{excessive, fine}, nil).Count(nil)
 		if excessive.Weight() > 0 || len(excessive.Node) > mostOfText || count.Offered["a"][v1alpha1.DeviceClassPrefix+"gpu"] != 1 || len(count.Offered) != 1 ||
 			len(count.Problems) != 1 || !strings.HasPrefix(count.Problems[0], "1 ResourceSlices are left out: they have more") {
 			t.Errorf("%s: got %+v", name, count)
@@ -134,7 +187,7 @@ func TestWhatAMemberMayCost(t *testing.T) {
 	for i := range mostClasses + 6 {
 		classes = append(classes, &Class{Name: fmt.Sprintf("class-%03d", i), Expressions: slices.Repeat([]string{"true"}, mostExpressions/32)})
 	}
-	if count := NewJudge().Judge(classes, []*Slice{fine}).Count(nil); len(count.Offered["a"]) != 32 || len(count.Problems) != 2 {
+	if count := NewJudge().Judge(classes, []*Slice{fine}, nil).Count(nil); len(count.Offered["a"]) != 32 || len(count.Problems) != 2 {
 		t.Errorf("of %d classes: got %+v", len(classes), count)
 	}
 	of := func(expressions ...string) *resourcev1.DeviceClass {
@@ -145,7 +198,7 @@ func TestWhatAMemberMayCost(t *testing.T) {
 		return class
 	}
 	for _, class := range []*resourcev1.DeviceClass{of(slices.Repeat([]string{"true"}, mostExpressions+1)...), of(long), of("true || '" + long[:resourcev1.CELSelectorExpressionMaxLength] + "' == ''")} {
-		if count := NewJudge().Judge([]*Class{ClassOf(class)}, []*Slice{fine}).Count(nil); len(count.Offered) != 0 || len(count.Problems) != 1 {
+		if count := NewJudge().Judge([]*Class{ClassOf(class)}, []*Slice{fine}, nil).Count(nil); len(count.Offered) != 0 || len(count.Problems) != 1 {
 			t.Errorf("got %+v", count)
 		}
 	}
@@ -162,7 +215,7 @@ func TestCostOfExpressions(t *testing.T) {
 	}
 	of := func(s *Slice) alike { return alike{s.Driver, s.packed} }
 	c := NewJudge()
-	if count := c.Judge([]*Class{dear}, all[:1]).Count(nil); len(count.Problems) > 0 || count.Offered["n0"][v1alpha1.DeviceClassPrefix+"dear"] != 2 {
+	if count := c.Judge([]*Class{dear}, all[:1], nil).Count(nil); len(count.Problems) > 0 || count.Offered["n0"][v1alpha1.DeviceClassPrefix+"dear"] != 2 {
 		t.Fatalf("got %+v", count)
 	}
 	each := c.known[of(all[0])].cost
@@ -173,7 +226,7 @@ func TestCostOfExpressions(t *testing.T) {
 	backward := slices.Clone(all)
 	slices.Reverse(backward)
 	for _, order := range [][]*Slice{all, backward} {
-		count := c.Judge([]*Class{dear}, order).Count(nil)
+		count := c.Judge([]*Class{dear}, order, nil).Count(nil)
 		if got := slices.Sorted(maps.Keys(count.Offered)); !slices.Equal(got, []string{"n0", "n1", "n2"}) || !slices.Equal(count.Problems, []string{"7 ResourceSlices are left out: the expressions of the DeviceClasses cost too much"}) {
 			t.Errorf("got %v, %q", got, count.Problems)
 		}
@@ -182,11 +235,11 @@ func TestCostOfExpressions(t *testing.T) {
 	if known.most == 0 || known.cost > c.mostCost+each {
 		t.Errorf("it has cost %d", known.cost)
 	}
-	c.Judge([]*Class{dear}, all)
+	c.Judge([]*Class{dear}, all, nil)
 	if again := c.known[of(all[3])]; again != known {
 		t.Error("it was tried again")
 	}
-	if count := c.Judge([]*Class{dear}, all[3:6]).Count(nil); len(count.Offered) != 3 || len(count.Problems) != 0 {
+	if count := c.Judge([]*Class{dear}, all[3:6], nil).Count(nil); len(count.Offered) != 3 || len(count.Problems) != 0 {
 		t.Errorf("there is room for it now: %+v", count)
 	}
 }
@@ -215,7 +268,7 @@ func TestWhatIsIncomplete(t *testing.T) {
 		judge := NewJudge()
 		for range 2 {
 			var got []string
-			for resource := range judge.Judge(tt.classes, tt.slices).Count(nil).Incomplete {
+			for resource := range judge.Judge(tt.classes, tt.slices, nil).Count(nil).Incomplete {
 				got = append(got, strings.TrimPrefix(resource, v1alpha1.DeviceClassPrefix))
 			}
 			if slices.Sort(got); strings.Join(got, " ") != tt.want {
@@ -242,12 +295,12 @@ func TestWhatIsKeptOfDevices(t *testing.T) {
 		t.Errorf("got %+v", got[0])
 	}
 	judge := NewJudge()
-	before := judge.Judge([]*Class{gpus}, []*Slice{one})
-	if after := judge.Judge([]*Class{gpus}, []*Slice{again}); before.slices[0].verdict != after.slices[0].verdict {
+	before := judge.Judge([]*Class{gpus}, []*Slice{one}, nil)
+	if after := judge.Judge([]*Class{gpus}, []*Slice{again}, nil); before.slices[0].verdict != after.slices[0].verdict {
 		t.Error("it was judged again")
 	}
 	again.packed = again.packed[1:]
-	if count := judge.Judge([]*Class{gpus}, []*Slice{again}).Count(nil); len(count.Problems) != 1 {
+	if count := judge.Judge([]*Class{gpus}, []*Slice{again}, nil).Count(nil); len(count.Problems) != 1 {
 		t.Errorf("nobody is told of what cannot be read: %+v", count)
 	}
 }
@@ -268,7 +321,7 @@ func BenchmarkCost(b *testing.B) {
 			var cost uint64
 			for b.Loop() {
 				c := NewJudge()
-				c.Judge([]*Class{class}, all)
+				c.Judge([]*Class{class}, all, nil)
 				for _, v := range c.known {
 					cost += v.cost
 				}

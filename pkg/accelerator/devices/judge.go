@@ -31,7 +31,9 @@ type Judge struct {
 
 // classes are those that can be judged, and what is wrong with the others.
 type classes struct {
-	judging  []*Class
+	judging []*Class
+	// criteria are what rules ask for of devices, and judged as the classes are.
+	criteria []*Class
 	left     []string
 	problems []string
 }
@@ -70,20 +72,25 @@ func NewJudge() *Judge {
 type Judged struct {
 	slices   []judgedSlice
 	problems []string
+	// rules says which rules are not carried out.
+	rules []string
 	// incomplete are the classes of which not all devices are in it.
 	incomplete []string
 }
 
 type judgedSlice struct {
 	driver, pool, node string
+	// closed are those of the devices that a rule taints; nil where none is.
+	closed []bool
 	*verdict
 }
 
-// Judge finds the classes of the devices there are. Those of pools of which not all slices are
-// there are none.
-func (j *Judge) Judge(all []*Class, offered []*Slice) *Judged {
-	j.read(all)
-	found := &Judged{problems: slices.Clone(j.problems), incomplete: slices.Clone(j.left)}
+// Judge finds the classes of the devices there are, and which of them rules close. Those of
+// pools of which not all slices are there are none.
+func (j *Judge) Judge(all []*Class, offered []*Slice, rules []*TaintRule) *Judged {
+	by := closersOf(rules, all, j.compiles)
+	j.read(all, by.criteria)
+	found := &Judged{problems: slices.Clone(j.problems), rules: by.problems, incomplete: slices.Clone(j.left)}
 	known := make(map[alike]*verdict, len(offered))
 	left := j.mostCost
 	var excessive, costly int
@@ -109,7 +116,7 @@ func (j *Judge) Judge(all []*Class, offered []*Slice) *Judged {
 			excessive++
 		default:
 			left -= of.cost
-			found.slices = append(found.slices, judgedSlice{slice.Driver, slice.Pool, slice.Node, of})
+			found.slices = append(found.slices, judgedSlice{slice.Driver, slice.Pool, slice.Node, by.closed(slice, of.devices), of})
 		}
 	}
 	j.known = known
@@ -127,11 +134,12 @@ func (j *Judge) Judge(all []*Class, offered []*Slice) *Judged {
 	return found
 }
 
-// read finds the classes that can be judged, unless it is those that were found before.
-func (j *Judge) read(all []*Class) {
+// read finds the classes that can be judged, unless it is those that were found before, for the
+// same criteria.
+func (j *Judge) read(all, criteria []*Class) {
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b *Class) int { return strings.Compare(a.Name, b.Name) })
-	of := classes{judging: all}
+	of := classes{judging: all, criteria: criteria}
 	leave := func(n int) {
 		of.problems = append(of.problems, fmt.Sprintf("%d more DeviceClasses are left out", n))
 		for _, class := range of.judging[len(of.judging)-n:] {
@@ -153,6 +161,9 @@ func (j *Judge) read(all []*Class) {
 		fmt.Fprintf(&text, "%q%q%t", class.Name, class.Expressions, class.Excessive)
 	}
 	fmt.Fprintf(&text, "%q", of.left)
+	for _, criterion := range criteria {
+		text.WriteString(criterion.Name)
+	}
 	if text.String() != j.text {
 		j.text, j.known = text.String(), map[alike]*verdict{}
 		j.classes = j.compile(of)
@@ -164,9 +175,7 @@ func (j *Judge) compile(of classes) classes {
 	all := of.judging
 	of.judging = nil
 	for _, class := range all {
-		i := slices.IndexFunc(class.Expressions, func(e string) bool {
-			return len(e) > resourcev1.CELSelectorExpressionMaxLength || j.compiled.GetOrCompile(e).Error != nil
-		})
+		i := slices.IndexFunc(class.Expressions, func(e string) bool { return !j.reads(e) })
 		switch {
 		case class.Excessive:
 			of.problems = append(of.problems, fmt.Sprintf("DeviceClass %s: has more expressions than are taken", class.Name))
@@ -179,6 +188,16 @@ func (j *Judge) compile(of classes) classes {
 		of.left = append(of.left, class.Name)
 	}
 	return of
+}
+
+// reads says whether an expression can be read.
+func (j *Judge) reads(expression string) bool {
+	return len(expression) <= resourcev1.CELSelectorExpressionMaxLength && j.compiled.GetOrCompile(expression).Error == nil
+}
+
+// compiles says whether all expressions of a class can be read.
+func (j *Judge) compiles(class *Class) bool {
+	return !slices.ContainsFunc(class.Expressions, func(e string) bool { return !j.reads(e) })
 }
 
 // complete are the slices of each pool's newest generation, where all of them are there, in
@@ -214,7 +233,7 @@ func (j *Judge) judge(slice *Slice, most uint64) *verdict {
 		return &verdict{unread: true}
 	}
 	found := &verdict{offers: len(devices) > 0}
-	sets := map[string][]string{}
+	sets, all := map[string][]string{}, slices.Concat(j.judging, j.criteria)
 	for i := range devices {
 		device := &devices[i]
 		if product := productOf(slice.Driver, device); product != "" && (found.product == "" || product < found.product) {
@@ -224,7 +243,10 @@ func (j *Judge) judge(slice *Slice, most uint64) *verdict {
 			continue
 		}
 		var of []string
-		for _, class := range j.judging {
+		for i, class := range all {
+			if i == len(j.judging) && len(of) == 0 {
+				break // nobody asks whether it is closed
+			}
 			if found.cost > most {
 				return &verdict{cost: found.cost, most: most}
 			}

@@ -129,9 +129,7 @@ var closing = []resourcev1.DeviceTaint{{Effect: resourcev1.DeviceTaintEffectNoSc
 
 // isClosed says whether a device has a taint that keeps claims away.
 func isClosed(device *resourcev1.Device) bool {
-	return slices.ContainsFunc(device.Taints, func(t resourcev1.DeviceTaint) bool {
-		return t.Effect == resourcev1.DeviceTaintEffectNoSchedule || t.Effect == resourcev1.DeviceTaintEffectNoExecute
-	})
+	return slices.ContainsFunc(device.Taints, func(t resourcev1.DeviceTaint) bool { return closes(t.Effect) })
 }
 
 // Writers and readers are large, and made for one use after another.

@@ -11,6 +11,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fedctl/fedctl/internal/localcluster"
 )
 
 // The environment variables that choose where the suite runs.
@@ -102,12 +104,12 @@ func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // New finds or starts the clusters that the environment variables ask for. log
 // receives progress.
-func New(ctx context.Context, log io.Writer) (Environment, error) {
+func New(ctx context.Context, log io.Writer, edit ...func(*localcluster.Options)) (Environment, error) {
 	if kubeconfig := os.Getenv(KubeconfigEnv); kubeconfig != "" {
 		return fromKubeconfig(kubeconfig, os.Getenv(HostEnv), strings.Split(os.Getenv(MembersEnv), ","))
 	}
 	if dir := os.Getenv(DirEnv); dir != "" {
 		return attach(dir)
 	}
-	return startLocal(ctx, log, localMembers)
+	return startLocal(ctx, log, localMembers, edit...)
 }

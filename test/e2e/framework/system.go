@@ -35,14 +35,15 @@ type System struct {
 
 // Setup makes the clusters ready for the specs: fedctl installs the control
 // plane without its Deployment, the controller runs as a process, and all
-// members are joined. Clusters that are installed already are taken as they are.
-func Setup(ctx context.Context, log io.Writer) (*System, error) {
+// members are joined. Clusters that are installed already are taken as they are; edit
+// changes what clusters are started.
+func Setup(ctx context.Context, log io.Writer, edit ...func(*localcluster.Options)) (*System, error) {
 	dir, err := os.MkdirTemp("", "fedctl-e2e-bin-")
 	if err != nil {
 		return nil, err
 	}
 	s := &System{dir: dir}
-	if err := s.setUp(ctx, log); err != nil {
+	if err := s.setUp(ctx, log, edit); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	return s, nil
@@ -65,9 +66,9 @@ func Prepare(ctx context.Context, log io.Writer, members int, edit ...func(*loca
 	return s, nil
 }
 
-func (s *System) setUp(ctx context.Context, log io.Writer) error {
+func (s *System) setUp(ctx context.Context, log io.Writer, edit []func(*localcluster.Options)) error {
 	var err error
-	if s.Environment, err = New(ctx, log); err != nil {
+	if s.Environment, err = New(ctx, log, edit...); err != nil {
 		return err
 	}
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(log, format+"\n", args...) }

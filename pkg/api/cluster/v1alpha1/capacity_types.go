@@ -80,6 +80,9 @@ const (
 	// ConditionNodePoolsKnown is True while the status says how far Karpenter's NodePools
 	// let the cluster grow. It is there where the member serves karpenter.sh/v1.
 	ConditionNodePoolsKnown = "NodePoolsKnown"
+	// ConditionNodeGroupsKnown is True while the status says how far the node groups of Cluster
+	// API and OpenShift let the cluster grow. It is there where the member serves some of them.
+	ConditionNodeGroupsKnown = "NodeGroupsKnown"
 )
 
 // Reasons of conditions.
@@ -110,10 +113,17 @@ const (
 	ReasonDevicesStale = "DevicesStale"
 	// ReasonClaimsUnreadable says that devices are known, and not which of them are free.
 	ReasonClaimsUnreadable = "ClaimsUnreadable"
+	// ReasonTaintRulesUnreadable says that devices are known, but for those that DeviceTaintRules
+	// taint which cannot be read.
+	ReasonTaintRulesUnreadable = "TaintRulesUnreadable"
 	// ReasonNodePoolsUnreadable says that NodePools cannot be read.
 	ReasonNodePoolsUnreadable = "NodePoolsUnreadable"
 	// ReasonInvalidNodePool says that a NodePool has something in it that is not understood.
 	ReasonInvalidNodePool = "InvalidNodePool"
+	// ReasonNodeGroupsUnreadable says that node groups cannot be read.
+	ReasonNodeGroupsUnreadable = "NodeGroupsUnreadable"
+	// ReasonInvalidNodeGroup says that a node group has something in it that is not understood.
+	ReasonInvalidNodeGroup = "InvalidNodeGroup"
 )
 
 // ScalableAnnotation is what people know of how far a cluster can grow: on its
@@ -242,15 +252,24 @@ const (
 	GrowthDeclared GrowthSource = "Declared"
 	// GrowthNodePool is the limit of a Karpenter NodePool in the member.
 	GrowthNodePool GrowthSource = "NodePool"
+	// GrowthNodeGroup is the size of a node group in the member: machines of Cluster API's or
+	// OpenShift's of which the cluster-autoscaler makes more.
+	GrowthNodeGroup GrowthSource = "NodeGroup"
 )
 
 // Growth is how much more of a resource there can be.
 type Growth struct {
 	Source GrowthSource `json:"source"`
-	// Name is the NodePool's.
+	// Name is the NodePool's, or the kind, namespace and name of a node group.
 	// +optional
 	Name     string `json:"name,omitempty"`
 	Resource string `json:"resource"`
+	// Product is what new nodes say they are, and ProductLabel the label that says it, as far as
+	// that is known.
+	// +optional
+	Product string `json:"product,omitempty"`
+	// +optional
+	ProductLabel string `json:"productLabel,omitempty"`
 	// Most is how much there can be in all, and More how much more than now. They are
 	// absent where Unlimited says that there is no limit.
 	// +optional
