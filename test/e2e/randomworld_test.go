@@ -52,6 +52,9 @@ func (w *randomWorld) pod() fields {
 	if w.some(3) {
 		pod["tolerations"] = list{fields{"key": pick(w, "mine", "nvidia.com/gpu"), "operator": "Exists"}}
 	}
+	if w.some(3) {
+		pod["resourceClaims"] = list{fields{"name": "device", "resourceClaimName": "device"}}
+	}
 	if w.some(4) {
 		pod["affinity"] = fields{"nodeAffinity": fields{"requiredDuringSchedulingIgnoredDuringExecution": fields{"nodeSelectorTerms": list{
 			fields{"matchExpressions": list{fields{"key": "zone", "operator": "In", "values": list{"a"}}}}, fields{"matchExpressions": list{fields{"key": "zone", "operator": "Exists"}}}}}}}
@@ -88,8 +91,12 @@ func (w *randomWorld) policy(namespace string, i int) fields {
 	var rules list
 	for range 1 + w.IntN(3) {
 		rule := w.rule(i)
-		if i == 5 {
+		switch {
+		case i == 5:
 			rule = w.dataRule()
+		case i == 2 && len(rules) == 0: // one at least derives, from devices as well
+			rules = append(rules, w.derivingRule())
+			continue
 		}
 		if w.some(2) {
 			rule["clusters"] = w.clusterSelector()
@@ -121,11 +128,16 @@ func (w *randomWorld) dataRule() fields {
 	}}
 }
 
+// derivingRule derives tolerations, also of what a tenant has tainted.
+func (w *randomWorld) derivingRule() fields {
+	return fields{"deriveTolerations": fields{"requireNodes": w.some(2), "approve": list{fields{"key": "dedicated", "value": "gpuGroup", "effect": "NoSchedule"}}}}
+}
+
 // rule is one for workloads, of all that rules can do.
 func (w *randomWorld) rule(i int) fields {
 	n := strconv.Itoa(i)
 	all := []fields{
-		{"deriveTolerations": fields{"requireNodes": w.some(2), "approve": list{fields{"key": "dedicated", "value": "gpuGroup", "effect": "NoSchedule"}}}},
+		w.derivingRule(),
 		{"deriveTolerations": fields{}},
 		{"tolerations": list{fields{"key": "spot", "value": n, "effect": "NoSchedule"}, fields{"key": "mine", "operator": "Exists"}}},
 		{"images": list{fields{"registry": "mirror-" + n + ".example:5000"}}},

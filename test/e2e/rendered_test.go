@@ -14,9 +14,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	clusterv1alpha1 "github.com/fedctl/fedctl/pkg/api/cluster/v1alpha1"
 	rendering "github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/test/e2e/framework"
 )
@@ -69,6 +71,8 @@ var _ = Describe("What fedctl renders", localOnly, Serial, func() {
 			pool := wildPools[r.IntN(len(wildPools))]
 			gpuNode(ctx, members[i%2], "random-"+string(rune('a'+i)), pool.product, pool.offers, pool.taints...)
 		}
+		devices := nodeWithDevices(ctx, members[0], corev1.Taint{Key: "dedicated", Value: "gpuGroup", Effect: corev1.TaintEffectNoSchedule})
+		Eventually(ctx, pools(ctx, members[0], clusterv1alpha1.DeviceClassPrefix+deviceClass, "Imagined-1")).Should(HaveLen(1), devices.Name)
 		gen := &randomWorld{Rand: r, clusters: []string{members[0].Name, members[1].Name}}
 		for i := range 6 {
 			namespace := ns
@@ -105,11 +109,15 @@ var _ = Describe("What fedctl renders", localOnly, Serial, func() {
 		out, _ := system.Run(ctx, "render", "-f", manifests, "--facts", facts, "-o", "json")
 		var printed struct{ Items []renderedItem }
 		Expect(json.Unmarshal([]byte(out), &printed)).To(Succeed())
+		forDevices := 0
 		byName := map[string]*framework.Cluster{members[0].Name: members[0], members[1].Name: members[1]}
 		for i := range printed.Items {
 			item := &printed.Items[i]
 			if item.Error != "" {
 				continue
+			}
+			if claims, tolerates := strings.Contains(string(item.Object), `"resourceClaims"`), strings.Contains(string(item.Object), `"gpuGroup"`); claims && tolerates {
+				forDevices++
 			}
 			sent := &unstructured.Unstructured{}
 			Expect(sent.UnmarshalJSON(item.Object)).To(Succeed())
@@ -118,6 +126,7 @@ var _ = Describe("What fedctl renders", localOnly, Serial, func() {
 			Expect(rendering.Holds(live.Object, sent.Object)).To(BeTrue(), "%s %s in %s: %s, of which the member has %s",
 				sent.GetKind(), sent.GetName(), item.Cluster, asJSON(sent.Object), asJSON(live.Object))
 		}
+		Expect(forDevices).NotTo(BeZero(), "nothing is derived for pods that claim devices")
 	}, SpecTimeout(20*time.Minute))
 })
 
