@@ -46,6 +46,22 @@ func expectServed(ctx context.Context, config *rest.Config, member string) {
 	}).Should(Equal(http.StatusOK))
 }
 
+// gushing sends without end what nobody reads, and counts who is at it.
+func gushing(open *atomic.Int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/version" {
+			fine(w, r)
+			return
+		}
+		open.Add(1)
+		defer open.Add(-1)
+		w.Header().Set("Content-Type", "application/json")
+		some := make([]byte, 1<<16)
+		for errOf(w.Write(some)) == nil {
+		}
+	}
+}
+
 var _ = Describe("Clients that are slow", func() {
 	It("to send headers are hung up on, and hurt nobody", func(ctx SpecContext) {
 		insecure := &rest.Config{TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
@@ -78,4 +94,34 @@ var _ = Describe("Clients that are slow", func() {
 		expectServed(ctx, host.Config, "member-1")
 		Eventually(ctx, ended.Load).Should(BeEquivalentTo(many))
 	}, NodeTimeout(4*time.Minute))
+
+	It("to read hold little of the server, and nobody up", Serial, func(ctx SpecContext) {
+		var open atomic.Int64
+		enlist(ctx, "gushing", gushing(&open))
+		letThrough(ctx, group("stuck"), everyVerb, "gushing")
+		stuck, other := as("stuck", "stuck"), as("quick", "stuck")
+		expectServed(ctx, stuck, "gushing")
+		const metric = "process_resident_memory_bytes"
+		before, err := server.Metric(ctx, metric)
+		Expect(err).NotTo(HaveOccurred())
+		var connections []net.Conn
+		for range mostOpen {
+			connection := secure(ctx, host.Config, hostAddress())
+			_, err := fmt.Fprintf(connection, "GET %s HTTP/1.1\r\nHost: fleet\r\nImpersonate-User: stuck\r\nImpersonate-Group: stuck\r\n\r\n", proxyPath("gushing", "/api/v1/pods"))
+			Expect(err).NotTo(HaveOccurred())
+			connections = append(connections, connection)
+		}
+		Eventually(ctx, open.Load).Should(BeEquivalentTo(mostOpen))
+		expectServed(ctx, other, "gushing")
+		expectServed(ctx, host.Config, "member-1")
+		with, err := server.Metric(ctx, metric)
+		Expect(err).NotTo(HaveOccurred())
+		// Each holds what HTTP/2 lets a member send ahead, and a buffer.
+		Expect(with - before).To(BeNumerically("<", mostOpen*(6<<20)))
+		for _, connection := range connections {
+			Expect(connection.Close()).To(Succeed())
+		}
+		Eventually(ctx, open.Load).Should(BeZero())
+		expectServed(ctx, stuck, "gushing")
+	}, NodeTimeout(3*time.Minute))
 })
