@@ -109,6 +109,15 @@ func (o *Object) SetsReplicas() bool {
 	return false
 }
 
+// TemplateReplicas are the replicas that a cluster without an override gets: spec.replicas of the
+// template, or 1, as Kubernetes has it.
+func (o *Object) TemplateReplicas() int64 {
+	if n := replicasIn(o.Template); n != nil {
+		return *n
+	}
+	return 1
+}
+
 // NamespacedName returns the key of the federated object.
 func (o *Object) NamespacedName() types.NamespacedName {
 	return types.NamespacedName{Namespace: o.Namespace, Name: o.Name}

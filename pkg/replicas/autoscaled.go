@@ -39,9 +39,11 @@ func mayHave(p planner.Preferences, cluster string) bool {
 
 // written are the replicas that the federated object is to name. Clusters that decide
 // themselves stay in the placement, with the number that is there already: it is not sent,
-// and to follow the autoscaler would be a write for each of its.
-func written(fed *federate.Object, scheduled, left map[string]int64) map[string]int64 {
+// and to follow the autoscaler would be a write for each of its. Clusters that are away stay
+// as well, see keptAway.
+func written(fed *federate.Object, scheduled, left, away map[string]int64) map[string]int64 {
 	all := maps.Clone(scheduled)
+	maps.Copy(all, away)
 	for cluster, has := range left {
 		number, named := overridden(fed, cluster)
 		if !named {

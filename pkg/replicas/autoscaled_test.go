@@ -50,8 +50,8 @@ func TestPlanAroundAutoscalers(t *testing.T) {
 // A cluster that decides itself stays, with the number that is there already.
 func TestWrittenReplicas(t *testing.T) {
 	fed := &federate.Object{Overrides: []federate.ClusterOverrides{{ClusterName: "a", Overrides: []federate.Override{{Path: replicasPath, Value: int64(2)}}}}}
-	got := written(fed, map[string]int64{"b": 4}, map[string]int64{"a": 7, "c": 0})
-	if !maps.Equal(got, map[string]int64{"a": 2, "b": 4, "c": 0}) {
+	got := written(fed, map[string]int64{"b": 4}, map[string]int64{"a": 7, "c": 0}, map[string]int64{"d": 3})
+	if !maps.Equal(got, map[string]int64{"a": 2, "b": 4, "c": 0, "d": 3}) {
 		t.Errorf("got %v", got)
 	}
 }

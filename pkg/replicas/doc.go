@@ -9,6 +9,8 @@
 //	queue.go       which preferences are looked at again, when something changes
 //	reconcile.go   one preference: gather, plan, write
 //	candidates.go  which clusters may get replicas
+//	away.go        what becomes of clusters that are not ready
+//	autoscaled.go  clusters whose autoscalers decide
 //	state.go       how the replicas fare in each cluster, with pods.go
 //	edit.go        what changes in the federated object
 //	preference.go  ReplicaSchedulingPreferences as they are read

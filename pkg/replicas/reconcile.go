@@ -88,7 +88,7 @@ func (c *Controller) schedule(ctx context.Context, key types.NamespacedName, p *
 		return result, nil
 	}
 	plan, left := planAround(p.preferences(), states, key.String())
-	if err := c.write(ctx, t, u, p, written(fed, plan.Scheduled(), left)); err != nil {
+	if err := c.write(ctx, t, u, p, written(fed, plan.Scheduled(), left, keptAway(fed, p.preferences(), clusters.unready))); err != nil {
 		if apierrors.IsConflict(err) {
 			return outcome{}, err
 		}
@@ -215,7 +215,7 @@ func (o *outcome) tell(plan planner.Plan, left map[string]int64, states []cluste
 			int64(total)-plan.Unplaced, total, len(states))
 	}
 	if len(unready) > 0 {
-		notes = append(notes, "not ready and therefore without replicas: "+strings.Join(unready, ", "))
+		notes = append(notes, "not ready, so that others have the share: "+strings.Join(unready, ", "))
 	}
 	o.Message = strings.Join(append([]string{head}, notes...), "; ")
 }

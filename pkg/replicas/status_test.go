@@ -28,7 +28,7 @@ func TestOutcomeIsWrittenOnce(t *testing.T) {
 	if condition.Status != metav1.ConditionTrue || condition.Reason != ReasonScheduled {
 		t.Errorf("%+v", condition)
 	}
-	for _, part := range []string{"4 replicas in 2 clusters", "the nodes of b have no room for 2", "without replicas: c"} {
+	for _, part := range []string{"4 replicas in 2 clusters", "the nodes of b have no room for 2", "others have the share: c"} {
 		if !strings.Contains(condition.Message, part) {
 			t.Errorf("message %q lacks %q", condition.Message, part)
 		}

@@ -274,6 +274,7 @@ var _ = Describe("A member that cannot be reached", Serial, func() {
 		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(2)))
 		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(6)))
 
+		uid := kit.Found(ctx, scaled, web(ns)).GetUID()
 		mend := cutOff(ctx, scaled)
 		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(8)))
 		loads[scaled.Name].set(ns, 250)
@@ -281,7 +282,8 @@ var _ = Describe("A member that cannot be reached", Serial, func() {
 		mend(ctx)
 		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(3)))
 		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), scaled)).Should(HaveKeyWithValue("replicas", "Autoscaled"))
-		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(5)), "also where it was made again, as the member had been taken out")
+		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(5)))
+		Expect(kit.Found(ctx, scaled, web(ns)).GetUID()).To(Equal(uid), "it was deleted when the member came back, and made again")
 	})
 })
 

@@ -248,14 +248,16 @@ var _ = Describe("ReplicaSchedulingPreferences and members that come and go", lo
 		p := prefer(ctx, f, fields{"totalReplicas": 6, "rebalance": true})
 		expectScheduled(ctx, f, replicas(2, 2, 2))
 		expectRunning(ctx, f, replicas(2, 2, 2))
+		uid := found(ctx, broken(), f.target).GetUID()
 		stop(ctx, broken())
-		expectScheduled(ctx, f, replicas(3, -1, 3))
+		expectScheduled(ctx, f, replicas(3, 2, 3)) // it stays placed, as it is
 		expectRunning(ctx, f, replicas(3, -1, 3))
 		expectReason(ctx, p, "True", "Scheduled", "not ready", broken().Name)
 		start(ctx, broken())
 		expectScheduled(ctx, f, replicas(2, 2, 2))
 		expectRunning(ctx, f, replicas(2, 2, 2))
 		expectSettled(ctx, f, members...)
+		Expect(found(ctx, broken(), f.target).GetUID()).To(Equal(uid), "it was deleted when the member came back, and made again")
 	}, NodeTimeout(10*time.Minute))
 
 	It("do not wait for a member that hangs", func(ctx SpecContext) {
@@ -268,7 +270,7 @@ var _ = Describe("ReplicaSchedulingPreferences and members that come and go", lo
 			Expect(system.Faults().Resume(broken().Name)).To(Succeed())
 			Expect(system.WaitForMember(ctx, broken().Name, true)).To(Succeed())
 		}, NodeTimeout(5*time.Minute))
-		expectScheduled(ctx, f, replicas(3, -1, 3))
+		expectScheduled(ctx, f, replicas(3, 2, 3))
 		other := create(ctx, deployment(ns, "other"))
 		prefer(ctx, other, fields{"totalReplicas": 2})
 		expectScheduled(ctx, other, replicas(1, -1, 1))
