@@ -55,7 +55,7 @@ func (q queue) Less(i, j int) bool {
 	return q[i].source < q[j].source
 }
 func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(queued)) } //nolint:forcetypeassert,errcheck // only Merge pushes
+func (q *queue) Push(x any)   { *q = append(*q, x.(queued)) } //nolint:forcetypeassert // only Merge pushes
 func (q *queue) Pop() any {
 	last := (*q)[len(*q)-1]
 	*q = (*q)[:len(*q)-1]

@@ -69,14 +69,14 @@ func appendHarmless(to, line []byte) []byte {
 		r, size := utf8.DecodeRune(line)
 		switch {
 		case r == utf8.RuneError && size == 1:
-			to = append(append(to, `\x`...), hex(uint64(line[0]), 2)...)
+			to = append(append(to, `\x`...), hex(int64(line[0]), 2)...)
 		case r == '\t':
 			to = append(to, '\t')
 		case r == '\r' && size == len(line): // the end of a line of Windows
 		case r < utf8.RuneSelf && unicode.IsControl(r):
-			to = append(append(to, `\x`...), hex(uint64(r), 2)...)
+			to = append(append(to, `\x`...), hex(int64(r), 2)...)
 		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
-			to = append(append(to, `\u`...), hex(uint64(r), 4)...)
+			to = append(append(to, `\u`...), hex(int64(r), 4)...)
 		default:
 			to = append(to, line[:size]...)
 		}
@@ -85,7 +85,7 @@ func appendHarmless(to, line []byte) []byte {
 	return to
 }
 
-func hex(n uint64, digits int) string {
-	text := strconv.FormatUint(n, 16)
+func hex(n int64, digits int) string {
+	text := strconv.FormatInt(n, 16)
 	return strings.Repeat("0", max(0, digits-len(text))) + text
 }

@@ -57,7 +57,7 @@ func readerAs(name string) reader {
 
 // command has a home of its own: kubectl's code keeps there what is served.
 func (r reader) command(ctx context.Context, args ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, system.Programs.Fedctl, append([]string{"--kubeconfig", r.kubeconfig}, args...)...)
+	command := exec.CommandContext(ctx, system.Fedctl, append([]string{"--kubeconfig", r.kubeconfig}, args...)...)
 	command.Env = append(os.Environ(), "HOME="+filepath.Dir(r.kubeconfig))
 	return command
 }

@@ -174,7 +174,7 @@ func (f *follower) watch(ctx context.Context, t target, version string, period t
 	pods, err := f.client.CoreV1().Pods(f.Namespace).Watch(watching, options)
 	if err != nil {
 		if watching.Err() != nil {
-			return nil //nolint:nilerr // it was to end
+			return nil // it was to end
 		}
 		return err
 	}

@@ -210,7 +210,7 @@ func (s *stream) readOnce(ctx context.Context) error {
 		}
 		s.place.advance(line)
 		if err := s.write(s.from, line); err != nil {
-			return nil //nolint:nilerr // it has ended everything
+			return nil // it has ended everything
 		}
 	}
 }

@@ -20,7 +20,7 @@ func (b *bound) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	stop := context.AfterFunc(b.ctx, func() { cancel(context.Cause(b.ctx)) })
 	end := func() { stop(); cancel(nil) }
-	response, err := b.to.RoundTrip(r.WithContext(ctx)) //nolint:bodyclose // whoever reads the answer closes it
+	response, err := b.to.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		end()
 		return nil, err

@@ -52,7 +52,9 @@ const (
 // RoundTrip implements http.RoundTripper.
 func (j *joint) RoundTrip(r *http.Request) (*http.Response, error) {
 	found := &Reached{Way: j.reached.Way, Members: j.reached.Members, Missing: slices.Clone(j.reached.Missing)}
-	body, contentType, err := []byte(nil), "application/json", error(nil)
+	var body []byte
+	var err error
+	contentType := "application/json"
 	switch {
 	case r.Method != http.MethodGet || r.URL.Query().Get("watch") != "":
 		return nil, errors.New("members that are reached by contexts are listed, not watched or changed together")
@@ -92,12 +94,12 @@ func (j *joint) ask(ctx context.Context, m Member, path, accept string, query ur
 	}
 	to := base.JoinPath(path)
 	to.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody) //nolint:gosec // where the user's own context leads
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Accept", accept)
-	response, err := j.clients[m.Name].Do(request)
+	response, err := j.clients[m.Name].Do(request) //nolint:gosec // the same
 	if err != nil {
 		return err
 	}
