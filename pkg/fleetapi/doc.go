@@ -5,6 +5,7 @@
 //   - server.go: the generic API server, its authentication and authorization by the host
 //   - clusters.go: the members, read from their KubeFedClusters
 //   - proxy.go: the way through to a member; upgrade.go, answer.go, streams.go: its parts
+//   - known.go: nobody is served before the host can be told from others
 //   - identity.go, path.go, headers.go: who, where to and what of a request gets there,
 //     as functions of plain values
 //   - members.go, renewal.go: the connections to the members, and their tokens

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -103,6 +104,12 @@ func (s *Server) build() (*genericapiserver.GenericAPIServer, error) {
 	config.ShutdownWatchTerminationGracePeriod = s.options.DrainPeriod
 	if err := s.secure(config); err != nil {
 		return nil, err
+	}
+	host := &hostKnown{authority: config.Authentication.RequestHeaderConfig.CAContentProvider}
+	config.AddReadyzChecks(host)
+	chain := config.BuildHandlerChainFunc
+	config.BuildHandlerChainFunc = func(handler http.Handler, c *genericapiserver.Config) http.Handler {
+		return host.before(chain(handler, c), codecs)
 	}
 	server, err := config.Complete(nil).New("fedctl-fleet-api", genericapiserver.NewEmptyDelegate())
 	if err != nil {
