@@ -37,7 +37,7 @@ type options struct {
 
 func main() { benchkit.Main(command) }
 
-func command(ctx context.Context) error {
+func command(context.Context) error {
 	var o options
 	pflag.IntVar(&o.objects, "objects", 10000, "Federated objects.")
 	pflag.IntVar(&o.clusters, "clusters", 500, "Member clusters; every object is rendered for all of them.")

@@ -44,7 +44,7 @@ func churnTime() time.Duration {
 // churn creates, changes and deletes ConfigMaps of a namespace, until ctx ends.
 func churn(ctx context.Context, c *framework.Cluster, namespace string, writer int) error {
 	const names = 60                                   // of each writer
-	random := rand.New(rand.NewPCG(uint64(writer), 1)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(uint64(writer), 1)) // the same each time
 	for n := 0; ctx.Err() == nil; n++ {
 		object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("churned-%d-%d", writer, random.IntN(names))}}
 		err := c.Get(ctx, keyOf(object), object)
@@ -145,6 +145,6 @@ var _ = Describe("Informers", Serial, func() {
 
 // churnTimeout is read before there is a spec: what is wrong with the time is said there.
 func churnTimeout() time.Duration {
-	d, _ := time.ParseDuration(os.Getenv(churnEnv)) //nolint:errcheck // see churnTime
+	d, _ := time.ParseDuration(os.Getenv(churnEnv)) // see churnTime
 	return d + 6*time.Minute
 }

@@ -17,8 +17,6 @@ import (
 	"github.com/fedctl/fedctl/test/kit"
 )
 
-const typesVersion = "types.kubefed.io/v1beta1"
-
 // namespaces are names of namespaces, which no two specs share.
 var namespaces int
 
