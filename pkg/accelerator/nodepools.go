@@ -23,6 +23,9 @@ type NodePool struct {
 	NodesLimited bool
 	// Has is what Karpenter counts against the limits: nodes that are on their way too.
 	Has map[string]int64
+	// Product is what all its nodes will say they are, and ProductLabel the label that says it;
+	// empty where they may be several, or nobody says.
+	Product, ProductLabel string
 	// Taints are those that its nodes have and keep, Startup those that pass.
 	Taints  []corev1.Taint
 	Startup []v1alpha1.StartupTaint
@@ -72,6 +75,7 @@ func (p *NodePool) growth(there map[string]int64) []v1alpha1.Growth {
 	for _, name := range slices.Sorted(maps.Keys(rows)) {
 		row := rows[name]
 		row.Source, row.Name, row.Resource, row.Taints = v1alpha1.GrowthNodePool, p.Name, name, p.Taints
+		row.Product, row.ProductLabel = p.Product, p.ProductLabel
 		growth = append(growth, row)
 	}
 	return growth

@@ -46,13 +46,14 @@ func TestLimited(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.pool.Name, tt.pool.Taints = "a", []corev1.Taint{{Key: "dedicated"}}
+			tt.pool.Product, tt.pool.ProductLabel = "H100", "nvidia.com/gpu.product"
 			var got []string
 			for _, g := range Limited([]NodePool{tt.pool}, nodes) {
 				text := g.Resource + " unlimited"
 				if !g.Unlimited {
 					text = strings.Join([]string{g.Resource, g.Most.String(), g.More.String()}, " ")
 				}
-				if got = append(got, text); g.Source != v1alpha1.GrowthNodePool || g.Name != "a" || len(g.Taints) != 1 {
+				if got = append(got, text); g.Source != v1alpha1.GrowthNodePool || g.Name != "a" || len(g.Taints) != 1 || g.Product != "H100" || g.ProductLabel == "" {
 					t.Errorf("got %+v", g)
 				}
 			}

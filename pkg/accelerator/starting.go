@@ -112,22 +112,55 @@ func WithoutPlugin(nodes []Node) string {
 	return strings.Join(sentences, "; ")
 }
 
-func sentence(what string, nodes []*Node) string {
-	names, taints := make([]string, 0, len(nodes)), map[string]bool{}
-	for _, node := range nodes {
-		names = append(names, node.Name)
-		for _, taint := range node.Taints {
-			if taint.Effect != corev1.TaintEffectPreferNoSchedule {
-				taints[taint.ToString()] = true
+// Divided says which nodes that are Ready offer a resource beside shares of it, such as
+// nvidia.com/gpu beside nvidia.com/mig-1g.10gb; empty if none does. It may be meant so, and it
+// may be what was offered before the hardware was divided, which nobody gets any more.
+// Source: NVIDIA/gpu-operator#637.
+func Divided(nodes []Node) string {
+	both := map[string][]*Node{}
+	for i := range nodes {
+		if !nodes[i].Ready {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(nodes[i].Allocatable)) {
+			if whole := BaseName(name); whole != name && IsAccelerator(name) && nodes[i].Allocatable[name] > 0 && nodes[i].Allocatable[whole] > 0 {
+				both[whole+" beside "+name] = append(both[whole+" beside "+name], &nodes[i])
+				break // one says it
 			}
 		}
+	}
+	var sentences []string
+	for _, what := range slices.Sorted(maps.Keys(both)) {
+		whole, _, _ := strings.Cut(what, " ")
+		sentences = append(sentences, what+" is offered on "+named(both[what])+": if none of the hardware was left whole, pods that ask for "+whole+" get there and fail")
+	}
+	return strings.Join(sentences, "; ")
+}
+
+// named are the names of nodes, as many as a sentence has.
+func named(nodes []*Node) string {
+	names := make([]string, 0, len(nodes))
+	for _, node := range nodes {
+		names = append(names, node.Name)
 	}
 	slices.Sort(names)
 	said := strings.Join(names[:min(len(names), mostNamed)], ", ")
 	if more := len(names) - mostNamed; more > 0 {
 		said += fmt.Sprintf(" and %d more", more)
 	}
-	said = "no device plugin offers " + what + " on " + said
+	return said
+}
+
+func sentence(what string, nodes []*Node) string {
+	taints := map[string]bool{}
+	for _, node := range nodes {
+		for _, taint := range node.Taints {
+			if taint.Effect != corev1.TaintEffectPreferNoSchedule {
+				taints[taint.ToString()] = true
+			}
+		}
+	}
+	said := "no device plugin offers " + what + " on " + named(nodes)
 	if len(taints) == 0 {
 		return said
 	}

@@ -78,3 +78,22 @@ func TestMissingNodesArePartOfTheirPool(t *testing.T) {
 		t.Errorf("got %q", said)
 	}
 }
+
+// TestDivided: hardware that is offered whole and in shares is said.
+func TestDivided(t *testing.T) {
+	node := func(name string, allocatable map[string]int64) Node {
+		return Node{Name: name, Ready: true, Allocatable: allocatable}
+	}
+	mixed := map[string]int64{gpu: 2, "nvidia.com/mig-1g.10gb": 7, "nvidia.com/mig-2g.20gb": 3}
+	broken := node("broken", mixed)
+	broken.Ready = false
+	got := Divided([]Node{
+		node("b", mixed), node("a", mixed), node("whole", map[string]int64{gpu: 8, "nvidia.com/mig-1g.10gb": 0}), broken,
+		node("divided", map[string]int64{gpu: 0, "nvidia.com/mig-1g.10gb": 7}), node("shared", map[string]int64{"amd.com/gpu": 1, "amd.com/gpu.shared": 4}),
+	})
+	want := "amd.com/gpu beside amd.com/gpu.shared is offered on shared: if none of the hardware was left whole, pods that ask for amd.com/gpu get there and fail; " +
+		"nvidia.com/gpu beside nvidia.com/mig-1g.10gb is offered on a, b: if none of the hardware was left whole, pods that ask for nvidia.com/gpu get there and fail"
+	if got != want {
+		t.Errorf("got %q", got)
+	}
+}

@@ -78,9 +78,13 @@ type written struct {
 		Replicas *int64         `json:"replicas"`
 		Limits   map[string]any `json:"limits"`
 		Template struct {
+			Metadata struct {
+				Labels map[string]string `json:"labels"`
+			} `json:"metadata"`
 			Spec struct {
-				Taints        []corev1.Taint `json:"taints"`
-				StartupTaints []corev1.Taint `json:"startupTaints"`
+				Requirements  []corev1.NodeSelectorRequirement `json:"requirements"`
+				Taints        []corev1.Taint                   `json:"taints"`
+				StartupTaints []corev1.Taint                   `json:"startupTaints"`
 			} `json:"spec"`
 		} `json:"template"`
 	} `json:"spec"`
@@ -125,9 +129,26 @@ func nodePoolOf(obj metav1.Object) (*nodePool, error) {
 	for _, condition := range w.Status.Conditions {
 		kept.Grows = kept.Grows && (condition.Type != "Ready" || condition.Status != string(metav1.ConditionFalse))
 	}
+	kept.ProductLabel, kept.Product = accelerator.Product(w.labels())
+	kept.Product = errtext.Bounded(kept.Product, mostOfProduct)
 	kept.Taints = taintsOf(w.Spec.Template.Spec.Taints)
 	kept.Startup = startupOf(w.Spec.Template.Spec.StartupTaints, kept.Taints)
 	return kept, nil
+}
+
+// labels are those that all nodes of a NodePool will have: its template's, and those that its
+// requirements leave one value for.
+func (w *written) labels() map[string]string {
+	labels := maps.Clone(w.Spec.Template.Metadata.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for _, r := range w.Spec.Template.Spec.Requirements {
+		if r.Operator == corev1.NodeSelectorOpIn && len(r.Values) == 1 {
+			labels[r.Key] = r.Values[0]
+		}
+	}
+	return labels
 }
 
 // startupOf are the taints that pass, without those that stay as well.

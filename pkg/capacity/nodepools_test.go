@@ -37,6 +37,27 @@ func TestNodePoolOf(t *testing.T) {
 	if len(pool.Taints) != 1 || pool.Taints[0].Key != "dedicated" || len(pool.Startup) != 1 || pool.Startup[0].Key != "starting" {
 		t.Errorf("got %+v, %+v", pool.Taints, pool.Startup)
 	}
+	in := func(operator string, values ...any) fields {
+		return fields{"key": "karpenter.k8s.aws/instance-gpu-name", "operator": operator, "values": values}
+	}
+	labelled := fields{"labels": fields{"karpenter.k8s.aws/instance-gpu-name": "t4"}}
+	for name, tt := range map[string]struct {
+		template fields
+		want     string
+	}{
+		"nothing is said": {fields{}, ""},
+		"a label":         {fields{"metadata": labelled}, "t4"},
+		"the only value":  {fields{"spec": fields{"requirements": []any{in("In", "a100")}}}, "a100"},
+		"one of several":  {fields{"spec": fields{"requirements": []any{in("In", "a100", "h100")}}}, ""},
+		"another":         {fields{"spec": fields{"requirements": []any{in("NotIn", "a100")}}}, ""},
+	} {
+		if pool := kept(fields{"template": tt.template}, nil); pool.Product != tt.want {
+			t.Errorf("%s: got %q, want %q", name, pool.Product, tt.want)
+		}
+	}
+	if pool := kept(fields{"template": fields{"metadata": fields{"labels": fields{"nvidia.com/gpu.product": strings.Repeat("x", 1<<16)}}}}, nil); len(pool.Product) > mostOfProduct {
+		t.Errorf("a product of %d bytes is kept", len(pool.Product))
+	}
 	if !kept(fields{"limits": fields{"nodes": int64(3)}}, nil).NodesLimited {
 		t.Error("a limit of nodes is none")
 	}

@@ -207,6 +207,9 @@ func pluginsRun(nodes []accelerator.Node) *metav1.Condition {
 	if why := accelerator.WithoutPlugin(nodes); why != "" {
 		return &metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoDevicePlugin, Message: why}
 	}
+	if why := accelerator.Divided(nodes); why != "" {
+		return &metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDivided, Message: why}
+	}
 	if !slices.ContainsFunc(nodes, func(n accelerator.Node) bool { return n.ProductLabel != "" || n.Missing != "" }) {
 		return nil
 	}

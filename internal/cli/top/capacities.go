@@ -113,14 +113,14 @@ func (o *capacities) read(ctx context.Context) ([]v1alpha1.ClusterCapacity, erro
 }
 
 // notesOf clusters say what their rows do not: that they are of earlier, or that nodes offer
-// less than they should.
+// less than they should, or in two ways.
 func notesOf(all []v1alpha1.ClusterCapacity) (notes []string) {
 	for i := range all {
 		name, conditions := all[i].Name, all[i].Status.Conditions
 		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionKnown); c != nil && c.Status == metav1.ConditionFalse {
 			notes = append(notes, "cluster "+name+": "+c.Message+"; what is shown is what was known last")
 		}
-		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionPluginsRun); c != nil && c.Status == metav1.ConditionFalse {
+		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionPluginsRun); c != nil && (c.Status == metav1.ConditionFalse || c.Reason == v1alpha1.ReasonDivided) {
 			notes = append(notes, "cluster "+name+": "+c.Message)
 		}
 	}

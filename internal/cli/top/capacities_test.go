@@ -37,8 +37,11 @@ func TestNotesSayWhatIsOfEarlier(t *testing.T) {
 	}
 	known := v1alpha1.ClusterCapacity{}
 	known.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionKnown, Status: metav1.ConditionTrue}, {Type: v1alpha1.ConditionPluginsRun, Status: metav1.ConditionTrue}}
-	got := strings.Join(notesOf([]v1alpha1.ClusterCapacity{away, known}), "\n")
-	if want := "cluster away: the nodes cannot be read; what is shown is what was known last\ncluster away: no plugin on node-1"; got != want {
+	divided := v1alpha1.ClusterCapacity{}
+	divided.Name = "divided"
+	divided.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPluginsRun, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDivided, Message: "node-1 offers both"}}
+	got := strings.Join(notesOf([]v1alpha1.ClusterCapacity{away, known, divided}), "\n")
+	if want := "cluster away: the nodes cannot be read; what is shown is what was known last\ncluster away: no plugin on node-1\ncluster divided: node-1 offers both"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

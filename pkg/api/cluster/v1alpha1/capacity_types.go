@@ -100,6 +100,9 @@ const (
 	ReasonPodsUnreadable = "PodsUnreadable"
 	// ReasonRunning says that every node offers what it should offer, or is starting.
 	ReasonRunning = "Running"
+	// ReasonDivided says that they do, and that some offer hardware whole and in shares, such as
+	// nvidia.com/gpu beside nvidia.com/mig-1g.10gb.
+	ReasonDivided = "Divided"
 	// ReasonNoDevicePlugin says that nodes do not.
 	ReasonNoDevicePlugin = "NoDevicePlugin"
 	// ReasonDeclared says that growth is declared.
