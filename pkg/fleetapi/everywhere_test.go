@@ -144,9 +144,14 @@ func (h *hostOfMany) Authorize(_ context.Context, a authorizer.Attributes) (auth
 }
 
 func newMember(t testing.TB, name string, objects ...string) *standIn {
+	return newMemberBy(t, http2, name, objects...)
+}
+
+// newMemberBy is one that speaks a protocol.
+func newMemberBy(t testing.TB, protocol, name string, objects ...string) *standIn {
 	m := &standIn{name: name, names: objects, events: make(chan string)}
 	m.Server = httptest.NewUnstartedServer(m)
-	m.EnableHTTP2 = true
+	m.EnableHTTP2 = protocol == http2
 	m.StartTLS()
 	t.Cleanup(func() { m.CloseClientConnections(); m.Close() })
 	m.kfc.Namespace, m.kfc.Name, m.kfc.UID, m.kfc.ResourceVersion = "ns", name, "1", "1"
@@ -159,19 +164,28 @@ func newMember(t testing.TB, name string, objects ...string) *standIn {
 
 // serve is the server under test, for one user.
 func serve(t testing.TB, h *hostOfMany) *httptest.Server {
+	server := httptest.NewServer(proxyFor(t, h, fleetv1alpha1.AllClusters))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	return server
+}
+
+// proxyFor serves clusters/NAME/proxy for one user.
+func proxyFor(t testing.TB, h *hostOfMany, name string) http.Handler {
 	over, end := context.WithCancel(context.Background())
-	p := &proxy{members: &members{clusters: h, secrets: h, namespace: "ns", responseTimeout: time.Minute}, authorizer: h, prefix: "host:", streams: &streams{over: over}, places: newPlaces(20, 10)}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	t.Cleanup(end)
+	p := &proxy{
+		members:    &members{clusters: h, secrets: h, namespace: "ns", responseTimeout: time.Minute},
+		authorizer: h, prefix: "host:", streams: &streams{over: over}, buffers: &buffers{}, places: newPlaces(20, 10),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := request.WithUser(r.Context(), &user.DefaultInfo{Name: "ada"})
-		handler, err := p.Connect(ctx, fleetv1alpha1.AllClusters, nil, answered{w})
+		handler, err := p.Connect(ctx, name, nil, answered{w})
 		if err != nil {
 			answered{w}.Error(err)
 			return
 		}
 		handler.ServeHTTP(w, r.WithContext(ctx))
-	}))
-	t.Cleanup(func() { end(); server.CloseClientConnections(); server.Close() })
-	return server
+	})
 }
 
 // answered answers errors as the generic server does.

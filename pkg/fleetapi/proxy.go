@@ -118,6 +118,9 @@ func (p *passage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			pr.Out.Host = p.endpoint.Host
 			pr.Out.Header = forMember(pr.Out.Header)
 			pr.Out.Trailer = nil
+			if pr.Out.Body != nil && !upgrade {
+				pr.Out.Body = sent(w, pr.Out.Body, p.buffers)
+			}
 		},
 		Transport:      transport.NewImpersonatingRoundTripper(p.who, to),
 		FlushInterval:  -1, // streams are passed as they come
