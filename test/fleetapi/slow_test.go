@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,45 @@ func expectServed(ctx context.Context, config *rest.Config, member string) {
 		defer response.Body.Close() //nolint:errcheck // only read
 		return response.StatusCode, errOf(io.Copy(io.Discard, response.Body))
 	}).Should(Equal(http.StatusOK))
+}
+
+// trickling reads what it is sent, to its end, and counts who is at it.
+func trickling(open *atomic.Int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			fine(w, r)
+			return
+		}
+		open.Add(1)
+		defer open.Add(-1)
+		_, _ = io.Copy(io.Discard, r.Body)
+		fine(w, r)
+	}
+}
+
+// post sends a body to a member as client-go does, by HTTP/2, and returns how it is answered.
+func post(ctx context.Context, config *rest.Config, member string, body io.Reader) (code int, err error) {
+	c, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return 0, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, through(config, member).Host+"/api/v1/namespaces/default/configmaps", body)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := c.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
+// unfinished is a body of which only the beginning comes.
+func unfinished() io.Reader {
+	body, beginning := io.Pipe()
+	go func() { _, _ = io.WriteString(beginning, "{") }()
+	return body
 }
 
 // gushing sends without end what nobody reads, and counts who is at it.
@@ -94,6 +134,32 @@ var _ = Describe("Clients that are slow", func() {
 		expectServed(ctx, host.Config, "member-1")
 		Eventually(ctx, ended.Load).Should(BeEquivalentTo(many))
 	}, NodeTimeout(4*time.Minute))
+
+	It("to send bodies are so many of one user, and the member is rid of them when they go", func(ctx SpecContext) {
+		var open atomic.Int64
+		enlist(ctx, "patient", trickling(&open))
+		letThrough(ctx, group("slow"), everyVerb, "patient")
+		slow, other := as("slow", "slow"), as("quick", "slow")
+		expectServed(ctx, slow, "patient")
+		sending, hangUp := context.WithCancel(ctx)
+		defer hangUp()
+		for range mostOpen {
+			go func() {
+				defer GinkgoRecover()
+				Expect(errOf(post(sending, slow, "patient", unfinished()))).To(MatchError(context.Canceled))
+			}()
+		}
+		Eventually(ctx, open.Load).Should(BeEquivalentTo(mostOpen))
+		// A body that comes, as those of clients of Kubernetes do. The refusal of one that does
+		// not would stay in the host's API server until it did: Go's ReverseProxy waits for it
+		// before it lets an answer go.
+		Expect(post(ctx, slow, "patient", strings.NewReader("{}"))).To(Equal(http.StatusTooManyRequests))
+		expectServed(ctx, other, "patient")
+		expectServed(ctx, host.Config, "member-1")
+		hangUp()
+		Eventually(ctx, open.Load).Should(BeZero())
+		expectServed(ctx, slow, "patient")
+	}, NodeTimeout(3*time.Minute))
 
 	It("to read hold little of the server, and nobody up", Serial, func(ctx SpecContext) {
 		var open atomic.Int64
