@@ -11,13 +11,13 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/fleetapi/union"
+	"github.com/fedctl/fedctl/pkg/turns"
 )
 
 const (
@@ -97,18 +97,12 @@ func (e *everywhere) part(w http.ResponseWriter, all apidiscoveryv2.APIGroupDisc
 func (e *everywhere) served(ctx context.Context, clusters []string, root string) (all apidiscoveryv2.APIGroupDiscoveryList, err error) {
 	found := make([]apidiscoveryv2.APIGroupDiscoveryList, len(clusters))
 	refusals := make([]*refusal, len(clusters))
-	var group errgroup.Group
-	group.SetLimit(mostAtOnce)
-	for i, cluster := range clusters {
-		group.Go(func() error {
-			refusals[i] = e.askFor(ctx, cluster, root, discoveryType+","+olderDiscovery, &found[i])
-			if refusals[i] == nil && found[i].Kind != discoveryKind {
-				refusals[i] = errorOf(cluster, fmt.Errorf("it does not say in one what it serves, as Kubernetes 1.27 and later do"))
-			}
-			return nil
-		})
-	}
-	_ = group.Wait() // none fails
+	turns.New(mostAtOnce, turns.Soon(e.Timeout/2, len(clusters), mostAtOnce)).Each(ctx, len(clusters), func(i int) {
+		refusals[i] = e.askFor(ctx, clusters[i], root, discoveryType+","+olderDiscovery, &found[i])
+		if refusals[i] == nil && found[i].Kind != discoveryKind {
+			refusals[i] = errorOf(clusters[i], fmt.Errorf("it does not say in one what it serves, as Kubernetes 1.27 and later do"))
+		}
+	})
 	var answered []apidiscoveryv2.APIGroupDiscoveryList
 	var refused []*refusal
 	for i, r := range refusals {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/endpoints/request"
@@ -191,7 +193,7 @@ func proxyFor(t testing.TB, h *hostOfMany, name string) http.Handler {
 // answered answers errors as the generic server does.
 type answered struct{ http.ResponseWriter }
 
-func (a answered) Object(int, runtime.Object) {}
+func (a answered) Object(int, apiruntime.Object) {}
 
 func (a answered) Error(err error) {
 	status := apierrors.APIStatus(nil)
@@ -631,6 +633,61 @@ func TestWaitingForMembersThatHangIsNotTheTimeOfOthers(t *testing.T) {
 	l := get(t, serve(t, h), configMaps+"?timeout=5s")
 	if l.code != http.StatusOK || !slices.Equal(l.places, []string{"m8x/x"}) {
 		t.Errorf("got %v %v %v", l.code, l.places, l.warnings)
+	}
+}
+
+// Those that hang do not wait for each other either: all are asked before the first has taken all
+// of its time.
+func TestMembersThatHangKeepNobodyFromBeingAsked(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	last := newMember(t, "m9", "x")
+	last.does(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		last.list(w, r, last.names)
+	})
+	h := &hostOfMany{members: []*standIn{last}}
+	for i := range 3 * mostAtOnce {
+		m := newMember(t, fmt.Sprintf("m%02d", i), "x")
+		m.does(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-asked:
+				m.list(w, r, m.names)
+			case <-r.Context().Done():
+			}
+		})
+		h.members = append(h.members, m)
+	}
+	l := get(t, serve(t, h), configMaps+"?timeout=20s")
+	if l.code != http.StatusOK || len(l.places) != len(h.members) || len(l.warnings) > 0 {
+		t.Errorf("got %v %d %v", l.code, len(l.places), l.warnings)
+	}
+}
+
+// What many members have of one name is not held together before any of it is written. It runs
+// alone: the memory is that of all.
+func TestLargeObjectsOfOneNameAreNotHeldTogether(t *testing.T) {
+	const size = union.MostOfValue / 2
+	h := &hostOfMany{}
+	object := fmt.Appendf(nil, `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x"},"data":{"a":%q}}`, strings.Repeat("x", size))
+	for i := range mostAtOnce {
+		m := newMember(t, fmt.Sprintf("m%02d", i))
+		m.does(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(object) })
+		h.members = append(h.members, m)
+	}
+	server := serve(t, h)
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	runtime.GC()
+	before := inUse()
+	most, stop := watchMemory()
+	response, err := server.Client().Get(server.URL + fleetv1alpha1.ProxyPath(fleetv1alpha1.AllClusters) + configMaps + "/x?timeout=1m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop() // all have been asked
+	_ = response.Body.Close()
+	if together := uint64(mostAtOnce * size); response.StatusCode != http.StatusOK || len(response.Header["Warning"]) > 0 || most()-before > together/2 {
+		t.Errorf("%s, %v: %d MiB in use for %d MiB", response.Status, response.Header["Warning"], (most()-before)>>20, together>>20)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fedctl/fedctl/pkg/fleetapi/union"
+	"github.com/fedctl/fedctl/pkg/turns"
 )
 
 // listing writes one page of a list over several clusters, one cluster after the other.
@@ -23,7 +24,7 @@ type listing struct {
 	out      *holding
 	clusters []string
 	begun    []*beginning
-	slots    chan struct{}
+	turns    *turns.Turns
 
 	versions union.Version
 	head     union.Head
@@ -44,7 +45,7 @@ const mostOfList = 10 * time.Minute
 
 // list answers a list, or one object of each cluster.
 func (e *everywhere) list(ctx context.Context, w http.ResponseWriter, clusters []string) error {
-	l := &listing{everywhere: e, clusters: clusters, slots: make(chan struct{}, mostAtOnce), versions: union.Version{}}
+	l := &listing{everywhere: e, clusters: clusters, turns: turns.New(mostAtOnce, turns.Soon(e.Timeout/2, len(clusters), mostAtOnce)), versions: union.Version{}}
 	end := time.Now().Add(mostOfList)
 	l.out = &holding{w: w, most: mostHeldOfAll, header: e.warn, until: func() time.Time { return end }}
 	if e.Limit > 0 {
@@ -144,7 +145,7 @@ func (l *listing) beginningOf(i int) (query url.Values, most int) {
 func (l *listing) askUpTo(ctx context.Context, last int) {
 	for i := len(l.begun); i <= last && i < len(l.clusters); i++ {
 		query, most := l.beginningOf(i)
-		l.begun = append(l.begun, l.begin(ctx, l.slots, l.clusters[i], query, most, i == 0))
+		l.begun = append(l.begun, l.begin(ctx, l.turns, l.clusters[i], query, most, i == 0))
 	}
 }
 

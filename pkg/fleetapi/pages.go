@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/fedctl/fedctl/pkg/fleetapi/union"
+	"github.com/fedctl/fedctl/pkg/turns"
 )
 
 const (
@@ -38,6 +39,7 @@ type page struct {
 	kept  [][]byte
 	size  int  // of what is kept
 	whole bool // kept are all
+	large bool // one object that is longer than was to be read of it: nothing is kept
 }
 
 func (p *page) close() { p.reply.Close() }
@@ -111,8 +113,13 @@ func (p *page) each(take func([]byte) error) (refused *refusal, err error) {
 
 // open asks a member for a page.
 func (e *everywhere) open(ctx context.Context, cluster string, query url.Values) (*page, *refusal) {
+	return e.openUpTo(ctx, cluster, query, union.MostOfValue)
+}
+
+// openUpTo reads no more of one object than that. Of a list nothing is read yet.
+func (e *everywhere) openUpTo(ctx context.Context, cluster string, query url.Values, most int) (*page, *refusal) {
 	if e.target.name != "" {
-		return e.openObject(ctx, cluster, query)
+		return e.openObject(ctx, cluster, query, min(most, union.MostOfValue))
 	}
 	r, refused := e.ask(ctx, cluster, e.path, e.form.List(), query)
 	if refused != nil {
@@ -122,7 +129,7 @@ func (e *everywhere) open(ctx context.Context, cluster string, query url.Values)
 }
 
 // openObject asks a member for one object, which is a list of one, or of none.
-func (e *everywhere) openObject(ctx context.Context, cluster string, query url.Values) (*page, *refusal) {
+func (e *everywhere) openObject(ctx context.Context, cluster string, query url.Values, most int) (*page, *refusal) {
 	query.Del("limit")
 	r, refused := e.ask(ctx, cluster, e.path, e.form.Object(), query)
 	switch {
@@ -135,11 +142,13 @@ func (e *everywhere) openObject(ctx context.Context, cluster string, query url.V
 		return &page{List: union.NewList(r, e.form), reply: r}, nil
 	}
 	defer r.Close()
-	object, err := io.ReadAll(io.LimitReader(r, union.MostOfValue+1))
-	if err != nil {
+	object, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	switch object = bytes.TrimSpace(object); {
+	case err != nil:
 		return nil, r.failed(err)
-	}
-	if object = bytes.TrimSpace(object); len(object) > union.MostOfValue || !json.Valid(object) {
+	case len(object) > most && most < union.MostOfValue:
+		return &page{List: &union.List{}, reply: r, large: true}, nil
+	case len(object) > most || !json.Valid(object):
 		return nil, r.failed(errors.New("what it says is no object"))
 	}
 	head := union.ListHead(object)
@@ -187,18 +196,25 @@ type beginning struct {
 
 // begin asks for it. Whatever is kept of it is kept within the member's time. hold: it is kept,
 // or on its way, until it is written.
-func (e *everywhere) begin(ctx context.Context, slots chan struct{}, cluster string, query url.Values, most int, hold bool) *beginning {
+func (e *everywhere) begin(ctx context.Context, all *turns.Turns, cluster string, query url.Values, most int, hold bool) *beginning {
 	b := &beginning{done: make(chan struct{})}
 	go func() {
 		defer close(b.done)
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		case <-ctx.Done(): // waiting for others is not the member's time
+		leave, err := all.Take(ctx)
+		if err != nil { // waiting for others is not the member's time
 			b.refused = &refusal{Missing: union.Missing{Cluster: cluster, Reason: union.TimedOut, Message: "the time for all clusters is over, and it has not been asked"}}
 			return
 		}
-		if b.page, b.refused = e.open(ctx, cluster, query); b.refused != nil {
+		defer leave()
+		atOnce := most
+		if hold {
+			atOnce = union.MostOfValue
+		}
+		if b.page, b.refused = e.openUpTo(ctx, cluster, query, atOnce); b.refused != nil {
+			return
+		}
+		if b.page.large {
+			b.page, b.again = nil, true
 			return
 		}
 		b.refused = b.page.keep(most)
