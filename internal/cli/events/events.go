@@ -6,7 +6,6 @@ package events
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -215,30 +213,14 @@ type object struct {
 	name string
 }
 
-var errUnknownType = errors.New("it does not serve the type")
-
 // meant finds out what --for means in a member.
 func (o *Options) meant(m members.Member) (object, error) {
 	if o.For == "" {
 		return object{}, nil
 	}
 	word, name, _ := strings.Cut(o.For, "/")
-	mapper, err := members.Getter(m.Config, o.Namespace).ToRESTMapper()
-	if err != nil {
-		return object{}, err
-	}
-	resource, group := schema.ParseResourceArg(word)
-	kind := schema.GroupVersionKind{}
-	if resource != nil {
-		kind, err = mapper.KindFor(*resource)
-	}
-	if resource == nil || err != nil {
-		kind, err = mapper.KindFor(group.WithVersion(""))
-	}
-	if meta.IsNoMatchError(err) {
-		return object{}, fmt.Errorf("%w %s", errUnknownType, word)
-	}
-	return object{kind.GroupKind(), name}, err
+	kind, err := members.KindOf(members.Getter(m.Config, o.Namespace), word)
+	return object{kind, name}, err
 }
 
 func (o object) fields() string {

@@ -13,7 +13,7 @@ const (
 	long = `List member clusters, and what decides about objects; or, with --clusters, objects of
 any type in the members.
 
-` + members.WaysHelp + ` A watch takes the API of the fleet.`
+` + members.WaysHelp
 
 	example = `  # The member clusters
   fedctl get clusters

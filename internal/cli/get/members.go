@@ -45,6 +45,7 @@ func addMembers(f *cmdutil.Factory, cmd *cobra.Command) {
 	flags.BoolVarP(&o.kubectl.AllNamespaces, "all-namespaces", "A", false, "All namespaces.")
 	flags.BoolVarP(&o.kubectl.Watch, "watch", "w", false, "Watch for changes after listing.")
 	flags.BoolVar(&o.kubectl.WatchOnly, "watch-only", false, "Watch for changes without listing.")
+	flags.BoolVar(&o.kubectl.OutputWatchEvents, "output-watch-events", false, "Say with each object of a watch whether it was added, modified or deleted.")
 	flags.StringVarP(&o.kubectl.LabelSelector, "selector", "l", "", "Only objects whose labels match.")
 	flags.StringVar(&o.kubectl.FieldSelector, "field-selector", "", "Only objects whose fields match.")
 	flags.BoolVar(&o.kubectl.IgnoreNotFound, "ignore-not-found", false, "It is no error that there is no object of the name.")
@@ -80,10 +81,7 @@ func (o *MembersOptions) Run(cmd *cobra.Command, args []string) error {
 	if err := o.kubectl.Validate(); err != nil {
 		return err
 	}
-	switch watches := o.kubectl.Watch || o.kubectl.WatchOnly; {
-	case watches && reacher.Way() == members.Contexts:
-		return members.ErrNoWatch
-	case watches:
+	if o.kubectl.Watch || o.kubectl.WatchOnly {
 		return o.watch(ctx, factory, args)
 	}
 	err = o.kubectl.Run(factory, args)
@@ -119,10 +117,7 @@ func (o *MembersOptions) joint(ctx context.Context, reacher *members.Reacher) (k
 	if err != nil {
 		return nil, err
 	}
-	config, err := members.Joint(reached, o.RequireAll)
-	if err != nil {
-		return nil, err
-	}
+	config := members.Joint(reached, o.RequireAll, reacher.Reach)
 	config.Transport = members.Bound(ctx, config.Transport)
 	config.WarningHandler = rest.NewWarningWriter(o.factory.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
 	namespace := o.Namespace

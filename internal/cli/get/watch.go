@@ -1,6 +1,7 @@
 package get
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/cli-runtime/pkg/printers"
@@ -57,9 +60,17 @@ type flushWriter interface {
 // otherwise, as API servers do from time to time, is taken up again.
 func (o *MembersOptions) watch(ctx context.Context, f kubectlutil.Factory, args []string) error {
 	w := &watching{MembersOptions: o, printed: new(bool), out: printers.GetNewTabWriter(o.factory.Out), missing: map[string]union.Missing{}}
-	if err := w.list(f, args); err != nil {
-		return cmpOr(ctx.Err(), err)
+	err := w.list(f, args)
+	if apierrors.IsNotFound(err) && o.kubectl.IgnoreNotFound {
+		err = nil
+	} else if err == nil {
+		err = w.last(ctx)
 	}
+	return cmp.Or(ctx.Err(), err)
+}
+
+// last follows what comes after the list.
+func (w *watching) last(ctx context.Context) error {
 	var ended time.Time
 	for {
 		begun, err := w.follow()
@@ -81,56 +92,41 @@ func (o *MembersOptions) watch(ctx context.Context, f kubectlutil.Factory, args 
 	}
 }
 
-// cmpOr is the first error that there is.
-func cmpOr(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // list prints what is there, unless only changes are asked for, and notes where they begin.
 func (w *watching) list(f kubectlutil.Factory, args []string) error {
 	o := w.kubectl
-	w.result = f.NewBuilder().Unstructured().
-		NamespaceParam(o.Namespace).DefaultNamespace().AllNamespaces(o.AllNamespaces).
-		LabelSelectorParam(o.LabelSelector).FieldSelectorParam(o.FieldSelector).RequestChunksOf(o.ChunkSize).
-		ResourceTypeOrNameArgs(true, args...).SingleResourceType().Latest().
-		TransformRequests(func(r *rest.Request) {
-			if o.ServerPrint && o.IsHumanReadablePrinter {
-				r.SetHeader("Accept", tables)
-			}
-		}).Do()
-	infos, err := w.result.Infos()
-	if apierrors.IsNotFound(err) && o.IgnoreNotFound {
-		return nil
-	} else if err != nil {
+	infos, err := w.ask(f, args, o.FieldSelector)
+	if err != nil {
 		return err
 	}
-	if len(infos) == 0 {
-		return errors.New("there is nothing to watch")
+	if first := infos[0]; first.Name != "" {
+		// An object may not have changed for longer than its cluster remembers, so that no watch
+		// begins at its version, as it does at that of a list.
+		of := first.Mapping.Resource
+		named := fields.OneTermEqualSelector(metav1.ObjectNameField, first.Name).String()
+		if infos, err = w.ask(f, []string{of.Resource + "." + of.Version + "." + of.Group}, named); err != nil {
+			return err
+		}
 	}
 	*w.printed = !o.WatchOnly
 	if w.printer, err = o.ToPrinter(infos[0].ResourceMapping(), w.printed, o.AllNamespaces, false); err != nil {
 		return err
 	}
-	object, err := w.result.Object()
+	for _, page := range infos { // later pages may lack members that earlier ones have
+		w.version, w.missing = page.ResourceVersion, missingIn(page.Object)
+	}
+	list, err := w.result.Object()
 	if err != nil {
 		return err
 	}
-	if w.version, err = meta.NewAccessor().ResourceVersion(object); err != nil {
-		return err
-	}
-	objects := []runtime.Object{object}
-	if meta.IsListType(object) {
-		if objects, err = meta.ExtractList(object); err != nil {
+	objects := []runtime.Object{list}
+	if meta.IsListType(list) {
+		if objects, err = meta.ExtractList(list); err != nil {
 			return err
 		}
 	}
 	for _, object := range objects {
-		if err := w.print(object); err != nil {
+		if err := w.print(watch.Added, object); err != nil {
 			return err
 		}
 	}
@@ -138,7 +134,29 @@ func (w *watching) list(f kubectlutil.Factory, args []string) error {
 	return nil
 }
 
-func (w *watching) print(object runtime.Object) error {
+// ask lists, for a result that can be watched.
+func (w *watching) ask(f kubectlutil.Factory, args []string, fieldSelector string) ([]*resource.Info, error) {
+	o := w.kubectl
+	w.result = f.NewBuilder().Unstructured().
+		NamespaceParam(o.Namespace).DefaultNamespace().AllNamespaces(o.AllNamespaces).
+		LabelSelectorParam(o.LabelSelector).FieldSelectorParam(fieldSelector).RequestChunksOf(o.ChunkSize).
+		ResourceTypeOrNameArgs(true, args...).SingleResourceType().Latest().
+		TransformRequests(func(r *rest.Request) {
+			if o.ServerPrint && o.IsHumanReadablePrinter {
+				r.SetHeader("Accept", tables)
+			}
+		}).Do()
+	infos, err := w.result.Infos()
+	if err == nil && len(infos) == 0 {
+		err = errors.New("there is nothing to watch")
+	}
+	return infos, err
+}
+
+func (w *watching) print(kind watch.EventType, object runtime.Object) error {
+	if w.kubectl.OutputWatchEvents {
+		object = &metav1.WatchEvent{Type: string(kind), Object: runtime.RawExtension{Object: object}}
+	}
 	if err := w.printer.PrintObj(object, w.out); err != nil {
 		return err
 	}
@@ -159,7 +177,7 @@ func (w *watching) follow() (begun bool, err error) {
 		case watch.Bookmark:
 			w.noteMissing(event.Object)
 		case watch.Added, watch.Modified, watch.Deleted:
-			if err := w.print(event.Object); err != nil {
+			if err := w.print(event.Type, event.Object); err != nil {
 				return true, err
 			}
 		}
@@ -181,18 +199,21 @@ func said(object runtime.Object) error {
 
 // noteMissing says which members the watch has lost since, and which are back.
 func (w *watching) noteMissing(bookmark runtime.Object) {
-	annotations, err := meta.NewAccessor().Annotations(bookmark)
-	if err != nil {
-		return
-	}
-	missing := map[string]union.Missing{}
-	if text := annotations[union.AnnotationMissing]; text != "" && json.Unmarshal([]byte(text), &missing) != nil {
-		return
-	}
+	missing := missingIn(bookmark)
 	for _, line := range changes(w.missing, missing) {
 		_, _ = fmt.Fprintln(w.factory.ErrOut, line)
 	}
 	w.missing = missing
+}
+
+// missingIn are the members that a list, or a bookmark, says are missing in it.
+func missingIn(object runtime.Object) map[string]union.Missing {
+	missing := map[string]union.Missing{}
+	if u, is := object.(runtime.Unstructured); is {
+		annotations, _, _ := unstructured.NestedStringMap(u.UnstructuredContent(), "metadata", "annotations")
+		_ = json.Unmarshal([]byte(annotations[union.AnnotationMissing]), &missing) // what is none names nobody
+	}
+	return missing
 }
 
 // changes says what is new of the members that are missing.

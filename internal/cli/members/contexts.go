@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,6 +24,7 @@ import (
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/fleetapi/union"
 	"github.com/fedctl/fedctl/pkg/reach"
+	"github.com/fedctl/fedctl/pkg/turns"
 )
 
 const (
@@ -32,7 +32,10 @@ const (
 	NoContext = "NoContext"
 	// identifies is how long a cluster may take to say who it is.
 	identifies = 10 * time.Second
-	atOnce     = 16
+	// atOnce is how many members are asked at a time, soon for how long one counts that does not
+	// answer.
+	atOnce = 16
+	soon   = time.Second
 )
 
 // byContexts finds a context for each of the host's KubeFedClusters that are meant.
@@ -55,15 +58,7 @@ func (r *Reacher) byContexts(ctx context.Context) (*Reached, error) {
 		}
 	}
 	configs, problems := make([]*rest.Config, len(asked)), make([]error, len(asked))
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for i, kfc := range asked {
-		group.Go(func() error {
-			configs[i], problems[i] = r.byContext(ctx, kfc)
-			return nil
-		})
-	}
-	_ = group.Wait() // none fails
+	turns.New(atOnce, soon).Each(ctx, len(asked), func(i int) { configs[i], problems[i] = r.byContext(ctx, asked[i]) })
 	found := &Reached{}
 	for i, kfc := range asked {
 		if problems[i] != nil {

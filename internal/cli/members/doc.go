@@ -6,7 +6,8 @@
 //   - flags.go: the flags that commands share
 //   - reach.go: the members that can be reached, by one way or the other, and who is missing
 //   - contexts.go: whether a context of the kubeconfig leads to a member
-//   - joint.go: all members as one API server, where contexts lead to them
+//   - joint.go: all members as one API server, where contexts lead to them; asking.go: how one is
+//     asked there; listing.go: lists and objects; watching.go: watches, following.go: of one member
 //   - getter.go: one member, as kubectl's code takes it
 //   - find.go: an object of a member
 //   - notes.go: who is missing, said once

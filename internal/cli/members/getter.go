@@ -1,6 +1,12 @@
 package members
 
 import (
+	"io"
+	"net/http"
+	"path"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
@@ -9,6 +15,9 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/fedctl/fedctl/pkg/answers"
+	"github.com/fedctl/fedctl/pkg/fleetapi/union"
 )
 
 // Getter is a member as kubectl's code takes it, with the namespace that is meant there.
@@ -29,7 +38,9 @@ func (g *getter) ToRESTConfig() (*rest.Config, error) { return rest.CopyConfig(g
 // ToDiscoveryClient implements genericclioptions.RESTClientGetter.
 func (g *getter) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
 	if g.cached == nil {
-		client, err := discovery.NewDiscoveryClientForConfig(g.config)
+		config := rest.CopyConfig(g.config)
+		config.Wrap(func(to http.RoundTripper) http.RoundTripper { return &discovering{to: to} })
+		client, err := discovery.NewDiscoveryClientForConfig(config)
 		if err != nil {
 			return nil, err
 		}
@@ -52,3 +63,39 @@ func (g *getter) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	overrides := &clientcmd.ConfigOverrides{Context: clientcmdapi.Context{Namespace: g.namespace}}
 	return clientcmd.NewDefaultClientConfig(*clientcmdapi.NewConfig(), overrides)
 }
+
+// discovering asks once what a member serves that says it cannot tell: kubectl's code asks again
+// and again, and loses what is said.
+type discovering struct {
+	to     http.RoundTripper
+	mu     sync.Mutex
+	failed error
+}
+
+// RoundTrip implements http.RoundTripper.
+func (d *discovering) RoundTrip(r *http.Request) (*http.Response, error) {
+	if name := path.Base(r.URL.Path); name != "api" && name != "apis" {
+		return d.to.RoundTrip(r)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failed != nil {
+		return nil, d.failed
+	}
+	response, err := d.to.RoundTrip(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case response.StatusCode < http.StatusBadRequest, response.StatusCode == http.StatusNotFound, response.StatusCode == http.StatusNotAcceptable: // which say what there is not
+		return response, nil
+	}
+	defer response.Body.Close()                                               //nolint:errcheck // only read
+	text, _ := io.ReadAll(io.LimitReader(response.Body, answers.MostOfError)) // what there is of it
+	status := union.StatusOf(text)
+	status.Code = int32(response.StatusCode) //nolint:gosec // three digits
+	d.failed = &apierrors.StatusError{ErrStatus: status}
+	return nil, d.failed
+}
+
+// WrappedRoundTripper is what client-go looks for.
+func (d *discovering) WrappedRoundTripper() http.RoundTripper { return d.to }

@@ -2,7 +2,6 @@ package members
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -32,7 +31,7 @@ func TestPathsOfObjects(t *testing.T) {
 
 func partOf(t *testing.T, list string, form union.Form) *part {
 	t.Helper()
-	p := &part{}
+	p := &part{objects: union.NewKnown()}
 	if err := p.take(strings.NewReader(list), form); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +41,7 @@ func partOf(t *testing.T, list string, form union.Form) *part {
 func TestListsOfMembersBecomeOne(t *testing.T) {
 	found := &Reached{Missing: []union.Missing{{Cluster: "z", Reason: NoContext}}}
 	absent := apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, "x")
-	got, err := joined(map[string]*part{
+	got, _, err := joined(map[string]*part{
 		"b": partOf(t, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"y","uid":"2"}}]}`, union.Form{}),
 		"a": partOf(t, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"5"},"items":[{"metadata":{"name":"x","uid":"1"}}]}`, union.Form{}),
 		"c": {notFound: absent},
@@ -60,10 +59,10 @@ func TestListsOfMembersBecomeOne(t *testing.T) {
 	if strings.Index(text, `"x"`) > strings.Index(text, `"y"`) || strings.Contains(text, `"name":"s"`) {
 		t.Errorf("%s", text)
 	}
-	if _, err := joined(map[string]*part{"c": {notFound: absent}}, union.Form{}, found); !errors.Is(err, absent) {
+	if _, _, err := joined(map[string]*part{"c": {notFound: absent}}, union.Form{}, found); !errors.Is(err, absent) {
 		t.Errorf("what nobody has is %v", err)
 	}
-	if _, err := joined(nil, union.Form{}, found); !apierrors.IsServiceUnavailable(err) {
+	if _, _, err := joined(nil, union.Form{}, found); !apierrors.IsServiceUnavailable(err) {
 		t.Errorf("where nobody answers: %v", err)
 	}
 }
@@ -71,23 +70,8 @@ func TestListsOfMembersBecomeOne(t *testing.T) {
 func TestJointTablesHaveTheClusterFirst(t *testing.T) {
 	form := union.Form{As: union.Table, Version: "v1"}
 	table := `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1"},"columnDefinitions":[{"name":"Name"}],"rows":[{"cells":["web"],"object":{"metadata":{"name":"web"}}}]}`
-	got, err := joined(map[string]*part{"oslo": partOf(t, table, form)}, form, &Reached{})
+	got, _, err := joined(map[string]*part{"oslo": partOf(t, table, form)}, form, &Reached{})
 	if err != nil || !strings.Contains(string(got), `"cells":["oslo","web"]`) || !strings.Contains(string(got), `[{"name":"Cluster"`) {
 		t.Errorf("%s %v", got, err)
-	}
-}
-
-func TestAJointWatchIsRefused(t *testing.T) {
-	config, err := Joint(&Reached{}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, config.Host+"/api/v1/pods?watch=true", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response, err := config.Transport.RoundTrip(request); err == nil {
-		_ = response.Body.Close()
-		t.Error("it is not")
 	}
 }

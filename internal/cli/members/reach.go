@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/discovery"
@@ -20,6 +19,7 @@ import (
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/fleetapi/union"
+	"github.com/fedctl/fedctl/pkg/turns"
 )
 
 // Member is one that can be reached.
@@ -222,8 +222,11 @@ var ErrMissing = errors.New("some of the members are missing in what was read")
 // MissingOf says why a member is missing that has answered with an error, or not at all.
 func MissingOf(cluster string, err error) union.Missing {
 	reason := union.Failed
-	if apierrors.IsForbidden(err) {
+	switch {
+	case apierrors.IsForbidden(err):
 		reason = union.Forbidden
+	case apierrors.IsNotFound(err), errors.Is(err, errNotServed): // what may not be there is looked for before
+		reason = union.NotServed
 	}
 	return union.Missing{Cluster: cluster, Reason: reason, Message: errtext.Stable(err)}
 }
@@ -232,15 +235,7 @@ func MissingOf(cluster string, err error) union.Missing {
 // their names. The others are missing.
 func Each[A any](ctx context.Context, r *Reached, ask func(context.Context, Member) (A, error)) map[string]A {
 	answers, errs := make([]A, len(r.Members)), make([]error, len(r.Members))
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for i, m := range r.Members {
-		group.Go(func() error {
-			answers[i], errs[i] = ask(ctx, m)
-			return nil
-		})
-	}
-	_ = group.Wait() // none fails
+	turns.New(atOnce, soon).Each(ctx, len(r.Members), func(i int) { answers[i], errs[i] = ask(ctx, r.Members[i]) })
 	found := map[string]A{}
 	for i, m := range r.Members {
 		if errs[i] != nil {

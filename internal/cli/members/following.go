@@ -1,0 +1,245 @@
+package members
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/fleetapi/union"
+)
+
+const (
+	leastWait = time.Second
+	mostWait  = 15 * time.Second
+	// answerTimeout is how long a member may take to answer a watch, steady how long one has to
+	// last that tells nothing until its member is taken to be back.
+	answerTimeout = 30 * time.Second
+	steady        = 3 * time.Second
+)
+
+var (
+	errSilent    = errors.New("no answer within " + answerTimeout.String())
+	errOtherKind = errors.New("what it serves is of another kind than in other clusters")
+)
+
+// follower watches one member for as long as the watch of all lasts: what has become of what
+// was listed there. A watch that ends is taken up again where it was; where the member does
+// not know that place any more, its objects are listed and compared with those that were told of.
+type follower struct {
+	*jointWatch
+	*caller
+	cluster string
+
+	version string
+	objects *union.Known
+	columns union.Columns
+
+	mu   sync.Mutex
+	lost bool
+}
+
+// follower follows from the version that the client names, which is that of what was listed
+// last. A member that was missing there is told of as a whole.
+func (w *jointWatch) follower(m Member) *follower {
+	f := &follower{jointWatch: w, caller: w.caller(m), cluster: m.Name, version: w.ResourceVersion[m.Name], objects: union.NewKnown()}
+	if before := w.first.parts[m.Name]; before != nil {
+		f.objects, f.columns = before.objects, before.Columns
+	}
+	_, f.lost = w.missing[m.Name]
+	return f
+}
+
+// run follows until ctx ends.
+func (f *follower) run(ctx context.Context) {
+	for wait := leastWait; ctx.Err() == nil; {
+		err := f.round(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case expired(err) && !f.objects.Complete:
+			f.say(ctx, told{over: &metav1.Status{Code: http.StatusGone, Reason: metav1.StatusReasonExpired, Message: "cluster " + f.cluster + ": " + errtext.Stable(err)}})
+			return
+		case expired(err):
+			f.version, wait = "", leastWait
+		case err != nil:
+			f.failed(ctx, err)
+			wait = min(2*wait, mostWait)
+		default:
+			wait = leastWait
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+
+// say tells the watch of all, and waits until it listens.
+func (f *follower) say(ctx context.Context, t told) {
+	t.cluster = f.cluster
+	select {
+	case f.tells <- t:
+	case <-ctx.Done():
+	}
+}
+
+func (f *follower) failed(ctx context.Context, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	missing := MissingOf(f.cluster, err)
+	f.lost = true
+	f.say(ctx, told{lost: &missing})
+}
+
+// works says that the member is back, if it was lost.
+func (f *follower) works(ctx context.Context) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lost {
+		f.lost = false
+		f.say(ctx, told{back: true})
+	}
+}
+
+// round lists, if it is not known from where to watch, and watches until the watch ends.
+func (f *follower) round(ctx context.Context) error {
+	if f.version == "" {
+		if err := f.list(ctx); err != nil {
+			return err
+		}
+	}
+	query := maps.Clone(f.ForMembers)
+	query.Set("watch", "true")
+	query.Set("allowWatchBookmarks", "true")
+	query.Set("resourceVersion", f.version)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silent := time.AfterFunc(answerTimeout, func() { cancel(errSilent) })
+	body, err := f.stream(ctx, f.path, f.form.Object(), query)
+	silent.Stop()
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		return errSilent
+	} else if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // only read
+	defer time.AfterFunc(steady, func() { f.works(ctx) }).Stop()
+	return f.events(ctx, body)
+}
+
+// list tells what has changed since what was told before: all, if that was nothing.
+func (f *follower) list(ctx context.Context) error {
+	now, err := f.caller.list(ctx, f.path, f.form, f.ForMembers)
+	if err != nil {
+		return err
+	}
+	if !now.Same(f.first.head) {
+		return errOtherKind
+	}
+	if now.Columns != nil {
+		f.columns = now.Columns
+	}
+	for _, item := range now.items {
+		id, err := identityOf(item, f.form)
+		if err != nil {
+			return err
+		}
+		kind, recreated := f.objects.Listed(id)
+		if recreated != nil {
+			f.remains(ctx, *recreated)
+		}
+		if kind != "" {
+			f.say(ctx, told{kind: kind, object: item, columns: f.columns})
+		}
+	}
+	if f.objects.Complete && now.objects.Complete {
+		for _, id := range f.objects.Vanished(now.objects) {
+			f.remains(ctx, id)
+		}
+	}
+	f.objects, f.version = now.objects, now.ResourceVersion
+	f.say(ctx, told{kind: union.Bookmark, version: f.version})
+	f.works(ctx)
+	return nil
+}
+
+// remains tells that an object is deleted of which nothing is left but which one it was.
+func (f *follower) remains(ctx context.Context, id union.Identity) {
+	object := union.Remains(id, f.first.head.ItemKind(), f.first.head.APIVersion)
+	if f.form.As == union.Table {
+		object = union.RemainsRow(id, f.columns)
+	}
+	f.say(ctx, told{kind: union.Deleted, object: object, columns: f.columns})
+}
+
+// events tells what a watch tells, until it ends.
+func (f *follower) events(ctx context.Context, from io.Reader) error {
+	for events := union.NewEvents(from); ; {
+		event, err := events.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case event.Type == union.Error:
+			return &apierrors.StatusError{ErrStatus: union.StatusOf(event.Object)}
+		case f.form.As == union.Table:
+			err = f.table(ctx, event)
+		default:
+			if head := union.ObjectHead(event.Object); head.Kind != f.first.head.ItemKind() || head.APIVersion != f.first.head.APIVersion {
+				return errOtherKind
+			}
+			err = f.object(ctx, event.Type, event.Object, "")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (f *follower) table(ctx context.Context, event union.Event) error {
+	version, columns, rows := union.TableHead(event.Object)
+	if len(columns) > 0 {
+		f.columns = columns
+	}
+	if event.Type == union.Bookmark {
+		return f.object(ctx, event.Type, event.Object, version)
+	}
+	for _, row := range rows {
+		if err := f.object(ctx, event.Type, row, version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// object tells of one object, or row, and remembers where the watch is.
+func (f *follower) object(ctx context.Context, kind string, object []byte, version string) error {
+	id, err := identityOf(object, f.form)
+	if err != nil {
+		return err
+	}
+	if id.ResourceVersion != "" && kind != union.Bookmark || version == "" {
+		version = id.ResourceVersion
+	}
+	if kind != union.Bookmark {
+		f.objects.Note(kind, id)
+	}
+	f.works(ctx)
+	f.say(ctx, told{kind: kind, object: slices.Clone(object), columns: f.columns, version: version})
+	if version != "" {
+		f.version = version
+	}
+	return nil
+}
