@@ -39,18 +39,24 @@ func (w *Writer) Write(from Source, line Line) error {
 	return err
 }
 
-// Of is a writer of one source: what is written to it comes out in whole lines. Close writes
-// what has no end.
-func (w *Writer) Of(from Source) io.WriteCloser { return &sourceWriter{w: w, from: from} }
+// Of is a writer of one source: what is written to it comes out in whole lines.
+func (w *Writer) Of(from Source) *SourceWriter { return &SourceWriter{w: w, from: from} }
 
-type sourceWriter struct {
+// SourceWriter writes what one source says. Close writes what has no end.
+type SourceWriter struct {
 	w    *Writer
 	from Source
 	rest []byte
 }
 
+var _ io.WriteCloser = &SourceWriter{}
+
+// Rename has the source called otherwise from now on, once more of it is known. It is not for
+// while somebody writes.
+func (s *SourceWriter) Rename(from Source) { s.from = from }
+
 // Write implements io.Writer.
-func (s *sourceWriter) Write(text []byte) (int, error) {
+func (s *SourceWriter) Write(text []byte) (int, error) {
 	s.rest = append(s.rest, text...)
 	for {
 		end := bytes.IndexByte(s.rest, '\n')
@@ -69,7 +75,7 @@ func (s *sourceWriter) Write(text []byte) (int, error) {
 }
 
 // Close implements io.Closer.
-func (s *sourceWriter) Close() error {
+func (s *SourceWriter) Close() error {
 	if len(s.rest) == 0 {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/onsi/gomega/gbytes"
 	"github.com/onsi/gomega/gexec"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +25,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
 	"github.com/fedctl/fedctl/test/e2e/framework"
@@ -137,6 +139,14 @@ func (r reader) talk(ctx context.Context, member, app string, second int, text s
 	}).Should(BeZero())
 }
 
+// hush empties the log that all pods of a member have: lines of earlier specs may be later ones.
+func (r reader) hush(ctx context.Context, member, app string) {
+	GinkgoHelper()
+	Eventually(ctx, func() int {
+		return r.run(ctx, "exec", "deployment/"+app, "-n", "default", "--clusters", member, "--", "sh", "-c", ": >logs/pods.log").Code
+	}).Should(BeZero())
+}
+
 // clusterLister may know which members there are.
 var clusterLister = rbacv1.PolicyRule{APIGroups: []string{fleetv1alpha1.GroupVersion.Group}, Resources: []string{fleetv1alpha1.ClustersResource}, Verbs: []string{"list"}}
 
@@ -146,6 +156,8 @@ var _ = Describe("fedctl logs", func() {
 	It("prints whole lines of all members by their times, names who is missing, and follows", func(ctx SpecContext) {
 		admin := administrating(ctx, "logs-admin")
 		deployed(ctx, "talk", members...)
+		admin.hush(ctx, "member-1", "talk")
+		admin.hush(ctx, "member-2", "talk")
 		admin.talk(ctx, "member-1", "talk", 1, "the first")
 		admin.talk(ctx, "member-2", "talk", 2, "the second")
 		admin.talk(ctx, "member-1", "talk", 3, "the third \x1b[2J")
@@ -174,6 +186,37 @@ var _ = Describe("fedctl logs", func() {
 		}
 		follow.Interrupt()
 		Eventually(ctx, follow).Should(gexec.Exit(130))
+	}, NodeTimeout(5*time.Minute))
+
+	It("prints those of the Jobs that a CronJob owns, and of no other", func(ctx SpecContext) {
+		admin := administrating(ctx, "logs-cron")
+		deployed(ctx, "cron-talk", members[0])
+		spec := batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "main", Image: "none"}}}}}
+		cronJob := &batchv1.CronJob{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "yearly"},
+			Spec:       batchv1.CronJobSpec{Schedule: "0 0 1 1 *", JobTemplate: batchv1.JobTemplateSpec{Spec: spec}},
+		}
+		Expect(members[0].Create(ctx, cronJob)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(members[0].Delete(ctx, cronJob)).To(Succeed()) }, NodeTimeout(time.Minute))
+		got := admin.run(ctx, "logs", "cronjob/yearly", "-n", "default")
+		Expect(got.Code).To(Equal(1))
+		Expect(got.ErrOut).To(ContainSubstring("there are no logs of cronjob/yearly"))
+		follow := admin.start(ctx, "logs", "cj/yearly", "-n", "default", "--clusters", "member-1", "-f")
+		for _, name := range []string{"yearly-1", "yearly-2", "by-hand"} {
+			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Spec: spec}
+			if name != "by-hand" {
+				Expect(controllerutil.SetControllerReference(cronJob, job, host.Scheme())).To(Succeed())
+			}
+			Expect(members[0].Create(ctx, job)).To(Succeed())
+			DeferCleanup(func(ctx SpecContext) {
+				Expect(client.IgnoreNotFound(members[0].Delete(ctx, job, client.PropagationPolicy(metav1.DeletePropagationBackground)))).To(Succeed())
+			}, NodeTimeout(time.Minute))
+		}
+		admin.talk(ctx, "member-1", "cron-talk", 9, "of a year")
+		Eventually(ctx, func() string { return admin.run(ctx, "logs", "cronjob/yearly", "-n", "default").Out }).Should(And(
+			MatchRegexp(`\[member-1/yearly-1-[^\]]*\] of a year`), MatchRegexp(`\[member-1/yearly-2-[^\]]*\] of a year`), Not(ContainSubstring("by-hand")), Not(ContainSubstring("cron-talk")),
+		))
+		Eventually(ctx, func() []byte { return follow.Out.Contents() }).Should(And(MatchRegexp(`\[member-1/yearly-1-[^\]]*\] of a year`), MatchRegexp(`\[member-1/yearly-2-[^\]]*\] of a year`)))
 	}, NodeTimeout(5*time.Minute))
 
 	It("ends when the pod that it follows is gone", func(ctx SpecContext) {
@@ -251,7 +294,11 @@ var _ = Describe("fedctl exec", func() {
 		Eventually(ctx, func() string {
 			got = admin.run(ctx, "exec", "deployment/shell", "-n", "default", "--clusters", "all", "--", "sh", "-c", "echo one; echo two; exit 3")
 			return got.Out
-		}).Should(And(ContainSubstring("[member-1] one\n"), ContainSubstring("[member-1] two\n"), ContainSubstring("[member-2] one\n"), ContainSubstring("[member-2] two\n")))
+		}).Should(And(
+			MatchRegexp(`(?m)^\[member-1/shell-\S+\] one$`), MatchRegexp(`(?m)^\[member-1/shell-\S+\] two$`),
+			MatchRegexp(`(?m)^\[member-2/shell-\S+\] one$`), MatchRegexp(`(?m)^\[member-2/shell-\S+\] two$`),
+		))
+		Expect(got.ErrOut).To(MatchRegexp(`(?m)^\[member-2/shell-\S+\] .*exit status 3`))
 		Expect(got.Code).To(Equal(1))
 		got = admin.run(ctx, "exec", "deployment/shell", "-n", "default", "--clusters", "member-1,nosuch", "--", "true")
 		Expect(got.Code).To(Equal(1))
@@ -380,7 +427,6 @@ var _ = Describe("By contexts of the user's kubeconfig", func() {
 		get := []string{"--context", "host", "get", "pods", "-n", "default", "-l", "app=direct", "--clusters", "all", "--via", "contexts"}
 		Expect(own.run(ctx, get...).Out).To(MatchRegexp(`(?s)^CLUSTER +NAME .*\nmember-1 +direct-.*\nmember-2 +direct-`))
 		Expect(own.run(ctx, append(get, "-o", "name")...).Out).To(MatchRegexp(`^pod/direct-\S+\npod/direct-\S+\n$`))
-		Expect(own.run(ctx, append(get, "-w")...).ErrOut).To(ContainSubstring("a watch of several members takes the API of the fleet"))
 
 		By("with contexts that are called as members and lead elsewhere")
 		config, err := clientcmd.LoadFromFile(own.kubeconfig)
@@ -400,6 +446,77 @@ var _ = Describe("By contexts of the user's kubeconfig", func() {
 		Expect(got.Code).To(Equal(1))
 		Expect(got.ErrOut).To(ContainSubstring("cluster member-2 is missing (NoContext): no context of your kubeconfig is called member-2 or leads to " + members[1].Config.Host))
 	}, NodeTimeout(3*time.Minute))
+})
+
+var _ = Describe("fedctl get --clusters -w by contexts", func() {
+	It("tells what changes in each, names a member that is lost, and takes it up", Serial, func(ctx SpecContext) {
+		own := reader{copyOf(system.Kubeconfig())}
+		labelled(ctx, members[0], "direct", "d1")
+		labelled(ctx, members[1], "direct", "d2")
+		args := []string{"--context", "host", "get", "configmaps", "-n", "default", "-l", "all=direct", "--clusters", "all", "--via", "contexts", "-w"}
+		table, names, strict := own.start(ctx, append(args, "--output-watch-events")...), own.start(ctx, append(args, "-o", "name")...), own.start(ctx, append(args, "--require-all")...)
+		Eventually(ctx, table.Out).Should(gbytes.Say(`(?s)EVENT +CLUSTER +NAME .*\nADDED +member-1 +d1 .*\nADDED +member-2 +d2 `))
+		Eventually(ctx, names.Out).Should(gbytes.Say("configmap/d1\nconfigmap/d2\n"))
+		Eventually(ctx, strict.Out).Should(gbytes.Say("d2"))
+		labelled(ctx, members[1], "direct", "d3")
+		Eventually(ctx, table.Out).Should(gbytes.Say(`ADDED +member-2 +d3 `))
+		Eventually(ctx, names.Out).Should(gbytes.Say("configmap/d3\n"))
+		Expect(system.Faults().StopMember(ctx, "member-2")).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
+			Expect(system.WaitForMember(ctx, "member-2", true)).To(Succeed())
+		}, NodeTimeout(4*time.Minute))
+		Eventually(ctx, strict).Should(gexec.Exit(1))
+		Expect(strict.Err).To(gbytes.Say("the watch has ended: cluster member-2 is missing"))
+		Eventually(ctx, table.Err).Should(gbytes.Say("Warning: cluster member-2 is missing"))
+		labelled(ctx, members[0], "direct", "d4")
+		Eventually(ctx, table.Out).Should(gbytes.Say(`ADDED +member-1 +d4 `))
+		late := own.start(ctx, append(args, "-o", "name")...)
+		Eventually(ctx, late.Err).Should(gbytes.Say("cluster member-2 is missing"))
+		Eventually(ctx, late.Out).Should(gbytes.Say("configmap/d4\n"))
+
+		Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
+		for _, w := range []*gexec.Session{table, late} {
+			Eventually(ctx, w.Err).Should(gbytes.Say("cluster member-2 is back"))
+		}
+		Expect(members[1].Delete(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "d3"}})).To(Succeed())
+		Eventually(ctx, table.Out).Should(gbytes.Say(`DELETED +member-2 +d3 `))
+		Eventually(ctx, func() []byte { return late.Out.Contents() }).Should(ContainSubstring("configmap/d2\n"), "as it was missing in the list")
+		Expect(bytes.Count(names.Out.Contents(), []byte("configmap/d1\n"))).To(Equal(1))
+		table.Interrupt()
+		Eventually(ctx, table).Should(gexec.Exit(130))
+	}, NodeTimeout(8*time.Minute))
+})
+
+var _ = Describe("fedctl get TYPE NAME --clusters -w", func() {
+	It("begins although the object has not changed for longer than its cluster remembers", Serial, func(ctx SpecContext) {
+		admin := administrating(ctx, "get-old")
+		// A restarted API server remembers nothing that was before.
+		Expect(system.Faults().StopMember(ctx, "member-2")).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
+			Expect(system.WaitForMember(ctx, "member-2", true)).To(Succeed())
+		}, NodeTimeout(4*time.Minute))
+		Expect(system.WaitForMember(ctx, "member-2", false)).To(Succeed())
+		Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
+		Expect(system.WaitForMember(ctx, "member-2", true)).To(Succeed())
+		watches := []*gexec.Session{
+			admin.start(ctx, "get", "namespace", "default", "--clusters", "member-2", "-w", "-o", "name"),
+			admin.start(ctx, "get", "namespaces/default", "--clusters", "member-2", "-w", "--output-watch-events"),
+			reader{copyOf(system.Kubeconfig())}.start(ctx, "--context", "host", "get", "ns", "default", "--clusters", "member-2", "--via", "contexts", "-w", "-o", "name"),
+		}
+		for _, w := range watches {
+			Eventually(ctx, w.Out).Should(gbytes.Say("default"))
+		}
+		kit.Change(ctx, members[1], kit.Named("v1", "Namespace", "", "default"), func(u *unstructured.Unstructured) { u.SetAnnotations(map[string]string{"watched": "yes"}) })
+		Eventually(ctx, watches[1].Out).Should(gbytes.Say(`MODIFIED +member-2 +default`))
+		for _, w := range watches {
+			Eventually(ctx, func() int { return bytes.Count(w.Out.Contents(), []byte("default")) }).Should(Equal(2))
+			Expect(w).NotTo(gexec.Exit())
+		}
+		Expect(admin.run(ctx, "get", "namespace", "nosuch", "--clusters", "all", "-w", "--ignore-not-found").Code).To(BeZero())
+		Expect(admin.run(ctx, "get", "namespace", "nosuch", "--clusters", "all", "-w").Code).To(Equal(1))
+	}, NodeTimeout(6*time.Minute))
 })
 
 var _ = Describe("fedctl tree", func() {

@@ -27,9 +27,9 @@ const (
 	long = `Run a command in a pod of a member cluster, or in one pod of each of several.
 
 In one member it is as kubectl does it, with -i and -t; the exit code is that of the command. In
-several the commands run side by side and take no input; each line begins with its cluster,
-and the exit code is the greatest, or 1 if the command did not run everywhere. Of a workload
-one pod is taken in each member, as kubectl takes it.
+several the commands run side by side and take no input; each line begins with its cluster and
+pod, and the exit code is the greatest, or 1 if the command did not run everywhere. Of a
+workload one pod is taken in each member, as kubectl takes it.
 
 ` + members.WaysHelp
 
@@ -139,18 +139,19 @@ func quiet(f *cmdutil.Factory, is bool) *cmdutil.Factory {
 
 // one runs the command in one member, with the terminal if it is asked for.
 func (o *Options) one(ctx context.Context, m members.Member, name string, command []string) error {
-	return exitOf(o.in(ctx, m, name, command, o.factory.IOStreams))
+	return exitOf(o.in(ctx, m, name, command, o.factory.IOStreams, func(string) {}))
 }
 
-// in runs the command in one pod of a member, by kubectl's own code.
-func (o *Options) in(ctx context.Context, m members.Member, name string, command []string, streams genericiooptions.IOStreams) error {
+// in runs the command in one pod of a member, by kubectl's own code. picked is told which one it
+// is, before anything is written.
+func (o *Options) in(ctx context.Context, m members.Member, name string, command []string, streams genericiooptions.IOStreams, picked func(pod string)) error {
 	run := &kubectlexec.ExecOptions{
 		StreamOptions: kubectlexec.StreamOptions{
 			Namespace: o.Namespace, ContainerName: o.Container, Stdin: o.Stdin, TTY: o.TTY, Quiet: o.Quiet, IOStreams: streams,
 		},
 		ResourceName: name, Command: command, Executor: &executor{ctx: ctx},
 	}
-	if err := o.prepare(ctx, run, m); err != nil {
+	if err := o.prepare(ctx, run, m, picked); err != nil {
 		return err
 	}
 	return run.Run()

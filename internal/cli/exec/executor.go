@@ -39,13 +39,17 @@ func (e *executor) ExecuteWithContext(ctx context.Context, to *url.URL, config *
 
 // prepare is kubectl's Complete without a command line. What is asked before the command runs
 // ends with ctx.
-func (o *Options) prepare(ctx context.Context, run *kubectlexec.ExecOptions, m members.Member) error {
+func (o *Options) prepare(ctx context.Context, run *kubectlexec.ExecOptions, m members.Member, picked func(pod string)) error {
 	asking := rest.CopyConfig(m.Config)
 	asking.Wrap(func(to http.RoundTripper) http.RoundTripper { return members.Bound(ctx, to) })
 	getter := members.Getter(asking, o.Namespace)
 	run.Builder = kubectlutil.NewFactory(getter).NewBuilder
 	run.ExecutablePodFn = func(_ genericclioptions.RESTClientGetter, object runtime.Object, timeout time.Duration) (*corev1.Pod, error) {
-		return polymorphichelpers.AttachablePodForObjectFn(getter, object, timeout)
+		pod, err := polymorphichelpers.AttachablePodForObjectFn(getter, object, timeout)
+		if err == nil {
+			picked(pod.Name)
+		}
+		return pod, err
 	}
 	run.GetPodTimeout = o.PodTimeout
 	run.Config = rest.CopyConfig(m.Streams)

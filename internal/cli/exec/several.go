@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	utilexec "k8s.io/client-go/util/exec"
 	"k8s.io/kubectl/pkg/util/term"
@@ -16,33 +16,37 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/members"
 	"github.com/fedctl/fedctl/internal/lines"
 	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/turns"
 )
 
-// atOnce is in how many members the command runs at a time.
-const atOnce = 16
+const (
+	// atOnce is in how many members the command is begun at a time, soon for how long one counts:
+	// commands may last, and are to run everywhere.
+	atOnce = 16
+	soon   = 2 * time.Second
+)
 
-// several runs the command in each member, side by side, in lines that name their cluster.
+// several runs the command in each member, side by side, in lines that name their cluster and
+// pod.
 func (o *Options) several(ctx context.Context, in []members.Member, missing bool, name string, command []string) error {
 	out, errOut := o.writer(o.factory.Out), o.writer(o.factory.ErrOut)
-	errs := make([]error, len(in))
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for i, m := range in {
-		group.Go(func() error {
-			from := lines.Source{Cluster: m.Name}
-			to, errTo := out.Of(from), errOut.Of(from)
-			errs[i] = o.in(ctx, m, name, command, genericiooptions.IOStreams{Out: to, ErrOut: errTo})
-			errs[i] = errors.Join(errs[i], to.Close(), errTo.Close())
-			return nil
+	errs, where := make([]error, len(in)), make([]lines.Source, len(in))
+	turns.New(atOnce, soon).Each(ctx, len(in), func(i int) {
+		where[i].Cluster = in[i].Name
+		to, errTo := out.Of(where[i]), errOut.Of(where[i])
+		errs[i] = o.in(ctx, in[i], name, command, genericiooptions.IOStreams{Out: to, ErrOut: errTo}, func(pod string) {
+			where[i].Pod = pod
+			to.Rename(where[i])
+			errTo.Rename(where[i])
 		})
-	}
-	_ = group.Wait() // none fails
+		errs[i] = errors.Join(errs[i], to.Close(), errTo.Close())
+	})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	for i, m := range in {
+	for i, from := range where {
 		if errs[i] != nil {
-			_, _ = fmt.Fprintf(o.factory.ErrOut, "cluster %s: %s\n", m.Name, errtext.Stable(errs[i]))
+			_, _ = fmt.Fprintf(o.factory.ErrOut, "[%s] %s\n", from, errtext.Stable(errs[i]))
 		}
 	}
 	code := worst(errs, missing)

@@ -2,10 +2,12 @@ package logs
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/kubectl/pkg/cmd/util/podcmd"
 
+	"github.com/fedctl/fedctl/internal/cli/members"
 	"github.com/fedctl/fedctl/internal/lines"
 )
 
@@ -28,6 +30,18 @@ func (o *Options) containers(pod *corev1.Pod) []string {
 		return nil
 	}
 	return []string{pod.Spec.Containers[0].Name}
+}
+
+// choose says of which containers the log is, where that is not all or not what was asked for.
+func (o *Options) choose(cluster string, pod *corev1.Pod, notes *members.Notes) []string {
+	names, all := o.containers(pod), containersOf(pod)
+	switch {
+	case len(names) == 0 && o.Container != "":
+		notes.Once("note: pod %s of %s has no container %s, but %s.", pod.Name, cluster, o.Container, strings.Join(all, ", "))
+	case len(names) < len(all) && o.Container == "":
+		notes.Once("note: of pods with the containers %s it is the log of %s; choose with -c, or take --all-containers.", strings.Join(all, ", "), names[0])
+	}
+	return names
 }
 
 func containersOf(pod *corev1.Pod) (names []string) {

@@ -85,7 +85,7 @@ func (f *follower) run(ctx context.Context) {
 // gone notes that there is nothing of what is meant.
 func (f *follower) gone() {
 	f.stand(absent)
-	f.notes.Once("note: %s is not in %s (yet).", f.what(), f.member.Name)
+	f.notes.Once("note: there is no %s in %s (yet).", f.what(), f.member.Name)
 }
 
 // wait returns when no stream writes any more.
@@ -215,11 +215,7 @@ func (f *follower) podGone(uid string) {
 func (f *follower) consider(ctx context.Context, pod *corev1.Pod) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	names := f.containers(pod)
-	if len(names) == 0 && f.Container != "" {
-		f.notes.Once("note: pod %s of %s has no container %s.", pod.Name, f.member.Name, f.Container)
-	}
-	for _, name := range names {
+	for _, name := range f.choose(f.member.Name, pod, f.notes) {
 		key := fmt.Sprintf("%s/%s", pod.UID, name)
 		s := f.streams[key]
 		if s == nil {

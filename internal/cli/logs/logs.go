@@ -1,7 +1,7 @@
 // Package logs is the command that reads the logs of pods in several members at once.
 //
 //   - logs.go: the command and its flags
-//   - target.go: which pods of a member are meant
+//   - target.go: which pods of a member are meant; cronjob.go: those of the Jobs of a CronJob
 //   - container.go: which containers of a pod, and how their logs are asked for
 //   - once.go: what is there, in the order of its times
 //   - follow.go: what comes, of all members; follower.go: of one; stream.go: of one container
@@ -29,8 +29,8 @@ const (
 	long = `Print the logs of pods in several member clusters, each line with its cluster and pod,
 and with its container where the pod has several.
 
-The pods are those of a workload in each member, one pod by its name, or those that a
-selector matches. Without -f the lines of all are in the order of their times, and the exit
+The pods are those of a workload in each member (of a CronJob those of its Jobs), one pod by
+its name, or those that a selector matches. Without -f the lines of all are in the order of their times, and the exit
 code is 1 if something could not be read. With -f lines come as they are written; pods that
 appear and members that come back are taken up, and the command ends when the pods have ended for
 good, as those of a Job do. On a terminal, what would control it is shown as codes.

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
@@ -18,10 +17,15 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/members"
 	"github.com/fedctl/fedctl/internal/lines"
 	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/turns"
 )
 
-// atOnce is how many requests are begun at a time.
-const atOnce = 16
+// atOnce is how many requests are begun at a time, soon for how long one counts that is not
+// answered.
+const (
+	atOnce = 16
+	soon   = time.Second
+)
 
 // log is that of one container.
 type log struct {
@@ -40,10 +44,12 @@ func (o *Options) once(ctx context.Context, reacher *members.Reacher, out *lines
 	if err != nil {
 		return err
 	}
-	logs, absent := o.find(ctx, reached)
+	logs, absent, empty := o.find(ctx, reached)
 	missing := reached.Note(o.factory)
-	if len(absent) > 0 {
-		_, _ = fmt.Fprintf(o.factory.ErrOut, "note: %s is not in %s.\n", o.what(), strings.Join(absent, ", "))
+	for text, clusters := range map[string][]string{"there is no " + o.what(): absent, "there are no pods of " + o.what(): empty} {
+		if len(clusters) > 0 {
+			_, _ = fmt.Fprintf(o.factory.ErrOut, "note: %s in %s.\n", text, strings.Join(clusters, ", "))
+		}
 	}
 	switch {
 	case len(logs) == 0 && missing:
@@ -80,68 +86,78 @@ func (o *Options) once(ctx context.Context, reacher *members.Reacher, out *lines
 // what is how messages call what is asked for.
 func (o *Options) what() string {
 	if o.name == "" {
-		return "pods with " + o.Selector
+		return "the selector " + o.Selector
 	}
 	return o.name
 }
 
-// find are the logs in all members, in the order of their clusters and pods, and the
-// members that have nothing of what is meant. A member that cannot be read is missing.
-func (o *Options) find(ctx context.Context, reached *members.Reached) (logs []*log, absent []string) {
-	found := members.Each(ctx, reached, func(ctx context.Context, m members.Member) ([]*log, error) {
-		logs, err := o.findIn(ctx, m)
-		if apierrors.IsNotFound(err) {
-			return nil, nil
-		}
-		return logs, err
-	})
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		if logs = append(logs, found[name]...); len(found[name]) == 0 {
-			absent = append(absent, name)
-		}
-	}
-	return logs, absent
+// found is what one member has of what is meant.
+type found struct {
+	logs  []*log
+	there bool // the object, or what it would take for one
+	pods  int
 }
 
-func (o *Options) findIn(ctx context.Context, m members.Member) (logs []*log, err error) {
+// find are the logs in all members, in the order of their clusters and pods, the members
+// that do not have what is meant, and those that have no pods of it. A member that cannot be
+// read is missing.
+func (o *Options) find(ctx context.Context, reached *members.Reached) (logs []*log, absent, empty []string) {
+	notes := members.NewNotes(o.factory.ErrOut)
+	all := members.Each(ctx, reached, func(ctx context.Context, m members.Member) (found, error) {
+		f, err := o.findIn(ctx, m, notes)
+		if apierrors.IsNotFound(err) {
+			return found{}, nil
+		}
+		return f, err
+	})
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		f := all[name]
+		logs = append(logs, f.logs...)
+		switch {
+		case !f.there:
+			absent = append(absent, name)
+		case f.pods == 0:
+			empty = append(empty, name)
+		}
+	}
+	return logs, absent, empty
+}
+
+func (o *Options) findIn(ctx context.Context, m members.Member, notes *members.Notes) (f found, err error) {
 	t, err := o.resolve(ctx, m)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	c, err := kubernetes.NewForConfig(m.Config)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	streams, err := kubernetes.NewForConfig(m.Streams)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	pods, _, err := t.list(ctx, c, o.Namespace)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
+	f.there, f.pods = true, len(pods)
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	for i := range pods {
-		for _, container := range o.containers(&pods[i]) {
-			logs = append(logs, &log{
+		for _, container := range o.choose(m.Name, &pods[i], notes) {
+			f.logs = append(f.logs, &log{
 				Source: source(m.Name, &pods[i], container), client: streams, namespace: o.Namespace, pod: pods[i].Name, container: container,
 			})
 		}
 	}
-	return logs, nil
+	return f, nil
 }
 
 // open begins to read all logs.
 func (o *Options) open(ctx context.Context, logs []*log) {
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for _, l := range logs {
-		group.Go(func() error {
-			l.stream, l.err = openLog(ctx, l.client, l.namespace, l.pod, o.logOptions(l.container))
-			return nil
-		})
-	}
-	_ = group.Wait() // none fails
+	turns.New(atOnce, soon).Each(ctx, len(logs), func(i int) {
+		l := logs[i]
+		l.stream, l.err = openLog(ctx, l.client, l.namespace, l.pod, o.logOptions(l.container))
+	})
 }
 
 var errSilent = errors.New("nothing came for " + answerTimeout.String())

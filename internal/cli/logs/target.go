@@ -43,6 +43,9 @@ func (o *Options) resolve(ctx context.Context, m members.Member) (target, error)
 	if err != nil {
 		return target{}, err
 	}
+	if object.GroupVersionKind().GroupKind() == batchv1.SchemeGroupVersion.WithKind("CronJob").GroupKind() {
+		return ofCronJob(ctx, m, object)
+	}
 	return targetOf(object)
 }
 
