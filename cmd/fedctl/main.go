@@ -39,6 +39,9 @@ func run() int {
 	err := cli.NewCommand(name, streams).ExecuteContext(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
+		if err == context.Canceled { //nolint:errorlint // what wraps it says more
+			err = context.Cause(ctx)
+		}
 		fmt.Fprintln(os.Stderr, "error: interrupted:", err)
 		return cmdutil.ExitInterrupted
 	case unread(err):

@@ -3,14 +3,17 @@
 package cli
 
 import (
+	"context"
 	goflag "flag"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
 
@@ -144,6 +147,7 @@ func explainUsage(command *cobra.Command) {
 // and kubectl: scripts call "kubefedctl join … --v=2". The other flags that kubefedctl has
 // for its log are taken as well, without effect: nothing is logged into files.
 func addLogFlags(flags *pflag.FlagSet) {
+	quieten()
 	all := goflag.NewFlagSet("klog", goflag.ContinueOnError)
 	klog.InitFlags(all)
 	all.VisitAll(func(flag *goflag.Flag) {
@@ -164,6 +168,14 @@ func addLogFlags(flags *pflag.FlagSet) {
 // verbosity is client-go's. Below the level that asks for requests nothing is logged:
 // scripts that read standard error do not expect what libraries have to say.
 type verbosity struct{ pflag.Value }
+
+// quieten is once for the program, as the handlers are.
+var quieten = sync.OnceFunc(func() { utilruntime.ErrorHandlers = []utilruntime.ErrorHandler{logAsked} })
+
+// logAsked logs what libraries cannot return, which commands say themselves as far as it matters.
+func logAsked(_ context.Context, err error, message string, keysAndValues ...any) {
+	klog.V(requests).InfoS(message, append(keysAndValues, "err", err)...)
+}
 
 // requests is the least level at which requests are named; above headers client-go
 // shows what they and their answers hold, tokens and Secrets included.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,9 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/klog/v2"
 )
 
 // However much of the requests is asked for, neither the token nor what they and their
@@ -45,6 +48,20 @@ func TestNoVerbosityShowsWhatRequestsHold(t *testing.T) {
 		if strings.Contains(logged, planted) {
 			t.Errorf("-v %s shows what requests hold: %s", level, logged)
 		}
+	}
+}
+
+// What libraries have to say and cannot return is no business of who reads standard error.
+func TestNothingIsLoggedThatNobodyAskedFor(t *testing.T) {
+	logged := stderrOf(t, func() {
+		command := NewCommand("fedctl", genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: io.Discard, ErrOut: io.Discard})
+		command.SetArgs([]string{"-v", "0", "--help"}) // another test may have asked
+		_ = command.Execute()
+		utilruntime.HandleError(errors.New("it fails"))
+		klog.Flush()
+	})
+	if logged != "" {
+		t.Errorf("%q is logged", logged)
 	}
 }
 

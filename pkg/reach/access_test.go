@@ -147,6 +147,7 @@ func TestDescribe(t *testing.T) {
 		{syscall.ECONNREFUSED, "connection to m:6443 refused"},
 		{syscall.EHOSTUNREACH, "no route to m:6443"},
 		{io.ErrUnexpectedEOF, "connection closed by m:6443"},
+		{errors.New("http2: client connection lost"), "connection to m:6443 lost"},
 		{tls.RecordHeaderError{}, "m:6443 does not speak TLS"},
 		{errors.New("odd"), "odd"},
 	} {

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+
 	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/errtext"
 )
@@ -60,6 +62,8 @@ func describe(err error, endpoint string, timeout time.Duration) string {
 		return fmt.Sprintf("connection to %s refused", host)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
 		return fmt.Sprintf("connection closed by %s", host)
+	case utilnet.IsHTTP2ConnectionLost(err): // in words by which clients ask again and again
+		return fmt.Sprintf("connection to %s lost: nothing is answered there any more", host)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return fmt.Sprintf("no route to %s", host)
 	default:

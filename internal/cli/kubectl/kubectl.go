@@ -4,15 +4,21 @@ package kubectl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/cli/members"
+	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
 )
 
 const (
@@ -35,9 +41,12 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		Long:    long,
 		Example: example,
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if cluster == "" {
 				return errors.New("--cluster names the member; it is missing")
+			}
+			if err := exists(cmd.Context(), f, cluster); err != nil {
+				return err
 			}
 			options, err := optionsFor(f, cluster)
 			if err != nil {
@@ -57,6 +66,23 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 	_ = cmd.RegisterFlagCompletionFunc("cluster", fedtypes.CompleteClusters(f))
 	cmd.Flags().SetInterspersed(false) // flags after the first argument are kubectl's
 	return cmd
+}
+
+// exists says that there is no such member, or no way to any, which kubectl would not. Who may
+// not look may know the name all the same.
+func exists(ctx context.Context, f *cmdutil.Factory, cluster string) error {
+	host, err := f.HostClient()
+	if err != nil {
+		return err
+	}
+	err = host.Get(ctx, client.ObjectKey{Name: cluster}, &fleetv1alpha1.Cluster{})
+	switch {
+	case meta.IsNoMatchError(err):
+		return members.ErrNoFleetAPI
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("cluster %s has not joined; see \"fedctl get clusters\"", cluster)
+	}
+	return nil
 }
 
 // complete has kubectl complete its own arguments, with what is in the member.

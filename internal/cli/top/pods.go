@@ -144,7 +144,11 @@ func (o *podsOptions) readOne(ctx context.Context, m members.Member) ([]view.Pod
 	if o.Selector != "" {
 		request = request.Param("labelSelector", o.Selector)
 	}
-	list, err := request.Do(ctx).Raw()
+	answer := request.Do(ctx)
+	if err := answer.Error(); err != nil { // Raw's does not have what the member says
+		return nil, err
+	}
+	list, err := answer.Raw()
 	if err != nil {
 		return nil, err
 	}
