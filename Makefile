@@ -30,6 +30,7 @@ include hack/kubefed.mk
 include hack/catalog.mk
 include hack/differential.mk
 include hack/fleet.mk
+include hack/conformance.mk
 include hack/release.mk
 
 .PHONY: help

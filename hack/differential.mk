@@ -2,7 +2,7 @@
 # Included by the Makefile at the top.
 
 # Suites that take too long for "make test".
-NIGHTLY_SUITES := test/differential test/upgrade
+NIGHTLY_SUITES := test/differential test/upgrade test/conformance
 
 .PHONY: differential
 differential: build bin/kubernetes bin/kubefedctl bin/kubefed-controller-manager ## KubeFed's own controller beside ours, case by case; ARGS="-run TestDifferential/cases/drift"
