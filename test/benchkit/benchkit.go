@@ -1,6 +1,6 @@
-// Package benchkit is how the programs that measure begin and end: they are interrupted by
-// signals, name their error, and write their result where they are told. It knows nothing of
-// what is measured.
+// Package benchkit is what the programs that measure share: they are interrupted by signals,
+// name their error, write their result where they are told, and may have a server be some way
+// away. It knows nothing of what is measured.
 package benchkit
 
 import (
