@@ -123,8 +123,7 @@ func (p *passage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		},
 		Transport:      transport.NewImpersonatingRoundTripper(p.who, to),
-		FlushInterval:  -1, // streams are passed as they come
-		BufferPool:     p.buffers,
+		BufferPool:     p.buffers, // streams, which have no known length, are passed as they come
 		ModifyResponse: func(response *http.Response) error { return p.answer(r, response) },
 		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { p.failed(err) },
 		ErrorLog:       discard,
