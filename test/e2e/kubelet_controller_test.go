@@ -30,6 +30,9 @@ import (
 // controllerName is that of the controller's Deployment, of its label and its Lease.
 const controllerName = "fedctl-controller"
 
+// rolled is how many objects are changed while the controller's Pods are replaced.
+const rolled = 500
+
 // deploymentRef names a Deployment of the control plane.
 func deploymentRef(name string) ref {
 	return kit.Named("apps/v1", "Deployment", framework.KubeFedNamespace, name)
@@ -125,8 +128,8 @@ var _ = Describe("Two controller Pods", kubeletOnly, Serial, func() {
 	}, NodeTimeout(15*time.Minute))
 
 	It("lose nothing and write nothing twice when they are rolled in the middle of a rollout", func(ctx SpecContext) {
-		createMany(ctx, ns, members...)
-		Eventually(ctx, func() int { return settledIn(ctx, ns, len(members)) }).WithTimeout(5 * time.Minute).Should(Equal(many))
+		createSome(ctx, ns, 0, rolled, members...)
+		Eventually(ctx, func() int { return settledIn(ctx, ns, len(members)) }).WithTimeout(5 * time.Minute).Should(Equal(rolled))
 		var seen []*changes
 		for _, c := range members {
 			seen = append(seen, watchConfigMaps(ctx, c, ns))
@@ -134,8 +137,8 @@ var _ = Describe("Two controller Pods", kubeletOnly, Serial, func() {
 		memory(ctx, "before")
 
 		By("changing all of them, and rolling the controller after a third")
-		for i := range many {
-			if i == many/3 {
+		for i := range rolled {
+			if i == rolled/3 {
 				tamper(ctx, host, deploymentRef(controllerName), func(u *unstructured.Unstructured) {
 					set(u.Object, "/spec/template/metadata/annotations/e2e.example.com~1rolled", ns)
 				})
@@ -143,10 +146,10 @@ var _ = Describe("Two controller Pods", kubeletOnly, Serial, func() {
 			change(ctx, configMap(ns, fmt.Sprintf("n-%d", i), nil), func(f *federated) { set(f.template(), "/data/a", "2") })
 		}
 		expectControllers(ctx)
-		Eventually(ctx, func() int { return settledIn(ctx, ns, len(members)) }).WithTimeout(5 * time.Minute).Should(Equal(many))
+		Eventually(ctx, func() int { return settledIn(ctx, ns, len(members)) }).WithTimeout(5 * time.Minute).Should(Equal(rolled))
 		memory(ctx, "after")
 		for i, c := range members {
-			Eventually(ctx, seen[i].changed).Should(HaveLen(many), "in cluster %s", c.Name)
+			Eventually(ctx, seen[i].changed).Should(HaveLen(rolled), "in cluster %s", c.Name)
 			Consistently(ctx, seen[i].changed).WithTimeout(5*time.Second).Should(HaveEach(1), "each is written once in cluster %s", c.Name)
 		}
 	}, NodeTimeout(20*time.Minute))

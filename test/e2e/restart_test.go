@@ -28,7 +28,7 @@ func createMany(ctx context.Context, ns string, clusters ...*framework.Cluster) 
 func createSome(ctx context.Context, ns string, from, to int, clusters ...*framework.Cluster) {
 	GinkgoHelper()
 	var wait sync.WaitGroup
-	errs := make(chan error, many)
+	errs := make(chan error, to-from)
 	for worker := range 8 {
 		wait.Go(func() {
 			for i := from + worker; i < to; i += 8 {
