@@ -26,8 +26,12 @@ type Outcome struct {
 	RemoteStatus  any
 	// Ended says how an object that is done has ended; empty where nobody knows.
 	Ended Ending
-	// Health is how the object fares there; nil where nobody asks.
-	Health *workload.Health
+	// Health is how the object fares there; nil where nobody asks. Deadline and Down are as in
+	// workload.Judgement, and ObjectGeneration is that of the object there.
+	Health           *workload.Health
+	Deadline         time.Duration
+	Down             bool
+	ObjectGeneration int64
 	// Autoscaling is what autoscalers there mean for the object.
 	Autoscaling Autoscaling
 	// Updated says that a write happened since the last fold.
@@ -48,9 +52,8 @@ type FoldInput struct {
 	ProblemReason string
 	// Rollup adds up what the clusters say; nil for types that have nothing to add up.
 	Rollup Rollup
-	// ProgressDeadline is how long an object may be Progressing in a cluster without a new
-	// word of it before it is Degraded; 0: for ever.
-	ProgressDeadline time.Duration
+	// ProgressDeadline takes the place of each outcome's deadline, if it is not nil.
+	ProgressDeadline *time.Duration
 	Now              time.Time
 }
 

@@ -38,6 +38,8 @@ type Health struct {
 
 	// LastUpdateTime is when status or message last changed, RFC 3339 in UTC.
 	LastUpdateTime string
+	// Unsteady is there since the object has become worse again soon after it was Healthy.
+	Unsteady *Unsteady
 }
 
 func healthOf(h *workload.Health) *Health {
@@ -47,18 +49,21 @@ func healthOf(h *workload.Health) *Health {
 	return &Health{Health: *h}
 }
 
-// same compares all but the time.
+// same compares all but the time of the last update.
 func (h *Health) same(other *Health) bool {
 	if h == nil || other == nil {
 		return h == other
 	}
-	return h.Health == other.Health
+	return h.Health == other.Health && h.Unsteady.same(other.Unsteady)
 }
 
 func (h *Health) toUnstructured() map[string]any {
 	out := map[string]any{"status": string(h.Status)}
 	setString(out, "message", h.Message)
 	setString(out, "lastUpdateTime", h.LastUpdateTime)
+	if h.Unsteady != nil {
+		out["unsteady"] = h.Unsteady.toUnstructured()
+	}
 	return out
 }
 
@@ -70,14 +75,16 @@ func parseHealth(raw any) *Health {
 	return &Health{
 		Health:         workload.Health{Status: workload.HealthStatus(stringOf(health, "status")), Message: stringOf(health, "message")},
 		LastUpdateTime: stringOf(health, "lastUpdateTime"),
+		Unsteady:       parseUnsteady(health["unsteady"]),
 	}
 }
 
 // longestHealth is for what is said of one cluster; with many there is less for each.
 const longestHealth = 320
 
-// stampHealth sets the times of what is said of health, and what has progressed for too
-// long to Degraded: clusters are those of the next status, and have no times yet.
+// stampHealth sets the times of what is said of health, and what has not become, or not
+// stayed, healthy for too long to Degraded: clusters are those of the next status, and have
+// no times yet.
 func stampHealth(in *FoldInput, clusters []ClusterStatus) {
 	now := in.Now.UTC().Format(time.RFC3339)
 	said := 0
@@ -87,50 +94,35 @@ func stampHealth(in *FoldInput, clusters []ClusterStatus) {
 		}
 	}
 	most := min(longestHealth, max(leastMessage, mostHealthTogether/max(said, 1)))
-	before := make(map[string]*Health, len(in.Previous.Clusters))
-	for i := range in.Previous.Clusters {
-		before[in.Previous.Clusters[i].Name] = in.Previous.Clusters[i].Health
-	}
+	passages := passagesOf(in, most)
 	for i := range clusters {
 		h := clusters[i].Health
 		if h == nil {
 			continue
 		}
+		p := passages.of(clusters[i].Name)
 		h.Message = errtext.Bounded(h.Message, most)
-		h.judgeProgress(before[clusters[i].Name], in, most)
-		if h.LastUpdateTime = now; h.same(before[clusters[i].Name]) {
-			h.LastUpdateTime = before[clusters[i].Name].LastUpdateTime
+		p.judge(h)
+		if h.LastUpdateTime = now; p.before != nil && p.before.Health == h.Health {
+			h.LastUpdateTime = p.before.LastUpdateTime
 		}
 	}
 }
 
-// judgeProgress makes Degraded what has been Progressing with the same words for too long.
-func (h *Health) judgeProgress(before *Health, in *FoldInput, most int) {
-	if h.Status != workload.Progressing || in.ProgressDeadline <= 0 || before == nil {
-		return
-	}
-	overdue := workload.Health{
-		Status:  workload.Degraded,
-		Message: errtext.Bounded(fmt.Sprintf("no progress for %s: %s", in.ProgressDeadline, h.Message), most),
-	}
-	switch since := timeOf(before.LastUpdateTime); {
-	case before.Health == overdue:
-		h.Health = overdue // and nothing new since
-	case before.Health == h.Health && !since.IsZero() && in.Now.Sub(since) >= in.ProgressDeadline:
-		h.Health = overdue
-	}
-}
-
-// ProgressEnds is how long it takes until something of a status is overdue; 0 if nothing can be.
-func (s Status) ProgressEnds(deadline time.Duration, now time.Time) time.Duration {
+// ProgressEnds is how long it takes until something of a status that Fold has returned is
+// overdue, or no more; 0 if nothing can be.
+func ProgressEnds(in *FoldInput, next Status) time.Duration {
+	var passages *passages
 	first := time.Duration(0)
-	for i := range s.Clusters {
-		h := s.Clusters[i].Health
-		if deadline <= 0 || h == nil || h.Status != workload.Progressing {
+	for i := range next.Clusters {
+		h := next.Clusters[i].Health
+		if h == nil || h.Status != workload.Progressing && h.Status != workload.Degraded {
 			continue
 		}
-		left := max(deadline-now.Sub(timeOf(h.LastUpdateTime)), time.Second)
-		if first == 0 || left < first {
+		if passages == nil {
+			passages = passagesOf(in, longestHealth)
+		}
+		if left := passages.of(next.Clusters[i].Name).left(h); left > 0 && (first == 0 || left < first) {
 			first = left
 		}
 	}

@@ -56,37 +56,6 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// An object that says nothing new for too long is Degraded, and Progressing again when it does.
-func TestProgressDeadline(t *testing.T) {
-	now := earlier
-	status := Status{}
-	step := func(after time.Duration, message string, want workload.HealthStatus, changes bool) {
-		t.Helper()
-		now = now.Add(after)
-		next, changed := Fold(FoldInput{
-			Previous: ParseStatus(status.ToUnstructured()), Generation: 1, Now: now, ProgressDeadline: 10 * time.Minute,
-			Outcomes: []Outcome{with("a", ClusterPropagationOK, workload.Progressing, message)},
-		})
-		if h := next.Clusters[0].Health; h.Status != want || changed != changes || !strings.HasSuffix(h.Message, message) {
-			t.Fatalf("after %s: %+v, changed %v", now.Sub(earlier), h, changed)
-		}
-		status = next
-	}
-	step(0, "Ready: 0/2", workload.Progressing, true)
-	step(9*time.Minute, "Ready: 0/2", workload.Progressing, false)
-	if left := status.ProgressEnds(10*time.Minute, now); left != time.Minute {
-		t.Errorf("%s are left", left)
-	}
-	step(time.Second, "Ready: 1/2", workload.Progressing, true)
-	step(9*time.Minute, "Ready: 1/2", workload.Progressing, false)
-	step(time.Minute, "Ready: 1/2", workload.Degraded, true)
-	if left := status.ProgressEnds(10*time.Minute, now); left != 0 {
-		t.Errorf("%s are left", left)
-	}
-	step(time.Hour, "Ready: 1/2", workload.Degraded, false)
-	step(time.Second, "Ready: 0/2", workload.Progressing, true)
-}
-
 func TestProgressDeadlineOf(t *testing.T) {
 	for value, want := range map[string]time.Duration{"": 5, "20m": 20 * time.Minute, "0": 0, "soon": 5, "-1s": 5} {
 		got, fault := ProgressDeadlineOf(value, 5)

@@ -21,7 +21,7 @@ func TestStatusRoundTrip(t *testing.T) {
 			Clusters: []ClusterStatus{
 				{Name: "a"},
 				{Name: "b", Status: UpdateFailed, Message: "denied", Version: "gen:4", RemoteStatus: map[string]any{"replicas": int64(3)},
-					Health: &Health{Health: workload.Health{Status: workload.Progressing, Message: "Ready: 1/3"}, LastUpdateTime: "t3"}},
+					Health: &Health{Health: workload.Health{Status: workload.Progressing, Message: "Ready: 1/3"}, LastUpdateTime: "t3", Unsteady: &Unsteady{Since: "t2", Generation: 4}}},
 			},
 			Rollup: map[string]any{"oldest": "t1", "unknown": []any{"b"}},
 		},

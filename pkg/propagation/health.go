@@ -38,10 +38,14 @@ func (k *kindTable) watchedWhole(t typeconfig.Type) bool {
 	return t.CollectsStatus() || k.collectsHealth(t) || federate.Ends(t.Target.GVK.GroupKind())
 }
 
-// progressDeadline is how long the objects of a federated object may be Progressing.
-func (t *runningType) progressDeadline(fed *federated) time.Duration {
-	deadline, _ := federate.ProgressDeadlineOf(fed.ProgressDeadline, t.kinds.get().ProgressDeadline(t.Target.GVK.GroupKind()))
-	return deadline
+// progressDeadline is how long the objects of a federated object may be Progressing, where
+// it says so; nil: as long as each of them says, or its kind.
+func (t *runningType) progressDeadline(fed *federated) *time.Duration {
+	const none = -1
+	if deadline, _ := federate.ProgressDeadlineOf(fed.ProgressDeadline, none); deadline != none {
+		return &deadline
+	}
+	return nil
 }
 
 // fares is how an object fares, shared by those that fare alike: most are healthy.
@@ -49,21 +53,23 @@ type fares = unique.Handle[verdict]
 
 // verdict is what was judged of a generation of an object.
 type verdict struct {
-	health     workload.Health
+	judgement  workload.Judgement
 	generation int64
 }
 
-func faresOf(h workload.Health, generation int64) fares { return unique.Make(verdict{h, generation}) }
+func faresOf(j workload.Judgement, generation int64) fares {
+	return unique.Make(verdict{j, generation})
+}
 
-// health is how an object fares. What it was judged by may be older than what it is to be:
+// judgement is how an object fares. What it was judged by may be older than what it is to be:
 // the answer to a write tells the new generation, and the watch, later, how it fares then.
-func (l *live) health() workload.Health {
+func (l *live) judgement() workload.Judgement {
 	if l.fares != (fares{}) {
 		if v := l.fares.Value(); v.generation == l.Generation {
-			return v.health
+			return v.judgement
 		}
 	}
-	return workload.NotObserved(l.Generation)
+	return workload.Judgement{Health: workload.NotObserved(l.Generation)}
 }
 
 // judge adds to the outcomes how the objects fare, for types of which that is collected.
@@ -72,26 +78,26 @@ func (w *statusWriter) judge(t *runningType, key types.NamespacedName, outcomes 
 		return
 	}
 	for i := range outcomes {
-		o := &outcomes[i]
-		_, known := w.lookout.look(t, key, o.Cluster)
-		o.Health = healthIn(o, known)
+		_, known := w.lookout.look(t, key, outcomes[i].Cluster)
+		judgeIn(&outcomes[i], known)
 	}
 }
 
-// healthIn is how an object fares in the cluster of an outcome; nil where there is none.
-func healthIn(o *federate.Outcome, known *live) *workload.Health {
-	var h workload.Health
+// judgeIn adds to an outcome how the object fares in its cluster, if there is one.
+func judgeIn(o *federate.Outcome, known *live) {
+	var j workload.Judgement
 	switch {
 	case o.Status == federate.Completed && o.Ended == federate.Failed:
-		h = workload.Health{Status: workload.Degraded, Message: o.Message}
+		j.Health = workload.Health{Status: workload.Degraded, Message: o.Message}
 	case o.Status == federate.Completed:
-		h = workload.Health{Status: workload.Healthy}
+		j.Health = workload.Health{Status: workload.Healthy}
 	case o.Status == federate.ClusterNotReady, o.Status == federate.CachedRetrievalFailed:
-		h = workload.Health{Status: workload.Unknown, Message: "what the cluster holds is not known"}
+		j.Health = workload.Health{Status: workload.Unknown, Message: "what the cluster holds is not known"}
 	case known != nil && known.Managed:
-		h = known.health()
+		j = known.judgement()
+		o.ObjectGeneration = known.Generation
 	default:
-		return nil
+		return
 	}
-	return &h
+	o.Health, o.Deadline, o.Down = &j.Health, j.Deadline, j.Down
 }

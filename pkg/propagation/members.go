@@ -126,7 +126,7 @@ func liveOf(t typeconfig.Type, kinds *kindTable, obj metav1.Object) *live {
 	if whole {
 		l.ended = federate.EndingOf(gk, u.Object)
 		if kinds.collectsHealth(t) {
-			l.fares = faresOf(kinds.get().Health(gk, u.Object), l.Generation)
+			l.fares = faresOf(kinds.get().Judge(gk, u.Object), l.Generation)
 		}
 	}
 	if whole && t.CollectsStatus() {
@@ -162,7 +162,7 @@ func (l *live) lighter() *live {
 
 // saysLike says whether the status of the federated object says the same of both.
 func (l *live) saysLike(other *live) bool {
-	return l.saysLikeButHealth(other) && l.health() == other.health()
+	return l.saysLikeButHealth(other) && l.judgement() == other.judgement()
 }
 
 func (l *live) saysLikeButHealth(other *live) bool {

@@ -60,14 +60,13 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	}
 	w.collect(t, key, outcomes)
 	w.judge(t, key, outcomes)
-	deadline := t.progressDeadline(fed)
 	w.sayForeign(t, key, fed, outcomes)
 	previous := previousStatus(fed, written)
 	scaling, scaled := sayScaling(acc.scaling.Load(), outcomes, previous, func(cluster string) bool {
 		return !fed.RetainReplicas && slices.Contains(where.Clusters, cluster) && acc.sendsReplicas(cluster)
 	})
 	warnings = append(warnings, scaling...)
-	next, changed := federate.Fold(federate.FoldInput{
+	in := federate.FoldInput{
 		Previous:      previous,
 		Generation:    fed.Generation,
 		Reason:        where.reason,
@@ -77,9 +76,10 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 		ProblemReason: faultReason,
 		Rollup:        w.rollup(t),
 
-		ProgressDeadline: deadline,
+		ProgressDeadline: t.progressDeadline(fed),
 		Now:              w.now(),
-	})
+	}
+	next, changed := federate.Fold(in)
 	if changed {
 		acc.setWritten(&next) // the watch may bring its echo before the answer is here
 		start := w.now()
@@ -102,7 +102,7 @@ func (w *statusWriter) write(ctx context.Context, t *runningType, key types.Name
 	}
 	w.tracing.told(acc, where, w.now())
 	w.events.warn(t, fed, warnings)
-	if ends := next.ProgressEnds(deadline, w.now()); ends > 0 {
+	if ends := federate.ProgressEnds(&in, next); ends > 0 {
 		w.work.decideAfter(t, key, ends)
 	}
 	return reconcile.Result{}, nil

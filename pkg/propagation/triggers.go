@@ -244,7 +244,7 @@ func (g *triggers) memberChanged(cluster, typeName string, target types.Namespac
 func (g *triggers) news(before, after *live) (wait time.Duration, news bool) {
 	both := before != nil && after != nil
 	switch {
-	case both && (!before.saysLikeButHealth(after) || before.health().Status != after.health().Status),
+	case both && (!before.saysLikeButHealth(after) || before.judgement().Status != after.judgement().Status),
 		g.recordsVersions && before.recorded() != after.recorded():
 		return g.interval, true
 	case both && !before.saysLike(after):

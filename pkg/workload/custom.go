@@ -25,8 +25,8 @@ func Compile(spec *v1alpha1.WorkloadKindSpec) (*Kind, error) {
 		return nil, ErrSecret
 	}
 	kind := &Kind{
-		GroupKind:        schema.GroupKind{Group: spec.Group, Kind: spec.Kind},
-		ProgressDeadline: time.Duration(spec.ProgressDeadlineSeconds) * time.Second,
+		GroupKind: schema.GroupKind{Group: spec.Group, Kind: spec.Kind},
+		patience:  patientFor(time.Duration(spec.ProgressDeadlineSeconds) * time.Second),
 	}
 	for _, c := range spec.Components {
 		in := component{template: c.Path, podSpec: c.Type == v1alpha1.PodSpec}

@@ -29,7 +29,7 @@ func kubeflow(kind, replicaSpecs string) row {
 	at := "spec." + replicaSpecs + ".*"
 	return row{
 		"kubeflow.org", kind, []component{pods(at+".template", at+".replicas")},
-		suspendedBy("spec.runPolicy.suspend", conditions{healthy: []string{"Succeeded"}, degraded: []string{"Failed"}, suspended: []string{"Suspended"}}.judge), false,
+		suspendedBy("spec.runPolicy.suspend", conditions{healthy: []string{"Succeeded"}, degraded: []string{"Failed"}, suspended: []string{"Suspended"}}.judge), nil,
 		"kubeflow/training-operator, pkg/apis/kubeflow.org/v1/common_types.go; MPIJob of v2beta1: kubeflow/mpi-operator",
 	}
 }

@@ -128,9 +128,18 @@ func (c conditions) judge(object map[string]any) Health {
 
 // trueCondition is a condition of the type that is True; nil if there is none.
 func trueCondition(object map[string]any, kind string) map[string]any {
+	return conditionLike(object, func(c map[string]any) bool { return c["type"] == kind && c["status"] == "True" })
+}
+
+// conditionOf is the condition of the type; nil if there is none.
+func conditionOf(object map[string]any, kind string) map[string]any {
+	return conditionLike(object, func(c map[string]any) bool { return c["type"] == kind })
+}
+
+func conditionLike(object map[string]any, like func(condition map[string]any) bool) map[string]any {
 	list, _ := at(object, "status.conditions").([]any)
 	for _, raw := range list {
-		if condition, _ := raw.(map[string]any); condition != nil && condition["type"] == kind && condition["status"] == "True" {
+		if condition, _ := raw.(map[string]any); condition != nil && like(condition) {
 			return condition
 		}
 	}

@@ -3,6 +3,7 @@ package workload
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -44,6 +45,41 @@ func TestHealth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := Builtin().Health(schema.GroupKind{Group: test.group, Kind: test.kind}, withKind(tree(t, test.object), test.group, test.kind))
 			if got != (Health{test.want, test.message}) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// Of an object that is not healthy, what tells when that has gone on for too long.
+func TestJudge(t *testing.T) {
+	// A rollout is over: the Deployment's controller will never say that it is late.
+	const over = `{"type":"Progressing","status":"True","reason":"NewReplicaSetAvailable"}`
+	const few = `{"type":"Available","status":"False","reason":"MinimumReplicasUnavailable"}`
+	const enough = `{"type":"Available","status":"True"}`
+	counted := func(ready string, conditions ...string) string {
+		return `"status":{"replicas":4,"updatedReplicas":4,"readyReplicas":` + ready + `,"availableReplicas":` + ready + `,"conditions":[` + strings.Join(conditions, ",") + `]}`
+	}
+	for name, test := range map[string]struct {
+		group, kind, object string
+		status              HealthStatus
+		deadline            time.Duration
+		down                bool
+	}{
+		"a Deployment that is rolled out":           {"apps", "Deployment", `{"spec":{"replicas":4,"progressDeadlineSeconds":60},` + counted("0", `{"type":"Progressing","status":"True","reason":"ReplicaSetUpdated"}`, few) + `}`, Progressing, 0, true},
+		"a Deployment whose pods crash":             {"apps", "Deployment", `{"spec":{"replicas":4,"progressDeadlineSeconds":60},` + counted("0", over, few) + `}`, Progressing, time.Minute, true},
+		"a Deployment with one pod that crashes":    {"apps", "Deployment", `{"spec":{"replicas":4},` + counted("3", over, enough) + `}`, Progressing, 10 * time.Minute, false},
+		"a Deployment that works":                   {"apps", "Deployment", `{"spec":{"replicas":4},` + counted("4", over, enough) + `}`, Healthy, 10 * time.Minute, false},
+		"a Deployment that may take as long":        {"apps", "Deployment", `{"spec":{"replicas":4,"progressDeadlineSeconds":2147483647},` + counted("0", few) + `}`, Progressing, 0, true},
+		"a StatefulSet that is not ready":           {"apps", "StatefulSet", `{"spec":{"replicas":4},` + counted("0") + `}`, Progressing, 10 * time.Minute, true},
+		"a StatefulSet of which a part is":          {"apps", "StatefulSet", `{"spec":{"replicas":4},` + counted("3") + `}`, Progressing, 10 * time.Minute, false},
+		"a DaemonSet that is not ready":             {"apps", "DaemonSet", `{"status":{"desiredNumberScheduled":2,"currentNumberScheduled":2,"updatedNumberScheduled":2,"numberReady":0}}`, Progressing, 10 * time.Minute, true},
+		"a Job, which takes its time":               {"batch", "Job", `{"status":{"active":1}}`, Progressing, 0, false},
+		"what nobody knows, and takes its time too": {"example.com", "Thing", `{"status":{"conditions":[{"type":"Ready","status":"False"}]}}`, Progressing, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Builtin().Judge(schema.GroupKind{Group: test.group, Kind: test.kind}, withKind(tree(t, test.object), test.group, test.kind))
+			if got.Status != test.status || got.Deadline != test.deadline || got.Down != test.down {
 				t.Errorf("got %+v", got)
 			}
 		})

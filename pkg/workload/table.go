@@ -3,7 +3,6 @@ package workload
 import (
 	"maps"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -17,12 +16,11 @@ type Kind struct {
 
 	// Templates are where the pod templates are.
 	Templates []Template
-	// ProgressDeadline is how long an object may say that it is Progressing, and nothing
-	// else, before it is Degraded; 0: as long as it takes.
-	ProgressDeadline time.Duration
 
 	// health judges its objects; nil: kstatus does.
 	health rule
+	// patience is what is had with them; nil: they take as long as they take.
+	patience *patience
 	// counted are what its pods are counted by.
 	counted []counted
 	// revision stands for all that a WorkloadKind says; empty of a kind that is known
@@ -37,21 +35,13 @@ type Template struct {
 	PodSpec bool
 }
 
-// defaultProgressDeadline is a Deployment's.
-//
-// Source: Kubernetes API, apps/v1, DeploymentSpec.progressDeadlineSeconds.
-const defaultProgressDeadline = 10 * time.Minute
-
 var builtin = func() *Kinds {
 	all := &Kinds{rows: map[schema.GroupKind]*Kind{}}
 	for i := range kinds {
 		r := &kinds[i]
-		kind := &Kind{GroupKind: schema.GroupKind{Group: r.group, Kind: r.kind}, health: r.health}
+		kind := &Kind{GroupKind: schema.GroupKind{Group: r.group, Kind: r.kind}, health: r.health, patience: r.patience}
 		for _, c := range r.components {
 			kind.add(c)
-		}
-		if r.becomesAvailable {
-			kind.ProgressDeadline = defaultProgressDeadline
 		}
 		all.rows[kind.GroupKind] = kind
 	}
@@ -95,22 +85,23 @@ func (k *Kinds) PodTemplates(kind schema.GroupKind) []Template {
 	return nil
 }
 
-// ProgressDeadline is that of a kind; 0 for one that is not in the table.
-func (k *Kinds) ProgressDeadline(kind schema.GroupKind) time.Duration {
-	if row := k.rows[kind]; row != nil {
-		return row.ProgressDeadline
-	}
-	return 0
-}
-
 // Health judges an object of a kind, as it is in its cluster: by the rule of its row, or
 // else as kstatus does. Whatever the object holds, it does not panic.
 func (k *Kinds) Health(kind schema.GroupKind, object map[string]any) Health {
-	judge := rule(byKstatus)
-	if row := k.rows[kind]; row != nil && row.health != nil {
-		judge = row.health
+	return k.Judge(kind, object).Health
+}
+
+// Judge is Health, with what is needed to say that an object has been so for too long.
+func (k *Kinds) Judge(kind schema.GroupKind, object map[string]any) Judgement {
+	row := k.rows[kind]
+	if row == nil {
+		row = &Kind{}
 	}
-	return judged(judge, object)
+	judge := row.health
+	if judge == nil {
+		judge = byKstatus
+	}
+	return row.patience.judge(judged(judge, object), object)
 }
 
 // With returns the table with these kinds, each in the place of what is known of it; nil

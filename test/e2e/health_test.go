@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"os/exec"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fedctl/fedctl/internal/localcluster"
@@ -97,6 +100,14 @@ func (a *account) words(c *framework.Cluster, generation int64) []string {
 	return slices.Compact(words)
 }
 
+// last is the word that was said last; empty if there is none.
+func last(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return words[len(words)-1]
+}
+
 // expectReady waits until the status of the present generation says so, and returns the object.
 func expectReady(ctx context.Context, f *federated, ready, reason string) *unstructured.Unstructured {
 	GinkgoHelper()
@@ -171,6 +182,41 @@ var _ = Describe("How objects fare", Ordered, func() {
 		Entry("of a StatefulSet", "StatefulSet", fields{"replicas": 1, "podManagementPolicy": "Parallel"}, NodeTimeout(5*time.Minute)),
 		Entry("of a DaemonSet", "DaemonSet", fields{}, NodeTimeout(5*time.Minute)),
 	)
+
+	// The rollout is over when the pod has been ready once: a Deployment says nothing of what
+	// becomes of it then.
+	It("says that a Deployment is never healthy for long", localOnly, func(ctx SpecContext) {
+		c := members[0]
+		f := federate("Deployment", federatedNamespace(ctx), "crashing", workload(fields{"replicas": 1})).on(c).annotate("fedctl.io/progress-deadline", "20s")
+		told := tell(ctx, f)
+		create(ctx, f)
+		expectReady(ctx, f, "True", "Healthy")
+		pods := &unstructured.UnstructuredList{}
+		pods.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "PodList"})
+		Expect(c.List(ctx, pods, client.InNamespace(f.GetNamespace()))).To(Succeed())
+		Expect(pods.Items).To(HaveLen(1))
+		// flip has the pod be ready for a moment, as often as it is started again, or not.
+		flip := func(ready string) {
+			status := asJSON(fields{"status": fields{"conditions": list{fields{"type": "Ready", "status": ready}}}})
+			Expect(c.Status().Patch(ctx, &pods.Items[0], client.RawPatch(types.StrategicMergePatchType, []byte(status)))).To(Succeed())
+			want := map[string]string{"True": "1", "False": "0"}[ready]
+			Eventually(ctx, func(g Gomega) {
+				g.Expect(fmt.Sprint(cmp.Or(at(found(ctx, c, f.target).Object, "/status/availableReplicas"), any(0)))).To(Equal(want))
+			}).Should(Succeed())
+			time.Sleep(2 * time.Second)
+		}
+		for last(told.words(c, 1)) != "Degraded" {
+			flip("False")
+			flip("True")
+		}
+		u := expectReady(ctx, f, "False", "Degraded")
+		Expect(conditionOf(u, "Ready")["message"]).To(ContainSubstring("healthy for moments only"))
+		Expect(told.words(c, 1)).To(ContainElement("Healthy"), "it was, again and again")
+
+		By("leaving the pod ready")
+		flip("True")
+		expectReady(ctx, f, "True", "Healthy")
+	}, NodeTimeout(5*time.Minute))
 
 	It("says that a Job runs, waits, is complete, has failed", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx)

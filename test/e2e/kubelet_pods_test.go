@@ -116,4 +116,31 @@ var _ = Describe("Pods on real nodes", kubeletOnly, func() {
 		expectReady(ctx, bad, "False", "Degraded")
 		expectField(ctx, members[0], bad.target, "/status/failed", 1)
 	}, NodeTimeout(6*time.Minute))
+
+	// Without a readiness probe a container is ready as soon as it runs: the rollout is over,
+	// and the Deployment never says that it has failed.
+	It("that crash again and again are told as long as they do, and not as healthy in between", func(ctx SpecContext) {
+		template := workload(fields{"replicas": 1})
+		crashing := func(yes bool) {
+			args := list{}
+			if yes {
+				args = list{"fail", "no luck", "4s"}
+			}
+			set(template, "/spec/template/spec", fields{"containers": list{fields{"name": "main", "image": podImage, "args": args}}})
+		}
+		crashing(true)
+		f := federate("Deployment", federatedNamespace(ctx), "crashing", template).on(members[0]).annotate("fedctl.io/progress-deadline", "40s")
+		told := tell(ctx, f)
+		create(ctx, f)
+		u := expectReady(ctx, f, "False", "Degraded")
+		Expect(conditionOf(u, "Ready")["message"]).To(ContainSubstring("healthy for moments only"))
+		Expect(kstatusOf(u)).To(Equal("Failed"))
+		Expect(told.words(members[0], 1)).To(ContainElement("Healthy"), "it was, for a moment")
+		Consistently(ctx, func() string { return last(told.words(members[0], 1)) }).WithTimeout(time.Minute).WithPolling(time.Second).
+			Should(Equal("Degraded"), "whether it has just been started again or not")
+
+		crashing(false)
+		change(ctx, f, func(f *federated) { set(f.template(), "/spec/template", at(template, "/spec/template")) })
+		expectReady(ctx, f, "True", "Healthy")
+	}, NodeTimeout(8*time.Minute))
 })

@@ -6,7 +6,7 @@
 //
 //	pod serve ADDRESS       tells at /env?name=… and /file?path=… what the pod was given
 //	pod append FILE TEXT    adds a line to a file, as init containers and hooks do
-//	pod fail TEXT           says so and ends with an error
+//	pod fail TEXT [AFTER]   says so and ends with an error, after a duration
 package main
 
 import (
@@ -37,8 +37,10 @@ func run(args []string) error {
 		return appendLine(args[1], args[2])
 	case args[0] == "fail" && len(args) == 2:
 		return errors.New(args[1])
+	case args[0] == "fail" && len(args) == 3:
+		return failAfter(args[2], args[1])
 	}
-	return fmt.Errorf("usage: pod [serve ADDRESS | append FILE TEXT | fail TEXT], not %q", args)
+	return fmt.Errorf("usage: pod [serve ADDRESS | append FILE TEXT | fail TEXT [AFTER]], not %q", args)
 }
 
 // wait returns when the process is to end. It holds the pod's namespaces, and collects
@@ -93,6 +95,15 @@ func serve(address string) error {
 		return err
 	}
 	return nil
+}
+
+func failAfter(duration, text string) error {
+	after, err := time.ParseDuration(duration)
+	if err != nil {
+		return err
+	}
+	time.Sleep(after)
+	return errors.New(text)
 }
 
 func appendLine(path, text string) error {

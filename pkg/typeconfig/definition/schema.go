@@ -93,6 +93,10 @@ func statusSchema(rollup *Rollup, scalable bool) apiextensionsv1.JSONSchemaProps
 		"status":         text("Healthy, Progressing, Degraded, Suspended or Unknown."),
 		"message":        text("Why it is not healthy, in a sentence."),
 		"lastUpdateTime": dateTime("When status or message last changed."),
+		"unsteady": object("There while the object has been healthy for moments only.", properties{
+			"since":      dateTime("When it was first worse again soon after it was healthy."),
+			"generation": {Type: "integer", Format: "int64", Description: "Generation of the object in the cluster that this is about."},
+		}),
 	}, "status")
 	cluster := object("", properties{
 		"name":          text("Name of the KubeFedCluster."),
