@@ -4,12 +4,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"k8s.io/component-base/cli"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app"
-	kubeadmerrors "k8s.io/kubernetes/cmd/kubeadm/app/util/errors"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
@@ -21,9 +21,13 @@ var nodePrograms = map[string]func() int{
 }
 
 // runKubeadm takes the name it is called by for its own, which is also right where
-// the binary is called by its own name.
+// the binary is called by its own name. What kubeadm's own main does with an error is in
+// another package from version to version.
 func runKubeadm() int {
 	os.Args[0] = "kubeadm"
-	kubeadmerrors.HandleError(kubeadm.Run())
+	if err := kubeadm.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		return 1
+	}
 	return 0
 }

@@ -12,6 +12,8 @@ upstream=$(go mod download -json "k8s.io/kubernetes@$version" | jq -r .GoMod)
   awk '$1 == "go" { print "go", $2 }' "$upstream"
   echo "require k8s.io/kubernetes $version"
   echo "replace ("
+  # Also itself: for a package that this version lacks, Go would take the newest one.
+  echo "k8s.io/kubernetes => k8s.io/kubernetes $version"
   awk -v version="$staging" '$2 == "=>" && $3 ~ /^\.\/staging/ { print $1, "=>", $1, version }' "$upstream"
   echo ")"
 } >go.mod
