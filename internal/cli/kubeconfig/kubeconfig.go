@@ -17,6 +17,7 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
+	"github.com/fedctl/fedctl/internal/cli/members"
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
 	"github.com/fedctl/fedctl/pkg/errtext"
 )
@@ -39,9 +40,6 @@ that let users of the host in (fedctl join --fleet-access).`
   # Add two of them to your kubeconfig
   fedctl kubeconfig member-1 member-2 --merge`
 )
-
-// errNoFleetAPI says what a host lacks.
-var errNoFleetAPI = errors.New("the host has no API of the fleet: its administrator installs it with \"fedctl install --fleet-api\"")
 
 // Options are the flags of the command.
 type Options struct {
@@ -102,7 +100,7 @@ func (o *Options) clusters(ctx context.Context) ([]string, error) {
 	err = host.List(ctx, list)
 	switch {
 	case meta.IsNoMatchError(err):
-		return nil, errNoFleetAPI
+		return nil, members.ErrNoFleetAPI
 	case apierrors.IsForbidden(err) && len(o.Names) > 0:
 		return o.Names, nil
 	case err != nil:

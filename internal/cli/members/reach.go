@@ -79,7 +79,7 @@ func (o *Flags) NewReacher(ctx context.Context, f *cmdutil.Factory) (*Reacher, e
 }
 
 // ErrNoFleetAPI says what a host lacks.
-var ErrNoFleetAPI = errors.New("the host has no API of the fleet, through which members are read: its administrator installs it with \"fedctl install --fleet-api\"")
+var ErrNoFleetAPI = errors.New("the host has no API of the fleet, through which members are reached: its administrator installs it with \"fedctl install --fleet-api\"")
 
 // Installed says whether the host has the API of the fleet.
 func Installed(ctx context.Context, f *cmdutil.Factory) (bool, error) {

@@ -126,7 +126,7 @@ func autoscalingSchema() apiextensionsv1.JSONSchemaProps {
 	return object("What autoscalers in the cluster mean for the object there; absent where there are none.", properties{
 		"replicas":         text("Why spec.replicas are the cluster's: Autoscaled, Kept (the last number stays when the autoscaler has gone) or Unreadable (somebody there has set them, and its autoscalers cannot be read)."),
 		"by":               text("The autoscalers that decide on the replicas."),
-		"templateReplicas": {Type: "integer", Format: "int64", Description: "What the template said last while there was an autoscaler. When it says another number and there is none, it counts again."},
+		"templateReplicas": {Type: "integer", Format: "int64", Description: "What the template said last while there was an autoscaler, or when the replicas were left because nobody could tell. When it says another number and there is none, it counts again."},
 		"requestsBy":       text("The autoscalers that decide on what the object's pods ask for."),
 		"message":          text("Why it is not known which autoscalers there are."),
 	})
