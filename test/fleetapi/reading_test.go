@@ -139,14 +139,6 @@ func (r reader) talk(ctx context.Context, member, app string, second int, text s
 	}).Should(BeZero())
 }
 
-// hush empties the log that all pods of a member have: lines of earlier specs may be later ones.
-func (r reader) hush(ctx context.Context, member, app string) {
-	GinkgoHelper()
-	Eventually(ctx, func() int {
-		return r.run(ctx, "exec", "deployment/"+app, "-n", "default", "--clusters", member, "--", "sh", "-c", ": >logs/pods.log").Code
-	}).Should(BeZero())
-}
-
 // clusterLister may know which members there are.
 var clusterLister = rbacv1.PolicyRule{APIGroups: []string{fleetv1alpha1.GroupVersion.Group}, Resources: []string{fleetv1alpha1.ClustersResource}, Verbs: []string{"list"}}
 
@@ -156,8 +148,6 @@ var _ = Describe("fedctl logs", func() {
 	It("prints whole lines of all members by their times, names who is missing, and follows", func(ctx SpecContext) {
 		admin := administrating(ctx, "logs-admin")
 		deployed(ctx, "talk", members...)
-		admin.hush(ctx, "member-1", "talk")
-		admin.hush(ctx, "member-2", "talk")
 		admin.talk(ctx, "member-1", "talk", 1, "the first")
 		admin.talk(ctx, "member-2", "talk", 2, "the second")
 		admin.talk(ctx, "member-1", "talk", 3, "the third \x1b[2J")

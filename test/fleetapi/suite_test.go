@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -74,6 +76,16 @@ var _ = AfterSuite(func(ctx SpecContext) {
 		Expect(system.Close(ctx)).To(Succeed())
 	}
 }, NodeTimeout(5*time.Minute))
+
+// The log that all pods of a member have is empty for each spec, whichever came before it.
+var _ = BeforeEach(func() {
+	logs, err := filepath.Glob(filepath.Join(system.Dir(), "clusters", "clusters", "member-*", "logs", "pods.log"))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(logs).To(HaveLen(len(members)))
+	for _, log := range logs {
+		Expect(os.Truncate(log, 0)).To(Succeed())
+	}
+})
 
 var _ = JustAfterEach(func() {
 	if server != nil {
