@@ -19,10 +19,10 @@ func inspect(pid int) (start string, state byte, err error) {
 	if err != nil {
 		return "", 0, err
 	}
-	start, state, err = parseStat(string(data))
-	if err == nil && state == 'Z' && len(threads(pid)) > 1 {
+	start, state, threads, err := parseStat(string(data))
+	if err == nil && state == 'Z' && threads > 1 {
 		// The first thread has ended. While others are about to, files and ports of the
-		// process are still in use.
+		// process are still in use. A list of them may end early when one of them does.
 		state = 'R'
 	}
 	return start, state, err
@@ -34,15 +34,18 @@ func threads(pid int) []string {
 	return found
 }
 
-// parseStat reads /proc/PID/stat: "PID (COMMAND) STATE …", the start time is the
-// 22nd field. The command may hold blanks and parentheses.
-func parseStat(stat string) (start string, state byte, err error) {
+// parseStat reads /proc/PID/stat: "PID (COMMAND) STATE …", the number of threads is the 20th
+// field and the start time the 22nd. The command may hold blanks and parentheses.
+func parseStat(stat string) (start string, state byte, threads int, err error) {
 	end := strings.LastIndexByte(stat, ')')
 	fields := strings.Fields(stat[end+1:])
 	if end < 0 || len(fields) < 20 {
-		return "", 0, fmt.Errorf("unknown format of a process's stat file: %q", stat)
+		return "", 0, 0, fmt.Errorf("unknown format of a process's stat file: %q", stat)
 	}
-	return fields[19], fields[0][0], nil
+	if threads, err = strconv.Atoi(fields[17]); err != nil {
+		return "", 0, 0, fmt.Errorf("the number of threads in a process's stat file: %w", err)
+	}
+	return fields[19], fields[0][0], threads, nil
 }
 
 // allStopped reports whether a signal has stopped every thread of a process.
@@ -53,7 +56,7 @@ func allStopped(pid int) bool {
 		if err != nil {
 			continue // the thread has ended
 		}
-		if _, state, err := parseStat(string(stat)); err != nil || state != 'T' {
+		if _, state, _, err := parseStat(string(stat)); err != nil || state != 'T' {
 			return false
 		}
 	}

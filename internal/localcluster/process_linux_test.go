@@ -91,9 +91,9 @@ func TestParseStat(t *testing.T) {
 		"name without the end": {stat: "12 (etcd", fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			start, state, err := parseStat(test.stat)
-			if (err != nil) != test.fails || start != test.start || state != test.state {
-				t.Errorf("got start %q, state %q, error %v", start, state, err)
+			start, state, threads, err := parseStat(test.stat)
+			if (err != nil) != test.fails || start != test.start || state != test.state || !test.fails && threads != 17 {
+				t.Errorf("got start %q, state %q, %d threads, error %v", start, state, threads, err)
 			}
 		})
 	}
