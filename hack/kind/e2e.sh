@@ -124,8 +124,10 @@ install() {
   [ -n "${FEDCTL_E2E_PROGRAMS:-}" ] || go build -o "$programs" ./cmd/fedctl ./cmd/controller
   fedctl install --image "$image" --fleet-api --wait 5m
   for name in "${names[@]:1}"; do
-    # Inside kind's network the API server has another address than outside.
-    endpoint=$(kind get kubeconfig --internal --name "$prefix-$name" | awk '$1 == "server:" { print $2 }')
+    # In kind's network the API server has another address than kind's kubeconfig has. This
+    # one is reached from here as well, which commands like "fedctl diff" need: nobody here
+    # knows the names of containers.
+    endpoint=https://$(docker inspect -f '{{.NetworkSettings.Networks.kind.IPAddress}}' "$prefix-$name-control-plane"):6443
     fedctl install --member "$name"
     fedctl join "$name" --cluster-context "$name" --api-endpoint "$endpoint" --fleet-access
   done
