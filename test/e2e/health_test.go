@@ -130,13 +130,16 @@ func kstatusOf(u *unstructured.Unstructured) string {
 	return result.Status.String()
 }
 
-// breakPods has the pods of a template run and never become ready, or become ready again.
+// breakPods has the pods of a template run and never become ready, or become ready again:
+// without kubelets by the annotation, and with them by a probe that nobody answers.
 func breakPods(template fields, broken bool) {
-	annotations := any(nil)
+	annotations, container := any(nil), podContainer()
 	if broken {
 		annotations = fields{localcluster.ReadyAnnotation: "false"}
+		container["readinessProbe"] = fields{"tcpSocket": fields{"port": 9}, "periodSeconds": 1}
 	}
 	set(template, "/spec/template/metadata/annotations", annotations)
+	set(template, "/spec/template/spec/containers", list{container})
 }
 
 var _ = Describe("How objects fare", Ordered, func() {

@@ -27,9 +27,11 @@ type typeCase struct {
 func podTemplate() fields {
 	return fields{
 		"metadata": fields{"labels": fields{"app": "e2e"}},
-		"spec":     fields{"containers": list{fields{"name": "main", "image": "registry.k8s.io/pause:3.10"}}},
+		"spec":     fields{"containers": list{podContainer()}},
 	}
 }
+
+func podContainer() fields { return fields{"name": "main", "image": "registry.k8s.io/pause:3.10"} }
 
 func workload(spec fields) fields {
 	spec["selector"] = fields{"matchLabels": fields{"app": "e2e"}}
