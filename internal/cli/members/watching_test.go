@@ -92,7 +92,7 @@ func jointly(t *testing.T, requireAll bool, of map[string]*standIn, missing ...u
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := config.Transport.RoundTrip(r) //nolint:bodyclose // at the end of the test
+		response, err := config.Transport.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)
 		}
