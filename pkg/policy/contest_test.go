@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fedctl/fedctl/pkg/federate"
 	"github.com/fedctl/fedctl/pkg/workload"
@@ -116,6 +117,23 @@ func (c *counting) Modify(_ string, tree map[string]any) (map[string]any, []fede
 
 // A policy that cannot be carried out anywhere does not make clusters differ: what the others
 // do is worked out once for those that are alike.
+// A federated object may be without a template, as that of a Namespace is.
+func TestEffectsWithoutTemplate(t *testing.T) {
+	policies := []*Policy{
+		named(policyOf(t, `{selectors: [{kind: ConfigMap}], rules: [{labels: {team: shop}, annotations: {a: b}}]}`), "labels"),
+		named(policyOf(t, `{selectors: [{kind: ConfigMap}], rules: [{replicas: 3}]}`), "changes-nothing"),
+		named(policyOf(t, `{selectors: [{kind: ConfigMap}], rules: [{patches: [{op: add, path: /data, value: {a: b}}]}]}`), "patches"),
+	}
+	layers := Layers(policies, NewObject(workload.Builtin(), schema.GroupKind{Kind: "ConfigMap"}, "", "settings", nil), nil, fleetOfOne)
+	var got []string
+	for _, e := range Effects(layers, nil, []string{"one"}) {
+		got = append(got, fmt.Sprint(e.Origin.Name, e.Changed, e.Fault))
+	}
+	if want := "labels[one] <nil> changes-nothing[] <nil> patches[one] <nil>"; strings.Join(got, " ") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, " "), want)
+	}
+}
+
 func TestEffectsBesideAnInvalidPolicy(t *testing.T) {
 	policies := []*Policy{
 		named(policyOf(t, `rules: [{replicas: 3}]`), "a"),

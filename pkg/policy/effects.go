@@ -15,9 +15,13 @@ type step struct {
 	notes         []federate.Note
 }
 
-// through carries out layers on a template for a cluster. The error is that of the last step.
+// through carries out layers on a template for a cluster; nil is one that is empty. The error is
+// that of the last step.
 func through(layers []federate.Layer, cluster string, template map[string]any) (steps []step, err error) {
 	tree := template
+	if tree == nil {
+		tree = map[string]any{}
+	}
 	for i := range layers {
 		if layers[i].Modifier == nil {
 			continue

@@ -92,6 +92,7 @@ func FuzzRule(f *testing.F) {
 	} {
 		f.Add(rule, `{"spec":{"template":{"spec":{"containers":[{"name":"train","image":"a","resources":{"limits":{"nvidia.com/gpu":1}}}]}}}}`)
 	}
+	f.Add(`{labels: {a: b}, annotations: {c: d}}`, ` `)
 	f.Fuzz(func(t *testing.T, rule, template string) {
 		p, ok := ruleFrom(rule)
 		if !ok {
