@@ -79,7 +79,7 @@ var _ = AfterSuite(func(ctx SpecContext) {
 
 // The log that all pods of a member have is empty for each spec, whichever came before it.
 var _ = BeforeEach(func() {
-	logs, err := filepath.Glob(filepath.Join(system.Dir(), "clusters", "clusters", "member-*", "logs", "pods.log"))
+	logs, err := filepath.Glob(filepath.Join(filepath.Dir(system.Kubeconfig()), "clusters", "member-*", "logs", "pods.log"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(logs).To(HaveLen(len(members)))
 	for _, log := range logs {
