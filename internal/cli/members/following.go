@@ -85,12 +85,14 @@ func (f *follower) run(ctx context.Context) {
 
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
-// say tells the watch of all, and waits until it listens.
-func (f *follower) say(ctx context.Context, t told) {
+// say tells the watch of all, and waits until it listens; false if it does not any more.
+func (f *follower) say(ctx context.Context, t told) bool {
 	t.cluster = f.cluster
 	select {
 	case f.tells <- t:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -106,9 +108,8 @@ func (f *follower) failed(ctx context.Context, err error) {
 func (f *follower) works(ctx context.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.lost {
-		f.lost = false
-		f.say(ctx, told{back: true})
+	if f.lost { // until it was told that it is back
+		f.lost = !f.say(ctx, told{back: true})
 	}
 }
 

@@ -247,3 +247,19 @@ func TestAMemberThatDoesNotServeTheTypeIsMissing(t *testing.T) {
 		}
 	}
 }
+
+// A member that is back stays one that is lost until that was told: a watch that ends meanwhile
+// tells nothing.
+func TestFollowerIsLostUntilItIsToldThatItIsBack(t *testing.T) {
+	f := &follower{jointWatch: &jointWatch{tells: make(chan told)}, cluster: "a", lost: true}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	f.works(over)
+	if !f.lost {
+		t.Fatal("nobody was told that it is back")
+	}
+	go f.works(t.Context())
+	if said := <-f.tells; !said.back || said.cluster != "a" {
+		t.Errorf("got %+v", said)
+	}
+}
