@@ -80,10 +80,15 @@ func (c *caller) open(ctx context.Context, by *http.Client, path, accept string,
 	if response.StatusCode == http.StatusOK {
 		return response.Body, nil
 	}
-	defer response.Body.Close()                                               //nolint:errcheck // only read
+	defer response.Body.Close() //nolint:errcheck // only read
+	return nil, refusalOf(response)
+}
+
+// refusalOf is what a member says in an answer that is none, bounded.
+func refusalOf(response *http.Response) *apierrors.StatusError {
 	text, _ := io.ReadAll(io.LimitReader(response.Body, answers.MostOfError)) // what there is of it
 	status := union.StatusOf(text)
 	status.Code = int32(response.StatusCode) //nolint:gosec // three digits
 	status.Message = errtext.Bounded(status.Message, errtext.Cluster)
-	return nil, &apierrors.StatusError{ErrStatus: status}
+	return &apierrors.StatusError{ErrStatus: status}
 }

@@ -1,12 +1,10 @@
 package members
 
 import (
-	"io"
 	"net/http"
 	"path"
 	"sync"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
@@ -15,9 +13,6 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-
-	"github.com/fedctl/fedctl/pkg/answers"
-	"github.com/fedctl/fedctl/pkg/fleetapi/union"
 )
 
 // Getter is a member as kubectl's code takes it, with the namespace that is meant there.
@@ -89,11 +84,8 @@ func (d *discovering) RoundTrip(r *http.Request) (*http.Response, error) {
 	case response.StatusCode < http.StatusBadRequest, response.StatusCode == http.StatusNotFound, response.StatusCode == http.StatusNotAcceptable: // which say what there is not
 		return response, nil
 	}
-	defer response.Body.Close()                                               //nolint:errcheck // only read
-	text, _ := io.ReadAll(io.LimitReader(response.Body, answers.MostOfError)) // what there is of it
-	status := union.StatusOf(text)
-	status.Code = int32(response.StatusCode) //nolint:gosec // three digits
-	d.failed = &apierrors.StatusError{ErrStatus: status}
+	defer response.Body.Close() //nolint:errcheck // only read
+	d.failed = refusalOf(response)
 	return nil, d.failed
 }
 
