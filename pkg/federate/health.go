@@ -2,6 +2,7 @@ package federate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fedctl/fedctl/pkg/errtext"
@@ -86,6 +87,9 @@ const longestHealth = 320
 // stayed, healthy for too long to Degraded: clusters are those of the next status, and have
 // no times yet.
 func stampHealth(in *FoldInput, clusters []ClusterStatus) {
+	if !slices.ContainsFunc(clusters, func(c ClusterStatus) bool { return c.Health != nil }) {
+		return // most objects are no workloads
+	}
 	now := in.Now.UTC().Format(time.RFC3339)
 	said := 0
 	for i := range clusters {
