@@ -23,6 +23,7 @@ import (
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/cli/members"
 	"github.com/fedctl/fedctl/internal/view"
+	"github.com/fedctl/fedctl/pkg/answers"
 )
 
 const (
@@ -176,7 +177,7 @@ type listed struct {
 
 // list reads the events of a member that are asked for.
 func (o *Options) list(ctx context.Context, m members.Member) (*listed, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(answers.WithPages(ctx, &answers.Pages{}), answerTimeout)
 	defer cancel()
 	c, err := kubernetes.NewForConfig(m.Config)
 	if err != nil {

@@ -13,12 +13,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/fedctl/fedctl/internal/cli/members"
+	"github.com/fedctl/fedctl/pkg/answers"
 )
 
 // ofCronJob are the pods of the Jobs that a CronJob owns. It has no selector, and its next Job
 // comes with another: as long as logs are followed, the Jobs are looked for again and again.
 func ofCronJob(ctx context.Context, m members.Member, cronJob metav1.Object) (target, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(answers.WithPages(ctx, &answers.Pages{}), answerTimeout)
 	defer cancel()
 	c, err := kubernetes.NewForConfig(m.Config)
 	if err != nil {

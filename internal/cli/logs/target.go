@@ -18,6 +18,7 @@ import (
 	"k8s.io/kubectl/pkg/scheme"
 
 	"github.com/fedctl/fedctl/internal/cli/members"
+	"github.com/fedctl/fedctl/pkg/answers"
 )
 
 const (
@@ -120,7 +121,7 @@ func (t target) options() metav1.ListOptions {
 
 // list are the pods that are there, and the version of the list.
 func (t target) list(ctx context.Context, c kubernetes.Interface, namespace string) (pods []corev1.Pod, version string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(answers.WithPages(ctx, &answers.Pages{}), answerTimeout)
 	defer cancel()
 	options := t.options()
 	options.Limit = pageSize
