@@ -20,33 +20,35 @@ import (
 // ours, and change and go with what they follow. Since they are the values that are there
 // already, an object that exists is not changed by it, and no pod started anew.
 
-// completions are what is filled in. Each is given the object as its own copy, of which
-// only the outermost map is one.
+// completions are what is filled in outside of pods. Each is given the object as its own
+// copy, of which only the outermost map is one.
 var completions = map[schema.GroupKind]func(object map[string]any){
 	{Kind: "Secret"}: mergeStringData,
 	{Group: "networking.k8s.io", Kind: "NetworkPolicy"}: derivePolicyTypes,
-	{Kind: "PodTemplate"}:                               completePods("template", "spec"),
-	{Kind: "ReplicationController"}:                     inOrder(deriveSelector, completePods("spec", "template", "spec")),
-	{Group: "apps", Kind: "Deployment"}:                 completePods("spec", "template", "spec"),
-	{Group: "apps", Kind: "ReplicaSet"}:                 completePods("spec", "template", "spec"),
-	{Group: "apps", Kind: "StatefulSet"}:                completePods("spec", "template", "spec"),
-	{Group: "apps", Kind: "DaemonSet"}:                  inOrder(completeDaemonSet, completePods("spec", "template", "spec")),
+	{Kind: "ReplicationController"}:                     deriveSelector,
+	{Group: "apps", Kind: "DaemonSet"}:                  completeDaemonSet,
 	{Kind: "Service"}:                                   completeTrafficPolicy,
-	{Group: "batch", Kind: "CronJob"}:                   completePods("spec", "jobTemplate", "spec", "template", "spec"),
 }
 
-func inOrder(fills ...func(object map[string]any)) func(object map[string]any) {
-	return func(object map[string]any) {
-		for _, fill := range fills {
-			fill(object)
-		}
-	}
+// completedPods are where the spec of pods is that is completed as well.
+var completedPods = map[schema.GroupKind][]string{
+	{Kind: "PodTemplate"}:                {"template", "spec"},
+	{Kind: "ReplicationController"}:      {"spec", "template", "spec"},
+	{Group: "apps", Kind: "Deployment"}:  {"spec", "template", "spec"},
+	{Group: "apps", Kind: "ReplicaSet"}:  {"spec", "template", "spec"},
+	{Group: "apps", Kind: "StatefulSet"}: {"spec", "template", "spec"},
+	{Group: "apps", Kind: "DaemonSet"}:   {"spec", "template", "spec"},
+	{Group: "batch", Kind: "CronJob"}:    {"spec", "jobTemplate", "spec", "template", "spec"},
 }
 
-// complete fills in what an API server would. object is finish's own copy.
-func complete(gk schema.GroupKind, object map[string]any) {
+// complete fills in what an API server would. object is finish's own copy. What is known of
+// containers may be nil.
+func complete(gk schema.GroupKind, object map[string]any, known *pieces) {
 	if fill := completions[gk]; fill != nil {
 		fill(object)
+	}
+	if path := completedPods[gk]; path != nil && present(object, path) {
+		completePodSpec(ownPath(object, path), known)
 	}
 }
 
@@ -154,49 +156,49 @@ func completeDaemonSet(object map[string]any) {
 	object["spec"] = spec
 }
 
-// completePods completes the spec of pods at a path.
-func completePods(path ...string) func(object map[string]any) {
-	return func(object map[string]any) {
-		if at := slices.Concat(path, []string{""}); present(object, path) {
-			copyPath(object, at)
-			node := object
-			for _, field := range path {
-				node, _ = node[field].(map[string]any)
-			}
-			completePodSpec(node)
-		}
+// ownPath makes the maps on the way to a place copies, one level deep, that of the place
+// included, which it returns; nil if there is no map.
+func ownPath(object map[string]any, path []string) map[string]any {
+	copyPath(object, slices.Concat(path, []string{""}))
+	for _, field := range path {
+		object, _ = object[field].(map[string]any)
 	}
+	return object
 }
 
 // completePodSpec completes a pod's spec, of which only the outermost map is a copy;
 // nil if it is not an object.
-func completePodSpec(spec map[string]any) {
+func completePodSpec(spec map[string]any, known *pieces) {
 	if spec == nil {
 		return
 	}
 	mirrorServiceAccount(spec)
 	for _, field := range []string{"initContainers", "containers"} {
-		completeItems(spec, field, func(container map[string]any) map[string]any {
-			return withPullPolicy(container, "image", "imagePullPolicy")
-		})
+		completeItems(spec, field, func(container map[string]any) any { return known.of(container, completeContainer) })
 	}
-	completeItems(spec, "volumes", func(volume map[string]any) map[string]any {
-		source, ok := volume["image"].(map[string]any)
-		if !ok {
-			return volume
-		}
-		completed := withPullPolicy(source, "reference", "pullPolicy")
-		if len(completed) == len(source) {
-			return volume
-		}
-		volume = maps.Clone(volume)
-		volume["image"] = completed
+	completeItems(spec, "volumes", completeVolume)
+}
+
+func completeContainer(container map[string]any) map[string]any {
+	return withPullPolicy(container, "image", "imagePullPolicy")
+}
+
+func completeVolume(volume map[string]any) any {
+	source, ok := volume["image"].(map[string]any)
+	if !ok {
 		return volume
-	})
+	}
+	completed := withPullPolicy(source, "reference", "pullPolicy")
+	if len(completed) == len(source) {
+		return volume
+	}
+	volume = maps.Clone(volume)
+	volume["image"] = completed
+	return volume
 }
 
 // completeItems completes the objects in a list; those that do not change are shared.
-func completeItems(spec map[string]any, field string, completed func(item map[string]any) map[string]any) {
+func completeItems(spec map[string]any, field string, completed func(item map[string]any) any) {
 	items, ok := spec[field].([]any)
 	if !ok {
 		return

@@ -64,7 +64,7 @@ func TestComplete(t *testing.T) {
 			for key, value := range source {
 				got[key] = value // as finish has it
 			}
-			complete(schema.ParseGroupKind(kindOf(test.kind)), got)
+			complete(schema.ParseGroupKind(kindOf(test.kind)), got, nil)
 			if diff := cmp.Diff(object(t, test.after).Object, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -3,9 +3,9 @@ package federate
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -41,6 +41,8 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 		return appendString(b, v)
 	case map[string]any:
 		return appendMap(b, v)
+	case piece:
+		return append(b, v...), nil
 	case []any:
 		if v == nil {
 			return append(b, "null"...), nil
@@ -60,30 +62,36 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 	return appendAny(b, v)
 }
 
+// entry is one of a map.
+type entry struct {
+	key   string
+	value any
+}
+
 func appendMap(b []byte, m map[string]any) ([]byte, error) {
 	if m == nil {
 		return append(b, "null"...), nil
 	}
-	var space [16]string
-	keys := slices.AppendSeq(space[:0], maps.Keys(m))
-	slices.Sort(keys)
-	b = append(b, '{')
-	first := true
-	for _, key := range keys {
-		value := m[key]
+	var space [16]entry
+	entries := space[:0]
+	for key, value := range m {
 		if value == nil && key == "creationTimestamp" {
 			continue
 		}
-		if !first {
+		entries = append(entries, entry{key, value})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	b = append(b, '{')
+	for i := range entries {
+		if i > 0 {
 			b = append(b, ',')
 		}
-		first = false
 		var err error
-		if b, err = appendString(b, key); err != nil {
+		if b, err = appendString(b, entries[i].key); err != nil {
 			return nil, err
 		}
 		b = append(b, ':')
-		if b, err = appendJSON(b, value); err != nil {
+		if b, err = appendJSON(b, entries[i].value); err != nil {
 			return nil, err
 		}
 	}

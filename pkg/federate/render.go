@@ -57,6 +57,8 @@ type Renderer struct {
 
 	// alike is what was made for clusters that layers treat alike.
 	alike alike
+	// pieces are what those have in common that differ; nil where none do.
+	pieces *pieces
 }
 
 // unchanged is the template as an object, made once.
@@ -95,6 +97,7 @@ func newRenderer(intent Intent, t Target) (*Renderer, error) {
 	for _, layer := range intent.Layers {
 		r.layers = append(r.layers, indexLayer(layer, isSecret(t.GVK)))
 		r.warnOverrides(layer)
+		r.pieces = &pieces{}
 	}
 	return r, nil
 }

@@ -116,7 +116,7 @@ func (r *Renderer) finish(tree map[string]any, left bool) (Rendered, *RenderErro
 		return Rendered{}, err
 	}
 	object["metadata"] = metadata
-	complete(r.gvk.GroupKind(), object)
+	complete(r.gvk.GroupKind(), object, r.pieces)
 
 	rendered, encodeErr := newRendered(object)
 	replicas := replicasIn(object)
