@@ -41,11 +41,18 @@ func churnTime() time.Duration {
 	return d
 }
 
+// step is how long a writer takes for one change at least: a churn that lasts leaves the
+// machine to others, too.
+const step = 20 * time.Millisecond
+
 // churn creates, changes and deletes ConfigMaps of a namespace, until ctx ends.
 func churn(ctx context.Context, c *framework.Cluster, namespace string, writer int) error {
 	const names = 60                                   // of each writer
 	random := rand.New(rand.NewPCG(uint64(writer), 1)) // the same each time
+	pace := time.NewTicker(step)
+	defer pace.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
+		<-pace.C
 		object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("churned-%d-%d", writer, random.IntN(names))}}
 		err := c.Get(ctx, keyOf(object), object)
 		switch {
