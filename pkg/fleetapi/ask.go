@@ -25,6 +25,7 @@ import (
 type refusal struct {
 	union.Missing
 	status metav1.Status // that the member has answered with; Code 0: none
+	anew   bool          // a watch is to begin with a list, since the member does not remember where it was
 }
 
 func (r *refusal) Error() string { return r.String() }

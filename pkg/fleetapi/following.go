@@ -56,10 +56,12 @@ type following struct {
 	scratch []byte // what can be written of an object
 
 	begun, over bool
+	answered    time.Time // the watch; zero: there is none
 	// mu is for what a timer may change: that of a watch which is quiet.
-	mu      sync.Mutex
-	lost    bool
-	failing time.Time
+	mu       sync.Mutex
+	lost     bool
+	fleeting bool // lost until a watch lasts, however often a list is of use
+	failing  time.Time
 }
 
 const (
@@ -69,20 +71,23 @@ const (
 
 // run follows until ctx ends.
 func (f *following) run(ctx context.Context) {
-	for wait := leastWait; ; {
-		began := time.Now()
+	for pauses := (union.Pauses{Most: mostWait}); ; {
+		f.answered = time.Time{}
+		how := union.Ends
 		refused := f.advance(ctx)
 		switch {
 		case ctx.Err() != nil || f.over:
 			return
 		case refused == nil:
-			wait = leastWait
+		case refused.anew:
+			how = union.Expires
 		default:
+			how = union.Fails
 			f.failed(ctx, refused)
-			wait = min(2*wait, mostWait)
 		}
-		if time.Since(began) > mostWait {
-			wait = leastWait
+		wait := pauses.After(how, f.lasted())
+		if how == union.Expires && pauses.Fleeting() {
+			f.fleets(ctx, refused)
 		}
 		select {
 		case <-ctx.Done():
@@ -94,6 +99,14 @@ func (f *following) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// lasted is for how long there was a watch.
+func (f *following) lasted() time.Duration {
+	if f.answered.IsZero() {
+		return 0
+	}
+	return time.Since(f.answered)
 }
 
 // stillAllowed asks the host again, until it answers: a right that cannot be looked up is none.
@@ -138,24 +151,47 @@ func (f *following) works(ctx context.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failing = time.Time{}
-	if f.lost {
+	if f.lost && !f.fleeting {
 		f.lost = !f.say(ctx, told{back: true, head: f.head})
 	}
 }
 
-// lasting calls works when the watch has lasted for longer than a member may take. stop
-// waits for it.
+// lasting calls works when the watch has lasted for longer than a member may take, or, where
+// others did not hold, for as long as ends the count of these. stop waits for it.
 func (f *following) lasting(ctx context.Context) (stop func()) {
+	long := f.Timeout
+	if f.fleeting {
+		long = mostWait
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var timer sync.WaitGroup
 	timer.Go(func() {
 		select {
 		case <-ctx.Done():
-		case <-time.After(f.Timeout):
-			f.works(ctx)
+		case <-time.After(long):
+			f.holds(ctx)
 		}
 	})
 	return func() { cancel(); timer.Wait() }
+}
+
+// holds notes that a watch lasts.
+func (f *following) holds(ctx context.Context) {
+	f.mu.Lock()
+	f.fleeting = false
+	f.mu.Unlock()
+	f.works(ctx)
+}
+
+// fleets says, once, that the cluster's watches do not hold. What it has is told as it is listed,
+// which is ever more seldom.
+func (f *following) fleets(ctx context.Context, r *refusal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fleeting = true
+	if !f.lost {
+		f.lost = f.say(ctx, told{lost: r})
+	}
 }
 
 // failed says that the cluster is lost, if it has failed for as long as a member may take.
@@ -200,6 +236,7 @@ func (f *following) advance(ctx context.Context) *refusal {
 	}
 	defer r.Close()
 	r.pause()
+	f.answered = time.Now()
 	f.answers(ctx)
 	defer f.lasting(ctx)()
 	return f.events(ctx, r)
@@ -325,7 +362,7 @@ func (f *following) expired(ctx context.Context, status metav1.Status) *refusal 
 		return f.beginAnew(ctx, status.Message)
 	}
 	f.list = true
-	return nil
+	return &refusal{Missing: union.Missing{Cluster: f.cluster, Reason: union.Failed, Message: union.NoHold(status.Message)}, status: status, anew: true}
 }
 
 func (f *following) beginAnew(ctx context.Context, why string) *refusal {

@@ -18,8 +18,7 @@ import (
 )
 
 const (
-	leastWait = time.Second
-	mostWait  = 15 * time.Second
+	mostWait = 15 * time.Second
 	// answerTimeout is how long a member may take to answer a watch, steady how long one has to
 	// last that tells nothing until its member is taken to be back.
 	answerTimeout = 30 * time.Second
@@ -43,8 +42,10 @@ type follower struct {
 	objects *union.Known
 	columns union.Columns
 
-	mu   sync.Mutex
-	lost bool
+	answered time.Time // the watch; zero: there is none
+	mu       sync.Mutex
+	lost     bool
+	fleeting bool // lost until a watch lasts, however often a list is of use
 }
 
 // follower follows from the version that the client names, which is that of what was listed
@@ -60,7 +61,9 @@ func (w *jointWatch) follower(m Member) *follower {
 
 // run follows until ctx ends.
 func (f *follower) run(ctx context.Context) {
-	for wait := leastWait; ctx.Err() == nil; {
+	for pauses := (union.Pauses{Most: mostWait}); ctx.Err() == nil; {
+		f.answered = time.Time{}
+		how := union.Ends
 		err := f.round(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -69,18 +72,28 @@ func (f *follower) run(ctx context.Context) {
 			f.say(ctx, told{over: &metav1.Status{Code: http.StatusGone, Reason: metav1.StatusReasonExpired, Message: "cluster " + f.cluster + ": " + errtext.Stable(err)}})
 			return
 		case expired(err):
-			f.version, wait = "", leastWait
+			how, f.version = union.Expires, ""
 		case err != nil:
-			f.failed(ctx, err)
-			wait = min(2*wait, mostWait)
-		default:
-			wait = leastWait
+			how = union.Fails
+			f.failed(ctx, MissingOf(f.cluster, err))
+		}
+		wait := pauses.After(how, f.lasted())
+		if how == union.Expires && pauses.Fleeting() {
+			f.fleets(ctx, err)
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
 	}
+}
+
+// lasted is for how long there was a watch.
+func (f *follower) lasted() time.Duration {
+	if f.answered.IsZero() {
+		return 0
+	}
+	return time.Since(f.answered)
 }
 
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
@@ -96,21 +109,53 @@ func (f *follower) say(ctx context.Context, t told) bool {
 	}
 }
 
-func (f *follower) failed(ctx context.Context, err error) {
+func (f *follower) failed(ctx context.Context, missing union.Missing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	missing := MissingOf(f.cluster, err)
 	f.lost = true
 	f.say(ctx, told{lost: &missing})
+}
+
+// fleets says that the member's watches do not hold. What it has is told as it is listed, which is
+// ever more seldom.
+func (f *follower) fleets(ctx context.Context, err error) {
+	f.mu.Lock()
+	f.fleeting = true
+	f.mu.Unlock()
+	f.failed(ctx, union.Missing{Cluster: f.cluster, Reason: union.Failed, Message: union.NoHold(errtext.Stable(err))})
 }
 
 // works says that the member is back, if it was lost.
 func (f *follower) works(ctx context.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.lost { // until it was told that it is back
+	if f.lost && !f.fleeting { // until it was told that it is back
 		f.lost = !f.say(ctx, told{back: true})
 	}
+}
+
+// lasting calls holds when the watch lasts: for a moment, or, where others did not hold, for as long
+// as ends the count of these.
+func (f *follower) lasting(ctx context.Context) *time.Timer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	long := steady
+	if f.fleeting {
+		long = mostWait
+	}
+	return time.AfterFunc(long, func() {
+		if ctx.Err() == nil {
+			f.holds(ctx)
+		}
+	})
+}
+
+// holds notes that a watch lasts.
+func (f *follower) holds(ctx context.Context) {
+	f.mu.Lock()
+	f.fleeting = false
+	f.mu.Unlock()
+	f.works(ctx)
 }
 
 // round lists, if it is not known from where to watch, and watches until the watch ends.
@@ -135,7 +180,8 @@ func (f *follower) round(ctx context.Context) error {
 		return err
 	}
 	defer body.Close() //nolint:errcheck // only read
-	defer time.AfterFunc(steady, func() { f.works(ctx) }).Stop()
+	f.answered = time.Now()
+	defer f.lasting(ctx).Stop()
 	return f.events(ctx, body)
 }
 

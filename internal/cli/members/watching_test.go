@@ -27,6 +27,8 @@ type standIn struct {
 	mu     sync.Mutex
 	names  []string
 	broken bool
+	gone   bool // for watches of any version
+	lists  int
 }
 
 func newStandIn(t *testing.T, names ...string) *standIn {
@@ -44,12 +46,19 @@ func (s *standIn) set(names []string, broken bool) {
 
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	names, broken := s.names, s.broken
+	names, broken, gone := s.names, s.broken, s.gone
+	watches := r.URL.Query().Get("watch") != ""
+	if !watches {
+		s.lists++
+	}
 	s.mu.Unlock()
 	switch {
 	case broken:
 		w.WriteHeader(http.StatusInternalServerError)
-	case r.URL.Query().Get("watch") != "":
+	case watches && gone:
+		w.WriteHeader(http.StatusGone)
+		_, _ = fmt.Fprint(w, `{"kind":"Status","code":410,"reason":"Expired","message":"too old"}`)
+	case watches:
 		_ = http.NewResponseController(w).Flush()
 		for {
 			select {
@@ -177,6 +186,38 @@ func TestAMemberThatIsLostWhileItIsWatchedIsNamed(t *testing.T) {
 		t.Fatal(got)
 	}
 	expect(t, next, "DELETED b/y")
+}
+
+// A member that takes no list for new enough to be watched is named once, and listed ever more
+// seldom. What it has is told all the same.
+func TestAMemberWhoseWatchesDoNotHoldIsNamed(t *testing.T) {
+	t.Parallel()
+	a, b := newStandIn(t, "x"), newStandIn(t, "y")
+	b.gone = true
+	_, next, _ := jointly(t, false, map[string]*standIn{"a": a, "b": b})
+	expect(t, next, `BOOKMARK {"b":{"reason":"Failed","message":"its watches do not hold, so it is listed from time to time: too old"}}`)
+	b.mu.Lock()
+	if b.lists > 2 {
+		t.Errorf("it was listed %d times before", b.lists)
+	}
+	b.mu.Unlock()
+	b.set([]string{"y", "z"}, false)
+	expect(t, next, "ADDED b/z")
+	a.says("MODIFIED", "x", "9")
+	expect(t, next, "MODIFIED a/x") // and not that it is back
+}
+
+func TestAMemberWhoseWatchesDidNotHoldIsBackWhenOneLasts(t *testing.T) {
+	f := &follower{jointWatch: &jointWatch{tells: make(chan told)}, cluster: "a"}
+	go f.fleets(t.Context(), errOtherKind)
+	if said := <-f.tells; said.lost == nil || said.lost.Cluster != "a" {
+		t.Fatalf("got %+v", said)
+	}
+	f.works(t.Context()) // tells nothing
+	go f.holds(t.Context())
+	if said := <-f.tells; !said.back {
+		t.Errorf("got %+v", said)
+	}
 }
 
 func TestAMemberThatIsMissingInTheListIsToldOfWhenItIsThere(t *testing.T) {
