@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -258,13 +257,12 @@ func (f *following) events(ctx context.Context, r *reply) *refusal {
 				return f.expired(ctx, status)
 			}
 			return &refusal{Missing: union.Missing{Cluster: f.cluster, Reason: union.Failed, Message: status.Message}, status: status}
-		case f.form.As == union.Table:
-			err = f.table(ctx, event)
-		default:
+		case f.form.As != union.Table:
 			head := union.ObjectHead(event.Object)
-			if err = f.fits(ctx, head.Kind, head.APIVersion); err == nil {
-				err = f.object(ctx, event.Type, event.Object, "")
-			}
+			err = f.fits(ctx, head.Kind, head.APIVersion)
+		}
+		if err == nil {
+			err = f.changes(ctx, event)
 		}
 		if err != nil {
 			return r.failed(err)
@@ -295,41 +293,35 @@ func (f *following) fits(ctx context.Context, kind, apiVersion string) error {
 	return errOtherKind
 }
 
-func (f *following) table(ctx context.Context, event union.Event) error {
-	version, columns, rows := union.TableHead(event.Object)
+// changes tells what an event does.
+func (f *following) changes(ctx context.Context, event union.Event) error {
+	columns, changes := f.form.Changes(event)
 	if len(columns) > 0 {
 		f.columns = columns
 	}
-	if event.Type == union.Bookmark {
-		return f.object(ctx, event.Type, event.Object, version)
-	}
-	for _, row := range rows {
-		if err := f.object(ctx, event.Type, row, version); err != nil {
+	for change, err := range changes {
+		if err == nil {
+			err = f.change(ctx, change)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// object tells of one object, or row, and remembers where the watch is.
-func (f *following) object(ctx context.Context, kind string, object []byte, version string) error {
-	id, err := f.identity(object)
-	if err != nil {
-		return err
-	}
-	if id.ResourceVersion != "" && kind != union.Bookmark || version == "" {
-		version = id.ResourceVersion
-	}
-	if kind != union.Bookmark {
-		if err := f.writable(object); err != nil {
+// change tells of one object, or row, and remembers where the watch is.
+func (f *following) change(ctx context.Context, c union.Change) error {
+	if c.Kind != union.Bookmark {
+		if err := f.writable(c.Object); err != nil {
 			return err
 		}
-		f.known.Note(kind, id)
+		f.known.Note(c.Kind, c.ID)
 	}
 	f.works(ctx)
-	f.say(ctx, told{kind: kind, object: slices.Clone(object), columns: f.columns, version: version})
-	if version != "" {
-		f.version = version
+	f.say(ctx, told{kind: c.Kind, object: slices.Clone(c.Object), columns: f.columns, version: c.Version})
+	if c.Version != "" {
+		f.version = c.Version
 	}
 	return nil
 }
@@ -345,123 +337,4 @@ func (f *following) writable(object []byte) (err error) {
 		f.scratch = nil
 	}
 	return err
-}
-
-func (f *following) identity(object []byte) (union.Identity, error) {
-	if f.form.As == union.Table {
-		if inner := union.ObjectOf(object); inner != nil {
-			object = inner
-		}
-	}
-	return union.IdentityOf(object)
-}
-
-// expired lists anew what the cluster does not remember, if it is known what was told.
-func (f *following) expired(ctx context.Context, status metav1.Status) *refusal {
-	if !f.known.Complete {
-		return f.beginAnew(ctx, status.Message)
-	}
-	f.list = true
-	return &refusal{Missing: union.Missing{Cluster: f.cluster, Reason: union.Failed, Message: union.NoHold(status.Message)}, status: status, anew: true}
-}
-
-func (f *following) beginAnew(ctx context.Context, why string) *refusal {
-	f.say(ctx, told{begun: !f.begun, over: &metav1.Status{
-		Code: http.StatusGone, Reason: metav1.StatusReasonExpired, Message: errtext.Bounded("cluster "+f.cluster+": "+why, errtext.Cluster),
-	}})
-	f.over = true
-	return nil
-}
-
-// tellAll lists, and tells what has changed since what was told before: the first time all.
-func (f *following) tellAll(ctx context.Context) *refusal {
-	listed, token, size, trail := union.NewKnown(), "", pageSize, trail{}
-	if f.silent {
-		size = 1
-	}
-	for {
-		p, refused := f.open(ctx, f.cluster, f.query(size, token))
-		if refused != nil {
-			return refused
-		}
-		if refused := p.keep(0); refused != nil {
-			return refused
-		}
-		f.head, f.columns = p.Head, p.Columns
-		f.answers(ctx)
-		if err := f.fits(ctx, p.ItemKind(), p.APIVersion); err != nil {
-			p.close()
-			return errorOf(f.cluster, err)
-		}
-		objects := 0
-		refused, err := p.each(func(item []byte) error {
-			objects++
-			return f.compare(ctx, listed, item)
-		})
-		if refused == nil && err != nil {
-			refused = errorOf(f.cluster, err)
-		}
-		if refused != nil {
-			return refused
-		}
-		f.head, f.version = p.Head, p.ResourceVersion
-		if trail.endless(p.Continue, objects) {
-			return errorOf(f.cluster, errEndless)
-		}
-		if token = p.Continue; token == "" || f.silent {
-			break
-		}
-	}
-	f.lists++
-	switch {
-	case f.silent:
-		f.known.Complete = false
-	case f.lists > 1 && (!listed.Complete || !f.known.Complete):
-		return f.beginAnew(ctx, "it has more objects than are compared, and does not remember what has changed")
-	default:
-		f.vanished(ctx, listed)
-	}
-	f.list = false
-	f.works(ctx)
-	f.say(ctx, told{synced: true, version: f.version, head: f.head})
-	return nil
-}
-
-func (f *following) compare(ctx context.Context, listed *union.Known, item []byte) error {
-	id, err := f.identity(item)
-	if err == nil && !f.silent {
-		err = f.writable(item)
-	}
-	if err != nil || f.silent {
-		return err
-	}
-	listed.Note(union.Added, id)
-	kind, recreated := f.known.Listed(id)
-	if recreated != nil {
-		f.remains(ctx, *recreated)
-	}
-	f.known.Note(union.Added, id)
-	if kind != "" {
-		f.say(ctx, told{kind: kind, object: slices.Clone(item), columns: f.columns, mark: union.Mark{Kind: f.head.ItemKind(), APIVersion: f.head.APIVersion}})
-	}
-	return nil
-}
-
-// vanished tells of what is not there any more.
-func (f *following) vanished(ctx context.Context, listed *union.Known) {
-	if f.known.Complete && listed.Complete {
-		for _, id := range f.known.Vanished(listed) {
-			f.remains(ctx, id)
-		}
-	}
-	f.known = listed
-}
-
-// remains tells that an object is deleted of which nothing is left but which one it was.
-func (f *following) remains(ctx context.Context, id union.Identity) {
-	object := union.Remains(id, f.head.ItemKind(), f.head.APIVersion)
-	if f.form.As == union.Table {
-		object = union.RemainsRow(id, f.columns)
-	}
-	f.say(ctx, told{kind: union.Deleted, object: object, columns: f.columns})
 }

@@ -198,7 +198,7 @@ func (f *follower) list(ctx context.Context) error {
 		f.columns = now.Columns
 	}
 	for _, item := range now.items {
-		id, err := identityOf(item, f.form)
+		id, err := f.form.IdentityOf(item)
 		if err != nil {
 			return err
 		}
@@ -223,11 +223,7 @@ func (f *follower) list(ctx context.Context) error {
 
 // remains tells that an object is deleted of which nothing is left but which one it was.
 func (f *follower) remains(ctx context.Context, id union.Identity) {
-	object := union.Remains(id, f.first.head.ItemKind(), f.first.head.APIVersion)
-	if f.form.As == union.Table {
-		object = union.RemainsRow(id, f.columns)
-	}
-	f.say(ctx, told{kind: union.Deleted, object: object, columns: f.columns})
+	f.say(ctx, told{kind: union.Deleted, object: f.form.Remains(id, f.first.head, f.columns), columns: f.columns})
 }
 
 // events tells what a watch tells, until it ends.
@@ -241,52 +237,40 @@ func (f *follower) events(ctx context.Context, from io.Reader) error {
 			return err
 		case event.Type == union.Error:
 			return &apierrors.StatusError{ErrStatus: union.StatusOf(event.Object)}
-		case f.form.As == union.Table:
-			err = f.table(ctx, event)
-		default:
+		case f.form.As != union.Table:
 			if head := union.ObjectHead(event.Object); head.Kind != f.first.head.ItemKind() || head.APIVersion != f.first.head.APIVersion {
 				return errOtherKind
 			}
-			err = f.object(ctx, event.Type, event.Object, "")
 		}
-		if err != nil {
+		if err := f.changes(ctx, event); err != nil {
 			return err
 		}
 	}
 }
 
-func (f *follower) table(ctx context.Context, event union.Event) error {
-	version, columns, rows := union.TableHead(event.Object)
+// changes tells what an event does.
+func (f *follower) changes(ctx context.Context, event union.Event) error {
+	columns, changes := f.form.Changes(event)
 	if len(columns) > 0 {
 		f.columns = columns
 	}
-	if event.Type == union.Bookmark {
-		return f.object(ctx, event.Type, event.Object, version)
-	}
-	for _, row := range rows {
-		if err := f.object(ctx, event.Type, row, version); err != nil {
+	for change, err := range changes {
+		if err != nil {
 			return err
 		}
+		f.change(ctx, change)
 	}
 	return nil
 }
 
-// object tells of one object, or row, and remembers where the watch is.
-func (f *follower) object(ctx context.Context, kind string, object []byte, version string) error {
-	id, err := identityOf(object, f.form)
-	if err != nil {
-		return err
-	}
-	if id.ResourceVersion != "" && kind != union.Bookmark || version == "" {
-		version = id.ResourceVersion
-	}
-	if kind != union.Bookmark {
-		f.objects.Note(kind, id)
+// change tells of one object, or row, and remembers where the watch is.
+func (f *follower) change(ctx context.Context, c union.Change) {
+	if c.Kind != union.Bookmark {
+		f.objects.Note(c.Kind, c.ID)
 	}
 	f.works(ctx)
-	f.say(ctx, told{kind: kind, object: slices.Clone(object), columns: f.columns, version: version})
-	if version != "" {
-		f.version = version
+	f.say(ctx, told{kind: c.Kind, object: slices.Clone(c.Object), columns: f.columns, version: c.Version})
+	if c.Version != "" {
+		f.version = c.Version
 	}
-	return nil
 }

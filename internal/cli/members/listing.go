@@ -135,23 +135,13 @@ func (p *part) take(from io.Reader, form union.Form) error {
 		} else if err != nil {
 			return err
 		}
-		id, err := identityOf(item, form)
+		id, err := form.IdentityOf(item)
 		if err != nil {
 			return err
 		}
 		p.objects.Note(union.Added, id)
 		p.items = append(p.items, bytes.Clone(item))
 	}
-}
-
-// identityOf reads which object it is, or which one a row is of.
-func identityOf(object []byte, form union.Form) (union.Identity, error) {
-	if form.As == union.Table {
-		if inner := union.ObjectOf(object); inner != nil {
-			object = inner
-		}
-	}
-	return union.IdentityOf(object)
 }
 
 // joined is one list of those of the members, and what a watch of them begins with.

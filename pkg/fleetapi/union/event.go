@@ -56,24 +56,6 @@ func (e *Events) Next() (event Event, err error) {
 	return event, errors.New("what it says is no event of a watch")
 }
 
-// TableHead reads what a table says of itself.
-func TableHead(table []byte) (version string, columns Columns, rows [][]byte) {
-	for key, value := range pairs(table) {
-		switch key {
-		case "metadata":
-			id, _ := IdentityOf(table) // an error: rows have their own
-			version = id.ResourceVersion
-		case "columnDefinitions":
-			columns = ParseColumns(value)
-		case "rows":
-			for row := range elements(value) {
-				rows = append(rows, row)
-			}
-		}
-	}
-	return version, columns, rows
-}
-
 // AppendEvent writes an event around an object that write appends.
 func AppendEvent(to []byte, kind string, write func([]byte) ([]byte, error)) ([]byte, error) {
 	to = append(appendText(append(to, `{"type":`...), kind), `,"object":`...)

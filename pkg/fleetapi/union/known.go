@@ -68,8 +68,8 @@ func (k *Known) Vanished(listed *Known) (gone []Identity) {
 	return gone
 }
 
-// Remains is what is left of an object that has gone while nobody looked: which one it was.
-func Remains(id Identity, kind, apiVersion string) []byte {
+// remains is what is left of an object.
+func remains(id Identity, kind, apiVersion string) []byte {
 	metadata := map[string]any{"name": id.Name, "uid": id.UID, "resourceVersion": id.ResourceVersion}
 	if id.Namespace != "" {
 		metadata["namespace"] = id.Namespace
@@ -81,15 +81,15 @@ func Remains(id Identity, kind, apiVersion string) []byte {
 	return text
 }
 
-// RemainsRow is the same as the row of a table: its name, and nothing in the other columns.
-func RemainsRow(id Identity, columns Columns) []byte {
+// remainsRow is the same as the row of a table: its name, and nothing in the other columns.
+func remainsRow(id Identity, columns Columns) []byte {
 	cells := make([]any, len(columns))
 	for i, column := range columns {
 		if column.Format == "name" {
 			cells[i] = id.Name
 		}
 	}
-	text, err := json.Marshal(map[string]any{"cells": cells, "object": json.RawMessage(Remains(id, Metadata, "meta.k8s.io/v1"))})
+	text, err := json.Marshal(map[string]any{"cells": cells, "object": json.RawMessage(remains(id, Metadata, "meta.k8s.io/v1"))})
 	if err != nil {
 		return nil // strings only: there is none
 	}

@@ -232,7 +232,7 @@ func FuzzObjects(f *testing.F) {
 		if !json.Valid([]byte(text)) {
 			return
 		}
-		TableHead([]byte(text))
+		tableHead([]byte(text))
 		marked, err := AppendObject(nil, []byte(text), Mark{Cluster: "m", Version: "m=1"})
 		if err != nil {
 			return
