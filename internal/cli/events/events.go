@@ -20,7 +20,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/cli/members"
 	"github.com/fedctl/fedctl/internal/view"
 	"github.com/fedctl/fedctl/pkg/answers"
@@ -49,14 +48,13 @@ members that come back are taken up.
 type Options struct {
 	factory *cmdutil.Factory
 	members members.Flags
+	members.Namespaces
 
-	Namespace     string
-	AllNamespaces bool
-	For           string
-	Types         []string
-	Watch         bool
-	NoHeaders     bool
-	Output        cmdutil.Output
+	For       string
+	Types     []string
+	Watch     bool
+	NoHeaders bool
+	Output    cmdutil.Output
 
 	printing sync.Mutex
 	printer  *view.Printer
@@ -74,15 +72,13 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.Run(cmd.Context()) },
 	}
 	o.members.AddFlags(f, cmd, members.All)
+	o.AddNamespaces(f, cmd)
 	flags := cmd.Flags()
-	flags.StringVarP(&o.Namespace, "namespace", "n", "", "The namespace in the member clusters; by default that of the context.")
-	flags.BoolVarP(&o.AllNamespaces, "all-namespaces", "A", false, "All namespaces.")
 	flags.StringVar(&o.For, "for", "", "Only events of this object, TYPE/NAME.")
 	flags.StringSliceVar(&o.Types, "types", nil, "Only events of these types: Normal, Warning.")
 	flags.BoolVarP(&o.Watch, "watch", "w", false, "Go on with the events that come.")
 	flags.BoolVar(&o.NoHeaders, "no-headers", false, "Do not print the line of headers.")
 	o.Output.AddFlag(cmd, "Output format")
-	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
 	_ = cmd.RegisterFlagCompletionFunc("types", cobra.FixedCompletions([]string{corev1.EventTypeNormal, corev1.EventTypeWarning}, cobra.ShellCompDirectiveNoFileComp))
 	complete := members.CompleteTypeAndName(f, &o.Namespace)
 	_ = cmd.RegisterFlagCompletionFunc("for", func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
@@ -92,19 +88,15 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 }
 
 // Run prints.
-func (o *Options) Run(ctx context.Context) (err error) {
+func (o *Options) Run(ctx context.Context) error {
 	if err := o.Output.Validate(); err != nil {
 		return err
 	}
 	if o.For != "" && (strings.Count(o.For, "/") != 1 || strings.HasPrefix(o.For, "/") || strings.HasSuffix(o.For, "/")) {
 		return fmt.Errorf("--for %q is not TYPE/NAME", o.For)
 	}
-	if o.AllNamespaces {
-		o.Namespace = ""
-	} else if o.Namespace == "" {
-		if o.Namespace, err = fedtypes.ContextNamespace(o.factory); err != nil {
-			return err
-		}
+	if err := o.ResolveNamespace(o.factory); err != nil {
+		return err
 	}
 	o.printer = o.Output.Printer(o.factory)
 	o.printer.NoHeaders, o.printer.Stream = o.NoHeaders, o.Watch
@@ -156,11 +148,7 @@ func (o *Options) print(events []view.MemberEvent) error {
 		}
 		return o.printer.PrintDocument(map[string]any{"items": events})
 	case len(events) == 0 && !o.Watch:
-		where := "in namespace " + o.Namespace + " of the members"
-		if o.AllNamespaces {
-			where = "in the members"
-		}
-		_, err := fmt.Fprintf(o.factory.ErrOut, "No events %s.\n", where)
+		_, err := fmt.Fprintf(o.factory.ErrOut, "No events %s.\n", o.Where())
 		return err
 	}
 	return o.printer.PrintTable(view.EventTable(events, o.AllNamespaces, time.Now()))

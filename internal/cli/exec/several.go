@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	utilexec "k8s.io/client-go/util/exec"
@@ -19,19 +18,15 @@ import (
 	"github.com/fedctl/fedctl/pkg/turns"
 )
 
-const (
-	// atOnce is in how many members the command is begun at a time, soon for how long one counts:
-	// commands may last, and are to run everywhere.
-	atOnce = 16
-	soon   = 2 * time.Second
-)
+// soon is for how long a command counts: it may last, and is to run everywhere.
+const soon = 2 * members.Soon
 
 // several runs the command in each member, side by side, in lines that name their cluster and
 // pod.
 func (o *Options) several(ctx context.Context, in []members.Member, missing bool, name string, command []string) error {
 	out, errOut := o.writer(o.factory.Out), o.writer(o.factory.ErrOut)
 	errs, where := make([]error, len(in)), make([]lines.Source, len(in))
-	turns.New(atOnce, soon).Each(ctx, len(in), func(i int) {
+	turns.New(members.AtOnce, soon).Each(ctx, len(in), func(i int) {
 		where[i].Cluster = in[i].Name
 		to, errTo := out.Of(where[i]), errOut.Of(where[i])
 		errs[i] = o.in(ctx, in[i], name, command, genericiooptions.IOStreams{Out: to, ErrOut: errTo}, func(pod string) {

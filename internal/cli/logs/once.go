@@ -20,13 +20,6 @@ import (
 	"github.com/fedctl/fedctl/pkg/turns"
 )
 
-// atOnce is how many requests are begun at a time, soon for how long one counts that is not
-// answered.
-const (
-	atOnce = 16
-	soon   = time.Second
-)
-
 // log is that of one container.
 type log struct {
 	lines.Source
@@ -154,7 +147,7 @@ func (o *Options) findIn(ctx context.Context, m members.Member, notes *members.N
 
 // open begins to read all logs.
 func (o *Options) open(ctx context.Context, logs []*log) {
-	turns.New(atOnce, soon).Each(ctx, len(logs), func(i int) {
+	turns.New(members.AtOnce, members.Soon).Each(ctx, len(logs), func(i int) {
 		l := logs[i]
 		l.stream, l.err = openLog(ctx, l.client, l.namespace, l.pod, o.logOptions(l.container))
 	})

@@ -32,10 +32,6 @@ const (
 	NoContext = "NoContext"
 	// identifies is how long a cluster may take to say who it is.
 	identifies = 10 * time.Second
-	// atOnce is how many members are asked at a time, soon for how long one counts that does not
-	// answer.
-	atOnce = 16
-	soon   = time.Second
 )
 
 // byContexts finds a context for each of the host's KubeFedClusters that are meant.
@@ -58,7 +54,7 @@ func (r *Reacher) byContexts(ctx context.Context) (*Reached, error) {
 		}
 	}
 	configs, problems := make([]*rest.Config, len(asked)), make([]error, len(asked))
-	turns.New(atOnce, soon).Each(ctx, len(asked), func(i int) { configs[i], problems[i] = r.byContext(ctx, asked[i]) })
+	turns.New(AtOnce, Soon).Each(ctx, len(asked), func(i int) { configs[i], problems[i] = r.byContext(ctx, asked[i]) })
 	found := &Reached{}
 	for i, kfc := range asked {
 		if problems[i] != nil {

@@ -3,7 +3,7 @@
 // command.
 //
 //   - choice.go: which members are meant, in the words of --clusters
-//   - flags.go: the flags that commands share
+//   - flags.go, namespaces.go: the flags that commands share
 //   - reach.go: the members that can be reached, by one way or the other, and who is missing
 //   - contexts.go: whether a context of the kubeconfig leads to a member
 //   - joint.go: all members as one API server, where contexts lead to them; asking.go: how one is

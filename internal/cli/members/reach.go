@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -231,11 +232,18 @@ func MissingOf(cluster string, err error) union.Missing {
 	return union.Missing{Cluster: cluster, Reason: reason, Message: errtext.Stable(err)}
 }
 
+const (
+	// AtOnce is how many requests to members are begun at a time.
+	AtOnce = 16
+	// Soon is for how long one counts that is not answered.
+	Soon = time.Second
+)
+
 // Each asks the members, several at a time, and returns the answers of those that answer, by
 // their names. The others are missing.
 func Each[A any](ctx context.Context, r *Reached, ask func(context.Context, Member) (A, error)) map[string]A {
 	answers, errs := make([]A, len(r.Members)), make([]error, len(r.Members))
-	turns.New(atOnce, soon).Each(ctx, len(r.Members), func(i int) { answers[i], errs[i] = ask(ctx, r.Members[i]) })
+	turns.New(AtOnce, Soon).Each(ctx, len(r.Members), func(i int) { answers[i], errs[i] = ask(ctx, r.Members[i]) })
 	found := map[string]A{}
 	for i, m := range r.Members {
 		if errs[i] != nil {

@@ -10,10 +10,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
-	"github.com/fedctl/fedctl/internal/cli/fedtypes"
 	"github.com/fedctl/fedctl/internal/cli/members"
 	"github.com/fedctl/fedctl/internal/view"
-	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/fleetapi/union"
 )
 
@@ -30,14 +28,13 @@ const metricsTimeout = 30 * time.Second
 type podsOptions struct {
 	factory *cmdutil.Factory
 	members members.Flags
+	members.Namespaces
 
-	Namespace     string
-	AllNamespaces bool
-	Selector      string
-	SortBy        string
-	Containers    bool
-	NoHeaders     bool
-	Output        cmdutil.Output
+	Selector   string
+	SortBy     string
+	Containers bool
+	NoHeaders  bool
+	Output     cmdutil.Output
 }
 
 func newPodsCommand(f *cmdutil.Factory) *cobra.Command {
@@ -56,21 +53,19 @@ no such API.
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.Run(cmd.Context()) },
 	}
 	o.members.AddFlags(f, cmd, members.All)
+	o.AddNamespaces(f, cmd)
 	flags := cmd.Flags()
-	flags.StringVarP(&o.Namespace, "namespace", "n", "", "The namespace in the member clusters; by default that of the context.")
-	flags.BoolVarP(&o.AllNamespaces, "all-namespaces", "A", false, "All namespaces.")
 	flags.StringVarP(&o.Selector, "selector", "l", "", "Only pods whose labels match.")
 	flags.StringVar(&o.SortBy, "sort-by", "", "Sort by cpu or memory, the greatest first.")
 	flags.BoolVar(&o.Containers, "containers", false, "A row for each container.")
 	flags.BoolVar(&o.NoHeaders, "no-headers", false, "Do not print the line of headers.")
 	o.Output.AddFlag(cmd, "Output format")
-	_ = cmd.RegisterFlagCompletionFunc("namespace", fedtypes.CompleteNamespaces(f))
 	_ = cmd.RegisterFlagCompletionFunc("sort-by", cobra.FixedCompletions([]string{"cpu", "memory"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 // Run reads and prints.
-func (o *podsOptions) Run(ctx context.Context) (err error) {
+func (o *podsOptions) Run(ctx context.Context) error {
 	if err := o.Output.Validate(); err != nil {
 		return err
 	}
@@ -79,12 +74,8 @@ func (o *podsOptions) Run(ctx context.Context) (err error) {
 	default:
 		return fmt.Errorf("--sort-by takes cpu or memory, not %q", o.SortBy)
 	}
-	if o.AllNamespaces {
-		o.Namespace = ""
-	} else if o.Namespace == "" {
-		if o.Namespace, err = fedtypes.ContextNamespace(o.factory); err != nil {
-			return err
-		}
+	if err := o.ResolveNamespace(o.factory); err != nil {
+		return err
 	}
 	reacher, err := o.members.NewReacher(ctx, o.factory)
 	if err != nil {
@@ -165,15 +156,8 @@ func (o *podsOptions) print(rows []view.PodUsage) error {
 		}
 		return printer.PrintDocument(map[string]any{"items": rows})
 	case len(rows) == 0:
-		_, err := fmt.Fprintf(o.factory.ErrOut, "No metrics of pods %s.\n", errtext.Bounded(o.where(), errtext.Cluster))
+		_, err := fmt.Fprintf(o.factory.ErrOut, "No metrics of pods %s.\n", o.Where())
 		return err
 	}
 	return printer.PrintTable(view.PodUsageTable(rows, o.AllNamespaces, o.Containers))
-}
-
-func (o *podsOptions) where() string {
-	if o.AllNamespaces {
-		return "in the members"
-	}
-	return "in namespace " + o.Namespace + " of the members"
 }

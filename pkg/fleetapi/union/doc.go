@@ -9,7 +9,8 @@
 //   - values.go: the parts of JSON that is read as it comes; pairs.go: those of an object
 //   - list.go: a list that is read item by item
 //   - object.go: an object, marked with its cluster; table.go: rows, columns of several tables
-//   - event.go: events of watches; known.go: what one has told of, compared with a list
+//   - event.go: events of watches; change.go: what one tells of which object; known.go: what
+//     a watch has told of, compared with a list; pauses.go: when one that has ended is taken up
 //   - discovery.go: what several clusters serve
 //
 // Nothing here reads or writes anything: these are functions of plain values, and readers of
