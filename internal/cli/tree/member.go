@@ -27,11 +27,11 @@ import (
 const (
 	// answerTimeout is how long a member may take for all that is asked of it.
 	answerTimeout = time.Minute
-	pageSize      = 500
 	// atOnce is how many lists of one member are read at a time.
 	atOnce = 8
-	// mostSeen is how many objects of one kind are looked at in a member.
-	mostSeen = 20_000
+	// mostSeen is how many objects of one kind are looked at in a member, mostEvents how many events.
+	mostSeen   = 20_000
+	mostEvents = 100_000
 )
 
 // gathering is what is read of one member.
@@ -127,28 +127,21 @@ func (g *gathering) note(format string, args ...any) {
 
 // listOne keeps of a kind what somebody owns.
 func (g *gathering) listOne(ctx context.Context, r resource, namespace string) error {
-	options := metav1.ListOptions{Limit: pageSize}
-	for seen := 0; ; {
+	return pages(ctx, mostSeen, func(ctx context.Context, options metav1.ListOptions) (int, string, error) {
 		page, err := g.metadata.Resource(r.GroupVersionResource).Namespace(namespace).List(ctx, options)
 		if err != nil {
-			return err
+			return 0, "", err
 		}
 		g.mu.Lock()
+		defer g.mu.Unlock()
 		for i := range page.Items {
 			if o := ownedOf(r.Kind, &page.Items[i]); len(o.Owners) > 0 {
 				g.objects = append(g.objects, o)
 				g.by[o.UID] = r
 			}
 		}
-		g.mu.Unlock()
-		seen += len(page.Items)
-		if options.Continue = page.Continue; options.Continue == "" {
-			return nil
-		}
-		if seen >= mostSeen {
-			return fmt.Errorf("there are more than %d", mostSeen)
-		}
-	}
+		return len(page.Items), page.Continue, nil
+	})
 }
 
 // judge says how the objects of a tree fare, and of those that are not healthy the last event.
@@ -188,44 +181,41 @@ func (g *gathering) judge(ctx context.Context, tree *view.Tree, root *unstructur
 
 // each reads the objects of a resource, page by page: none is kept.
 func (g *gathering) each(ctx context.Context, r resource, namespace string, do func(*unstructured.Unstructured)) error {
-	options := metav1.ListOptions{Limit: pageSize}
-	for {
+	return pages(ctx, mostSeen, func(ctx context.Context, options metav1.ListOptions) (int, string, error) {
 		page, err := g.dynamic.Resource(r.GroupVersionResource).Namespace(namespace).List(ctx, options)
 		if err != nil {
-			return err
+			return 0, "", err
 		}
 		for i := range page.Items {
 			do(&page.Items[i])
 		}
-		if options.Continue = page.GetContinue(); options.Continue == "" {
-			return nil
-		}
-	}
+		return len(page.Items), page.GetContinue(), nil
+	})
 }
 
 // events finds the last event of each object that is not healthy: a warning, if there is one.
 func (g *gathering) events(ctx context.Context, nodes map[string]*view.Tree, namespace string) {
 	c, err := kubernetes.NewForConfig(g.member.Config)
-	for options := (metav1.ListOptions{Limit: pageSize}); err == nil; {
-		var page *corev1.EventList
-		if page, err = c.CoreV1().Events(namespace).List(ctx, options); err != nil {
-			break
-		}
-		for i := range page.Items {
-			e := &page.Items[i]
-			n := nodes[string(e.InvolvedObject.UID)]
-			if n == nil || n.Health == string(workload.Healthy) {
-				continue
+	if err == nil {
+		err = pages(ctx, mostEvents, func(ctx context.Context, options metav1.ListOptions) (int, string, error) {
+			page, err := c.CoreV1().Events(namespace).List(ctx, options)
+			if err != nil {
+				return 0, "", err
 			}
-			if event := view.EventOf(g.member.Name, e); n.Event == nil || tellsMore(&event, n.Event) {
-				n.Event = &event
+			for i := range page.Items {
+				e := &page.Items[i]
+				n := nodes[string(e.InvolvedObject.UID)]
+				if n == nil || n.Health == string(workload.Healthy) {
+					continue
+				}
+				if event := view.EventOf(g.member.Name, e); n.Event == nil || tellsMore(&event, n.Event) {
+					n.Event = &event
+				}
 			}
-		}
-		if options.Continue = page.Continue; options.Continue == "" {
-			return
-		}
+			return len(page.Items), page.Continue, nil
+		})
 	}
-	if ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		g.note("the events of %s cannot be read: %s", g.member.Name, errtext.Stable(err))
 	}
 }

@@ -4,7 +4,7 @@
 //
 //   - tree.go: the command and its flags; the federated object
 //   - member.go: what came of it in one member
-//   - kinds.go: what is looked at there
+//   - kinds.go: what is looked at there; pages.go: how far
 package tree
 
 import (
