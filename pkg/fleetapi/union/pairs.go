@@ -80,7 +80,7 @@ func valueEnd(in []byte, at int) int {
 }
 
 func textEnd(in []byte, at int) int {
-	for at++; at < len(in); at++ {
+	for at = plainEnd(in, at+1); at < len(in); at = plainEnd(in, at+1) {
 		switch in[at] {
 		case '\\':
 			at++
@@ -114,9 +114,23 @@ func isNull(value []byte) bool { return bytes.Equal(value, []byte("null")) }
 
 // appendText writes a string.
 func appendText(to []byte, text string) []byte {
+	if isPlain(text) {
+		return append(append(append(to, '"'), text...), '"')
+	}
 	quoted, err := json.Marshal(text)
 	if err != nil {
 		return append(to, `""`...) // there is none
 	}
 	return append(to, quoted...)
+}
+
+// isPlain says whether a text is written as it is, as names mostly are.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
 }

@@ -20,11 +20,13 @@ var (
 type values struct {
 	from *bufio.Reader
 	buf  []byte
+	last int // how long the last value was
+	most int // how long one may be
 }
 
 func newValues(from io.Reader) *values {
 	const buffer = 32 << 10
-	return &values{from: bufio.NewReaderSize(from, buffer)}
+	return &values{from: bufio.NewReaderSize(from, buffer), most: MostOfValue}
 }
 
 // peek is the next byte that is no space.
@@ -71,20 +73,53 @@ func (v *values) next() ([]byte, error) {
 		return nil, unexpected(err)
 	}
 	switch c {
-	case '{', '[':
-		err = v.nested()
-	case '"':
-		err = v.text()
-	default:
-		err = v.scalar()
+	case '{', '[', '"':
+		value, err := v.whole()
+		if err != nil || value == nil {
+			value, err = v.pieces(c)
+		}
+		v.last = len(value)
+		return value, unexpected(err)
 	}
-	if err != nil {
+	if err := v.scalar(); err != nil {
 		return nil, unexpected(err)
 	}
 	if !json.Valid(v.buf) {
 		return nil, errJSON
 	}
 	return v.buf, nil
+}
+
+// whole is the next value where all of it has been read already: it stays where it is. It is
+// nil where it has not, or is not likely to have been.
+func (v *values) whole() ([]byte, error) {
+	buffered := v.from.Buffered()
+	if buffered < v.last {
+		return nil, nil
+	}
+	chunk, err := v.from.Peek(buffered)
+	if err != nil {
+		return nil, err
+	}
+	end := scan(chunk, 0, 0)
+	if end < 0 {
+		return nil, nil // what is no JSON is found to be none by who copies it, too
+	}
+	_, err = v.from.Discard(end)
+	return chunk[:end], err
+}
+
+// pieces copies the next value together.
+func (v *values) pieces(first byte) (value []byte, err error) {
+	if first == '"' {
+		err = v.text()
+	} else {
+		err = v.nested()
+	}
+	if err == nil && scan(v.buf, 0, 0) != len(v.buf) {
+		err = errJSON
+	}
+	return v.buf, err
 }
 
 // bigBuffer is how much is kept for the next value.
@@ -130,8 +165,8 @@ func (v *values) text() error {
 		if err != nil {
 			return err
 		}
-		for i, c := range chunk {
-			switch {
+		for i := 0; i < len(chunk); i++ {
+			switch c := chunk[i]; {
 			case !begun:
 				begun = true // the quote
 			case escaped:
@@ -140,6 +175,8 @@ func (v *values) text() error {
 				escaped = true
 			case c == '"':
 				return v.keep(chunk[:i+1])
+			default:
+				i = max(i, plainEnd(chunk, i)-1)
 			}
 		}
 		if err := v.keep(chunk); err != nil {
@@ -180,7 +217,7 @@ func (v *values) chunk() ([]byte, error) {
 // keep takes a chunk, or the beginning of one.
 func (v *values) keep(chunk []byte) error {
 	v.buf = append(v.buf, chunk...)
-	if len(v.buf) > MostOfValue {
+	if len(v.buf) > v.most {
 		return errLong
 	}
 	_, err := v.from.Discard(len(chunk))
