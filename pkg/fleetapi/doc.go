@@ -6,6 +6,8 @@
 //   - clusters.go: the members, read from their KubeFedClusters
 //   - proxy.go: the way through to a member; upgrade.go, answer.go, streams.go: its parts
 //   - known.go: nobody is served before the host can be told from others
+//   - everywhere.go: several members at once; listing.go, pages.go, nextpages.go: lists of
+//     them, following.go, watching.go: watches
 //   - identity.go, path.go, headers.go: who, where to and what of a request gets there,
 //     as functions of plain values
 //   - members.go, renewal.go: the connections to the members, and their tokens

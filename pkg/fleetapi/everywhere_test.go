@@ -109,6 +109,7 @@ type hostOfMany struct {
 
 	members   []*standIn
 	forbidden []string
+	room      *room // nil: as much as there is
 }
 
 func (h *hostOfMany) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
@@ -175,9 +176,12 @@ func serve(t testing.TB, h *hostOfMany) *httptest.Server {
 func proxyFor(t testing.TB, h *hostOfMany, name string) http.Handler {
 	over, end := context.WithCancel(context.Background())
 	t.Cleanup(end)
+	if h.room == nil {
+		h.room = newRoom(mostNextOfAll)
+	}
 	p := &proxy{
 		members:    &members{clusters: h, secrets: h, namespace: "ns", responseTimeout: time.Minute},
-		authorizer: h, prefix: "host:", streams: &streams{over: over}, buffers: &buffers{}, places: newPlaces(20, 10),
+		authorizer: h, prefix: "host:", streams: &streams{over: over}, buffers: &buffers{}, places: newPlaces(20, 10), room: h.room,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := request.WithUser(r.Context(), &user.DefaultInfo{Name: "ada"})

@@ -25,12 +25,14 @@ type listing struct {
 	clusters []string
 	begun    []*beginning
 	turns    *turns.Turns
+	next     *nextPages
+	at       int // the cluster that is written
 
 	versions union.Version
 	head     union.Head
 	columns  union.Columns
 	count    int
-	next     *union.Token
+	goesOn   *union.Token
 	// kindAtEnd: it was not known when the first item was written, since servers write it
 	// behind the items of custom resources.
 	kindAtEnd bool
@@ -45,7 +47,7 @@ const mostOfList = 10 * time.Minute
 
 // list answers a list, or one object of each cluster.
 func (e *everywhere) list(ctx context.Context, w http.ResponseWriter, clusters []string) error {
-	l := &listing{everywhere: e, clusters: clusters, turns: turns.New(mostAtOnce, turns.Soon(e.Timeout/2, len(clusters), mostAtOnce)), versions: union.Version{}}
+	l := &listing{everywhere: e, clusters: clusters, turns: turns.New(mostAtOnce, turns.Soon(e.Timeout/2, len(clusters), mostAtOnce)), next: newNextPages(e.room), versions: union.Version{}}
 	end := time.Now().Add(mostOfList)
 	l.out = &holding{w: w, most: mostHeldOfAll, header: e.warn, until: func() time.Time { return end }}
 	if e.Limit > 0 {
@@ -85,7 +87,7 @@ func (l *listing) end() {
 	if l.kindAtEnd {
 		l.out.buf = union.AppendKind(append(l.out.buf, ','), l.head)
 	}
-	l.out.buf = union.AppendTail(l.out.buf, l.versions, l.next, l.absent.list())
+	l.out.buf = union.AppendTail(l.out.buf, l.versions, l.goesOn, l.absent.list())
 }
 
 // nowhere is the error where no cluster has an object of the name.
@@ -227,6 +229,7 @@ func (l *listing) missing(r *refusal) error {
 // write writes the clusters, until the page is full.
 func (l *listing) write(ctx context.Context) error {
 	for i, cluster := range l.clusters {
+		l.at = i
 		if l.Continue != nil {
 			l.askUpTo(ctx, i+min(i, ahead))
 		}
@@ -249,7 +252,7 @@ func (l *listing) write(ctx context.Context) error {
 	return nil
 }
 
-// cluster writes one cluster. full: the page has no place for more, and next says where the
+// cluster writes one cluster. full: the page has no place for more, and goesOn says where the
 // next one begins.
 func (l *listing) cluster(ctx context.Context, cluster string, b *beginning) (full bool, err error) {
 	mark, count := len(l.out.buf), l.count
@@ -261,9 +264,9 @@ func (l *listing) cluster(ctx context.Context, cluster string, b *beginning) (fu
 			l.endAt(cluster, "")
 			return true, nil
 		}
-		token, refused, err = l.page(ctx, cluster, exact(l.query(l.left(), ""), l.versions[cluster]))
+		token, refused, err = l.page(ctx, cluster, "")
 	default:
-		token, refused, err = l.rest(b.page)
+		token, refused, err = l.rest(ctx, b.page)
 	}
 	for trail := (trail{token: token}); token != "" && refused == nil && err == nil; {
 		if l.left() == 0 {
@@ -271,7 +274,7 @@ func (l *listing) cluster(ctx context.Context, cluster string, b *beginning) (fu
 			return true, nil
 		}
 		before := l.count
-		token, refused, err = l.page(ctx, cluster, l.query(l.left(), token))
+		token, refused, err = l.page(ctx, cluster, token)
 		if refused == nil && err == nil && trail.endless(token, l.count-before) {
 			refused = errorOf(cluster, errEndless)
 		}
@@ -292,30 +295,22 @@ func (l *listing) left() int {
 
 // endAt ends the page.
 func (l *listing) endAt(cluster, token string) {
-	l.next = &union.Token{Versions: l.versions, At: cluster, Continue: token, Missing: map[string]string{}}
+	l.goesOn = &union.Token{Versions: l.versions, At: cluster, Continue: token, Missing: map[string]string{}}
 	if l.form.As == "" {
-		l.next.Kind = l.head.Kind
+		l.goesOn.Kind = l.head.Kind
 	}
 	for _, m := range l.absent.list() {
-		l.next.Missing[m.Cluster] = m.Reason
+		l.goesOn.Missing[m.Cluster] = m.Reason
 	}
 	for _, c := range l.clusters {
-		if _, missing := l.next.Missing[c]; c > cluster && l.versions[c] == "" && !missing {
-			l.next.Rest = append(l.next.Rest, c)
+		if _, missing := l.goesOn.Missing[c]; c > cluster && l.versions[c] == "" && !missing {
+			l.goesOn.Rest = append(l.goesOn.Rest, c)
 		}
 	}
 }
 
-func (l *listing) page(ctx context.Context, cluster string, query url.Values) (token string, refused *refusal, err error) {
-	p, refused := l.open(ctx, cluster, query)
-	if refused != nil {
-		return "", refused, nil
-	}
-	return l.rest(p)
-}
-
 // rest writes a page of a member, and returns that member's token for its next one.
-func (l *listing) rest(p *page) (token string, refused *refusal, err error) {
+func (l *listing) rest(ctx context.Context, p *page) (token string, refused *refusal, err error) {
 	mark, mapping, mapped := union.Mark{Cluster: p.reply.cluster}, union.Mapping{}, false
 	var invalid *refusal
 	refused, err = p.each(func(item []byte) error {
@@ -324,6 +319,7 @@ func (l *listing) rest(p *page) (token string, refused *refusal, err error) {
 				l.columns = p.Columns
 			}
 			mapping, mapped = union.MappingOf(l.columns, p.Columns), true
+			l.readAhead(ctx, p)
 		}
 		if invalid = l.item(item, mapping, mark); invalid != nil {
 			return errInvalid
@@ -380,6 +376,7 @@ func (l *listing) lost(r *refusal, mark, count int) error {
 
 // close ends what was asked for and not written.
 func (l *listing) close() {
+	l.next.close()
 	for _, b := range l.begun {
 		go func() {
 			<-b.done

@@ -36,10 +36,34 @@ const (
 type page struct {
 	*union.List
 	reply *reply
+	limit int // that it was asked with; 0: none
 	kept  [][]byte
 	size  int  // of what is kept
+	read  int  // how many objects have been read, which are of length
+	of    int  // so long together
 	whole bool // kept are all
 	large bool // one object that is longer than was to be read of it: nothing is kept
+}
+
+// next is the next object.
+func (p *page) next() ([]byte, error) {
+	item, err := p.Next()
+	if err == nil {
+		p.read++
+		p.of += len(item) + leastOfItem
+	}
+	return item, err
+}
+
+// mean is what keeping an object takes, of those that have been read.
+func (p *page) mean() int { return p.of/max(p.read, 1) + 1 }
+
+// most is how many objects it has at most, if its member keeps to what it was asked.
+func (p *page) most() int {
+	if p.whole {
+		return len(p.kept)
+	}
+	return p.limit
 }
 
 func (p *page) close() { p.reply.Close() }
@@ -66,7 +90,7 @@ func (t *trail) endless(token string, objects int) bool {
 // keep reads items until all are there, or as much as may be kept.
 func (p *page) keep(most int) *refusal {
 	for p.size <= most && !p.whole {
-		item, err := p.Next()
+		item, err := p.next()
 		switch {
 		case errors.Is(err, io.EOF):
 			p.whole = true
@@ -97,7 +121,7 @@ func (p *page) each(take func([]byte) error) (refused *refusal, err error) {
 	p.kept = nil
 	for !p.whole {
 		p.reply.resume()
-		item, err := p.Next()
+		item, err := p.next()
 		p.reply.pause()
 		if errors.Is(err, io.EOF) {
 			return nil, nil //nolint:nilnil // documented: nobody has failed
@@ -125,7 +149,8 @@ func (e *everywhere) openUpTo(ctx context.Context, cluster string, query url.Val
 	if refused != nil {
 		return nil, refused
 	}
-	return &page{List: union.NewList(r, e.form), reply: r}, nil
+	limit, _ := strconv.Atoi(query.Get("limit"))
+	return &page{List: union.NewList(r, e.form), reply: r, limit: limit}, nil
 }
 
 // openObject asks a member for one object, which is a list of one, or of none.
@@ -189,6 +214,7 @@ type beginning struct {
 	done    chan struct{}
 	page    *page
 	head    union.Head
+	mean    int // of its objects
 	refused *refusal
 	again   bool // more than is kept: to be asked once more, at the version of the head
 	told    bool // that it is missing
@@ -218,7 +244,7 @@ func (e *everywhere) begin(ctx context.Context, all *turns.Turns, cluster string
 			return
 		}
 		b.refused = b.page.keep(most)
-		b.head = b.page.Head
+		b.head, b.mean = b.page.Head, b.page.mean()
 		if b.refused != nil || hold || b.page.whole && b.page.size <= most {
 			return
 		}

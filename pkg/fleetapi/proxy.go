@@ -34,6 +34,7 @@ type proxy struct {
 	streams    *streams
 	buffers    httputil.BufferPool
 	places     *places
+	room       *room // for pages of lists of several members
 }
 
 var (

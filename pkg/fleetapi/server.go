@@ -134,6 +134,7 @@ func (s *Server) resources(config *genericapiserver.Config) (map[string]rest.Sto
 		fleetv1alpha1.ClustersResource + "/" + fleetv1alpha1.ProxySubresource: &proxy{
 			members: s.members, authorizer: config.Authorization.Authorizer, prefix: s.options.IdentityPrefix,
 			streams: &streams{over: s.over}, buffers: &buffers{}, places: newPlaces(s.options.MaxRequests, s.options.MaxRequestsPerUser),
+			room: newRoom(mostNextOfAll),
 		},
 	}, nil
 }

@@ -43,6 +43,9 @@ func NewList(from io.Reader, form Form) *List {
 	return &List{values: newValues(from), table: form.As == Table}
 }
 
+// AtMost has no more be read of a value than so many bytes.
+func (l *List) AtMost(bytes int) { l.values.most = min(bytes, MostOfValue) }
+
 // Next is the next item, until the one after it is read. io.EOF: the list has been read to
 // its end, and its head is known.
 func (l *List) Next() ([]byte, error) {
