@@ -126,15 +126,23 @@ var _ = Describe("Commands", func() {
 
 	It("run kubectl on a member", func(ctx SpecContext) {
 		allow(ctx, members[1], "masters-by-kubectl", group("host:system:masters"), podReader)
-		Eventually(ctx, func() (string, error) {
-			root, err := framework.Root()
-			Expect(err).NotTo(HaveOccurred())
-			command := exec.CommandContext(ctx, system.Fedctl, "kubectl", "--cluster", "member-2", "--kubeconfig", system.Kubeconfig(), "--host-cluster-context", host.Name,
+		root, err := framework.Root()
+		Expect(err).NotTo(HaveOccurred())
+		kubectl := func(ctx context.Context, cluster string) (out string, code int) {
+			command := exec.CommandContext(ctx, system.Fedctl, "kubectl", "--cluster", cluster, "--kubeconfig", system.Kubeconfig(), "--host-cluster-context", host.Name,
 				"--", "get", "namespaces", "-o", "name")
 			command.Env = []string{"PATH=/nowhere", "FEDCTL_KUBERNETES=" + filepath.Join(root, "bin", "kubernetes"), "HOME=" + GinkgoT().TempDir()}
-			out, err := command.CombinedOutput()
-			return string(out), err
-		}).Should(ContainSubstring("namespace/kube-system"))
+			said, _ := command.CombinedOutput() // its code tells
+			return string(said), command.ProcessState.ExitCode()
+		}
+		Eventually(ctx, func(g Gomega) {
+			out, code := kubectl(ctx, "member-2")
+			g.Expect(out).To(ContainSubstring("namespace/kube-system"))
+			g.Expect(code).To(BeZero())
+		}).Should(Succeed())
+		out, code := kubectl(ctx, "nosuch")
+		Expect(out).To(Equal("error: cluster nosuch has not joined; see \"fedctl get clusters\"\n"))
+		Expect(code).To(Equal(1))
 	}, NodeTimeout(2*time.Minute))
 
 	It("take the access to a member away again, and leave nothing behind", Serial, func(ctx SpecContext) {

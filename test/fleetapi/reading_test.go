@@ -133,10 +133,34 @@ func podsRunning(ctx context.Context, member *framework.Cluster, app string) (ru
 // that is over.
 func (r reader) talk(ctx context.Context, member, app string, second int, text string) {
 	GinkgoHelper()
+	r.write(ctx, "logs/pods.log", member, app, second, text)
+}
+
+func (r reader) write(ctx context.Context, file, member, app string, second int, text string) {
+	GinkgoHelper()
 	line := fmt.Sprintf("2026-01-01T10:00:%02d.000000000Z stdout F %s", second, text)
 	Eventually(ctx, func() int {
-		return r.run(ctx, "exec", "deployment/"+app, "-n", "default", "--clusters", member, "--", "sh", "-c", `printf '%s\n' "$1" >>logs/pods.log`, "talk", line).Code
+		return r.run(ctx, "exec", "deployment/"+app, "-n", "default", "--clusters", member, "--", "sh", "-c", `printf '%s\n' "$1" >>"$2"`, "talk", line, file).Code
 	}).Should(BeZero())
+}
+
+// stop stops a member until the spec ends, or it is started again.
+func stop(ctx context.Context, member string) {
+	GinkgoHelper()
+	Expect(system.Faults().StopMember(ctx, member)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) {
+		Expect(system.Faults().StartMember(ctx, member)).To(Succeed())
+		Expect(system.WaitForMember(ctx, member, true)).To(Succeed())
+	}, NodeTimeout(4*time.Minute))
+}
+
+// lose stops member-2, which ends a watch that requires all, and is named by another one.
+func lose(ctx context.Context, strict, lenient *gexec.Session) {
+	GinkgoHelper()
+	stop(ctx, "member-2")
+	Eventually(ctx, strict).Should(gexec.Exit(1))
+	Expect(strict.Err).To(gbytes.Say("the watch has ended: cluster member-2 is missing"))
+	Eventually(ctx, lenient.Err).Should(gbytes.Say("Warning: cluster member-2 is missing"))
 }
 
 // clusterLister may know which members there are.
@@ -209,6 +233,26 @@ var _ = Describe("fedctl logs", func() {
 		Eventually(ctx, func() []byte { return follow.Out.Contents() }).Should(And(MatchRegexp(`\[member-1/yearly-1-[^\]]*\] of a year`), MatchRegexp(`\[member-1/yearly-2-[^\]]*\] of a year`)))
 	}, NodeTimeout(5*time.Minute))
 
+	It("prints those of the containers before a restart, and names pods that have none", func(ctx SpecContext) {
+		admin := administrating(ctx, "logs-previous")
+		deployed(ctx, "again", members...)
+		admin.talk(ctx, "member-1", "again", 11, "after the restart")
+		admin.write(ctx, "logs/previous.log", "member-1", "again", 10, "why it has ended")
+		DeferCleanup(func(ctx SpecContext) {
+			admin.run(ctx, "exec", "deployment/again", "-n", "default", "--clusters", "member-1", "--", "rm", "logs/previous.log")
+		}, NodeTimeout(time.Minute))
+		got := admin.run(ctx, "logs", "deployment/again", "-n", "default", "--previous")
+		Expect(got.Out).To(MatchRegexp(`^\[member-1/again-[^\]]*\] why it has ended\n$`))
+		Expect(got.ErrOut).To(MatchRegexp(`Warning: the log of member-2/again-\S+: \S+`))
+		Expect(got.Code).To(Equal(1))
+		got = admin.run(ctx, "logs", "deployment/again", "-n", "default", "-p", "--clusters", "member-1")
+		Expect(got.Out).To(MatchRegexp(`^\[member-1/again-[^\]]*\] why it has ended\n$`))
+		Expect(got.Code).To(BeZero())
+		got = admin.run(ctx, "logs", "deployment/again", "-n", "default", "-p", "-f")
+		Expect(got.Code).To(Equal(1))
+		Expect(got.ErrOut).To(ContainSubstring("--previous and --follow exclude each other"))
+	}, NodeTimeout(5*time.Minute))
+
 	It("ends when the pod that it follows is gone", func(ctx SpecContext) {
 		admin := administrating(ctx, "logs-vanish")
 		deployed(ctx, "vanish", members[0])
@@ -245,11 +289,7 @@ var _ = Describe("fedctl logs", func() {
 		admin.talk(ctx, "member-1", "down", 7, "before")
 		follow := admin.start(ctx, "logs", "deployment/down", "-n", "default", "-f", "--tail", "1")
 		Eventually(ctx, follow.Out).Should(gbytes.Say(`\[member-1/down-[^\]]*\] before`))
-		Expect(system.Faults().StopMember(ctx, "member-2")).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) {
-			Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
-			Expect(system.WaitForMember(ctx, "member-2", true)).To(Succeed())
-		}, NodeTimeout(4*time.Minute))
+		stop(ctx, "member-2")
 		Eventually(ctx, follow.Err).Should(gbytes.Say("Warning: cluster member-2 is missing"))
 		Expect(system.WaitForMember(ctx, "member-2", false)).To(Succeed())
 		got := admin.run(ctx, "logs", "deployment/down", "-n", "default", "--tail", "1")
@@ -358,6 +398,20 @@ var _ = Describe("fedctl top pods", func() {
 			Expect(got.ErrOut).To(ContainSubstring("cluster " + member.Name + " is missing (NotServed): it has no metrics API"))
 		}
 	}, NodeTimeout(2*time.Minute))
+
+	It("names a member that is down with the reason that its way has for it", Serial, func(ctx SpecContext) {
+		admin, own := administrating(ctx, "top-down"), reader{copyOf(system.Kubeconfig())}
+		stop(ctx, "member-2")
+		contexts := own.run(ctx, "--context", "host", "top", "pods", "-n", "default", "--via", "contexts")
+		Expect(contexts.ErrOut).To(ContainSubstring("cluster member-2 is missing (NoContext): context member-2 does not lead there now: "))
+		Expect(system.WaitForMember(ctx, "member-2", false)).To(Succeed())
+		through := admin.run(ctx, "top", "pods", "-n", "default")
+		Expect(through.ErrOut).To(ContainSubstring("cluster member-2 is missing (NotReady): ClusterNotReachable"))
+		for _, got := range []result{contexts, through} {
+			Expect(got.ErrOut).To(And(ContainSubstring("cluster member-1 is missing (NotServed): it has no metrics API"), ContainSubstring("No metrics of pods in namespace default of the members.")))
+			Expect(got.Code).To(Equal(1))
+		}
+	}, NodeTimeout(8*time.Minute))
 })
 
 var _ = Describe("fedctl get --clusters -w", func() {
@@ -374,14 +428,7 @@ var _ = Describe("fedctl get --clusters -w", func() {
 		for _, w := range []*gexec.Session{strict, lenient} {
 			Eventually(ctx, w.Out).Should(gbytes.Say(`member-1 +c `))
 		}
-		Expect(system.Faults().StopMember(ctx, "member-2")).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) {
-			Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
-			Expect(system.WaitForMember(ctx, "member-2", true)).To(Succeed())
-		}, NodeTimeout(4*time.Minute))
-		Eventually(ctx, strict).Should(gexec.Exit(1))
-		Expect(strict.Err).To(gbytes.Say("the watch has ended: cluster member-2 is missing"))
-		Eventually(ctx, lenient.Err).Should(gbytes.Say("Warning: cluster member-2 is missing"))
+		lose(ctx, strict, lenient)
 		labelled(ctx, members[0], "watched", "d")
 		Eventually(ctx, lenient.Out).Should(gbytes.Say(`member-1 +d `))
 		lenient.Interrupt()
@@ -451,14 +498,7 @@ var _ = Describe("fedctl get --clusters -w by contexts", func() {
 		labelled(ctx, members[1], "direct", "d3")
 		Eventually(ctx, table.Out).Should(gbytes.Say(`ADDED +member-2 +d3 `))
 		Eventually(ctx, names.Out).Should(gbytes.Say("configmap/d3\n"))
-		Expect(system.Faults().StopMember(ctx, "member-2")).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) {
-			Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
-			Expect(system.WaitForMember(ctx, "member-2", true)).To(Succeed())
-		}, NodeTimeout(4*time.Minute))
-		Eventually(ctx, strict).Should(gexec.Exit(1))
-		Expect(strict.Err).To(gbytes.Say("the watch has ended: cluster member-2 is missing"))
-		Eventually(ctx, table.Err).Should(gbytes.Say("Warning: cluster member-2 is missing"))
+		lose(ctx, strict, table)
 		labelled(ctx, members[0], "direct", "d4")
 		Eventually(ctx, table.Out).Should(gbytes.Say(`ADDED +member-1 +d4 `))
 		late := own.start(ctx, append(args, "-o", "name")...)
@@ -482,11 +522,7 @@ var _ = Describe("fedctl get TYPE NAME --clusters -w", func() {
 	It("begins although the object has not changed for longer than its cluster remembers", Serial, func(ctx SpecContext) {
 		admin := administrating(ctx, "get-old")
 		// A restarted API server remembers nothing that was before.
-		Expect(system.Faults().StopMember(ctx, "member-2")).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) {
-			Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
-			Expect(system.WaitForMember(ctx, "member-2", true)).To(Succeed())
-		}, NodeTimeout(4*time.Minute))
+		stop(ctx, "member-2")
 		Expect(system.WaitForMember(ctx, "member-2", false)).To(Succeed())
 		Expect(system.Faults().StartMember(ctx, "member-2")).To(Succeed())
 		Expect(system.WaitForMember(ctx, "member-2", true)).To(Succeed())
