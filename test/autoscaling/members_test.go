@@ -86,17 +86,7 @@ var _ = Describe("A member's own autoscaler", func() {
 
 	It("counts in a preference, which shares out the rest", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx, members...)
-		scaled, other := members[0], members[1]
-		loads[scaled.Name].set(ns, 100)
-		deployment(ctx, ns, "web", 1, "", members...)
-		createIn(ctx, host, `{apiVersion: scheduling.kubefed.io/v1alpha1, kind: ReplicaSchedulingPreference, metadata: {name: web, namespace: %s},
-			spec: {targetKind: FederatedDeployment, totalReplicas: 8, rebalance: true}}`, ns)
-		for _, c := range members {
-			kit.ExpectField(ctx, c, web(ns), "/status/readyReplicas", 4)
-		}
-		autoscalerIn(ctx, scaled, ns, "web")
-		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(2)))
-		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(6)))
+		scaled, other := sharing(ctx, ns)
 		loads[scaled.Name].set(ns, 250)
 		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(5)))
 		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(3)))
@@ -190,6 +180,24 @@ var _ = Describe("An autoscaler made by mistake", func() {
 	})
 })
 
+// sharing has a preference share eight replicas out, of which an autoscaler keeps two in the
+// first member, and the other has the rest.
+func sharing(ctx SpecContext, ns string) (scaled, other *framework.Cluster) {
+	GinkgoHelper()
+	scaled, other = members[0], members[1]
+	loads[scaled.Name].set(ns, 100)
+	deployment(ctx, ns, "web", 1, "", members...)
+	createIn(ctx, host, `{apiVersion: scheduling.kubefed.io/v1alpha1, kind: ReplicaSchedulingPreference, metadata: {name: web, namespace: %s},
+		spec: {targetKind: FederatedDeployment, totalReplicas: 8, rebalance: true}}`, ns)
+	for _, c := range members {
+		kit.ExpectField(ctx, c, web(ns), "/status/readyReplicas", 4)
+	}
+	autoscalerIn(ctx, scaled, ns, "web")
+	Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(2)))
+	Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(6)))
+	return scaled, other
+}
+
 // cutOff has the control plane not reach a member, and returns what ends that. Another address
 // alone would not do: the connection that works is kept up.
 func cutOff(ctx SpecContext, c *framework.Cluster) (mend func(SpecContext)) {
@@ -262,17 +270,7 @@ var _ = Describe("A member that cannot be reached", Serial, func() {
 
 	It("has its share taken over by the others, and counts again with what its autoscaler has", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx, members...)
-		scaled, other := members[0], members[1]
-		loads[scaled.Name].set(ns, 100)
-		deployment(ctx, ns, "web", 1, "", members...)
-		createIn(ctx, host, `{apiVersion: scheduling.kubefed.io/v1alpha1, kind: ReplicaSchedulingPreference, metadata: {name: web, namespace: %s},
-			spec: {targetKind: FederatedDeployment, totalReplicas: 8, rebalance: true}}`, ns)
-		for _, c := range members {
-			kit.ExpectField(ctx, c, web(ns), "/status/readyReplicas", 4)
-		}
-		autoscalerIn(ctx, scaled, ns, "web")
-		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(2)))
-		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(6)))
+		scaled, other := sharing(ctx, ns)
 
 		uid := kit.Found(ctx, scaled, web(ns)).GetUID()
 		mend := cutOff(ctx, scaled)
