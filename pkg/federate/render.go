@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -308,12 +309,24 @@ func templateFault(field, message string) *RenderError {
 	return &RenderError{Status: ComputeResourceFailed, Field: field, Message: message}
 }
 
+// scratch is where objects are encoded: how large one becomes shows at its end.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// mostScratch is how large a scratch is kept, in bytes.
+const mostScratch = 64 << 10
+
 // newRendered encodes the tree.
 func newRendered(tree map[string]any) (Rendered, error) {
-	data, err := appendJSON(make([]byte, 0, 1024), tree)
+	space := scratch.Get().(*[]byte)
+	data, err := appendJSON((*space)[:0], tree)
 	if err != nil {
 		return Rendered{}, err
 	}
 	sum := sha256.Sum256(data)
-	return Rendered{JSON: data, Hash: hex.EncodeToString(sum[:8])}, nil
+	rendered := Rendered{JSON: bytes.Clone(data), Hash: hex.EncodeToString(sum[:8])}
+	if cap(data) <= mostScratch {
+		*space = data
+		scratch.Put(space)
+	}
+	return rendered, nil
 }
