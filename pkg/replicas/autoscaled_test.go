@@ -2,6 +2,7 @@ package replicas
 
 import (
 	"maps"
+	"math"
 	"testing"
 
 	"k8s.io/utils/ptr"
@@ -31,6 +32,22 @@ func TestPlanAroundAutoscalers(t *testing.T) {
 		"a cluster of weight 0":        {weighed(map[string]planner.Preference{"a": {}, "*": {Weight: 1}}), numbers{}, numbers{}},
 		"a cluster that may have none": {weighed(map[string]planner.Preference{"a": {Weight: 1, Max: ptr.To(int64(0))}, "b": {Weight: 1}}), numbers{"b": 9}, numbers{}},
 		"a cluster with a least":       {weighed(map[string]planner.Preference{"a": {Min: 1}, "b": {Weight: 1}}), numbers{"b": 4}, numbers{"a": 5}},
+		"others with a least": {
+			planner.Preferences{Total: 3, Rebalance: true, Clusters: map[string]planner.Preference{"a": {Weight: 2}, "b": {Weight: 1, Min: 1}, "c": {Weight: 1}}},
+			numbers{"b": 1}, numbers{"a": 5},
+		},
+		"others with a least, of which some is left over": {
+			planner.Preferences{Total: 6, Rebalance: true, Clusters: map[string]planner.Preference{"a": {Weight: 2}, "*": {Weight: 1, Min: 2}}},
+			numbers{"b": 2, "c": 2}, numbers{"a": 5},
+		},
+		"all with a least, and more than there are to be": {
+			planner.Preferences{Total: 4, Rebalance: true, Clusters: map[string]planner.Preference{"a": {Weight: 2, Min: 2}, "b": {Weight: 1, Min: 3}}},
+			numbers{"b": 2}, numbers{"a": 5},
+		},
+		"others with a least beyond their most": {
+			planner.Preferences{Total: 3, Rebalance: true, Clusters: map[string]planner.Preference{"*": {Weight: 1}, "b": {Weight: 1, Min: math.MaxInt64}, "c": {Min: math.MaxInt64}}},
+			numbers{"b": 3}, numbers{"a": 5},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan, left := planAround(test.preferences, states, "ns/web")

@@ -201,6 +201,8 @@ func (o *outcome) tell(plan planner.Plan, left map[string]int64, states []cluste
 		name := states[i].Name
 		if n, isLeft := left[name]; isLeft {
 			notes = append(notes, fmt.Sprintf("%s has %d, which its autoscaler decides on", name, n))
+		} else if n := states[i].Current; states[i].left && n > 0 {
+			notes = append(notes, fmt.Sprintf("%s is to have none, and has %d, which its autoscaler decides on", name, n))
 		}
 		o.Clusters = append(o.Clusters, ClusterStatus{Name: name, Replicas: scheduled[name], Unschedulable: states[i].unschedulable})
 		if n := states[i].unschedulable; n > 0 {

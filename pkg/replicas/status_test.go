@@ -46,6 +46,20 @@ func TestOutcomeIsWrittenOnce(t *testing.T) {
 	}
 }
 
+// What an autoscaler keeps in a cluster that is to have none is said, since it is not changed.
+func TestOutcomeTellsOfAutoscaled(t *testing.T) {
+	o := outcome{}
+	o.tell(planner.Plan{Replicas: map[string]int64{"a": 0, "c": 4}}, map[string]int64{"b": 7}, []clusterState{
+		{Cluster: planner.Cluster{Name: "a", Current: 10}, left: true},
+		{Cluster: planner.Cluster{Name: "b", Current: 7}, left: true},
+		{Cluster: planner.Cluster{Name: "c", Current: 4}},
+	}, nil, 11)
+	const want = "11 replicas in 3 clusters; a is to have none, and has 10, which its autoscaler decides on; b has 7, which its autoscaler decides on"
+	if o.Reason != ReasonScheduled || o.Message != want {
+		t.Errorf("%s: %s", o.Reason, o.Message)
+	}
+}
+
 func TestReadPreference(t *testing.T) {
 	for _, test := range []struct{ name, spec, wantInvalid string }{
 		{"good", `{"targetKind":"FederatedDeployment","totalReplicas":3,"clusters":{"a":{"maxReplicas":2,"weight":1}}}`, ""},
