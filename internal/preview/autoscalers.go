@@ -37,6 +37,24 @@ func (p *Preview) recallAutoscalers(parsed *federate.Object) map[string]federate
 	return said
 }
 
+// DecideReplicas decides of a cluster that has the object, by the autoscalers that are found
+// there, and makes anew what it is sent. scaled: somebody else than the federation has set the
+// replicas that it has. It says whether they are the cluster's then.
+func (p *Preview) DecideReplicas(cluster *Cluster, found autoscaler.Found, scaled bool) (left bool) {
+	in := autoscaler.Input{Found: found, Before: cluster.Autoscaling, Template: cluster.Rendered.Replicas, There: true, Scaled: scaled}
+	decision := autoscaler.Decide(in)
+	if !decision.Leave {
+		return false
+	}
+	renderer, err := p.intent.LeavingReplicas([]string{cluster.Cluster}).Renderer(p.Type.RenderTarget())
+	if err != nil {
+		return false // which is said where the object is rendered
+	}
+	cluster.Autoscaling = decision.Says
+	cluster.Err = cluster.render(renderer)
+	return cluster.Err == nil
+}
+
 // replicas returns what says of clusters which replicas they have as the template and the
 // overrides have it; nil where that is none, or cannot be made. Most objects are never asked.
 func (p *Preview) replicas() func(cluster string) *int64 {

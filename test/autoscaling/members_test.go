@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -63,6 +65,30 @@ var _ = Describe("A member's own autoscaler", func() {
 		Eventually(ctx, autoscaling(ctx, federatedWeb(ns), scaled)).Should(BeEmpty())
 	})
 
+	It("has the replicas of what diff shows before the federation takes it over", func(ctx SpecContext) {
+		ns := federatedNamespace(ctx, members...)
+		c := members[0]
+		kit.ExpectField(ctx, c, kit.Named("v1", "Namespace", "", ns), "/status/phase", "Active")
+		manifest := func(apiVersion, kind, spec string) string {
+			return fmt.Sprintf(`{apiVersion: %s, kind: %s, metadata: {name: web, namespace: %s}, spec: %s}`, apiVersion, kind, ns, spec)
+		}
+		workload := func(replicas int) string {
+			return fmt.Sprintf(`{replicas: %d, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, image: registry.k8s.io/pause:3.9}]}}}`, replicas)
+		}
+		Expect(c.Create(ctx, kit.Parse(manifest("apps/v1", "Deployment", workload(5))))).To(Succeed())
+		file := filepath.Join(GinkgoT().TempDir(), "web.yaml")
+		Expect(os.WriteFile(file, []byte(manifest(typesVersion, "FederatedDeployment",
+			fmt.Sprintf(`{placement: {clusters: [{name: %s}]}, template: {spec: %s}}`, c.Name, workload(2)))), 0o600)).To(Succeed())
+		diff := func() string {
+			out, _ := system.Run(ctx, "diff", "-f", file) // its exit code says that there are differences
+			return out
+		}
+		Expect(diff()).To(ContainSubstring("-  replicas: 5\n+  replicas: 2"))
+
+		autoscalerIn(ctx, c, ns, "theirs")
+		Expect(diff()).To(And(ContainSubstring("+    kubefed.io/managed"), Not(ContainSubstring("+  replicas:"))))
+	})
+
 	It("may be KEDA's", func(ctx SpecContext) {
 		ns := federatedNamespace(ctx, members...)
 		c := members[0]
@@ -90,6 +116,13 @@ var _ = Describe("A member's own autoscaler", func() {
 		loads[scaled.Name].set(ns, 250)
 		Eventually(ctx, replicas(ctx, scaled, web(ns))).Should(Equal(int64(5)))
 		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(3)))
+
+		By("more than there are to be in all, which takes nothing of what the other is to have at least")
+		kit.Change(ctx, host, kit.Named("scheduling.kubefed.io/v1alpha1", "ReplicaSchedulingPreference", ns, "web"), func(u *unstructured.Unstructured) {
+			kit.Set(u.Object, "/spec/totalReplicas", 4)
+			kit.Set(u.Object, "/spec/clusters", kit.Fields{"*": kit.Fields{"weight": 1}, other.Name: kit.Fields{"weight": 1, "minReplicas": 2}})
+		})
+		Eventually(ctx, replicas(ctx, other, web(ns))).Should(Equal(int64(2)))
 	})
 })
 

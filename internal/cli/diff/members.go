@@ -23,6 +23,7 @@ import (
 	"github.com/fedctl/fedctl/internal/preview"
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/federate"
+	"github.com/fedctl/fedctl/pkg/fleet"
 	"github.com/fedctl/fedctl/pkg/propagation/member"
 	"github.com/fedctl/fedctl/pkg/reach"
 	"github.com/fedctl/fedctl/pkg/settings"
@@ -47,9 +48,10 @@ type members struct {
 
 // dialled is a member, or why it is not to be asked, or not any more.
 type dialled struct {
-	dry *member.DryRun
-	kfc *fedcorev1beta1.KubeFedCluster
-	err error
+	dry     *member.DryRun
+	scalers *scalers
+	kfc     *fedcorev1beta1.KubeFedCluster
+	err     error
 }
 
 func newMembers(ctx context.Context, f *cmdutil.Factory, protectedKeys []string) (*members, error) {
@@ -75,8 +77,7 @@ func (m *members) of(ctx context.Context, cluster string) *dialled {
 	if found != nil {
 		return found
 	}
-	d := &dialled{}
-	d.dry, d.kfc, d.err = m.dial(ctx, cluster)
+	d := m.dial(ctx, cluster)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.known[cluster] = d
@@ -84,36 +85,46 @@ func (m *members) of(ctx context.Context, cluster string) *dialled {
 }
 
 // dial makes sure that the member answers, and that it is the one that joined.
-func (m *members) dial(ctx context.Context, cluster string) (*member.DryRun, *fedcorev1beta1.KubeFedCluster, error) {
-	kfc := &fedcorev1beta1.KubeFedCluster{}
-	if err := m.host.Get(ctx, client.ObjectKey{Namespace: m.namespace, Name: cluster}, kfc); err != nil {
-		return nil, nil, fmt.Errorf("reading KubeFedCluster %s/%s: %w", m.namespace, cluster, err)
+func (m *members) dial(ctx context.Context, cluster string) *dialled {
+	d := &dialled{kfc: &fedcorev1beta1.KubeFedCluster{}}
+	if err := m.host.Get(ctx, client.ObjectKey{Namespace: m.namespace, Name: cluster}, d.kfc); err != nil {
+		d.err = fmt.Errorf("reading KubeFedCluster %s/%s: %w", m.namespace, cluster, err)
+		return d
 	}
-	secret, err := cmdutil.Credentials(ctx, m.host, kfc)
+	secret, err := cmdutil.Credentials(ctx, m.host, d.kfc)
 	if err != nil {
-		return nil, kfc, err
+		d.err = err
+		return d
 	}
-	config, err := reach.ClientConfig(kfc, secret, patience)
-	if err != nil {
-		return nil, kfc, err
+	config, err := reach.ClientConfig(d.kfc, secret, patience)
+	if err == nil {
+		err = identify(ctx, d.kfc, secret)
 	}
-	if err := identify(ctx, kfc, secret); err != nil {
-		return nil, kfc, err
+	if err == nil {
+		err = d.connect(config)
 	}
+	d.err = err
+	return d
+}
+
+// connect makes the clients of the member.
+func (d *dialled) connect(config *rest.Config) error {
 	config.WarningHandler = rest.NoWarnings{}
 	meta, err := metadata.NewForConfig(config)
 	if err != nil {
-		return nil, kfc, err
+		return err
 	}
 	dyn, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return nil, kfc, err
+		return err
 	}
 	disco, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
-		return nil, kfc, err
+		return err
 	}
-	return member.NewDryRun(meta, dyn, disco.RESTClient(), patience), kfc, nil
+	d.dry = member.NewDryRun(meta, dyn, disco.RESTClient(), patience)
+	d.scalers = &scalers{objects: dyn, served: fleet.NewDiscovery(disco.RESTClient(), patience)}
+	return nil
 }
 
 // identify asks a member who it is, as the controller does before it uses one.
@@ -164,12 +175,12 @@ func (m *members) apply(ctx context.Context, p *preview.Preview, cluster *previe
 		c.err = d.err
 		return
 	}
-	desired := member.Desired{
-		Ref:      member.Ref{Resource: p.Type.Target, Key: p.TargetKey()},
-		Rendered: cluster.Rendered, RetainReplicas: cluster.Rendered.LeavesReplicas, Exact: p.Exact,
-		Adopt: m.settings.AdoptResources || p.Type.IsNamespace, Protected: m.settings.ProtectedKeys,
-	}
+	desired := m.desired(p, cluster)
 	before, after, outcome := d.dry.Apply(ctx, desired)
+	if d.decideReplicas(ctx, p, cluster, before, after) {
+		desired = m.desired(p, cluster)
+		before, after, outcome = d.dry.Apply(ctx, desired)
+	}
 	if err := reasonOf(outcome); namespaceMissing(err) {
 		// It comes first, with a FederatedNamespace that is new as well.
 		c.after, c.note = cluster.Object, "the namespace is not there yet: shown is what is sent, without defaults"
@@ -184,6 +195,15 @@ func (m *members) apply(ctx context.Context, p *preview.Preview, cluster *previe
 		if taken := federate.ForeignOf(gk, after.GetManagedFields()).Text(cluster.Rendered.LeavesReplicas); taken != "" {
 			c.note = "would be taken back, beside what is shown: " + taken
 		}
+	}
+}
+
+// desired is what the controller would have in the cluster.
+func (m *members) desired(p *preview.Preview, cluster *preview.Cluster) member.Desired {
+	return member.Desired{
+		Ref:      member.Ref{Resource: p.Type.Target, Key: p.TargetKey()},
+		Rendered: cluster.Rendered, RetainReplicas: cluster.Rendered.LeavesReplicas, Exact: p.Exact,
+		Adopt: m.settings.AdoptResources || p.Type.IsNamespace, Protected: m.settings.ProtectedKeys,
 	}
 }
 
