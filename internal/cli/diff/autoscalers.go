@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/fedctl/fedctl/internal/preview"
+	"github.com/fedctl/fedctl/pkg/answers"
 	"github.com/fedctl/fedctl/pkg/autoscaler"
 	"github.com/fedctl/fedctl/pkg/errtext"
 	"github.com/fedctl/fedctl/pkg/fleet"
@@ -66,8 +67,11 @@ func (s *scalers) of(ctx context.Context, target autoscaler.Target, namespace, c
 	return found
 }
 
-// titles are those of the autoscalers of a kind that have the target.
+// titles are those of the autoscalers of a kind that have the target. A list without an end is
+// an error.
 func (s *scalers) titles(ctx context.Context, kind *autoscaler.Kind, target autoscaler.Target, namespace string) (titles []string, err error) {
+	ctx, cancel := context.WithTimeout(answers.WithPages(ctx, &answers.Pages{}), patience)
+	defer cancel()
 	resource := kind.GroupVersionResource
 	list := s.served.List(resource, func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		return s.objects.Resource(resource).Namespace(namespace).List(ctx, options)
