@@ -173,8 +173,21 @@ func completePodSpec(spec map[string]any, known *pieces) {
 		return
 	}
 	mirrorServiceAccount(spec)
+	size := 0
+	encoded := func(container map[string]any) any {
+		if size > MostRendered {
+			return completeContainer(container) // whoever encodes the object says that it is too large
+		}
+		made := known.of(container, completeContainer)
+		if text, is := made.(piece); is {
+			size += len(text)
+		} else {
+			size = MostRendered + 1 // it cannot be encoded, or nothing is to be
+		}
+		return made
+	}
 	for _, field := range []string{"initContainers", "containers"} {
-		completeItems(spec, field, func(container map[string]any) any { return known.of(container, completeContainer) })
+		completeItems(spec, field, encoded)
 	}
 	completeItems(spec, "volumes", completeVolume)
 }

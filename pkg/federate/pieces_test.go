@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -86,5 +87,31 @@ func TestPiecesAreBounded(t *testing.T) {
 	}
 	if longest < mostPieces/2 {
 		t.Errorf("at most %d bytes were remembered", longest)
+	}
+}
+
+// What is in each of many containers is one value in memory: it is not encoded for all of them
+// where the object can be written in no case.
+func TestContainersOfAnObjectThatIsTooLargeAreNotAllEncoded(t *testing.T) {
+	for name, length := range map[string]int{"each fits": MostRendered / 10, "none fits": MostRendered + 1} {
+		shared, containers := strings.Repeat("x", length), make([]any, 100)
+		for i := range containers {
+			containers[i] = map[string]any{"name": fmt.Sprint(i), "text": shared}
+		}
+		object := map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"initContainers": containers[:50], "containers": containers[50:]}}}}
+		complete(deployments.GVK.GroupKind(), object, &pieces{})
+		spec, encoded := ownPath(object, []string{"spec", "template", "spec"}), 0
+		for _, field := range []string{"initContainers", "containers"} {
+			for _, container := range spec[field].([]any) {
+				text, _ := container.(piece)
+				encoded += len(text)
+			}
+		}
+		if encoded > 2*MostRendered {
+			t.Errorf("%s: %d bytes were encoded", name, encoded)
+		}
+		if _, err := appendJSON(nil, object); !errors.Is(err, errTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
