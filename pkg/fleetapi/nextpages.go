@@ -43,6 +43,7 @@ type nextPage struct {
 	token string
 	limit int // objects
 	room  int // that it has taken
+	end   context.CancelFunc
 	done  chan struct{}
 	// These are known when it is done. Neither: it has more than its room.
 	page    *page
@@ -94,13 +95,18 @@ func (p *nextPage) keepOnly(bytes int) {
 	p.room = bytes
 }
 
-// read reads the page, whole or not at all.
+// read reads the page, whole or not at all. As in its turn, its member has its time for each
+// object.
 func (p *nextPage) read(ctx context.Context, e *everywhere, cluster string, query url.Values) {
 	defer close(p.done)
+	defer p.end()
 	read, refused := e.openUpTo(ctx, cluster, query, union.MostOfValue)
 	if refused == nil {
 		read.AtMost(p.room / 4)
-		refused = read.keep(p.room / 4 * 3)
+		for refused == nil && !read.whole && read.size <= p.room/4*3 {
+			read.reply.resume()
+			refused = read.keep(read.size) // one more
+		}
 	}
 	switch {
 	case refused != nil:
@@ -128,15 +134,27 @@ func (n *nextPages) take(cluster, token string, place int) (read *page, refused 
 		p.drop()
 		return nil, nil, func() {}
 	}
-	<-p.done
-	if p.refused != nil && p.refused.Reason != union.TimedOut { // it may be better by now; of time it has had enough
-		return nil, nil, func() {}
+	if refused = p.wait(); refused != nil && refused.Reason == union.TimedOut {
+		return nil, refused, func() {}
 	}
-	return p.page, p.refused, func() { p.keepOnly(0) }
+	return p.page, nil, func() { p.keepOnly(0) }
 }
 
-// drop has the page's room back when it is done.
+// wait returns what has become of the page while it was waited for. What has become of it
+// before says nothing of its member now.
+func (p *nextPage) wait() *refusal {
+	select {
+	case <-p.done:
+		return nil
+	default:
+		<-p.done
+		return p.refused
+	}
+}
+
+// drop ends the page, and has its room back when it is done.
 func (p *nextPage) drop() {
+	p.end()
 	go func() {
 		<-p.done
 		p.page = nil
@@ -208,6 +226,7 @@ func (l *listing) askAhead(ctx context.Context, cluster, token string, size int,
 			return false
 		}
 		l.next.pages[cluster] = p
+		ctx, p.end = context.WithCancel(ctx)
 		go p.read(ctx, l.everywhere, cluster, exact(l.query(p.limit, token), l.versions[cluster]))
 	}
 	*place -= p.limit

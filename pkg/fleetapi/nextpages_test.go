@@ -132,6 +132,83 @@ func TestWhatHasFailedBeforeItsTurnIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// As in its turn, a member has its time for each object, not for a page of them: a list over
+// a slow line would break off where it did not before.
+func TestPagesThatAreReadAheadMayTakeLongerThanAnObject(t *testing.T) {
+	t.Parallel()
+	a, b := newMember(t, "a", named(10)...), newMember(t, "b")
+	var times atomic.Int32
+	b.does(pagesOf(beginningSize+20, 10, func(w http.ResponseWriter, r *http.Request, from, at int) {
+		if from == beginningSize {
+			if at == from {
+				times.Add(1)
+			}
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(250 * time.Millisecond) // together more than the four fifths of the timeout that a member has
+		}
+	}))
+	l := get(t, serve(t, &hostOfMany{members: []*standIn{a, b}}), configMaps+"?timeout=5s")
+	if places, ordered := sizes(l); l.err != nil || places != 10+beginningSize+20 || !ordered || len(l.warnings) > 0 || times.Load() != 1 {
+		t.Errorf("%d objects, in order: %v, %v %v, asked %d times", places, ordered, l.warnings, l.err, times.Load())
+	}
+}
+
+// Whose time was over long before its turn may answer by now. Who is waited for in it has had
+// the time that there is.
+func TestATimeoutCountsOnlyOfAMemberThatIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	late := func() *nextPage {
+		return &nextPage{token: "x", done: make(chan struct{}), refused: late("a", time.Second)}
+	}
+	n := newNextPages(newRoom(mostNextOfAll))
+	before := late()
+	close(before.done)
+	n.pages["a"] = before
+	if page, refused, _ := n.take("a", "x", pageSize); page != nil || refused != nil {
+		t.Errorf("what has failed before its turn is not asked for in it: %v", refused)
+	}
+	meanwhile := late()
+	n.pages["a"] = meanwhile
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		close(meanwhile.done)
+	}()
+	if page, refused, _ := n.take("a", "x", pageSize); page != nil || refused == nil {
+		t.Error("who was waited for is waited for once more")
+	}
+}
+
+// A member that says two tokens for a page has no requests pile up.
+func TestPagesThatAreNotNeededAreNotReadOn(t *testing.T) {
+	t.Parallel()
+	m := newMember(t, "m")
+	asked, over := make(chan struct{}), make(chan struct{})
+	m.does(func(w http.ResponseWriter, r *http.Request) {
+		const head, item = `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":%q},"items":[`, `{"metadata":{"name":%q}}]`
+		switch r.URL.Query().Get("continue") {
+		case "": // too large to be kept whole, so that the second token is read when it is written
+			_, _ = fmt.Fprintf(w, head+`{"metadata":{"name":"a"},"data":{"a":%q}}`, "wrong", strings.Repeat("x", mostOfPage))
+			waits(w, r, asked)
+			_, _ = fmt.Fprintf(w, ","+item+`,"metadata":{"resourceVersion":"7","continue":"right"}}`, "a2")
+		case "wrong":
+			close(asked)
+			waits(w, r, nil)
+			close(over)
+		default:
+			select {
+			case <-over:
+			case <-time.After(20 * time.Second):
+				t.Error("a page goes on being read that is not needed any more")
+			}
+			_, _ = fmt.Fprintf(w, head+item+"}", "", "b")
+		}
+	})
+	l := get(t, serve(t, &hostOfMany{members: []*standIn{m}}), configMaps+"?timeout=1m")
+	if l.err != nil || !slices.Equal(l.places, []string{"m/a", "m/a2", "m/b"}) {
+		t.Errorf("got %v, %v", l.places, l.err)
+	}
+}
+
 func TestWithoutRoomEachPageIsReadInItsTurn(t *testing.T) {
 	t.Parallel()
 	h := &hostOfMany{room: newRoom(0)}

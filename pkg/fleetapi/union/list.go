@@ -155,6 +155,9 @@ func (l *List) field() (inItems bool, err error) {
 				l.Continue = textOf(value)
 			}
 		}
+		if len(l.Continue) > mostOfContinue { // it is asked with before the list is over
+			return false, fmt.Errorf("its continue token has %d characters, of at most %d", len(l.Continue), mostOfContinue)
+		}
 	}
 	return false, nil
 }
@@ -164,9 +167,6 @@ var errKind = errors.New("what it says is not such a list")
 func (l *List) check() error {
 	if l.table != (l.Kind == Table) || !l.table && !strings.HasSuffix(l.Kind, "List") || !isOf(l.APIVersion, mostOfName, "-./") || !isOf(l.Kind, mostOfName, "") {
 		return fmt.Errorf("%w, but %q", errKind, errtext.Bounded(l.Kind, mostOfVersion))
-	}
-	if len(l.Continue) > mostOfContinue {
-		return fmt.Errorf("its continue token has %d characters, of at most %d", len(l.Continue), mostOfContinue)
 	}
 	return nil
 }

@@ -385,3 +385,13 @@ func TestMostSay(t *testing.T) {
 		}
 	}
 }
+
+// A token that is too long for any use is found before anybody asks with it.
+func TestATokenThatIsTooLongIsRefusedAtOnce(t *testing.T) {
+	for _, length := range []int{mostOfContinue, mostOfContinue + 1} {
+		l := NewList(strings.NewReader(`{"kind":"PodList","apiVersion":"v1","metadata":{"continue":"`+strings.Repeat("x", length)+`"},"items":[{"metadata":{"name":"a"}}`), Form{})
+		if _, err := l.Next(); (err == nil) != (length <= mostOfContinue) {
+			t.Errorf("%d letters: %v", length, err)
+		}
+	}
+}
