@@ -182,14 +182,18 @@ func TestATimeoutCountsOnlyOfAMemberThatIsWaitedFor(t *testing.T) {
 func TestPagesThatAreNotNeededAreNotReadOn(t *testing.T) {
 	t.Parallel()
 	m := newMember(t, "m")
+	const before = 60
 	asked, over := make(chan struct{}), make(chan struct{})
 	m.does(func(w http.ResponseWriter, r *http.Request) {
 		const head, item = `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":%q},"items":[`, `{"metadata":{"name":%q}}]`
 		switch r.URL.Query().Get("continue") {
-		case "": // too large to be kept whole, so that the second token is read when it is written
-			_, _ = fmt.Fprintf(w, head+`{"metadata":{"name":"a"},"data":{"a":%q}}`, "wrong", strings.Repeat("x", mostOfPage))
+		case "": // more than is kept until it is written, so that the second token is read then
+			_, _ = fmt.Fprintf(w, head, "wrong")
+			for i := range before {
+				_, _ = fmt.Fprintf(w, `{"metadata":{"name":"a%02d"},"data":{"a":%q}},`, i, strings.Repeat("x", mostOfPage/before))
+			}
 			waits(w, r, asked)
-			_, _ = fmt.Fprintf(w, ","+item+`,"metadata":{"resourceVersion":"7","continue":"right"}}`, "a2")
+			_, _ = fmt.Fprintf(w, item+`,"metadata":{"resourceVersion":"7","continue":"right"}}`, "last")
 		case "wrong":
 			close(asked)
 			waits(w, r, nil)
@@ -204,7 +208,7 @@ func TestPagesThatAreNotNeededAreNotReadOn(t *testing.T) {
 		}
 	})
 	l := get(t, serve(t, &hostOfMany{members: []*standIn{m}}), configMaps+"?timeout=1m")
-	if l.err != nil || !slices.Equal(l.places, []string{"m/a", "m/a2", "m/b"}) {
+	if l.err != nil || len(l.places) != before+2 || !slices.Equal(l.places[before:], []string{"m/last", "m/b"}) {
 		t.Errorf("got %v, %v", l.places, l.err)
 	}
 }
