@@ -14,6 +14,8 @@ import (
 
 	"github.com/fedctl/fedctl/internal/cli/members"
 	"github.com/fedctl/fedctl/internal/view"
+	"github.com/fedctl/fedctl/pkg/errtext"
+	"github.com/fedctl/fedctl/pkg/fleetapi/union"
 )
 
 const (
@@ -66,19 +68,24 @@ func (o *Options) watch(ctx context.Context, reacher *members.Reacher, reached *
 // follow prints the events of one member until ctx ends. Of one that was missing, those are
 // new that were not told of.
 func (w *watching) follow(ctx context.Context, m members.Member, told *listed) {
-	for wait := lookAgain; ctx.Err() == nil; {
-		err := w.round(ctx, m, &told)
+	for pauses := (union.Pauses{Most: mostWait}); ctx.Err() == nil; {
+		how := union.Ends
+		watched, err := w.round(ctx, m, &told)
 		switch {
 		case ctx.Err() != nil:
 			return
+		case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
+			how = union.Expires
 		case err != nil:
+			how = union.Fails
 			w.notes.Lost(members.MissingOf(m.Name, err))
-			wait = min(2*wait, mostWait)
-			if told != nil {
-				told.version = ""
-			}
-		default:
-			wait = lookAgain
+		}
+		if how != union.Ends && told != nil {
+			told.version = ""
+		}
+		wait := pauses.After(how, watched)
+		if how == union.Expires && pauses.Fleeting() {
+			w.notes.Once("Warning: cluster %s: %s", m.Name, union.NoHold(errtext.Stable(err)))
 		}
 		select {
 		case <-ctx.Done():
@@ -87,37 +94,37 @@ func (w *watching) follow(ctx context.Context, m members.Member, told *listed) {
 	}
 }
 
-// round lists, if it is not known from where to watch, and watches until the watch ends.
-func (w *watching) round(ctx context.Context, m members.Member, told **listed) error {
+// round lists, if it is not known from where to watch, and watches until the watch ends. It
+// returns for how long.
+func (w *watching) round(ctx context.Context, m members.Member, told **listed) (watched time.Duration, err error) {
 	if *told == nil || (*told).version == "" {
 		found, err := w.list(ctx, m)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		w.notes.Back(m.Name)
 		if err := w.printNew(*told, found); err != nil {
 			w.fail(err)
-			return nil
+			return 0, nil
 		}
 		*told = found
 	}
 	meant, err := w.meant(m)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	c, err := kubernetes.NewForConfig(m.Streams)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	events, err := c.CoreV1().Events(w.Namespace).Watch(ctx, metav1.ListOptions{FieldSelector: meant.fields(), ResourceVersion: (*told).version, AllowWatchBookmarks: true})
-	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-		(*told).version = ""
-		return nil
-	} else if err != nil {
-		return err
+	if err != nil {
+		return 0, err
 	}
 	defer events.Stop()
-	return w.events(events, m.Name, meant, *told)
+	began := time.Now()
+	err = w.events(events, m.Name, meant, *told)
+	return time.Since(began), err
 }
 
 // printNew prints the events of a list that were not told of before.
@@ -136,12 +143,7 @@ func (w *watching) printNew(before, found *listed) error {
 func (w *watching) events(from watch.Interface, cluster string, meant object, told *listed) error {
 	for event := range from.ResultChan() {
 		if event.Type == watch.Error {
-			err := apierrors.FromObject(event.Object)
-			if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-				told.version = ""
-				return nil
-			}
-			return err
+			return apierrors.FromObject(event.Object)
 		}
 		e, isEvent := event.Object.(*corev1.Event)
 		if !isEvent {
