@@ -37,7 +37,10 @@ var containers = []string{
 	"Discovery", "AggregatedDiscovery", "OpenAPIV3", "server version", "client-go should negotiate",
 	"Servers with support for Table transformation", "Servers with support for API chunking",
 	"Watchers", `API Streaming \(aka. WatchList\)`, "Server request timeout", "ServerSideApply", "FieldValidation",
-	"CustomResourceDefinition resources", "CustomResourceDefinition Watch",
+	"CustomResourceDefinition resources", "CustomResourceDefinition Watch", "CustomResourceValidationRules", "CRDValidationRatcheting",
+	"ValidatingAdmissionPolicy", "MutatingAdmissionPolicy", "Generated clientset", "OrderedNamespaceDeletion", "health handlers",
+	"API priority and fairness should support", "Garbage collector should (support|not be blocked)",
+	"ResourceQuota should (manage the lifecycle|be able to update)",
 }
 
 // skipped are specs of these that take many minutes, want the cluster for themselves, are
@@ -45,7 +48,7 @@ var containers = []string{
 const skipped = `\[Slow\]|\[Serial\]|\[Flaky\]|\[Feature:|\[Disruptive\]|Aggregated APIServer`
 
 // The fewest specs that have to run: a name that has changed would leave them out silently.
-const fewest = 50
+const fewest = 85
 
 func TestConformance(t *testing.T) {
 	RegisterFailHandler(Fail)
