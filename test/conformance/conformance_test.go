@@ -43,9 +43,10 @@ var containers = []string{
 	"ResourceQuota should (manage the lifecycle|be able to update)",
 }
 
-// skipped are specs of these that take many minutes, want the cluster for themselves, are
+// skipped are specs of these that take many minutes, want the cluster for themselves, or a
+// controller that local clusters do not run (the one that checks the types in policies), are
 // flaky, or are of features that are off.
-const skipped = `\[Slow\]|\[Serial\]|\[Flaky\]|\[Feature:|\[Disruptive\]|Aggregated APIServer`
+const skipped = `\[Slow\]|\[Serial\]|\[Flaky\]|\[Feature:|\[Disruptive\]|Aggregated APIServer|should type check`
 
 // The fewest specs that have to run: a name that has changed would leave them out silently.
 const fewest = 85
