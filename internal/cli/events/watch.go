@@ -74,7 +74,7 @@ func (w *watching) follow(ctx context.Context, m members.Member, told *listed) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
+		case members.Expired(err):
 			how = union.Expires
 		case err != nil:
 			how = union.Fails

@@ -68,10 +68,10 @@ func (f *follower) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case expired(err) && !f.objects.Complete:
+		case Expired(err) && !f.objects.Complete:
 			f.say(ctx, told{over: &metav1.Status{Code: http.StatusGone, Reason: metav1.StatusReasonExpired, Message: "cluster " + f.cluster + ": " + errtext.Stable(err)}})
 			return
-		case expired(err):
+		case Expired(err):
 			how, f.version = union.Expires, ""
 		case err != nil:
 			how = union.Fails
@@ -96,7 +96,8 @@ func (f *follower) lasted() time.Duration {
 	return time.Since(f.answered)
 }
 
-func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+// Expired says that a member does not remember where a watch was.
+func Expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
 // say tells the watch of all, and waits until it listens; false if it does not any more.
 func (f *follower) say(ctx context.Context, t told) bool {
