@@ -98,6 +98,8 @@ func newRenderer(intent Intent, t Target) (*Renderer, error) {
 	for _, layer := range intent.Layers {
 		r.layers = append(r.layers, indexLayer(layer, isSecret(t.GVK)))
 		r.warnOverrides(layer)
+	}
+	if len(r.layers) > 0 {
 		r.pieces = &pieces{}
 	}
 	return r, nil
