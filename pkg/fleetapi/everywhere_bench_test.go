@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/metrics"
-	"strconv"
 	"testing"
 	"time"
 
@@ -78,13 +77,7 @@ func podsOf(total int) http.HandlerFunc {
 	last := append(bytes.Clone(one), "]}"...)
 	one = append(one, ',')
 	return func(w http.ResponseWriter, r *http.Request) {
-		from, _ := strconv.Atoi(r.URL.Query().Get("continue"))
-		limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
-		to, next := min(from+limit, total), ""
-		if to < total {
-			next = strconv.Itoa(to)
-		}
-		_, _ = fmt.Fprintf(w, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":%q},"items":[`, next)
+		from, to := beginsPage(w, r, "PodList", total)
 		for range to - from - 1 {
 			_, _ = w.Write(one)
 		}

@@ -3,6 +3,7 @@ package fleetapi
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,18 +17,25 @@ import (
 	fleetv1alpha1 "github.com/fedctl/fedctl/pkg/api/fleet/v1alpha1"
 )
 
+// beginsPage writes the beginning of the page of a list that is asked for, and says which of all
+// objects it has.
+func beginsPage(w io.Writer, r *http.Request, kind string, total int) (from, to int) {
+	from, _ = strconv.Atoi(r.URL.Query().Get("continue"))
+	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+	next := ""
+	if to = min(from+limit, total); to < total {
+		next = strconv.Itoa(to)
+	}
+	_, _ = fmt.Fprintf(w, `{"kind":%q,"apiVersion":"v1","metadata":{"resourceVersion":"7","continue":%q},"items":[`, kind, next)
+	return from, to
+}
+
 // pagesOf answers pages of a list of so many objects of a size. at is called with the place
 // of each object of each page before it is written.
 func pagesOf(total, size int, at func(w http.ResponseWriter, r *http.Request, from, i int)) http.HandlerFunc {
 	text := strings.Repeat("x", size)
 	return func(w http.ResponseWriter, r *http.Request) {
-		from, _ := strconv.Atoi(r.URL.Query().Get("continue"))
-		limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
-		to, next := min(from+limit, total), ""
-		if to < total {
-			next = strconv.Itoa(to)
-		}
-		_, _ = fmt.Fprintf(w, `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":%q},"items":[`, next)
+		from, to := beginsPage(w, r, "ConfigMapList", total)
 		for i := from; i < to; i++ {
 			at(w, r, from, i)
 			if i > from {
