@@ -27,8 +27,6 @@ type defaultType struct {
 	metav1.APIResource
 	// CRD is the file of the target's definition, for targets of our own.
 	CRD string
-	// CollectStatus asks for the status of the members' objects.
-	CollectStatus bool
 }
 
 var defaultTypes = []defaultType{
@@ -44,9 +42,8 @@ var defaultTypes = []defaultType{
 	{APIResource: target("networking.k8s.io", "v1", "Ingress", "ingresses", true, "ing")},
 	{APIResource: target("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false)},
 	{
-		APIResource:   target("backup.fedctl.io", "v1alpha1", "Backup", "backups", true, "bk"),
-		CRD:           "config/crd/backup/backup.fedctl.io_backups.yaml",
-		CollectStatus: true,
+		APIResource: target("backup.fedctl.io", "v1alpha1", "Backup", "backups", true, "bk"),
+		CRD:         "config/crd/backup/backup.fedctl.io_backups.yaml",
 	},
 }
 
@@ -70,9 +67,8 @@ func federatedTypes() error {
 	var names []string
 	for _, t := range defaultTypes {
 		config := enablement.TypeConfigFor(t.APIResource, enablement.Directive{})
-		if t.CollectStatus {
-			enabled := fedcorev1beta1.StatusCollectionEnabled
-			config.Spec.StatusCollection = &enabled
+		if _, ok := rollups.Schemas()[schema.GroupKind{Group: t.Group, Kind: t.Kind}]; ok {
+			enablement.CollectStatus(config)
 		}
 		crd, err := federatedCRD(t, config)
 		if err != nil {

@@ -2,6 +2,7 @@ package typeconfig_test
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
+	"github.com/fedctl/fedctl/internal/rollups"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
@@ -74,6 +76,106 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 
 		By("disabling what is not enabled")
 		Expect(h.Disable(ctx, directive, options)).To(Succeed())
+	})
+
+	It("keeps what was chosen for a type that is disabled, for when it is enabled again", func(ctx context.Context) {
+		start(ctx, newRecord())
+		h, notes, said := theHost(), &strings.Builder{}, &strings.Builder{}
+		h.Notes, h.Out = notes, said
+		directive := enablement.Directive{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		enable := func(directive enablement.Directive) *fedcorev1beta1.FederatedTypeConfig {
+			GinkgoHelper()
+			Eventually(func() *fedcorev1beta1.FederatedTypeConfig { return typeConfig(ctx, name) }).Should(BeNil(), "of the specs above")
+			prepared, err := h.Prepare(ctx, directive)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(h.Enable(ctx, prepared, false)).To(Succeed())
+			Expect(h.WaitRunning(ctx, name, 2*time.Minute)).To(Succeed())
+			return typeConfig(ctx, name)
+		}
+		disable := func(options enablement.DisableOptions) {
+			GinkgoHelper()
+			options.Wait = 2 * time.Minute
+			said.Reset()
+			Expect(h.Disable(ctx, directive, options)).To(Succeed())
+		}
+		collects := HaveField("Spec.StatusCollection", HaveValue(Equal(fedcorev1beta1.StatusCollectionEnabled)))
+		exact := HaveField("Annotations", HaveKeyWithValue("fedctl.io/ownership", "Exact"))
+		statusType := HaveField("Spec.StatusType", HaveValue(HaveField("Kind", "FederatedWidgetStatus")))
+
+		By("choosing")
+		config := enable(directive)
+		Expect(config.Spec.StatusCollection).To(BeNil())
+		before := config.Spec
+		change(ctx, config, func() {
+			config.Spec.StatusCollection = ptr.To(fedcorev1beta1.StatusCollectionEnabled)
+			config.Spec.StatusType = &fedcorev1beta1.APIResource{Group: "types.kubefed.io", Version: "v1alpha1", Kind: "FederatedWidgetStatus", PluralName: "federatedwidgetstatuses", Scope: "Namespaced"}
+			config.Annotations = map[string]string{"fedctl.io/ownership": "Exact", "example.com/mine": "1"}
+		})
+		disable(enablement.DisableOptions{DryRun: true})
+		Expect(said.String()).To(ContainSubstring("statusCollection: Enabled"))
+		disable(enablement.DisableOptions{})
+		Expect(said.String()).To(SatisfyAll(
+			ContainSubstring("statusCollection: Enabled"), ContainSubstring("fedctl.io/ownership: Exact"), ContainSubstring("statusType: FederatedWidgetStatus"),
+			ContainSubstring("\n  fedctl enable widgets.example.com\n")))
+
+		By("enabling it again, also twice, and for another control plane, of which nothing is known")
+		config = enable(directive)
+		Expect(config).To(SatisfyAll(collects, exact, statusType))
+		Expect(notes.String()).To(ContainSubstring("statusCollection: Enabled"))
+		elsewhere := theHost()
+		elsewhere.Namespace = "default"
+		prepared, err := elsewhere.Prepare(ctx, directive)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(prepared.TypeConfig.Spec).To(Equal(before))
+		prepared, err = h.Prepare(ctx, directive)
+		Expect(err).NotTo(HaveOccurred())
+		version := config.ResourceVersion
+		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
+		Expect(typeConfig(ctx, name)).To(And(HaveField("ResourceVersion", version), collects, exact, statusType))
+
+		By("choosing otherwise: what was kept once does not come back")
+		change(ctx, config, func() { config.Spec.StatusCollection, config.Spec.StatusType, config.Annotations = nil, nil, nil })
+		Expect(host.Delete(ctx, config)).To(Succeed())
+		config = enable(directive)
+		Expect(config.Spec).To(Equal(before))
+		Expect(config).NotTo(exact)
+
+		By("choosing as it is enabled, or later")
+		prepared, err = h.Prepare(ctx, enablement.Directive{ObjectMeta: directive.ObjectMeta, Spec: enablement.DirectiveSpec{StatusCollection: ptr.To(fedcorev1beta1.StatusCollectionEnabled)}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(h.Enable(ctx, prepared, true)).To(Succeed())
+		Expect(typeConfig(ctx, name).Spec.StatusCollection).To(BeNil())
+		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
+		Expect(typeConfig(ctx, name)).To(collects)
+		prepared, err = h.Prepare(ctx, directive)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
+		Expect(typeConfig(ctx, name)).To(collects)
+
+		By("disabling it with its definition, at which nothing can be kept")
+		disable(enablement.DisableOptions{DeleteCRD: true})
+		Expect(said.String()).To(SatisfyAll(ContainSubstring("statusCollection: Enabled"), ContainSubstring("fedctl enable widgets.example.com --collect-status\n")))
+		Eventually(func() bool {
+			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKey{Name: "federatedwidgets.types.kubefed.io"}, &apiextensionsv1.CustomResourceDefinition{}))
+		}).Should(BeTrue())
+	})
+
+	It("enables each default type as an installation does", func(ctx context.Context) {
+		var installed fedcorev1beta1.FederatedTypeConfigList
+		Expect(host.List(ctx, &installed, client.InNamespace(namespace))).To(Succeed())
+		h := theHost()
+		h.Namespace, h.Rollups = "default", rollups.Schemas()
+		compared := 0
+		for _, config := range installed.Items {
+			if config.Name == name {
+				continue
+			}
+			prepared, err := h.Prepare(ctx, enablement.Directive{ObjectMeta: metav1.ObjectMeta{Name: config.Name}})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(prepared.TypeConfig.Spec).To(Equal(config.Spec), config.Name)
+			compared++
+		}
+		Expect(compared).To(BeNumerically(">", 10))
 	})
 
 	It("gives the controller the rights to federated types of another group", func(ctx context.Context) {

@@ -24,9 +24,14 @@ FederatedTypeConfig is deleted. What is in the member clusters stays there as it
 is, with the label kubefed.io/managed; the command says how to take that off. To have
 it deleted, delete the federated objects first.
 
+What was chosen for the type, such as the collection of its objects' status, is kept at
+the CustomResourceDefinition of the federated type, and comes back when the type is
+enabled again.
+
 With --delete-crd the federated type is removed from the host as well, unless objects
-of it exist. The type itself need not exist any more if it is given by its full name,
-such as widgets.example.com.
+of it exist. What was chosen goes with it then, and the command says how to have it again.
+The type itself need not exist any more if it is given by its full name, such as
+widgets.example.com.
 
 The members keep the rights that the type needed until each is joined again. For a type
 with which any right can be granted, the command says so, and names the commands.`

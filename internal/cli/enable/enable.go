@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
 	"github.com/fedctl/fedctl/internal/cli/cmdutil"
 	"github.com/fedctl/fedctl/internal/cli/fedtypes"
@@ -23,13 +24,17 @@ const (
 The host gets a CustomResourceDefinition for the federated type, whose template
 knows the fields of the type, and a FederatedTypeConfig. The controller then starts
 to propagate it; nothing is restarted. Repeat the command to update the schema
-after the type has changed.`
+after the type has changed. What was chosen for the type, such as the collection of
+its objects' status, stays then, and comes back when it has been disabled meanwhile.`
 
 	example = `  # Federate CronJobs
   fedctl enable cronjobs
 
   # Federate CronJobs, and give the controller the rights in members that joined earlier
   fedctl enable cronjobs --join
+
+  # Federate a custom resource, and collect what its controllers say in the members
+  fedctl enable databases.example.com --collect-status
 
   # Federate a custom resource, with its federated type in a group of one's own
   fedctl enable widgets.example.com --federated-group federated.example.com
@@ -52,6 +57,8 @@ type Options struct {
 	Output   cmdutil.Output
 	DryRun   bool
 	Wait     time.Duration
+	// CollectStatus is what the type's statusCollection is to be, if the flag says so.
+	CollectStatus bool
 	// Join says that members are given the rights to the type.
 	Join bool
 }
@@ -72,6 +79,7 @@ func NewCommand(f *cmdutil.Factory) *cobra.Command {
 				return err
 			}
 			o.keepDefaults(cmd.Flags())
+			o.chooseStatus(cmd.Flags())
 			return o.Run(cmd.Context())
 		},
 	}
@@ -85,6 +93,7 @@ func (o *Options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Directive.Spec.TargetVersion, "version", "", "Version of the type; by default the one the host cluster prefers.")
 	flags.StringVar(&o.Directive.Spec.FederatedGroup, "federated-group", typeconfig.DefaultFederatedGroup, "Group of the federated type.")
 	flags.StringVar(&o.Directive.Spec.FederatedVersion, "federated-version", typeconfig.DefaultFederatedVersion, "Version of the federated type.")
+	flags.BoolVar(&o.CollectStatus, "collect-status", false, "Collect the status of the members' objects (spec.statusCollection); false does not. Without the flag it stays as it is, or was before the type was disabled. A new type collects none, but for FederatedBackups.")
 	flags.StringVarP(&o.Filename, "filename", "f", "", "File with an EnableTypeDirective, which says all this instead, or with the CustomResourceDefinition of the type, which the host need not have; - for standard input.")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "Say what would be done, asking the API server, and do nothing.")
 	flags.BoolVar(&o.Join, "join", false, "Then bring all members up to date, as fedctl join does, so that the controller gets its rights to the type there. Members are found among the contexts of the kubeconfig; those that are not are named, and the exit code is 1.")
@@ -126,6 +135,18 @@ func (o *Options) keepDefaults(flags *pflag.FlagSet) {
 			*field = ""
 		}
 	}
+}
+
+// chooseStatus has the flag say whether status is collected, also beside a file.
+func (o *Options) chooseStatus(flags *pflag.FlagSet) {
+	if !flags.Changed("collect-status") {
+		return
+	}
+	mode := fedcorev1beta1.StatusCollectionDisabled
+	if o.CollectStatus {
+		mode = fedcorev1beta1.StatusCollectionEnabled
+	}
+	o.Directive.Spec.StatusCollection = &mode
 }
 
 // Run enables the type.

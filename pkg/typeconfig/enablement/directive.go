@@ -25,6 +25,9 @@ type DirectiveSpec struct {
 	FederatedGroup string `json:"federatedGroup,omitempty"`
 	// FederatedVersion is the version of the federated type; by default DefaultFederatedVersion.
 	FederatedVersion string `json:"federatedVersion,omitempty"`
+	// StatusCollection is that of the FederatedTypeConfig, which KubeFed's directive has
+	// not. Nil leaves it as it is or was, or as an installation has it.
+	StatusCollection *fedcorev1beta1.StatusCollectionMode `json:"statusCollection,omitempty"`
 }
 
 // TypeConfigFor returns the FederatedTypeConfig that enables target (as
@@ -46,7 +49,7 @@ func TypeConfigFor(target metav1.APIResource, directive Directive) *fedcorev1bet
 	federated := scope(target.Namespaced || name == fedcommon.NamespaceName)
 	federated.Group = orDefault(directive.Spec.FederatedGroup, typeconfig.DefaultFederatedGroup)
 	federated.Version = orDefault(directive.Spec.FederatedVersion, typeconfig.DefaultFederatedVersion)
-	federated.Kind, federated.PluralName = "Federated"+target.Kind, "federated"+target.Name
+	federated.Kind, federated.PluralName = "Federated"+target.Kind, federatedPlural(target.Name)
 	return &fedcorev1beta1.FederatedTypeConfig{
 		TypeMeta:   metav1.TypeMeta{APIVersion: fedcorev1beta1.SchemeGroupVersion.String(), Kind: "FederatedTypeConfig"},
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -57,6 +60,9 @@ func TypeConfigFor(target metav1.APIResource, directive Directive) *fedcorev1bet
 		},
 	}
 }
+
+// federatedPlural is the plural name of the federated type of a target.
+func federatedPlural(target string) string { return "federated" + target }
 
 func orDefault(value, fallback string) string {
 	if value == "" {

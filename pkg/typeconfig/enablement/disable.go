@@ -84,9 +84,14 @@ func (h *Host) Disable(ctx context.Context, directive Directive, options Disable
 	if !exists {
 		return nil
 	}
+	notKept := errors.New("its definition, at which it could be kept, goes as well")
+	if !options.DeleteCRD {
+		notKept = h.keepDisabled(ctx, config, options.DryRun)
+	}
 	if err := h.delete(ctx, config, "federatedtypeconfig.core.kubefed.io/"+name, options.DryRun); err != nil {
 		return err
 	}
+	h.sayChosen(config, notKept)
 	h.sayWhatStays(ctx, config)
 	if options.Disabled != nil {
 		options.Disabled(config)
@@ -150,7 +155,6 @@ func (h *Host) stopPropagation(ctx context.Context, config *fedcorev1beta1.Feder
 // refuseWhileInUse returns an error that names federated objects of the type, if
 // there are any.
 func (h *Host) refuseWhileInUse(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) error {
-	federated := config.Spec.FederatedType
 	objects, err := h.federatedObjects(ctx, config, 4)
 	if err != nil {
 		return err
@@ -165,13 +169,12 @@ func (h *Host) refuseWhileInUse(ctx context.Context, config *fedcorev1beta1.Fede
 	if objects.Continue != "" {
 		names = append(names, "…")
 	}
-	crd := typeconfig.QualifiedName(federated.PluralName, federated.Group)
-	return fmt.Errorf("CustomResourceDefinition %s is not deleted while federated objects exist (%s): delete them, or leave out --delete-crd", crd, strings.Join(names, ", "))
+	return fmt.Errorf("CustomResourceDefinition %s is not deleted while federated objects exist (%s): delete them, or leave out --delete-crd", definitionOf(config), strings.Join(names, ", "))
 }
 
 func (h *Host) deleteCRD(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, dryRun bool) error {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
-	crd.Name = typeconfig.QualifiedName(config.Spec.FederatedType.PluralName, config.Spec.FederatedType.Group)
+	crd.Name = definitionOf(config)
 	return h.delete(ctx, crd, "customresourcedefinition.apiextensions.k8s.io/"+crd.Name, dryRun)
 }
 

@@ -58,40 +58,58 @@ func (h *Host) Prepare(ctx context.Context, directive Directive) (*Enablement, e
 	if err != nil {
 		return nil, err
 	}
-	before := directive.Spec.TargetVersion
-	if directive, err = h.keep(ctx, target, directive); err != nil {
+	asked := directive.Spec.TargetVersion
+	directive, before, err := h.keep(ctx, target, directive)
+	if err != nil {
 		return nil, err
 	}
-	if directive.Spec.TargetVersion != before && directive.Spec.TargetVersion != target.Version {
-		if kept, err := LookupTarget(h.Discovery, directive.Name, directive.Spec.TargetVersion); err == nil {
-			h.note("kept version %s of the type, which was enabled with it; --version %s changes it", kept.Version, target.Version)
-			target = kept
+	if directive.Spec.TargetVersion != asked && directive.Spec.TargetVersion != target.Version {
+		if earlier, err := LookupTarget(h.Discovery, directive.Name, directive.Spec.TargetVersion); err == nil {
+			h.note("kept version %s of the type, which was enabled with it; --version %s changes it", earlier.Version, target.Version)
+			target = earlier
 		}
 	}
 	definitions, err := h.definitions(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	return h.enablement(target, directive, definitions)
+	return h.enablement(target, directive, before, definitions)
 }
 
-// keep fills in what an earlier enable was told, and this one is not.
-func (h *Host) keep(ctx context.Context, target metav1.APIResource, directive Directive) (Directive, error) {
+// keep fills in what an earlier enable was told, and this one is not. With it comes
+// what there was of the type.
+func (h *Host) keep(ctx context.Context, target metav1.APIResource, directive Directive) (Directive, earlier, error) {
 	if h.Client == nil { // what a file says, without a cluster
-		return directive, nil
+		return directive, earlier{}, nil
 	}
-	var existing fedcorev1beta1.FederatedTypeConfig
-	err := h.Client.Get(ctx, client.ObjectKey{Namespace: h.Namespace, Name: typeconfig.QualifiedName(target.Name, target.Group)}, &existing)
-	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-		return directive, nil
-	} else if err != nil {
-		return directive, fmt.Errorf("reading the FederatedTypeConfig of %s: %w", target.Name, err)
+	existing, found := &fedcorev1beta1.FederatedTypeConfig{}, earlier{}
+	err := h.Client.Get(ctx, client.ObjectKey{Namespace: h.Namespace, Name: typeconfig.QualifiedName(target.Name, target.Group)}, existing)
+	switch {
+	case meta.IsNoMatchError(err):
+		return directive, found, nil
+	case apierrors.IsNotFound(err):
+		if existing, err = h.disabled(ctx, target, directive); err != nil || existing == nil {
+			return directive, found, err
+		}
+		found.disabled = existing
+	case err != nil:
+		return directive, found, fmt.Errorf("reading the FederatedTypeConfig of %s: %w", target.Name, err)
+	default:
+		found.enabled = true
 	}
 	spec := &directive.Spec
 	spec.TargetVersion = cmp.Or(spec.TargetVersion, existing.Spec.TargetType.Version)
 	spec.FederatedGroup = cmp.Or(spec.FederatedGroup, existing.Spec.FederatedType.Group)
 	spec.FederatedVersion = cmp.Or(spec.FederatedVersion, existing.Spec.FederatedType.Version)
-	return directive, nil
+	return directive, found, nil
+}
+
+// earlier is what there was of a type before it is enabled.
+type earlier struct {
+	// enabled says that the type is enabled already.
+	enabled bool
+	// disabled is what was kept of it when it was disabled; nil if nothing was.
+	disabled *fedcorev1beta1.FederatedTypeConfig
 }
 
 // note tells of something that is no change.
@@ -101,9 +119,10 @@ func (h *Host) note(format string, args ...any) {
 	}
 }
 
-func (h *Host) enablement(target metav1.APIResource, directive Directive, definitions map[string]*spec.Schema) (*Enablement, error) {
+func (h *Host) enablement(target metav1.APIResource, directive Directive, before earlier, definitions map[string]*spec.Schema) (*Enablement, error) {
 	config := TypeConfigFor(target, directive)
 	config.Namespace = h.Namespace
+	h.chooseFor(config, directive, before)
 	federatedType, err := typeconfig.FromFederatedTypeConfig(config)
 	if err != nil {
 		return nil, err
@@ -182,7 +201,7 @@ func (h *Host) Enable(ctx context.Context, e *Enablement, dryRun bool) error {
 		}
 	}
 	for _, object := range objects {
-		result, err := applier.Apply(ctx, object)
+		result, err := h.apply(ctx, e, applier, object)
 		if err != nil {
 			return err
 		}
@@ -193,7 +212,26 @@ func (h *Host) Enable(ctx context.Context, e *Enablement, dryRun bool) error {
 			}
 		}
 	}
-	return nil
+	if dryRun {
+		return nil
+	}
+	return h.forgetDisabled(ctx, definitionOf(e.TypeConfig))
+}
+
+// apply applies one of the objects of e.
+func (h *Host) apply(ctx context.Context, e *Enablement, applier serverapply.Applier, object *unstructured.Unstructured) (serverapply.Result, error) {
+	if object.GetKind() != e.TypeConfig.Kind {
+		return applier.Apply(ctx, object)
+	}
+	chosen, err := h.applyChoices(ctx, e.TypeConfig, applier.DryRun)
+	if err != nil {
+		return "", err
+	}
+	result, err := applier.Apply(ctx, withoutChoices(object))
+	if result == serverapply.Created || chosen == serverapply.Unchanged {
+		return result, err
+	}
+	return chosen, err
 }
 
 // checkConflicts refuses what would make two types fight over the same objects

@@ -84,7 +84,8 @@ func (h *Host) PrepareCRD(ctx context.Context, crd *apiextensionsv1.CustomResour
 	if err != nil {
 		return nil, err
 	}
-	if directive, err = h.keep(ctx, target, directive); err != nil {
+	directive, before, err := h.keep(ctx, target, directive)
+	if err != nil {
 		return nil, err
 	}
 	if kept, err := targetOfCRD(crd, directive.Spec.TargetVersion); err == nil && kept.Version != target.Version {
@@ -95,7 +96,7 @@ func (h *Host) PrepareCRD(ctx context.Context, crd *apiextensionsv1.CustomResour
 	if err != nil {
 		return nil, err
 	}
-	return h.enablement(target, directive, definitions)
+	return h.enablement(target, directive, before, definitions)
 }
 
 // targetOfCRD is the resource that a CustomResourceDefinition defines. Without a
