@@ -135,14 +135,6 @@ var _ = Describe("joining again", func() {
 var _ = Describe("a join that fails", func() {
 	AfterEach(func(ctx context.Context) { leave(ctx, member1) })
 
-	before := map[string]bool{} // roles that other specs have left
-	BeforeEach(func(ctx context.Context) {
-		var roles rbacv1.ClusterRoleList
-		Expect(clientOf(member1).List(ctx, &roles)).To(Succeed())
-		for i := range roles.Items {
-			before[roles.Items[i].Name] = true
-		}
-	})
 	nothingLeft := func(ctx context.Context) {
 		GinkgoHelper()
 		member := clientOf(member1)
@@ -152,7 +144,7 @@ var _ = Describe("a join that fails", func() {
 		var roles rbacv1.ClusterRoleList
 		Expect(member.List(ctx, &roles)).To(Succeed())
 		for _, role := range roles.Items {
-			Expect(!before[role.Name] && strings.HasPrefix(role.Name, "kubefed-controller-manager:")).To(BeFalse(), role.Name)
+			Expect(role.Name).NotTo(HavePrefix("kubefed-controller-manager:"))
 		}
 	}
 

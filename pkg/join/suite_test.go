@@ -2,13 +2,17 @@ package join_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -122,13 +126,27 @@ func unjoin(ctx context.Context, name string, member *rest.Config, change ...fun
 	return said, err
 }
 
-// leave unjoins a member, if it has joined, and waits until no trace is left.
+// leave unjoins a member, if it has joined, and waits until no trace is left, whatever the
+// accounts were called that the spec has had there, and whoever has used them.
 func leave(ctx context.Context, name string) {
 	GinkgoHelper()
-	_, _ = unjoin(ctx, name, configOf(name))
-	_ = clientOf(name).Delete(ctx, &corev1.Namespace{ObjectMeta: objectMeta("", namespace)})
+	member := clientOf(name)
+	_, _ = unjoin(ctx, name, configOf(name)) // which refuses some of what specs leave
+	for _, list := range []client.ObjectList{
+		&rbacv1.ClusterRoleBindingList{}, &rbacv1.ClusterRoleList{}, &admissionv1.ValidatingAdmissionPolicyBindingList{}, &admissionv1.ValidatingAdmissionPolicyList{},
+	} {
+		Expect(member.List(ctx, list)).To(Succeed())
+		Expect(meta.EachListItem(list, func(item runtime.Object) error {
+			object, ok := item.(client.Object)
+			if !ok || !strings.HasPrefix(object.GetName(), "kubefed-controller-manager:") && !strings.HasPrefix(object.GetName(), "fedctl-namespace-rights.") {
+				return nil
+			}
+			return member.Delete(ctx, object)
+		})).To(Succeed())
+	}
+	_ = member.Delete(ctx, &corev1.Namespace{ObjectMeta: objectMeta("", namespace)})
 	Eventually(func() error {
-		return clientOf(name).Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
+		return member.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
 	}).Should(Satisfy(apierrors.IsNotFound))
 }
 
