@@ -49,6 +49,29 @@ var _ = Describe("Deletion", func() {
 		expectGone(ctx, host, f.ref())
 	})
 
+	It("that waits for a member, and is to orphan by then, leaves no label behind", func(ctx SpecContext) {
+		f := create(ctx, configMap(federatedNamespace(ctx), "let-go", fields{"a": "1"}).on(members[0], members[1]))
+		expectSettled(ctx, f, members[0], members[1])
+		hold := func(finalizers ...string) {
+			tamper(ctx, members[1], f.target, func(u *unstructured.Unstructured) { u.SetFinalizers(finalizers) })
+		}
+		hold(held)
+		Expect(host.Delete(ctx, f.Unstructured)).To(Succeed())
+		expectWord(ctx, f, members[1], "WaitingForRemoval", "being deleted")
+		change(ctx, f, func(f *federated) { f.annotate("kubefed.io/orphan", "true") })
+		expectGone(ctx, host, f.ref())
+		expectField(ctx, members[1], f.target, "/metadata/labels", nil)
+		Expect(found(ctx, members[1], f.target).GetDeletionTimestamp()).NotTo(BeNil(), "what is deleted nobody can call back")
+
+		By("federating one of the same name, which comes when the other has gone")
+		again := create(ctx, configMap(f.GetNamespace(), "let-go", fields{"a": "2"}).on(members[0], members[1]))
+		expectField(ctx, members[0], again.target, "/data/a", "2")
+		expectWord(ctx, again, members[1], "WaitingForRemoval", "being deleted")
+		hold()
+		expectSettled(ctx, again, members[0], members[1])
+		Expect(found(ctx, members[1], again.target).GetDeletionTimestamp()).To(BeNil())
+	})
+
 	It("leaves the finalizers of others alone", func(ctx SpecContext) {
 		f := configMap(federatedNamespace(ctx), "shared", fields{"a": "1"}).on(members[0])
 		f.SetFinalizers([]string{held})

@@ -266,9 +266,10 @@ func (l *Ledger) beginRemoval(e *entry, in Try) (Task, Next) {
 }
 
 // Release says what is to be done with an object in a cluster without a federated
-// object in the host: it loses the label.
+// object in the host: it loses the label. So does one that is being deleted, since
+// somebody else's finalizer may hold it for as long as it likes.
 func Release(s Situation) Action {
-	if s.Ready && s.Listed && s.Shown && s.Managed && !s.Deleting {
+	if s.Ready && s.Listed && s.Shown && s.Managed {
 		return Unlabel
 	}
 	return Nothing

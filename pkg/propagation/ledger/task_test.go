@@ -199,7 +199,7 @@ func TestRelease(t *testing.T) {
 		"not ready":      {Situation{Cluster: unready, Sighting: held}, Nothing},
 		"not listed":     {Situation{Cluster: ready, Sighting: held.with(func(s *Sighting) { s.Listed = false })}, Nothing},
 		"not ours":       {Situation{Cluster: ready, Sighting: held.with(func(s *Sighting) { s.Managed = false })}, Nothing},
-		"on its way out": {Situation{Cluster: ready, Sighting: held.with(func(s *Sighting) { s.Deleting = true })}, Nothing},
+		"on its way out": {Situation{Cluster: ready, Sighting: held.with(func(s *Sighting) { s.Deleting = true })}, Unlabel},
 	} {
 		if got := Release(test.s); got != test.want {
 			t.Errorf("%s: %d", name, got)
