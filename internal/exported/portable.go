@@ -34,7 +34,7 @@ var (
 // tokens, of what it has found. Another one finds that out.
 var ofThisHost = map[schema.GroupVersionKind][]string{
 	Cluster: {
-		join.ServiceAccountAnnotation, reach.TokenExpiresAnnotation, reach.FleetAccessAnnotation, reach.PruneAnnotation,
+		join.ServiceAccountAnnotation, reach.TokenExpiresAnnotation, reach.FleetAccessAnnotation, reach.PruneAnnotation, reach.RightsRenewedAnnotation,
 		membership.NodesAnnotation, membership.AcceleratorsAnnotation, backupv1alpha1.BlockedAnnotation, reach.AwaitsJoinAnnotation,
 	},
 	Namespace: {federate.CreatedAnnotation},

@@ -22,6 +22,8 @@ type Change struct {
 	Matters bool
 	// Recovered says that the cluster is ready again after an outage.
 	Recovered bool
+	// RightsRenewed says that joining has changed what may be done there.
+	RightsRenewed bool
 }
 
 // Of returns what has become of a cluster that the inventory has told of.
@@ -42,6 +44,8 @@ func (c *Changes) Of(inventory Inventory, name string) Change {
 	return Change{
 		Matters:   joined != known || !samePlacement(before, info),
 		Recovered: joined && info.Ready && before.Probed && !before.Ready,
+
+		RightsRenewed: joined && known && before.RightsRenewed != info.RightsRenewed,
 	}
 }
 

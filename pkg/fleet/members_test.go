@@ -107,9 +107,10 @@ func TestChanges(t *testing.T) {
 		{"relabelled", &membership.Info{Probed: true, Ready: true, Labels: map[string]string{"a": "b"}}, matters},
 		{"the host itself", &membership.Info{Probed: true, Ready: true, Labels: map[string]string{"a": "b"}, Host: true}, matters},
 		{"unready", &membership.Info{Probed: true, Labels: map[string]string{"a": "b"}, Host: true}, matters},
+		{"given rights anew", &membership.Info{Probed: true, Labels: map[string]string{"a": "b"}, Host: true, RightsRenewed: "1"}, Change{RightsRenewed: true}},
 		{"left", nil, matters},
 		{"not there", nil, none},
-		{"ready from the first probe on", &membership.Info{Probed: true, Ready: true}, matters},
+		{"ready from the first probe on", &membership.Info{Probed: true, Ready: true, RightsRenewed: "1"}, matters},
 	} {
 		delete(inventory, "m")
 		if step.info != nil {

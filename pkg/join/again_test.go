@@ -121,6 +121,26 @@ var _ = Describe("joining again", func() {
 		Expect(said).To(ContainElement("updated ClusterRole kubefed-controller-manager:member-1-host in member-1"))
 	})
 
+	It("tells the controller of rights that the member has given it anew", func(ctx context.Context) {
+		renewed := func() string { return kubeFedCluster(ctx, member1).Annotations[reach.RightsRenewedAnnotation] }
+		mustJoin(ctx, member1, member1)
+		Expect(renewed()).To(BeEmpty(), "nothing can have failed yet")
+		mustJoin(ctx, member1, member1)
+		Expect(renewed()).To(BeEmpty(), "nothing has changed")
+		role := &rbacv1.ClusterRole{ObjectMeta: objectMeta("", "kubefed-controller-manager:member-1-host")}
+		clip := client.RawPatch("application/merge-patch+json", []byte(`{"rules":[]}`))
+		Expect(clientOf(member1).Patch(ctx, role, clip)).To(Succeed())
+		_, err := joinAs(ctx, member1, member1, func(o *join.Options) { o.DryRun = true })
+		Expect(err).NotTo(HaveOccurred())
+		Expect(renewed()).To(BeEmpty())
+		mustJoin(ctx, member1, member1)
+		first := renewed()
+		Expect(first).NotTo(BeEmpty())
+		Expect(clientOf(member1).Patch(ctx, role, clip)).To(Succeed())
+		mustJoin(ctx, member1, member1)
+		Expect(renewed()).NotTo(Or(BeEmpty(), Equal(first)))
+	})
+
 	It("keeps the account, whatever the host's context is called", func(ctx context.Context) {
 		mustJoin(ctx, member1, member1)
 		said, err := joinAs(ctx, member1, member1, func(o *join.Options) {

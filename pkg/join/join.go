@@ -280,6 +280,7 @@ func (j *joining) bringUp(ctx context.Context, inMember steps) (err error) {
 			return err
 		}
 	}
+	inMember.changed = &j.renewed
 	for _, object := range j.objects {
 		if err := inMember.ensure(ctx, object); err != nil {
 			return err

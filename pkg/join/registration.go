@@ -27,6 +27,8 @@ type registration struct {
 	// hostUID identifies the host cluster; empty when the user may not read it.
 	hostUID string
 	mode    RBACMode
+	// renewed says that the member holds something else than before.
+	renewed bool
 }
 
 func (r registration) secretName() string {
@@ -181,6 +183,9 @@ func (r registration) annotations() map[string]string {
 	annotations := map[string]string{ServiceAccountAnnotation: r.account}
 	if r.member.uid != "" {
 		annotations[reach.ClusterUIDAnnotation] = r.member.uid
+	}
+	if r.existing != nil && r.renewed {
+		annotations[reach.RightsRenewedAnnotation] = time.Now().UTC().Format(time.RFC3339Nano)
 	}
 	if r.mode == RBACNamespaces {
 		annotations[reach.NamespaceRightsAnnotation] = r.account

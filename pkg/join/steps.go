@@ -22,10 +22,14 @@ type steps struct {
 	say             func(line string)
 	deleted         func(client.Object) // told of deletions instead of say, if set
 	made            *[]client.Object    // what has been created, for takeBack
+	changed         *bool               // set when anything is, if it is wanted
 }
 
 // did says what was done, or with dryRun would have been.
 func (s steps) did(verb, infinitive string, object client.Object) {
+	if s.changed != nil {
+		*s.changed = true
+	}
 	if s.dryRun {
 		verb = "would " + infinitive
 	}

@@ -170,8 +170,9 @@ func (p *Provider) seen(ctx context.Context, kfc *fedcorev1beta1.KubeFedCluster)
 		}
 		prune := reach.PruneTime(kfc)
 		rights, awaits := reach.NamespaceRights(kfc), reach.AwaitsJoin(kfc)
-		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels) || !prune.Equal(m.info.Prune) || rights != m.info.NamespaceRights || awaits != m.info.AwaitsJoin
-		m.object, m.info.Labels, m.info.Prune, m.info.NamespaceRights, m.info.AwaitsJoin = kfc, kfc.Labels, prune, rights, awaits
+		renewed := kfc.Annotations[reach.RightsRenewedAnnotation]
+		changed = !apiequality.Semantic.DeepEqual(m.info.Labels, kfc.Labels) || !prune.Equal(m.info.Prune) || rights != m.info.NamespaceRights || awaits != m.info.AwaitsJoin || renewed != m.info.RightsRenewed
+		m.object, m.info.Labels, m.info.Prune, m.info.NamespaceRights, m.info.AwaitsJoin, m.info.RightsRenewed = kfc, kfc.Labels, prune, rights, awaits, renewed
 	}
 	p.renewSnapshot()
 	p.mu.Unlock()

@@ -76,7 +76,8 @@ func newMember(p *Provider, kfc *fedcorev1beta1.KubeFedCluster) *member {
 	reason, message := reasonOf(m.health)
 	m.info = Info{
 		Name: kfc.Name, UID: kfc.UID, Joined: kfc.CreationTimestamp.Time, Prune: reach.PruneTime(kfc), NamespaceRights: reach.NamespaceRights(kfc), AwaitsJoin: reach.AwaitsJoin(kfc),
-		Labels: kfc.Labels, Reason: reason, Message: message,
+		RightsRenewed: kfc.Annotations[reach.RightsRenewedAnnotation],
+		Labels:        kfc.Labels, Reason: reason, Message: message,
 	}
 	return m
 }

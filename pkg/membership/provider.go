@@ -64,6 +64,8 @@ type Info struct {
 	// NamespaceRights is the account there whose right to write is bound by namespace; the
 	// zero value if it needs no RoleBindings of ours.
 	NamespaceRights types.NamespacedName
+	// RightsRenewed says when joining has last changed what may be done there; empty: never.
+	RightsRenewed string
 	// AwaitsJoin says that it was brought from another host, and has not joined this one yet.
 	AwaitsJoin bool
 	// Probed is false until the first probe since this process started has

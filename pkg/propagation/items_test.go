@@ -2,6 +2,7 @@ package propagation
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -149,6 +150,10 @@ func (b *bench) queued() Item {
 	if n := b.work.fair.Len(); n != 1 {
 		b.t.Fatalf("%d items are queued", n)
 	}
+	return b.queuedNext()
+}
+
+func (b *bench) queuedNext() Item {
 	item, _ := b.work.fair.Get()
 	b.work.fair.Done(item)
 	return item
@@ -274,6 +279,53 @@ func TestRemovalIsRevokedByTheFederatedNamespace(t *testing.T) {
 	}
 	if item := b.queued(); item != b.hostItem() {
 		t.Errorf("queued %v", item)
+	}
+}
+
+// Without this an object that has failed for long is tried again only after --retry-max.
+func TestWhatHasFailedIsTriedAtOnceWithNewRights(t *testing.T) {
+	b := newBench(t, "ConfigMap")
+	b.triggers.clusterChanged("m")
+	b.holds("m", b.key)
+	fed := b.put(func(u *unstructured.Unstructured) {
+		u.Object["spec"].(map[string]any)["placement"] = map[string]any{"clusters": []any{}} //nolint:forcetypeassert // put has made it
+		u.Object["status"] = map[string]any{"clusters": []any{map[string]any{"name": "m"}}}
+	})
+	acc, intent := b.kind.accountOf(b.key, fed, b.hostWorker.settings), b.hostWorker.placer.intent(b.kind, fed)
+	acc.ledger.Plan(ledger.Decision{
+		Revision: intent.Revision(), Clusters: b.hostWorker.lookout.situations(b.kind, b.key, nil), Render: acc.renderings(b.kind, intent),
+	}, time.Now())
+	try := func() {
+		a := &attempt{item: b.memberItem("m"), t: b.kind, acc: acc}
+		b.memberWorker.begin(a, b.inventory.clusters[0])
+		if a.task.Action() != ledger.Remove {
+			t.Fatalf("does %d", a.task.Action())
+		}
+		if result, err := b.memberWorker.fail(a, ledger.Refused, errors.New("forbidden")); err != nil || result.RequeueAfter == 0 {
+			t.Fatal(result, err)
+		}
+	}
+	renew := func(cluster int, value string) {
+		for b.work.fair.Len() > 0 {
+			b.queuedNext()
+		}
+		b.inventory.clusters[cluster].RightsRenewed = value
+		b.triggers.clusterChanged(b.inventory.clusters[cluster].Name)
+	}
+	renew(0, "1")
+	if n := b.work.fair.Len(); n != 0 {
+		t.Errorf("%d items are queued of what has not failed", n)
+	}
+	for range 10 {
+		try()
+	}
+	b.triggers.clusterChanged("n")
+	if renew(1, "1"); b.work.fair.Len() != 0 {
+		t.Error("another cluster has given rights")
+	}
+	renew(0, "2")
+	if item := b.queued(); item != b.memberItem("m") || b.work.backoff.NumRequeues(item) != 0 {
+		t.Errorf("queued %v, after %d tries", item, b.work.backoff.NumRequeues(item))
 	}
 }
 

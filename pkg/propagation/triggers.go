@@ -94,6 +94,9 @@ func (g *triggers) clusterChanged(name string) {
 		return
 	}
 	change := g.changes.Of(g.inventory, name)
+	if change.RightsRenewed {
+		g.retry(name)
+	}
 	if !change.Matters {
 		return // a new message alone changes no placement
 	}
@@ -104,6 +107,23 @@ func (g *triggers) clusterChanged(name string) {
 	for _, t := range g.types.all() {
 		g.work.decideAll(t)
 		g.releaseLeft(t, name) // it may have been listed before it counted as ready
+	}
+}
+
+// retry queues what has failed in a cluster, whose next try may be minutes away.
+func (g *triggers) retry(cluster string) {
+	for _, t := range g.types.all() {
+		for _, key := range t.federated.Keys("") {
+			failed := false
+			if acc := t.account(key); acc != nil {
+				acc.keep(func(l *ledger.Ledger) { failed = l.Retrying(cluster) })
+			}
+			if failed {
+				g.work.backoff.Forget(memberItem(t, key, cluster))
+				g.work.carryOut(t, key, cluster)
+			}
+		}
+		g.releaseLeft(t, cluster)
 	}
 }
 

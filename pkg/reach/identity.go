@@ -23,6 +23,9 @@ const (
 	// has not joined this one yet: nobody knows how what is in the cluster fares. Joining
 	// takes it away.
 	AwaitsJoinAnnotation = "fedctl.io/awaits-join"
+	// RightsRenewedAnnotation of a KubeFedCluster is when joining has last changed what the
+	// controller may do in the cluster. When it changes, what has failed there is tried anew.
+	RightsRenewedAnnotation = "fedctl.io/rights-renewed"
 	// ClusterLabel of a Secret names the KubeFedCluster that it belongs to.
 	ClusterLabel = "fedctl.io/cluster"
 )

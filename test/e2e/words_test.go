@@ -139,18 +139,25 @@ func mayGet(ctx context.Context, c *framework.Cluster) bool {
 // the cluster is joined again.
 func forbidGet(ctx context.Context, c *framework.Cluster) {
 	GinkgoHelper()
+	allowOnly(ctx, c, "list", "watch", "create", "update", "patch", "delete")
+	Eventually(ctx, func() bool { return mayGet(ctx, c) }).Should(BeFalse())
+}
+
+// allowOnly leaves the control plane some of its rights to ConfigMaps, until the cluster
+// is joined again.
+func allowOnly(ctx context.Context, c *framework.Cluster, verbs ...any) {
+	GinkgoHelper()
 	role := ref{GroupVersionKind: kinds["ClusterRole"].WithKind("ClusterRole"), Name: "kubefed-controller-manager:" + c.Name + "-" + host.Name}
 	tamper(ctx, c, role, func(u *unstructured.Unstructured) {
 		rules, _, _ := unstructured.NestedSlice(u.Object, "rules")
 		for _, item := range rules {
 			rule := item.(fields) //nolint:forcetypeassert // the API server says so
 			if resources, _ := rule["resources"].(list); contains(resources, "configmaps") {
-				rule["verbs"] = list{"list", "watch", "create", "update", "patch", "delete"}
+				rule["verbs"] = verbs
 			}
 		}
 		set(u.Object, "/rules", rules)
 	})
-	Eventually(ctx, func() bool { return mayGet(ctx, c) }).Should(BeFalse())
 }
 
 func contains(all list, one string) bool {

@@ -218,6 +218,12 @@ func (l *Ledger) Returned(cluster string) (decide bool) {
 	return true
 }
 
+// Retrying says whether the last try in a cluster has failed, so that it waits for the next.
+func (l *Ledger) Retrying(cluster string) bool {
+	e := l.entries[cluster]
+	return e != nil && e.retrying
+}
+
 // Relearned notes that a cluster may know fields that were left out: what is there is written
 // anew. It says whether the host's item is due.
 func (l *Ledger) Relearned(cluster string) (decide bool) {
