@@ -24,6 +24,8 @@ type Found struct {
 type Input struct {
 	Found
 
+	// Away says that nobody knows what is in the cluster now.
+	Away bool
 	// Before is what was decided last.
 	Before federate.Autoscaling
 	// Template is spec.replicas of the template with its overrides; nil: none are sent anyway.
@@ -64,6 +66,8 @@ func Decide(in Input) Decision {
 	}
 	before := in.Before.Replicas
 	switch {
+	case in.Away:
+		return away(in, next)
 	case in.Listing && (before == federate.ReplicasAutoscaled || len(in.Replicas) == 0):
 		return listing(in, next)
 	case len(in.Replicas) > 0:
@@ -85,6 +89,18 @@ func listing(in Input, next federate.Autoscaling) Decision {
 	next = in.Before
 	next.RequestsBy = requests
 	return Decision{Says: next, Leave: next.Replicas != "" || in.Scaled && in.There}
+}
+
+// away decides for a cluster that cannot be reached: what was known of its autoscalers counts,
+// but which number of the template is not sent, the template tells.
+func away(in Input, next federate.Autoscaling) Decision {
+	requests := next.RequestsBy
+	next = in.Before
+	next.RequestsBy = requests
+	if next.Replicas == federate.ReplicasAutoscaled {
+		next.TemplateReplicas = *in.Template
+	}
+	return Decision{Says: next, Leave: next.Replicas != "", Withheld: next.Message != "" && *in.Template != next.TemplateReplicas}
 }
 
 // unreadable decides where nobody can tell whether there are autoscalers.

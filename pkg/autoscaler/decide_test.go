@@ -59,11 +59,16 @@ func TestDecide(t *testing.T) {
 		"unreadable, the number is the template's by now": {autoscaler.Input{Found: autoscaler.Found{Unreadable: "no"}, Before: unreadable, There: true}, says{}, false},
 		"being read, one of two is found": {autoscaler.Input{Found: autoscaler.Found{Listing: true, Replicas: []string{hpa}}, Before: says{Replicas: federate.ReplicasAutoscaled, By: hpa + ", ScaledObject web", TemplateReplicas: 3}, There: true},
 			says{Replicas: federate.ReplicasAutoscaled, By: hpa + ", ScaledObject web", TemplateReplicas: 3}, true},
-		"two of the same name":                    {autoscaler.Input{Found: by("ScaledObject web", "ScaledObject web"), There: true}, says{Replicas: federate.ReplicasAutoscaled, By: "ScaledObject web", TemplateReplicas: 3}, true},
-		"no requests any more":                    {autoscaler.Input{Before: says{RequestsBy: vpa}, There: true}, says{}, false},
-		"no requests, while replicas are read":    {autoscaler.Input{Found: autoscaler.Found{Listing: true}, Before: says{RequestsBy: vpa}, There: true}, says{}, false},
-		"requests that are being read":            {autoscaler.Input{Found: autoscaler.Found{RequestsUnknown: true}, Before: says{RequestsBy: vpa}, There: true}, says{RequestsBy: vpa}, false},
-		"requests that are being read, and found": {autoscaler.Input{Found: autoscaler.Found{RequestsUnknown: true, Requests: []string{vpa}}, There: true}, says{RequestsBy: vpa}, false},
+		"away": {autoscaler.Input{Away: true, Before: scaled}, scaled, true},
+		"away, and the template says another one":          {autoscaler.Input{Away: true, Before: scaled, Template: ptr.To(int64(5))}, says{Replicas: federate.ReplicasAutoscaled, By: hpa, TemplateReplicas: 5}, true},
+		"away, and it says none":                           {autoscaler.Input{Away: true, Found: autoscaler.Found{RequestsUnknown: true}, Before: says{Replicas: federate.ReplicasAutoscaled, By: hpa, TemplateReplicas: 3, RequestsBy: vpa}, Template: ptr.To(int64(-1))}, says{RequestsBy: vpa}, false},
+		"away, gone before, and it says another one":       {autoscaler.Input{Away: true, Before: kept, Template: ptr.To(int64(5))}, kept, true},
+		"away, unreadable before, and it says another one": {autoscaler.Input{Away: true, Before: unreadable, Template: ptr.To(int64(5))}, unreadable, true},
+		"two of the same name":                             {autoscaler.Input{Found: by("ScaledObject web", "ScaledObject web"), There: true}, says{Replicas: federate.ReplicasAutoscaled, By: "ScaledObject web", TemplateReplicas: 3}, true},
+		"no requests any more":                             {autoscaler.Input{Before: says{RequestsBy: vpa}, There: true}, says{}, false},
+		"no requests, while replicas are read":             {autoscaler.Input{Found: autoscaler.Found{Listing: true}, Before: says{RequestsBy: vpa}, There: true}, says{}, false},
+		"requests that are being read":                     {autoscaler.Input{Found: autoscaler.Found{RequestsUnknown: true}, Before: says{RequestsBy: vpa}, There: true}, says{RequestsBy: vpa}, false},
+		"requests that are being read, and found":          {autoscaler.Input{Found: autoscaler.Found{RequestsUnknown: true, Requests: []string{vpa}}, There: true}, says{RequestsBy: vpa}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			switch {
@@ -76,7 +81,7 @@ func TestDecide(t *testing.T) {
 			if diff := cmp.Diff(test.says, got.Says); diff != "" || got.Leave != test.leave {
 				t.Errorf("left: %v (-want +got):\n%s", got.Leave, diff)
 			}
-			withheld := test.in.Unreadable != "" && got.Leave && *test.in.Template != got.Says.TemplateReplicas
+			withheld := (test.in.Unreadable != "" || test.in.Away && got.Says.Message != "") && got.Leave && *test.in.Template != got.Says.TemplateReplicas
 			if got.Withheld != withheld {
 				t.Errorf("withheld: %v", got.Withheld)
 			}

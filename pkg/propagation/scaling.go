@@ -169,7 +169,8 @@ func (d *scalingDecider) forgetUnneeded(all []*runningType) (forgotten []*runnin
 func (d *scalingDecider) inCluster(t *runningType, key types.NamespacedName, cluster string, before *scaling) (in autoscaler.Input, decides bool) {
 	in.Before = before.in[cluster]
 	if info, joined := d.lookout.inventory.Info(cluster); !joined || !info.Ready {
-		return in, false // what is there nobody knows
+		in.Away, in.RequestsUnknown = true, true // what is there nobody knows
+		return in, joined && info.Probed && in.Before.LeavesReplicas()
 	}
 	target := t.TargetKey(key)
 	in.Found = d.autoscalers.of(cluster, t.Target.GVK.GroupKind(), target)
