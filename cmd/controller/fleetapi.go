@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,7 +42,12 @@ func runFleetAPI(ctx context.Context, host *rest.Config, c *config.Config) error
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject: map[client.Object]cache.ByObject{
-				&fedcorev1beta1.KubeFedCluster{}: {Namespaces: map[string]cache.Config{c.KubeFedNamespace: {}}},
+				&fedcorev1beta1.KubeFedCluster{}: {
+					// One is looked at for each request: none is copied, as none is changed, and the
+					// namespace is asked for in a way that does not have its scope looked up each time.
+					Field:                 fields.OneTermEqualSelector("metadata.namespace", c.KubeFedNamespace),
+					UnsafeDisableDeepCopy: ptr.To(true),
+				},
 			},
 		},
 		Metrics:                 metricsOptions(c.Process),

@@ -105,11 +105,12 @@ func (s *Server) build() (*genericapiserver.GenericAPIServer, error) {
 	if err := s.secure(config); err != nil {
 		return nil, err
 	}
+	config.Authentication.Authenticator = newFrontProxy(config.Authentication.RequestHeaderConfig, config.Authentication.Authenticator)
 	host := &hostKnown{authority: config.Authentication.RequestHeaderConfig.CAContentProvider}
 	config.AddReadyzChecks(host)
 	chain := config.BuildHandlerChainFunc
 	config.BuildHandlerChainFunc = func(handler http.Handler, c *genericapiserver.Config) http.Handler {
-		return host.before(chain(handler, c), codecs)
+		return withStack(host.before(chain(handler, c), codecs))
 	}
 	server, err := config.Complete(nil).New("fedctl-fleet-api", genericapiserver.NewEmptyDelegate())
 	if err != nil {

@@ -43,7 +43,7 @@ func command(ctx context.Context) error {
 	pflag.IntVar(&o.watches, "watches", 200, "Watches that are open at a time, for the memory.")
 	pflag.IntVar(&o.away, "away", 3, "Members that are some way away.")
 	pflag.DurationVar(&o.delay, "delay", 5*time.Millisecond, "How far away those are, there and back.")
-	pflag.StringVar(&o.profile, "cpuprofile", "", "File that gets a profile of the server during the GETs on one machine.")
+	pflag.StringVar(&o.profile, "cpuprofile", "", "File that gets a profile of the server, while clients on one machine make GETs as fast as they can.")
 	pflag.StringVar(&o.jsonPath, "json", "", "File that gets the results as JSON.")
 	pflag.Parse()
 	if min(o.requests, o.lists, o.objects, o.size, o.parallel, o.watches, o.away) < 1 {

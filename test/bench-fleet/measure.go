@@ -18,7 +18,6 @@ import (
 
 func (b *bench) measure(ctx context.Context) (r result, err error) {
 	r.Delay = b.delay.Seconds()
-	profiled := b.profiled(ctx)
 	before, err := b.server.Metric(ctx, "process_cpu_seconds_total")
 	if err != nil {
 		return r, err
@@ -28,7 +27,7 @@ func (b *bench) measure(ctx context.Context) (r result, err error) {
 		return r, err
 	}
 	after, err := b.server.Metric(ctx, "process_cpu_seconds_total")
-	if err := errors.Join(err, profiled()); err != nil {
+	if err != nil {
 		return r, err
 	}
 	r.ProcessorTime = (after - before) / float64(warmed(b.requests))
@@ -61,7 +60,12 @@ func (b *bench) at(ctx context.Context, p place) (m measured, err error) {
 	if m.DirectThroughput, err = b.throughput(ctx, p.direct); err != nil {
 		return m, err
 	}
-	if m.ThroughThroughput, err = b.throughput(ctx, p.through); err != nil {
+	profiled := func() error { return nil }
+	if p == b.near {
+		profiled = b.profiled(ctx)
+	}
+	m.ThroughThroughput, err = b.throughput(ctx, p.through)
+	if err := errors.Join(err, profiled()); err != nil {
 		return m, err
 	}
 	m.Watch, err = watchLatency(ctx, p)
