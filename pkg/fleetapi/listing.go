@@ -159,6 +159,7 @@ func (l *listing) start(ctx context.Context) error {
 		last = 0
 	}
 	l.askUpTo(ctx, last)
+	l.readOn(ctx)
 	var right []union.Head
 	for _, b := range l.begun {
 		<-b.done

@@ -217,6 +217,25 @@ func (l *listing) readAhead(ctx context.Context, p *page) {
 	}
 }
 
+// readOn waits for the beginnings of the members that come later, which are short, and asks for
+// what follows them while the first one, whose is long, is still busy.
+func (l *listing) readOn(ctx context.Context) {
+	if l.target.name != "" || l.Limit > 0 {
+		return // what is wanted of them is not known
+	}
+	place := pageSize * mostNextPages
+	for i := 1; i < len(l.begun); i++ {
+		b := l.begun[i]
+		<-b.done
+		if b.page == nil || b.page.Continue == "" {
+			continue
+		}
+		if !l.askAhead(ctx, l.clusters[i], b.page.Continue, b.mean, &place, mostNext-mostNextOfLater) {
+			return
+		}
+	}
+}
+
 // askAhead asks for one page, unless it has been asked for. It is false if nothing is to be asked
 // for behind it: there is no place in the list, or no room.
 func (l *listing) askAhead(ctx context.Context, cluster, token string, size int, place *int, leave int) bool {

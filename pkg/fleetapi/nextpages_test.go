@@ -60,31 +60,35 @@ func waits(w http.ResponseWriter, r *http.Request, what <-chan struct{}) {
 
 func sizes(l listed) (places int, ordered bool) { return len(l.places), slices.IsSorted(l.places) }
 
-// The first member's last page comes only once the second pages of the others have been asked
-// for.
+// A page of the first member comes only once the second pages of the others have been asked for.
 func TestPagesOfLaterMembersAreAskedForBeforeTheirTurn(t *testing.T) {
 	t.Parallel()
-	h := &hostOfMany{}
-	asked := make(chan struct{})
-	var others atomic.Int32
-	for i := range 4 {
-		m := newMember(t, fmt.Sprintf("m%d", i))
-		m.does(pagesOf(600, 10, func(w http.ResponseWriter, r *http.Request, from, at int) {
-			switch {
-			case from != at:
-			case i == 0 && from == 500:
-				waits(w, r, asked)
-			case i > 0 && from == beginningSize:
-				if others.Add(1) == 3 {
-					close(asked)
-				}
+	for name, page := range map[string]int{"its first": 0, "its last": 500} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := &hostOfMany{}
+			asked := make(chan struct{})
+			var others atomic.Int32
+			for i := range 4 {
+				m := newMember(t, fmt.Sprintf("m%d", i))
+				m.does(pagesOf(600, 10, func(w http.ResponseWriter, r *http.Request, from, at int) {
+					switch {
+					case from != at:
+					case i == 0 && from == page:
+						waits(w, r, asked)
+					case i > 0 && from == beginningSize:
+						if others.Add(1) == 3 {
+							close(asked)
+						}
+					}
+				}))
+				h.members = append(h.members, m)
 			}
-		}))
-		h.members = append(h.members, m)
-	}
-	l := get(t, serve(t, h), configMaps+"?timeout=20s")
-	if places, ordered := sizes(l); l.err != nil || places != 4*600 || !ordered || len(l.warnings) > 0 {
-		t.Errorf("%d objects, in order: %v, %v %v", places, ordered, l.warnings, l.err)
+			l := get(t, serve(t, h), configMaps+"?timeout=20s")
+			if places, ordered := sizes(l); l.err != nil || places != 4*600 || !ordered || len(l.warnings) > 0 {
+				t.Errorf("%d objects, in order: %v, %v %v", places, ordered, l.warnings, l.err)
+			}
+		})
 	}
 }
 
