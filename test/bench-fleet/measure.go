@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -103,8 +104,12 @@ func compare(ctx context.Context, what string, times int, ways [2]request) (comp
 	return compared(what, took), nil
 }
 
-// throughput is how many GETs are answered in a second.
-func (b *bench) throughput(ctx context.Context, c *kubernetes.Clientset) (float64, error) {
+// throughput has several clients make GETs as fast as they can.
+func (b *bench) throughput(ctx context.Context, c *kubernetes.Clientset) (t throughput, err error) {
+	before, err := processors()
+	if err != nil {
+		return t, err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	begin := time.Now()
 	for range b.parallel {
@@ -117,8 +122,28 @@ func (b *bench) throughput(ctx context.Context, c *kubernetes.Clientset) (float6
 			return nil
 		})
 	}
-	err := group.Wait()
-	return float64(b.parallel*b.requests) / time.Since(begin).Seconds(), err
+	if err := group.Wait(); err != nil {
+		return t, err
+	}
+	t.PerSecond = float64(b.parallel*b.requests) / time.Since(begin).Seconds()
+	after, err := processors()
+	t.Busy = (after.busy - before.busy) / (after.all - before.all)
+	return t, err
+}
+
+// processorTime is what the machine's processors have spent, in seconds.
+type processorTime struct{ busy, all float64 }
+
+func processors() (t processorTime, err error) {
+	system, err := procfs.NewDefaultFS()
+	if err != nil {
+		return t, err
+	}
+	stat, err := system.Stat()
+	c := stat.CPUTotal
+	t.busy = c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ + c.Steal
+	t.all = t.busy + c.Idle + c.Iowait
+	return t, err
 }
 
 // watchLatency has a watch each way tell of the same writes.

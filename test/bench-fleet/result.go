@@ -21,9 +21,16 @@ type measured struct {
 	Requests []comparison `json:"requests"`
 	// Seconds from a write until a watch tells of it.
 	Watch comparison `json:"watch"`
-	// Requests a second, by clients at a time.
-	DirectThroughput  float64 `json:"directThroughput"`
-	ThroughThroughput float64 `json:"throughThroughput"`
+	// By clients at a time.
+	DirectThroughput  throughput `json:"directThroughput"`
+	ThroughThroughput throughput `json:"throughThroughput"`
+}
+
+// throughput is how many requests were answered in a second, and what part of the machine's
+// processors was busy meanwhile, with whatever it was: near 1, it is they that set the limit.
+type throughput struct {
+	PerSecond float64 `json:"perSecond"`
+	Busy      float64 `json:"busy"`
 }
 
 type result struct {
@@ -51,7 +58,10 @@ func quantile(values []float64, q float64) float64 {
 	return values[min(int(float64(len(values))*q), len(values)-1)]
 }
 
-const milli = 1000
+const (
+	milli   = 1000
+	percent = 100
+)
 
 func (r result) print(to io.Writer) {
 	_, _ = fmt.Fprintln(to, "\nWith all on one machine:")
@@ -68,8 +78,9 @@ func (m measured) print(to io.Writer) {
 		c.print(to, "directly", "through")
 	}
 	_, _ = fmt.Fprintf(to, "%-28s %.2f ms in the median\n", "added to a watch", (m.Watch.ThroughMedian-m.Watch.DirectMedian)*milli)
-	_, _ = fmt.Fprintf(to, "%-28s %.0f a second directly, %.0f through: %.2f\n", "throughput of GETs",
-		m.DirectThroughput, m.ThroughThroughput, m.ThroughThroughput/m.DirectThroughput)
+	_, _ = fmt.Fprintf(to, "%-28s %.0f a second directly, %.0f through: %.2f   (processors %.0f %% busy, and %.0f %%)\n", "throughput of GETs",
+		m.DirectThroughput.PerSecond, m.ThroughThroughput.PerSecond, m.ThroughThroughput.PerSecond/m.DirectThroughput.PerSecond,
+		m.DirectThroughput.Busy*percent, m.ThroughThroughput.Busy*percent)
 }
 
 func (c comparison) print(to io.Writer, one, other string) {
