@@ -217,6 +217,7 @@ func (l *listing) fits(h union.Head) bool {
 
 // missing notes that a cluster is missing. The error is for what a client is to begin anew.
 func (l *listing) missing(r *refusal) error {
+	l.next.forget(r.Cluster)
 	if union.Expired(r.status) && (l.Continue != nil || len(l.ResourceVersion) > 0) { // of a first page nothing can be too old
 		status := apierrors.NewResourceExpired("cluster " + r.Cluster + ": " + r.status.Message)
 		return status

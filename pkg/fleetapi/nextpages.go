@@ -66,7 +66,11 @@ func roomOf(objects, size int) int { return objects * size * 5 / 3 }
 
 // reserve takes the room for a page of about so many objects; nil if there is none.
 func (n *nextPages) reserve(token string, size, wanted, leave int) *nextPage {
-	if len(n.pages) >= mostNextPages {
+	places := mostNextPages
+	if leave > 0 {
+		places-- // as room is left for the member that is written
+	}
+	if len(n.pages) >= places {
 		return nil
 	}
 	p := &nextPage{of: n, token: token, done: make(chan struct{})}
@@ -162,6 +166,14 @@ func (p *nextPage) drop() {
 	}()
 }
 
+// forget drops the page of a cluster that is missing, if there is one.
+func (n *nextPages) forget(cluster string) {
+	if p := n.pages[cluster]; p != nil {
+		delete(n.pages, cluster)
+		p.drop()
+	}
+}
+
 // close drops them all.
 func (n *nextPages) close() {
 	for _, p := range n.pages {
@@ -227,7 +239,7 @@ func (l *listing) readOn(ctx context.Context) {
 	for i := 1; i < len(l.begun); i++ {
 		b := l.begun[i]
 		<-b.done
-		if b.page == nil || b.page.Continue == "" {
+		if b.refused != nil || b.page == nil || b.page.Continue == "" {
 			continue
 		}
 		if !l.askAhead(ctx, l.clusters[i], b.page.Continue, b.mean, &place, mostNext-mostNextOfLater) {

@@ -92,6 +92,92 @@ func TestPagesOfLaterMembersAreAskedForBeforeTheirTurn(t *testing.T) {
 	}
 }
 
+// A member whose beginning breaks off is missing: nothing more is asked of it.
+func TestNothingIsReadBehindABeginningThatHasFailed(t *testing.T) {
+	t.Parallel()
+	var h hostOfMany
+	asked := make(chan struct{})
+	var inVain atomic.Int32
+	for i, name := range []string{"a", "b", "c"} {
+		m := newMember(t, name)
+		m.does(pagesOf(beginningSize+100, 10, func(w http.ResponseWriter, r *http.Request, from, at int) {
+			switch {
+			case i == 0 && at == from:
+				waits(w, r, asked)
+			case i == 1 && from > 0:
+				inVain.Add(1)
+			case i == 1 && at == from+1:
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			case i == 2 && from > 0 && at == from:
+				close(asked)
+			}
+		}))
+		h.members = append(h.members, m)
+	}
+	l := get(t, serve(t, &h), configMaps+"?timeout=20s")
+	if places, ordered := sizes(l); l.err != nil || places != 2*(beginningSize+100) || !ordered || len(l.warnings) != 1 || inVain.Load() > 0 {
+		t.Errorf("%d objects, in order: %v, %v %v, asked in vain: %d", places, ordered, l.warnings, l.err, inVain.Load())
+	}
+}
+
+// What was asked for of a member that is found to be of another kind takes no room from others.
+func TestWhatIsReadAheadOfAMemberThatIsMissingEnds(t *testing.T) {
+	t.Parallel()
+	var h hostOfMany
+	asked, over := make(chan struct{}), make(chan struct{})
+	for i, name := range []string{"a", "b", "c"} {
+		m := newMember(t, name)
+		fine := pagesOf(pageSize+10, 10, func(w http.ResponseWriter, r *http.Request, from, at int) {
+			switch {
+			case i == 0 && from == 0 && at == 0:
+				waits(w, r, asked)
+			case i == 0 && from > 0 && at == from:
+				waits(w, r, over)
+			}
+		})
+		m.does(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case i != 1:
+				fine(w, r)
+			case r.URL.Query().Get("continue") != "":
+				beginsPage(w, r, "SecretList", 2*pageSize)
+				_, _ = fmt.Fprint(w, `{"metadata":{"name":"o"}}`)
+				close(asked)
+				for r.Context().Err() == nil { // each object has its time
+					_, _ = fmt.Fprint(w, `,{"metadata":{"name":"o"}}`)
+					_ = http.NewResponseController(w).Flush()
+					time.Sleep(100 * time.Millisecond)
+				}
+				close(over)
+			default:
+				beginsPage(w, r, "SecretList", pageSize+10)
+				_, _ = fmt.Fprint(w, `{"metadata":{"name":"o"}}]}`)
+			}
+		})
+		h.members = append(h.members, m)
+	}
+	l := get(t, serve(t, &h), configMaps+"?timeout=20s")
+	if places, ordered := sizes(l); l.err != nil || places != 2*(pageSize+10) || !ordered || len(l.warnings) != 1 {
+		t.Errorf("%d objects, in order: %v, %v %v", places, ordered, l.warnings, l.err)
+	}
+}
+
+func TestLaterMembersLeaveAPlaceForTheOneThatIsWritten(t *testing.T) {
+	t.Parallel()
+	n := newNextPages(newRoom(mostNextOfAll))
+	for {
+		p := n.reserve("x", 10, pageSize, mostNext-mostNextOfLater)
+		if p == nil {
+			break
+		}
+		n.pages[strconv.Itoa(len(n.pages))] = p
+	}
+	if n.reserve("x", 10, pageSize, 0) == nil {
+		t.Errorf("they have taken all %d", len(n.pages))
+	}
+}
+
 // The end of a page comes only once the next one has been asked for.
 func TestTheNextPageIsAskedForWhileOneIsWritten(t *testing.T) {
 	t.Parallel()
