@@ -27,10 +27,12 @@ type frontProxy struct {
 	otherwise authenticator.Request
 
 	mu       sync.Mutex
-	verified map[*x509.Certificate]verified
+	verified map[string]verified // by the certificate: each connection has its own copy of it
 }
 
 // verified is for how long a certificate is good, as far as time says, and by which authority.
+// The times are those of certificates: one of this process would be compared by a clock that
+// nobody can set back.
 type verified struct {
 	roots       *x509.CertPool
 	from, until time.Time
@@ -38,50 +40,65 @@ type verified struct {
 
 func newFrontProxy(config *authenticatorfactory.RequestHeaderConfig, otherwise authenticator.Request) *frontProxy {
 	return &frontProxy{
-		config: config, otherwise: otherwise, verified: map[*x509.Certificate]verified{},
+		config: config, otherwise: otherwise, verified: map[string]verified{},
 		named: group.NewAuthenticatedGroupAdder(headerrequest.NewDynamic(config.UsernameHeaders, config.UIDHeaders, config.GroupHeaders, config.ExtraHeaderPrefixes)),
 	}
 }
 
-// AuthenticateRequest implements authenticator.Request.
+// AuthenticateRequest implements authenticator.Request. Only a certificate with which the generic
+// server has let somebody in is looked at: who has none that is good costs what he did.
 func (f *frontProxy) AuthenticateRequest(r *http.Request) (*authenticator.Response, bool, error) {
-	if r.TLS != nil && f.believed(r.TLS.PeerCertificates, time.Now()) {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return f.otherwise.AuthenticateRequest(r)
+	}
+	known := f.believed(r.TLS.PeerCertificates, time.Now())
+	if known {
 		if response, ok, err := f.named.AuthenticateRequest(r); ok && err == nil {
 			return response, ok, nil
 		}
 	}
-	return f.otherwise.AuthenticateRequest(r)
+	response, ok, err := f.otherwise.AuthenticateRequest(r)
+	if ok && err == nil && !known {
+		f.learn(r.TLS.PeerCertificates, time.Now())
+	}
+	return response, ok, err
 }
 
-// believed says whether a connection with these certificates is one of the host's API server.
-// That it has the key of the first one, TLS has found out.
+// believed says whether a connection with these certificates is known to be one of the host's
+// API server. That it has the key of the first one, TLS has found out.
 func (f *frontProxy) believed(peer []*x509.Certificate, now time.Time) bool {
-	if len(peer) == 0 {
-		return false
-	}
-	options, ok := f.config.CAContentProvider.VerifyOptions()
+	options, ok := f.options(peer)
+	return ok && f.remembers(peer[0], options.Roots, now)
+}
+
+// learn remembers the certificate, if it is one of the host's API server.
+func (f *frontProxy) learn(peer []*x509.Certificate, now time.Time) {
+	options, ok := f.options(peer)
 	if !ok {
-		return false
+		return
 	}
-	if names := f.config.AllowedClientNames.Value(); len(names) > 0 && !slices.Contains(names, peer[0].Subject.CommonName) {
-		return false
-	}
-	if f.remembers(peer[0], options.Roots, now) {
-		return true
-	}
-	v, ok := verify(peer, options, now)
-	if ok {
+	if v, ok := verify(peer, options, now); ok {
 		f.remember(peer[0], v)
 	}
-	return ok
+}
+
+// options are what a certificate is verified with. False: it is none of the host's API server.
+func (f *frontProxy) options(peer []*x509.Certificate) (x509.VerifyOptions, bool) {
+	if len(peer) == 0 {
+		return x509.VerifyOptions{}, false
+	}
+	if names := f.config.AllowedClientNames.Value(); len(names) > 0 && !slices.Contains(names, peer[0].Subject.CommonName) {
+		return x509.VerifyOptions{}, false
+	}
+	return f.config.CAContentProvider.VerifyOptions()
 }
 
 // remembers says whether a certificate has been verified, by this authority, and is good still.
-// Certificates are not changed once they are parsed, and another authority has another pool.
+// Another authority has another pool.
 func (f *frontProxy) remembers(certificate *x509.Certificate, roots *x509.CertPool, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v, ok := f.verified[certificate]
+	v, ok := f.verified[string(certificate.Raw)]
 	return ok && v.roots == roots && !now.Before(v.from) && now.Before(v.until)
 }
 
@@ -91,7 +108,7 @@ func (f *frontProxy) remember(certificate *x509.Certificate, v verified) {
 	if len(f.verified) >= mostVerified {
 		clear(f.verified)
 	}
-	f.verified[certificate] = v
+	f.verified[string(certificate.Raw)] = v
 }
 
 // verify is what the generic server does for each request.
@@ -107,8 +124,11 @@ func verify(peer []*x509.Certificate, options x509.VerifyOptions, now time.Time)
 	if err != nil {
 		return verified{}, false
 	}
-	v := verified{roots: options.Roots, from: now, until: chains[0][0].NotAfter}
-	for _, certificate := range chains[0] {
+	v := verified{roots: options.Roots, from: chains[0][0].NotBefore, until: chains[0][0].NotAfter}
+	for _, certificate := range chains[0][1:] {
+		if certificate.NotBefore.After(v.from) {
+			v.from = certificate.NotBefore
+		}
 		if certificate.NotAfter.Before(v.until) {
 			v.until = certificate.NotAfter
 		}

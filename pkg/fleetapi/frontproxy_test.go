@@ -86,10 +86,26 @@ func frontProxyOf(p *provided, names ...string) *frontProxy {
 	}))
 }
 
+// parsed are the same certificates as another connection has them.
+func parsed(t *testing.T, peer ...*x509.Certificate) (again []*x509.Certificate) {
+	t.Helper()
+	for _, c := range peer {
+		certificate, err := x509.ParseCertificate(c.Raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again = append(again, certificate)
+	}
+	return again
+}
+
 func TestTheHostsAPIServerIsBelievedAsLongAsItsCertificateIsGood(t *testing.T) {
 	hour, day := time.Now().Add(time.Hour), time.Now().Add(24*time.Hour)
 	authority, another := (*issuer)(nil).issued(t, "front-proxy-ca", day, isAuthority), (*issuer)(nil).issued(t, "front-proxy-ca", day, isAuthority)
-	between := authority.issued(t, "between", hour, isAuthority)
+	between := authority.issued(t, "between", hour, func(c *x509.Certificate) {
+		isAuthority(c)
+		c.NotBefore = time.Now().Add(-time.Minute)
+	})
 	good := authority.issued(t, "front-proxy-client", hour, nil)
 	for _, c := range []struct {
 		name     string
@@ -117,13 +133,12 @@ func TestTheHostsAPIServerIsBelievedAsLongAsItsCertificateIsGood(t *testing.T) {
 			t.Errorf("%s: believed before there is an authority", c.name)
 		}
 		p.set(authority)
-		for _, when := range []string{"at first", "again"} {
-			if f.believed(peer, time.Now()) != c.believed {
-				t.Errorf("%s, %s: %v", c.name, when, !c.believed)
-			}
+		if f.believed(peer, time.Now()) {
+			t.Errorf("%s: believed before it is verified", c.name)
 		}
-		if len(peer) > 0 && f.remembers(peer[0], p.roots, time.Now()) != c.believed {
-			t.Errorf("%s: remembered: %v", c.name, !c.believed)
+		f.learn(peer, time.Now())
+		if f.believed(peer, time.Now()) != c.believed {
+			t.Errorf("%s: %v", c.name, !c.believed)
 		}
 		if !c.believed {
 			continue
@@ -134,10 +149,18 @@ func TestTheHostsAPIServerIsBelievedAsLongAsItsCertificateIsGood(t *testing.T) {
 		if f.believed(peer, time.Now().Add(-2*time.Hour)) {
 			t.Errorf("%s: believed before its time", c.name)
 		}
-		if p.set(authority, another); !f.believed(peer, time.Now()) {
+		if begin := peer[len(peer)-1].NotBefore; !f.believed(peer, begin) || f.believed(peer, begin.Add(-time.Second)) {
+			t.Errorf("%s: its time does not begin with that of the certificates", c.name)
+		}
+		if !f.believed(parsed(t, peer...), time.Now()) {
+			t.Errorf("%s: it is not known on another connection", c.name)
+		}
+		p.set(authority, another)
+		if f.learn(peer, time.Now()); !f.believed(peer, time.Now()) {
 			t.Errorf("%s: not believed with one authority more", c.name)
 		}
-		if p.set(another); f.believed(peer, time.Now()) {
+		p.set(another)
+		if f.learn(peer, time.Now()); f.believed(peer, time.Now()) {
 			t.Errorf("%s: believed though the host has another authority", c.name)
 		}
 	}
@@ -149,14 +172,16 @@ func TestFewCertificatesAreRemembered(t *testing.T) {
 	p.set(authority)
 	f := frontProxyOf(p)
 	for range 3 * mostVerified {
-		if !f.believed([]*x509.Certificate{authority.issued(t, "any", time.Now().Add(time.Hour), nil).certificate}, time.Now()) {
+		peer := []*x509.Certificate{authority.issued(t, "any", time.Now().Add(time.Hour), nil).certificate}
+		if f.learn(peer, time.Now()); !f.believed(peer, time.Now()) {
 			t.Fatal("not believed")
 		}
 		if len(f.verified) > mostVerified {
 			t.Fatalf("%d are remembered", len(f.verified))
 		}
 	}
-	if f.believed([]*x509.Certificate{(*issuer)(nil).issued(t, "any", time.Now().Add(time.Hour), nil).certificate}, time.Now()) {
+	own := []*x509.Certificate{(*issuer)(nil).issued(t, "any", time.Now().Add(time.Hour), nil).certificate}
+	if f.learn(own, time.Now()); f.believed(own, time.Now()) {
 		t.Error("believed by nobody's word")
 	}
 	if len(f.verified) > mostVerified {
@@ -170,6 +195,7 @@ func TestWhomTheHostNames(t *testing.T) {
 	p := &provided{}
 	p.set(authority)
 	f := frontProxyOf(p, "front-proxy-client")
+	f.learn([]*x509.Certificate{good.certificate}, time.Now())
 	ask := func(peer []*x509.Certificate, header http.Header) (*http.Request, *authenticator.Response, error) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/apis", http.NoBody)
 		r.Header, r.TLS = header, &tls.ConnectionState{PeerCertificates: peer}
@@ -205,5 +231,33 @@ func TestWhomTheHostNames(t *testing.T) {
 	}
 	if _, _, err := f.AuthenticateRequest(r); err == nil {
 		t.Error("who comes without TLS is for the generic server")
+	}
+}
+
+// What the generic server refuses is not verified once more, whoever says to be the host.
+func TestOnlyWhoHasBeenLetInIsRemembered(t *testing.T) {
+	authority := (*issuer)(nil).issued(t, "front-proxy-ca", time.Now().Add(time.Hour), isAuthority)
+	peer := []*x509.Certificate{authority.issued(t, "front-proxy-client", time.Now().Add(time.Hour), nil).certificate}
+	p := &provided{}
+	p.set(authority)
+	f := frontProxyOf(p, "front-proxy-client")
+	ask := func() bool {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/apis", http.NoBody)
+		r.Header, r.TLS = http.Header{"X-Remote-User": {"jane"}}, &tls.ConnectionState{PeerCertificates: peer}
+		_, ok, err := f.AuthenticateRequest(r)
+		return ok && err == nil
+	}
+	if ask() || f.believed(peer, time.Now()) {
+		t.Error("who is refused is remembered")
+	}
+	refuses := f.otherwise
+	f.otherwise = authenticator.RequestFunc(func(*http.Request) (*authenticator.Response, bool, error) {
+		return &authenticator.Response{User: &user.DefaultInfo{Name: "jane"}}, true, nil
+	})
+	if !ask() || !f.believed(peer, time.Now()) {
+		t.Error("who is let in is not remembered")
+	}
+	if f.otherwise = refuses; !ask() {
+		t.Error("it is verified once more")
 	}
 }
