@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,6 +49,27 @@ var _ = Describe("fedctl install", Ordered, func() {
 		Expect(*config.Spec.SyncController.AdoptResources).To(Equal(fedcorev1beta1.AdoptResourcesDisabled))
 		Expect(host.Get(ctx, client.ObjectKeyFromObject(secrets), secrets)).To(Succeed())
 		Expect(secrets.Spec.Propagation).To(Equal(fedcorev1beta1.PropagationDisabled))
+	})
+
+	It("leaves types disabled that were", func(ctx context.Context) {
+		ingresses := &fedcorev1beta1.FederatedTypeConfig{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "ingresses.networking.k8s.io"}}
+		Expect(host.Patch(ctx, ingresses, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"propagation":"Disabled"}}`)))).To(Succeed())
+		ingresses.Status.ObservedGeneration, ingresses.Status.PropagationController = ingresses.Generation, fedcorev1beta1.ControllerStatusNotRunning
+		Expect(host.Status().Update(ctx, ingresses)).To(Succeed(), "no controller runs that would say so")
+		_, err := fedctl(ctx, "disable", "ingresses.networking.k8s.io")
+		Expect(err).NotTo(HaveOccurred())
+		for _, how := range [][]string{{"--dry-run"}, nil} {
+			out, err := fedctl(ctx, append([]string{"install", "--without-controller"}, how...)...)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(out).To(MatchRegexp("(?m)^federatedtypeconfig.core.kubefed.io/ingresses.networking.k8s.io in namespace kube-federation-system left out: the type was disabled \\(fedctl enable ingresses.networking.k8s.io enables it again\\)\n0 created, 0 configured, "))
+			Expect(host.Get(ctx, client.ObjectKeyFromObject(ingresses), ingresses)).To(MatchError(apierrors.IsNotFound, "not found"))
+		}
+		_, err = fedctl(ctx, "enable", "ingresses.networking.k8s.io", "--wait", "0")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(host.Get(ctx, client.ObjectKeyFromObject(ingresses), ingresses)).To(Succeed())
+		out, err := fedctl(ctx, "install", "--without-controller")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).NotTo(ContainSubstring("left out"))
 	})
 
 	It("waits for the controller, and says why it is not ready", func(ctx context.Context) {

@@ -21,6 +21,8 @@ import (
 	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/serverapply"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
 // controllerName is the name of the controller's Deployment.
@@ -55,6 +57,12 @@ func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstruc
 			pending = nil
 		}
 		what := serverapply.Describe(object)
+		if disabled, err := i.isDisabled(ctx, object); err != nil {
+			return err
+		} else if disabled {
+			i.say("%s left out: the type was disabled (fedctl enable %s enables it again)", what, object.GetName())
+			continue
+		}
 		result, err := i.apply(ctx, object)
 		if err != nil {
 			return err
@@ -101,6 +109,23 @@ func (i *Installer) isChosen(ctx context.Context, object *unstructured.Unstructu
 		return false, fmt.Errorf("%s: %w", serverapply.Describe(object), err)
 	}
 	return false, nil
+}
+
+// isDisabled says whether an object would enable a type that somebody has disabled, which is a
+// choice as well.
+func (i *Installer) isDisabled(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
+	if chosen, err := i.isChosen(ctx, object); err != nil || chosen || object.GetKind() != "FederatedTypeConfig" {
+		return false, err
+	}
+	plural, _, _ := unstructured.NestedString(object.Object, "spec", "federatedType", "pluralName")
+	group, _, _ := unstructured.NestedString(object.Object, "spec", "federatedType", "group")
+	definition := &metav1.PartialObjectMetadata{}
+	definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	name := typeconfig.QualifiedName(plural, group)
+	if err := i.Client.Get(ctx, client.ObjectKey{Name: name}, definition); client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("reading CustomResourceDefinition %s: %w", name, err)
+	}
+	return enablement.IsDisabled(definition.Annotations, object.GetNamespace()), nil
 }
 
 // prepare changes the objects to what is to stay, and has the API server judge all that

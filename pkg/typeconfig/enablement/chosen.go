@@ -152,6 +152,13 @@ func (h *Host) annotateDefinition(ctx context.Context, name string, value any, d
 	return h.Client.Patch(ctx, crd, client.RawPatch(types.MergePatchType, patch), options...)
 }
 
+// IsDisabled says whether a type that is not enabled in a control plane's namespace was before:
+// the annotations are those of its federated type's definition.
+func IsDisabled(annotations map[string]string, namespace string) bool {
+	_, ok := annotations[disabledPrefix+namespace]
+	return ok
+}
+
 // disabled returns what was kept of the type that directive enables when it was disabled;
 // nil when nothing was.
 func (h *Host) disabled(ctx context.Context, target metav1.APIResource, directive Directive) (kept *fedcorev1beta1.FederatedTypeConfig, err error) {
