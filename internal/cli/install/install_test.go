@@ -192,6 +192,23 @@ var _ = Describe("fedctl install", Ordered, func() {
 		}
 	})
 
+	It("takes the manifests of the documentation", func(ctx context.Context) {
+		taken := 0
+		for _, object := range manifestsIn("../../../README.md", "../../../docs/*.md") {
+			if object.GetKind() == "Kustomization" {
+				continue // which no API server knows
+			}
+			if namespace := object.GetNamespace(); namespace != "" {
+				made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+				Expect(client.IgnoreAlreadyExists(host.Create(ctx, made))).To(Succeed())
+			}
+			err := host.Create(ctx, object, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+			Expect(client.IgnoreAlreadyExists(err)).To(Succeed(), "%s %s", object.GetKind(), object.GetName())
+			taken++
+		}
+		Expect(taken).To(BeNumerically(">=", 8))
+	})
+
 	It("takes KubeFed's own samples", func(ctx context.Context) {
 		module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kubefed").Output()
 		Expect(err).NotTo(HaveOccurred())

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -47,25 +49,64 @@ func fedctl(ctx context.Context, args ...string) (string, error) {
 }
 
 // readFiles returns the objects of YAML files, in order.
-func readFiles(pattern string) []*unstructured.Unstructured {
+func readFiles(pattern string) (objects []*unstructured.Unstructured) {
 	GinkgoHelper()
-	files, err := filepath.Glob(pattern)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(files).NotTo(BeEmpty(), pattern)
-	var objects []*unstructured.Unstructured
-	for _, file := range files {
-		data, err := os.ReadFile(file)
+	for file, text := range textsOf(pattern) {
+		objects = append(objects, decode(file, text)...)
+	}
+	return objects
+}
+
+// textsOf reads files, in order.
+func textsOf(patterns ...string) iter.Seq2[string, []byte] {
+	GinkgoHelper()
+	var files []string
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(pattern)
 		Expect(err).NotTo(HaveOccurred())
-		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
-		for {
-			object := &unstructured.Unstructured{}
-			if err := decoder.Decode(object); errors.Is(err, io.EOF) {
-				break
-			} else {
-				Expect(err).NotTo(HaveOccurred(), file)
+		Expect(found).NotTo(BeEmpty(), pattern)
+		files = append(files, found...)
+	}
+	return func(yield func(string, []byte) bool) {
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			Expect(err).NotTo(HaveOccurred())
+			if !yield(file, data) {
+				return
 			}
-			if len(object.Object) > 0 {
-				objects = append(objects, object)
+		}
+	}
+}
+
+// decode returns the objects of a text.
+func decode(name string, text []byte) (objects []*unstructured.Unstructured) {
+	GinkgoHelper()
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
+	for {
+		object := &unstructured.Unstructured{}
+		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
+			return objects
+		} else {
+			Expect(err).NotTo(HaveOccurred(), name)
+		}
+		if len(object.Object) > 0 {
+			objects = append(objects, object)
+		}
+	}
+}
+
+var (
+	yamlBlock   = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+	wholeObject = regexp.MustCompile("(?m)^apiVersion:")
+)
+
+// manifestsIn returns the objects that Markdown files show, without what is a part of one.
+func manifestsIn(patterns ...string) (objects []*unstructured.Unstructured) {
+	GinkgoHelper()
+	for file, text := range textsOf(patterns...) {
+		for _, block := range yamlBlock.FindAllSubmatch(text, -1) {
+			if wholeObject.Match(block[1]) {
+				objects = append(objects, decode(file, block[1])...)
 			}
 		}
 	}
