@@ -113,7 +113,9 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		})
 		disable(enablement.DisableOptions{DryRun: true})
 		Expect(said.String()).To(ContainSubstring("statusCollection: Enabled"))
+		directive.Name = "Widgets.Example.com"
 		disable(enablement.DisableOptions{})
+		directive.Name = name
 		Expect(said.String()).To(SatisfyAll(
 			ContainSubstring("statusCollection: Enabled"), ContainSubstring("fedctl.io/ownership: Exact"), ContainSubstring("statusType: FederatedWidgetStatus"),
 			ContainSubstring("\n  fedctl enable widgets.example.com\n")))

@@ -162,7 +162,8 @@ func IsDisabled(annotations map[string]string, namespace string) bool {
 // disabled returns what was kept of the type that directive enables when it was disabled;
 // nil when nothing was.
 func (h *Host) disabled(ctx context.Context, target metav1.APIResource, directive Directive) (kept *fedcorev1beta1.FederatedTypeConfig, err error) {
-	name := definitionOf(TypeConfigFor(target, directive))
+	wanted := TypeConfigFor(target, directive)
+	name := definitionOf(wanted)
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 	if err := h.Client.Get(ctx, client.ObjectKey{Name: name}, crd); client.IgnoreNotFound(err) != nil {
@@ -175,7 +176,20 @@ func (h *Host) disabled(ctx context.Context, target metav1.APIResource, directiv
 	if err := json.Unmarshal([]byte(data), &kept); err != nil {
 		return nil, fmt.Errorf("CustomResourceDefinition %s: its annotation %s, which says what was chosen for the type before it was disabled, cannot be read: %w; mend or remove it", name, disabledPrefix+h.Namespace, err)
 	}
-	return kept, nil
+	return believed(kept, wanted), nil
+}
+
+// believed is what an annotation, which anything may have written, can say of the type that
+// is wanted: what somebody may have chosen, and versions; not another federated type, to which
+// the controller would be given rights.
+func believed(kept, wanted *fedcorev1beta1.FederatedTypeConfig) *fedcorev1beta1.FederatedTypeConfig {
+	if kept == nil {
+		return nil
+	}
+	out := chosen(kept)
+	out.Spec.TargetType.Version = kept.Spec.TargetType.Version
+	out.Spec.FederatedType.Group, out.Spec.FederatedType.Version = wanted.Spec.FederatedType.Group, kept.Spec.FederatedType.Version
+	return out
 }
 
 // forgetDisabled takes away what was kept of a type, which is enabled by now.
@@ -201,8 +215,12 @@ func (h *Host) chooseFor(config *fedcorev1beta1.FederatedTypeConfig, directive D
 		}
 	}
 	if before.disabled != nil {
-		giveBack(config, before.disabled)
-		if what := describeChosen(before.disabled); what != "" {
+		kept := *before.disabled
+		if directive.Spec.StatusCollection != nil {
+			kept.Spec.StatusCollection = nil // what is said now is not called kept
+		}
+		giveBack(config, &kept)
+		if what := describeChosen(&kept); what != "" {
 			h.note("kept what was chosen for the type before it was disabled: %s", what)
 		}
 	}

@@ -36,7 +36,7 @@ type DisableOptions struct {
 // FederatedTypeConfig. What is in the member clusters stays there. The target
 // need not exist any more if the directive gives its name as <plural>.<group>.
 func (h *Host) Disable(ctx context.Context, directive Directive, options DisableOptions) error {
-	name := directive.Name
+	name := strings.ToLower(directive.Name) // as enabling takes it in any case
 	if !strings.Contains(name, ".") {
 		target, err := LookupTarget(h.Discovery, name, "")
 		if err != nil {
