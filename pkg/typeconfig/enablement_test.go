@@ -154,6 +154,14 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 		Expect(h.Enable(ctx, prepared, false)).To(Succeed())
 		Expect(typeConfig(ctx, name)).To(collects)
 
+		By("disabling it with its definition, which another control plane uses as well")
+		shared := config.DeepCopy()
+		shared.ObjectMeta = metav1.ObjectMeta{Namespace: "default", Name: name}
+		Expect(host.Create(ctx, shared)).To(Succeed())
+		Expect(h.Disable(ctx, directive, enablement.DisableOptions{DeleteCRD: true})).To(MatchError(ContainSubstring("other control planes federate with it (in namespace default)")))
+		Expect(running(ctx, name)()).To(BeTrue(), "a refusal changes nothing")
+		Expect(host.Delete(ctx, shared)).To(Succeed())
+
 		By("disabling it with its definition, at which nothing can be kept")
 		disable(enablement.DisableOptions{DeleteCRD: true})
 		Expect(said.String()).To(SatisfyAll(ContainSubstring("statusCollection: Enabled"), ContainSubstring("fedctl enable widgets.example.com --collect-status\n")))

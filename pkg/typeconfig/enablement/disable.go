@@ -67,7 +67,7 @@ func (h *Host) Disable(ctx context.Context, directive Directive, options Disable
 
 	if options.DeleteCRD {
 		// Looked at first: a refusal must not leave the type half disabled.
-		if err := h.refuseWhileInUse(ctx, config); err != nil {
+		if err := errors.Join(h.refuseWhileShared(ctx, config), h.refuseWhileInUse(ctx, config)); err != nil {
 			return err
 		}
 	}
@@ -170,6 +170,26 @@ func (h *Host) refuseWhileInUse(ctx context.Context, config *fedcorev1beta1.Fede
 		names = append(names, "…")
 	}
 	return fmt.Errorf("CustomResourceDefinition %s is not deleted while federated objects exist (%s): delete them, or leave out --delete-crd", definitionOf(config), strings.Join(names, ", "))
+}
+
+// refuseWhileShared returns an error that names other control planes of the host that use the
+// federated type, if there are any.
+func (h *Host) refuseWhileShared(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig) error {
+	var configs fedcorev1beta1.FederatedTypeConfigList
+	if err := h.Client.List(ctx, &configs); err != nil {
+		return fmt.Errorf("whether another control plane uses CustomResourceDefinition %s: listing FederatedTypeConfigs: %w", definitionOf(config), err)
+	}
+	var namespaces []string
+	for i := range configs.Items {
+		other := typeconfig.WithDefaults(&configs.Items[i])
+		if other.Namespace != h.Namespace && definitionOf(other) == definitionOf(config) {
+			namespaces = append(namespaces, other.Namespace)
+		}
+	}
+	if len(namespaces) == 0 {
+		return nil
+	}
+	return fmt.Errorf("CustomResourceDefinition %s is not deleted while other control planes federate with it (in namespace %s): leave out --delete-crd", definitionOf(config), strings.Join(namespaces, ", "))
 }
 
 func (h *Host) deleteCRD(ctx context.Context, config *fedcorev1beta1.FederatedTypeConfig, dryRun bool) error {
