@@ -238,10 +238,16 @@ func CollectStatus(config *fedcorev1beta1.FederatedTypeConfig) {
 // why it is not kept; nil where it is.
 func (h *Host) sayChosen(config *fedcorev1beta1.FederatedTypeConfig, notKept error) {
 	what := describeChosen(config)
-	if what == "" {
+	if what == "" && notKept == nil {
 		return
 	}
 	h.say("")
+	if notKept != nil {
+		h.say("warning: nothing tells fedctl install that the type was disabled: it enables it again if it is one of the default types.")
+	}
+	if what == "" {
+		return
+	}
 	if notKept == nil {
 		h.say("What was chosen for it (%s) is kept at CustomResourceDefinition %s, and comes back with:", what, definitionOf(config))
 	} else {

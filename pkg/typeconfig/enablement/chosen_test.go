@@ -1,6 +1,7 @@
 package enablement
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -50,5 +51,16 @@ func TestBelievesNoOtherFederatedType(t *testing.T) {
 	}
 	if got := believed(nil, wanted); got != nil {
 		t.Errorf("%+v of nothing", got)
+	}
+}
+
+func TestSaysThatNothingIsKept(t *testing.T) {
+	config := TypeConfigFor(metav1.APIResource{Version: "v1", Kind: "Service", Name: "services", Namespaced: true}, Directive{})
+	for want, notKept := range map[string]error{"": nil, "enables it again if it is one of the default types": errors.New("may not")} {
+		var out strings.Builder
+		(&Host{Out: &out}).sayChosen(config, notKept)
+		if !strings.Contains(out.String(), want) || (want == "") != (out.Len() == 0) {
+			t.Errorf("%v: %q, want %q", notKept, out.String(), want)
+		}
 	}
 }
