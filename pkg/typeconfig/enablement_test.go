@@ -164,6 +164,7 @@ var _ = Describe("enabling and disabling a type", Ordered, func() {
 
 		By("disabling it with its definition, at which nothing can be kept")
 		disable(enablement.DisableOptions{DeleteCRD: true})
+		Expect(typeConfig(ctx, name)).To(BeNil(), "the next may enable it otherwise")
 		Expect(said.String()).To(SatisfyAll(ContainSubstring("statusCollection: Enabled"), ContainSubstring("fedctl enable widgets.example.com --collect-status\n")))
 		Eventually(func() bool {
 			return apierrors.IsNotFound(host.Get(ctx, client.ObjectKey{Name: "federatedwidgets.types.kubefed.io"}, &apiextensionsv1.CustomResourceDefinition{}))

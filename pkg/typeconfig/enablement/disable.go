@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	fedcorev1beta1 "sigs.k8s.io/kubefed/pkg/apis/core/v1beta1"
 
@@ -25,7 +26,8 @@ type DisableOptions struct {
 	DeleteCRD bool
 	// DryRun only says what would be done.
 	DryRun bool
-	// Wait is how long the controller may take to stop the propagation; 0 does not wait.
+	// Wait is how long the controller may take to stop the propagation, and then to let go of
+	// the FederatedTypeConfig; 0 does not wait.
 	Wait time.Duration
 	// Disabled is given the FederatedTypeConfig that was deleted, or with DryRun would be.
 	// Nil means nobody is.
@@ -95,6 +97,29 @@ func (h *Host) Disable(ctx context.Context, directive Directive, options Disable
 	h.sayWhatStays(ctx, config)
 	if options.Disabled != nil {
 		options.Disabled(config)
+	}
+	if options.DryRun {
+		return nil
+	}
+	return h.waitGone(ctx, name, options.Wait)
+}
+
+// waitGone waits until the controller has let go of a FederatedTypeConfig, so that the type can
+// be enabled otherwise then. That it takes longer is no failure: the type is disabled.
+func (h *Host) waitGone(ctx context.Context, name string, timeout time.Duration) error {
+	if timeout <= 0 {
+		return nil
+	}
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
+		err := h.Client.Get(ctx, client.ObjectKey{Namespace: h.Namespace, Name: name}, &fedcorev1beta1.FederatedTypeConfig{})
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	})
+	switch {
+	case wait.Interrupted(err) && ctx.Err() == nil:
+		h.say("federatedtypeconfig.core.kubefed.io/%s is still being deleted after %s: the type can be enabled again when it is gone", name, timeout)
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading FederatedTypeConfig %s/%s: %w", h.Namespace, name, err)
 	}
 	return nil
 }
