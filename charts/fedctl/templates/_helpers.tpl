@@ -11,6 +11,14 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Not empty where somebody has disabled a type (fedctl disable), which is noted at the definition of
+its federated type: (list $ NAME-OF-THE-DEFINITION). */}}
+{{- define "fedctl.disabled" -}}
+{{- $root := index . 0 -}}
+{{- $notes := dig "metadata" "annotations" dict (lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" (index . 1)) -}}
+{{- if hasKey $notes (printf "disabled.fedctl.io/%s" $root.Release.Namespace) -}}true{{- end -}}
+{{- end -}}
+
 {{/* An object of the control plane as it is, as YAML: (list $ KIND NAME). Empty where there is none,
 and where no API server is asked (helm template). */}}
 {{- define "fedctl.live" -}}

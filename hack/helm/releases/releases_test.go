@@ -23,12 +23,13 @@ import (
 const shop = "shop"
 
 var (
-	settings  = kit.Named("core.kubefed.io/v1beta1", "KubeFedConfig", namespace, "kubefed")
-	secrets   = kit.Named("core.kubefed.io/v1beta1", "FederatedTypeConfig", namespace, "secrets")
-	jobs      = kit.Named("core.kubefed.io/v1beta1", "FederatedTypeConfig", namespace, "jobs.batch")
-	account   = kit.Named("v1", "ServiceAccount", namespace, "fedctl-controller")
-	federated = kit.Named("types.kubefed.io/v1beta1", "FederatedConfigMap", shop, "settings")
-	inMember  = kit.Named("v1", "ConfigMap", shop, "settings")
+	settings    = kit.Named("core.kubefed.io/v1beta1", "KubeFedConfig", namespace, "kubefed")
+	secrets     = kit.Named("core.kubefed.io/v1beta1", "FederatedTypeConfig", namespace, "secrets")
+	jobs        = kit.Named("core.kubefed.io/v1beta1", "FederatedTypeConfig", namespace, "jobs.batch")
+	replicaSets = kit.Named("core.kubefed.io/v1beta1", "FederatedTypeConfig", namespace, "replicasets.apps")
+	account     = kit.Named("v1", "ServiceAccount", namespace, "fedctl-controller")
+	federated   = kit.Named("types.kubefed.io/v1beta1", "FederatedConfigMap", shop, "settings")
+	inMember    = kit.Named("v1", "ConfigMap", shop, "settings")
 )
 
 var _ = Describe("a release", Ordered, func() {
@@ -74,6 +75,7 @@ var _ = Describe("a release", Ordered, func() {
 			choose(ctx, secrets, "propagation", "Disabled")
 			choose(ctx, settings, "syncController", kit.Fields{"adoptResources": "Disabled"})
 			fedctl(ctx, "enable", "jobs.batch")
+			fedctl(ctx, "disable", "replicasets.apps")
 			chosen := specs(ctx, settings, secrets, jobs)
 			writes := memberWrites(ctx)
 			Expect(definitions.upgrade(ctx, current, nil, options...)).To(Succeed())
@@ -82,6 +84,8 @@ var _ = Describe("a release", Ordered, func() {
 			startController(ctx)
 			unchanged(ctx, writes)
 			Expect(specs(ctx, settings, secrets, jobs)).To(Equal(chosen))
+			_, err := kit.Read(ctx, host, replicaSets)
+			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "a type that was disabled: %v", err)
 
 			Expect(controlPlane.rollback(1)).To(Succeed())
 			Expect(rendered(ctx)["image"]).To(Equal("ghcr.io/fedctl/controller:" + previous))

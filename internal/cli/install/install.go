@@ -26,7 +26,7 @@ That is: KubeFed's API and the default federated types, the admission policies, 
 rights of the controller, its settings, and the controller itself. What is there
 already is updated; settings (KubeFedConfig) and the configuration of types
 (FederatedTypeConfig) that exist are left as they are, and types that were disabled
-(fedctl disable) stay disabled. On a host where KubeFed ran,
+(fedctl disable) stay disabled, unless their definition went as well. On a host where KubeFed ran,
 stop its controller first; members stay joined and objects stay as they are.
 
 Several control planes can live in one cluster: each has a namespace

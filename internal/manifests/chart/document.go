@@ -146,10 +146,11 @@ func (p *printer) openChoice(object *unstructured.Unstructured, h *holes) (func(
 		return nil, err
 	}
 	metadata["annotations"] = map[string]any{hook: "", kept: ""}
-	wanted := ""
+	wanted, chosen := "", `(include "fedctl.live" (list $ "`+object.GetKind()+`" "`+object.GetName()+`") | fromYaml)`
 	if object.GetKind() == "FederatedTypeConfig" {
 		p.types = append(p.types, object.GetName())
 		wanted = `(index $.Values.types "` + object.GetName() + `") `
+		chosen = `(or ` + chosen + ` (include "fedctl.disabled" (list $ "` + definitionOf(object) + `")))`
 	} else {
 		spec, err := mapAt(object.Object, "spec")
 		if err != nil {
@@ -157,10 +158,17 @@ func (p *printer) openChoice(object *unstructured.Unstructured, h *holes) (func(
 		}
 		spec["scope"] = h.scalar("$.Values.scope")
 	}
-	absent := `(not (and ` + hooks + ` (include "fedctl.live" (list $ "` + object.GetKind() + `" "` + object.GetName() + `") | fromYaml)))`
+	absent := `(not (and ` + hooks + ` ` + chosen + `))`
 	return func(text string) string {
 		return "{{- if and " + wanted + absent + " }}\n---\n" + text + "{{- end }}\n"
 	}, nil
+}
+
+// definitionOf is the name of the definition of a type's federated type.
+func definitionOf(config *unstructured.Unstructured) string {
+	plural, _, _ := unstructured.NestedString(config.Object, "spec", "federatedType", "pluralName")
+	group, _, _ := unstructured.NestedString(config.Object, "spec", "federatedType", "group")
+	return plural + "." + group
 }
 
 // objects are those of a control plane of a scope that its chart has: definitions are a
