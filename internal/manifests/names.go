@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
+	"github.com/fedctl/fedctl/pkg/typeconfig"
 )
 
 // sharedPolicies is how policies on federated objects, and on what schedules them, are
@@ -59,4 +60,12 @@ func ownNames(object *unstructured.Unstructured, namespace string) {
 		return
 	}
 	own("metadata", "name")
+}
+
+// DefinitionOf is the name of the CustomResourceDefinition of the federated type that a
+// FederatedTypeConfig names.
+func DefinitionOf(config *unstructured.Unstructured) string {
+	plural, _, _ := unstructured.NestedString(config.Object, "spec", "federatedType", "pluralName")
+	group, _, _ := unstructured.NestedString(config.Object, "spec", "federatedType", "group")
+	return typeconfig.QualifiedName(plural, group)
 }

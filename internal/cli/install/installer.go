@@ -21,7 +21,6 @@ import (
 	"github.com/fedctl/fedctl/internal/manifests"
 	"github.com/fedctl/fedctl/pkg/kubefedconfig"
 	"github.com/fedctl/fedctl/pkg/serverapply"
-	"github.com/fedctl/fedctl/pkg/typeconfig"
 	"github.com/fedctl/fedctl/pkg/typeconfig/enablement"
 )
 
@@ -57,15 +56,13 @@ func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstruc
 			pending = nil
 		}
 		what := serverapply.Describe(object)
-		if disabled, err := i.isDisabled(ctx, object); err != nil {
-			return err
-		} else if disabled {
-			i.say("%s left out: the type was disabled (fedctl enable %s enables it again)", what, object.GetName())
-			continue
-		}
 		result, err := i.apply(ctx, object)
 		if err != nil {
 			return err
+		}
+		if result == leftOut {
+			i.say("%s left out: the type was disabled (fedctl enable %s enables it again)", what, object.GetName())
+			continue
 		}
 		counts[result]++
 		if isCRD && !i.DryRun {
@@ -83,13 +80,21 @@ func (i *Installer) Install(ctx context.Context, objects []*unstructured.Unstruc
 	return nil
 }
 
+// leftOut is what becomes of the FederatedTypeConfig of a type that somebody has disabled.
+const leftOut serverapply.Result = "left out"
+
 // apply applies an object, unless it holds a choice of the cluster's owner that
-// exists already.
+// exists already, or one that he has made otherwise.
 func (i *Installer) apply(ctx context.Context, object *unstructured.Unstructured) (serverapply.Result, error) {
 	if chosen, err := i.isChosen(ctx, object); err != nil {
 		return "", err
 	} else if chosen {
 		return serverapply.Unchanged, nil
+	}
+	if disabled, err := i.isDisabled(ctx, object); err != nil {
+		return "", err
+	} else if disabled {
+		return leftOut, nil
 	}
 	return i.applier().Apply(ctx, object)
 }
@@ -111,21 +116,14 @@ func (i *Installer) isChosen(ctx context.Context, object *unstructured.Unstructu
 	return false, nil
 }
 
-// isDisabled says whether an object would enable a type that somebody has disabled, which is a
-// choice as well.
+// isDisabled says whether an object that is not there would enable a type that somebody has
+// disabled.
 func (i *Installer) isDisabled(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
-	if chosen, err := i.isChosen(ctx, object); err != nil || chosen || object.GetKind() != "FederatedTypeConfig" {
-		return false, err
+	if object.GetKind() != "FederatedTypeConfig" {
+		return false, nil
 	}
-	plural, _, _ := unstructured.NestedString(object.Object, "spec", "federatedType", "pluralName")
-	group, _, _ := unstructured.NestedString(object.Object, "spec", "federatedType", "group")
-	definition := &metav1.PartialObjectMetadata{}
-	definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
-	name := typeconfig.QualifiedName(plural, group)
-	if err := i.Client.Get(ctx, client.ObjectKey{Name: name}, definition); client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("reading CustomResourceDefinition %s: %w", name, err)
-	}
-	return enablement.IsDisabled(definition.Annotations, object.GetNamespace()), nil
+	_, disabled, err := enablement.Disabled(ctx, i.Client, manifests.DefinitionOf(object), object.GetNamespace())
+	return disabled, err
 }
 
 // prepare changes the objects to what is to stay, and has the API server judge all that

@@ -150,7 +150,7 @@ func (p *printer) openChoice(object *unstructured.Unstructured, h *holes) (func(
 	if object.GetKind() == "FederatedTypeConfig" {
 		p.types = append(p.types, object.GetName())
 		wanted = `(index $.Values.types "` + object.GetName() + `") `
-		chosen = `(or ` + chosen + ` (include "fedctl.disabled" (list $ "` + definitionOf(object) + `")))`
+		chosen = `(or ` + chosen + ` (include "fedctl.disabled" (list $ "` + manifests.DefinitionOf(object) + `")))`
 	} else {
 		spec, err := mapAt(object.Object, "spec")
 		if err != nil {
@@ -162,13 +162,6 @@ func (p *printer) openChoice(object *unstructured.Unstructured, h *holes) (func(
 	return func(text string) string {
 		return "{{- if and " + wanted + absent + " }}\n---\n" + text + "{{- end }}\n"
 	}, nil
-}
-
-// definitionOf is the name of the definition of a type's federated type.
-func definitionOf(config *unstructured.Unstructured) string {
-	plural, _, _ := unstructured.NestedString(config.Object, "spec", "federatedType", "pluralName")
-	group, _, _ := unstructured.NestedString(config.Object, "spec", "federatedType", "group")
-	return plural + "." + group
 }
 
 // objects are those of a control plane of a scope that its chart has: definitions are a

@@ -99,7 +99,7 @@ func chosenPatch(config *fedcorev1beta1.FederatedTypeConfig) map[string]any {
 func enableCommands(config *fedcorev1beta1.FederatedTypeConfig, kept bool) []string {
 	enable := "fedctl enable " + config.Name
 	if group := config.Spec.FederatedType.Group; group != typeconfig.DefaultFederatedGroup {
-		enable += " --federated-group " + group
+		enable += " --federated-group " + errtext.Argument(group)
 	}
 	if kept {
 		return []string{enable}
@@ -152,11 +152,16 @@ func (h *Host) annotateDefinition(ctx context.Context, name string, value any, d
 	return h.Client.Patch(ctx, crd, client.RawPatch(types.MergePatchType, patch), options...)
 }
 
-// IsDisabled says whether a type that is not enabled in a control plane's namespace was before:
-// the annotations are those of its federated type's definition.
-func IsDisabled(annotations map[string]string, namespace string) bool {
-	_, ok := annotations[disabledPrefix+namespace]
-	return ok
+// Disabled reads what is kept of a type that is disabled in a control plane's namespace, at the
+// definition of its federated type. False: nothing says that it was, or there is none.
+func Disabled(ctx context.Context, host client.Reader, definition, namespace string) (data string, disabled bool, err error) {
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	if err := host.Get(ctx, client.ObjectKey{Name: definition}, crd); client.IgnoreNotFound(err) != nil {
+		return "", false, fmt.Errorf("reading CustomResourceDefinition %s: %w", definition, err)
+	}
+	data, disabled = crd.Annotations[disabledPrefix+namespace]
+	return data, disabled, nil
 }
 
 // disabled returns what was kept of the type that directive enables when it was disabled;
@@ -164,14 +169,9 @@ func IsDisabled(annotations map[string]string, namespace string) bool {
 func (h *Host) disabled(ctx context.Context, target metav1.APIResource, directive Directive) (kept *fedcorev1beta1.FederatedTypeConfig, err error) {
 	wanted := TypeConfigFor(target, directive)
 	name := definitionOf(wanted)
-	crd := &metav1.PartialObjectMetadata{}
-	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
-	if err := h.Client.Get(ctx, client.ObjectKey{Name: name}, crd); client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("reading CustomResourceDefinition %s: %w", name, err)
-	}
-	data, ok := crd.Annotations[disabledPrefix+h.Namespace]
-	if !ok {
-		return kept, nil
+	data, ok, err := Disabled(ctx, h.Client, name, h.Namespace)
+	if err != nil || !ok {
+		return nil, err
 	}
 	if err := json.Unmarshal([]byte(data), &kept); err != nil {
 		return nil, fmt.Errorf("CustomResourceDefinition %s: its annotation %s, which says what was chosen for the type before it was disabled, cannot be read: %w; mend or remove it", name, disabledPrefix+h.Namespace, err)
@@ -194,13 +194,8 @@ func believed(kept, wanted *fedcorev1beta1.FederatedTypeConfig) *fedcorev1beta1.
 
 // forgetDisabled takes away what was kept of a type, which is enabled by now.
 func (h *Host) forgetDisabled(ctx context.Context, definition string) error {
-	crd := &metav1.PartialObjectMetadata{}
-	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
-	if err := h.Client.Get(ctx, client.ObjectKey{Name: definition}, crd); err != nil {
-		return fmt.Errorf("reading CustomResourceDefinition %s: %w", definition, err)
-	}
-	if _, ok := crd.Annotations[disabledPrefix+h.Namespace]; !ok {
-		return nil
+	if _, ok, err := Disabled(ctx, h.Client, definition, h.Namespace); err != nil || !ok {
+		return err
 	}
 	return h.annotateDefinition(ctx, definition, nil, false)
 }
